@@ -1,0 +1,3 @@
+"""The owner's daemon: finds cameras, asks the owner, hands over exactly what was approved."""
+
+VERSION = "0.1.0"

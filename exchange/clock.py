@@ -1,0 +1,89 @@
+"""Time as Handover keeps it: integer microseconds since 1970-01-01T00:00:00Z, from an injected clock.
+
+Not for: local time (that appears only where a person reads, with its offset), or a media file's own time.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Protocol
+
+from pydantic import BeforeValidator, PlainSerializer
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock(Protocol):
+    """Where "now" comes from; passed to whatever needs it, never read in the middle of a function."""
+
+    def now(self) -> int:
+        """UTC in microseconds since the epoch; may step when the host's clock is set."""
+        ...
+
+    def monotonic(self) -> int:
+        """Microseconds that only go forward, from an arbitrary start; for durations and for custody."""
+        ...
+
+
+class SystemClock:
+    """The host's clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> int:
+        return time.monotonic_ns() // 1000
+
+
+def to_rfc3339(instant: int) -> str:
+    """Microseconds to ``2026-11-21T10:00:00.000000Z``: always six digits, always Z (RFC 3339)."""
+    moment = _EPOCH + timedelta(microseconds=instant)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+
+
+def from_rfc3339(text: str) -> int:
+    """An RFC 3339 time *with an offset* to microseconds. ValueError when it has none, or is no time at all."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"the time {text!r} has no offset: write Z for UTC, or +01:00")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _parse(value: object) -> object:
+    return from_rfc3339(value) if isinstance(value, str) else value
+
+
+Instant = Annotated[int, BeforeValidator(_parse), PlainSerializer(to_rfc3339, return_type=str, when_used="json")]
+"""Microseconds since the epoch in Python, an RFC 3339 string with Z in JSON."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A half-open stretch of UTC, ``start <= t < end``, in microseconds."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise ValueError(f"a window must end after it starts ({to_rfc3339(self.start)})")
+
+    @property
+    def duration(self) -> int:
+        """Microseconds."""
+        return self.end - self.start
+
+    def overlaps(self, other: "Window") -> bool:
+        return self.start < other.end and other.start < self.end
+
+    def intersect(self, other: "Window") -> "Window | None":
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Window(start, end) if start < end else None
+
+    def __str__(self) -> str:
+        return f"{to_rfc3339(self.start)} to {to_rfc3339(self.end)}"
