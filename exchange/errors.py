@@ -130,7 +130,7 @@ class ForceKeyChanged(HandoverError):
 
 
 class RequestRefused(HandoverError):
-    """A request that may not be asked. ``reason`` is the protocol's word for it (``exchange.messages.RefusalReason``)."""
+    """A request that may not be asked; ``reason`` is one of ``exchange.messages.RefusalReason``."""
 
     exit_code = 40
 
