@@ -1,0 +1,117 @@
+"""The SQL of the agent's database, one step a schema version; ``store.py`` runs the steps that a file lacks.
+
+Not for: queries. A step, once released, is never edited: the next version adds another.
+"""
+
+V1 = """
+CREATE TABLE force (
+    one             INTEGER PRIMARY KEY CHECK (one = 1),
+    name            TEXT NOT NULL,
+    public_key      TEXT NOT NULL,
+    portal          TEXT NOT NULL,
+    uploads         TEXT NOT NULL,
+    confirmed_at    INTEGER NOT NULL,
+    confirmed_by    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE cameras (
+    camera_id       TEXT PRIMARY KEY,
+    registration    TEXT NOT NULL,               -- CameraRegistration, JSON
+    address         TEXT NOT NULL,               -- CameraAddress, JSON: how to reach it; never leaves the house
+    stream_uri      TEXT NOT NULL,               -- without user name or password
+    facts           TEXT NOT NULL,               -- CameraFacts, JSON, as last read
+    registered      INTEGER NOT NULL DEFAULT 1,
+    added_at        INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE registrations (
+    revision        INTEGER PRIMARY KEY,
+    document        TEXT NOT NULL,
+    signature       TEXT NOT NULL,
+    sent_at         INTEGER
+) STRICT;
+
+CREATE TABLE requests (
+    request_id      TEXT PRIMARY KEY,
+    sha256          TEXT NOT NULL,
+    document        TEXT NOT NULL,
+    signature       TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    state_at        INTEGER NOT NULL,
+    received_at     INTEGER NOT NULL,
+    expires_at      INTEGER NOT NULL,            -- 0 where the request could not be read
+    officer         TEXT,                        -- the verified credential, JSON
+    refusal         TEXT,                        -- Signed[Refusal], JSON
+    answered_at     INTEGER,                     -- when the portal took the decision or refusal
+    failures        INTEGER NOT NULL DEFAULT 0,  -- of the step at hand, in a row
+    retry_at        INTEGER NOT NULL DEFAULT 0,
+    trouble         TEXT                         -- the last failure, in words for the owner
+) STRICT;
+CREATE INDEX requests_by_state ON requests (state);
+
+CREATE TABLE plans (
+    request_id      TEXT PRIMARY KEY REFERENCES requests ON DELETE CASCADE,
+    plan            TEXT NOT NULL,
+    sha256          TEXT NOT NULL,
+    made_at         INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE decisions (
+    request_id      TEXT PRIMARY KEY REFERENCES requests ON DELETE RESTRICT,
+    document        TEXT NOT NULL,
+    signature       TEXT NOT NULL,
+    plan_sha256     TEXT NOT NULL,
+    decided_at      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE packages (
+    evidence_id     TEXT PRIMARY KEY,
+    request_id      TEXT NOT NULL REFERENCES requests ON DELETE RESTRICT,
+    position        INTEGER NOT NULL,            -- of the asked camera in the request
+    clip            TEXT NOT NULL,               -- what was cut, JSON
+    evidence        TEXT,                        -- Signed[Evidence], JSON: fixed before sealing begins
+    custody         BLOB,                        -- data/custody.jsonl of this package
+    checkpoint      TEXT,
+    path            TEXT,
+    ciphertext_sha256 TEXT,
+    size            INTEGER,
+    sealed_at       INTEGER,
+    delivery_id     TEXT UNIQUE,
+    upload_url      TEXT,
+    uploaded_at     INTEGER,
+    delivery        TEXT,                        -- Signed[Delivery], JSON
+    delivered_at    INTEGER,
+    receipt         TEXT,                        -- Signed[Receipt], JSON
+    receipt_at      INTEGER,
+    UNIQUE (request_id, position)
+) STRICT;
+
+CREATE TABLE custody (
+    seq             INTEGER PRIMARY KEY,
+    request_id      TEXT,
+    line            TEXT NOT NULL,
+    leaf            BLOB NOT NULL                -- RFC 6962 leaf hash of the line
+) STRICT;
+CREATE INDEX custody_by_request ON custody (request_id);
+
+CREATE TABLE checkpoints (
+    size            INTEGER PRIMARY KEY,
+    note            TEXT NOT NULL,
+    sent_at         INTEGER
+) STRICT;
+
+CREATE TABLE clock_checks (
+    camera_id       TEXT NOT NULL,
+    at              INTEGER NOT NULL,
+    result          TEXT NOT NULL,               -- ClockCheck, JSON
+    PRIMARY KEY (camera_id, at)
+) STRICT;
+
+CREATE TABLE notes (
+    name            TEXT PRIMARY KEY,            -- small facts of the daemon: the inbox's cursor, the last contact
+    value           TEXT NOT NULL
+) STRICT;
+"""
+
+STEPS: tuple[str, ...] = (V1,)
+"""Step N brings a file from version N to N + 1 (``PRAGMA user_version``)."""
