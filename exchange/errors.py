@@ -72,6 +72,12 @@ class WorkerFailed(HandoverError):
     exit_code = 15
 
 
+class KeyFileUnusable(HandoverError):
+    """A private key's file is missing, is no key, or can be read by others."""
+
+    exit_code = 16
+
+
 # -- cameras and recorders ---------------------------------------------------------------------------------------
 
 
