@@ -1,0 +1,199 @@
+"""The client of the portal's API: enrol, register, poll, answer, announce deliveries.
+
+Not for: what a request means (``agent/requests``), or moving the bytes of a package (``agent/tus.py``).
+"""
+
+import json
+import ssl
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import jwt
+
+from exchange import api
+from exchange.errors import DocumentInvalid, PortalAnswerInvalid, PortalRefused, PortalUnreachable
+from exchange.messages import Part, Signed
+from exchange.signing import SigningKey, parse_strictly
+
+P = TypeVar("P", bound=Part)
+
+_LATER = "The agent tries again by itself."
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=15)
+
+
+class PortalClient:
+    """One portal, over one session. Every answer is read within ``api.MAX_BODY``; a redirect is never followed."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        device: SigningKey,
+        *,
+        audience: str | None = None,
+        seconds: Callable[[], float] = time.time,
+    ) -> None:
+        """``audience`` is the origin that the portal calls itself, known once its ``ForceInfo`` was read."""
+        self.session = session
+        self.url = url.rstrip("/")
+        self._device = device
+        self._seconds = seconds
+        self.audience = audience or origin(self.url)
+
+    def token(self) -> str:
+        """A fresh token: EdDSA by the device key, for this portal only, a minute, once."""
+        now = int(self._seconds())
+        claims = {
+            "iss": self._device.public.fingerprint,
+            "aud": self.audience,
+            "iat": now,
+            "exp": now + api.TOKEN_LIFETIME,
+            "jti": uuid.uuid4().hex,
+        }
+        return jwt.encode(claims, self._device.private, algorithm="EdDSA")
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token()}"}
+
+    async def force(self) -> api.ForceInfo:
+        return await self._read("GET", api.FORCE, api.ForceInfo)
+
+    async def enrol(self, enrolment: Signed) -> api.Enrolled:
+        return await self._read("POST", api.DEVICES, api.Enrolled, enrolment)
+
+    async def register(self, registration: Signed) -> None:
+        await self._call("PUT", api.REGISTRATION, registration)
+
+    async def withdraw(self, withdrawal: Signed) -> None:
+        await self._call("DELETE", api.REGISTRATION, withdrawal)
+
+    async def inbox(self, after: int, wait: int) -> api.Inbox:
+        """What came since ``after``; the portal holds the call up to ``wait`` seconds when there is nothing."""
+        query = {"after": str(after), "wait": str(wait)}
+        inbox = await self._read("GET", api.INBOX, api.Inbox, query=query, extra_wait=wait)
+        if inbox.cursor < after or any(item.cursor <= after for item in inbox.items):
+            raise _nonsense("an inbox that goes backward")
+        return inbox
+
+    async def decide(self, request_id: str, decision: Signed) -> None:
+        await self._call("PUT", api.DECISION.format(request_id=request_id), decision)
+
+    async def refuse(self, request_id: str, refusal: Signed) -> None:
+        await self._call("PUT", api.REFUSAL.format(request_id=request_id), refusal)
+
+    async def deliver(self, request_id: str, delivery_id: str, delivery: api.SignedDelivery) -> None:
+        await self._call("PUT", api.DELIVERY.format(request_id=request_id, delivery_id=delivery_id), delivery)
+
+    async def checkpoint(self, note: str) -> None:
+        await self._call("POST", api.CHECKPOINTS, api.Checkpoint(note=note))
+
+    async def heartbeat(self, heartbeat: api.Heartbeat) -> None:
+        await self._call("POST", api.HEARTBEAT, heartbeat)
+
+    async def _read(
+        self,
+        method: str,
+        path: str,
+        model: type[P],
+        body: Part | None = None,
+        query: dict[str, str] | None = None,
+        extra_wait: int = 0,
+    ) -> P:
+        data = await self._call(method, path, body, query, extra_wait)
+        try:
+            return parse_strictly(data, model, api.MAX_BODY)
+        except DocumentInvalid as error:
+            raise _nonsense("an answer that is not the protocol's") from error
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Part | None = None,
+        query: dict[str, str] | None = None,
+        extra_wait: int = 0,
+    ) -> bytes:
+        timeout = aiohttp.ClientTimeout(total=30 + extra_wait, sock_connect=15) if extra_wait else _TIMEOUT
+        headers = {"Accept": "application/json"}
+        if path not in (api.FORCE, api.DEVICES):
+            headers |= self.headers()
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = body.model_dump_json().encode()
+        try:
+            async with self.session.request(
+                method,
+                self.url + path,
+                params=query,
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+                timeout=timeout,
+            ) as answer:
+                content = await _bounded(answer)
+                return _judge(answer.status, content)
+        except ssl.SSLError as error:
+            raise _unreachable(self.url, "its certificate is not trusted") from error
+        except TimeoutError as error:
+            raise _unreachable(self.url, "no answer in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _unreachable(self.url, type(error).__name__) from error
+
+
+def origin(url: str) -> str:
+    """``https://host:port`` of a URL, without a default port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole body, or an error as soon as it passes the limit: what is not read is never held."""
+    content = bytearray()
+    async for block in answer.content.iter_chunked(65536):
+        content += block
+        if len(content) > api.MAX_BODY:
+            answer.close()
+            raise _nonsense(f"an answer of more than {api.MAX_BODY} bytes")
+    return bytes(content)
+
+
+def _judge(status: int, content: bytes) -> bytes:
+    if 200 <= status < 300:
+        return content
+    if 300 <= status < 400:
+        raise _nonsense("a redirect to another place, which is not followed")
+    if status in (408, 425, 429) or status >= 500:
+        raise PortalUnreachable(f"The portal can't answer now (status {status}).", meaning=_LATER)
+    raise PortalRefused(f"The portal refused (status {status}{_reason(content)}).")
+
+
+def _reason(content: bytes) -> str:
+    """What the portal says of it, made safe to show: one line of printable characters."""
+    try:
+        problem: Any = json.loads(content[:4096])
+        said = str(problem.get("detail") or problem.get("title") or "")
+    except (ValueError, AttributeError):
+        return ""
+    shown = "".join(char for char in said if char.isprintable())[:300]
+    return f": {shown}" if shown else ""
+
+
+def _nonsense(what: str) -> PortalAnswerInvalid:
+    return PortalAnswerInvalid(
+        f"The portal sent {what}.",
+        meaning="It was thrown away; nothing was decided or sent because of it.",
+        do="If it stays so, tell the force that runs the portal.",
+    )
+
+
+def _unreachable(url: str, why: str) -> PortalUnreachable:
+    return PortalUnreachable(
+        f"The portal at {origin(url)} does not answer ({why}).",
+        meaning=_LATER,
+        do="Check the internet connection and the portal's address.",
+    )

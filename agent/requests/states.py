@@ -1,0 +1,57 @@
+"""The states of a request and the moves between them: one table, and nothing moves but by it.
+
+Not for: what a step does (each has a module beside this one).
+"""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a request stands with this agent."""
+
+    RECEIVED = "received"
+    """Taken from the portal, bytes kept, nothing believed yet."""
+    VERIFIED = "verified"
+    PRESERVED = "preserved"
+    """Its footage can't be overwritten any more, as far as the owner's setting allows."""
+    ASKED = "asked"
+    """Planned; the owner has it before them."""
+    APPROVED = "approved"
+    CLIPPED = "clipped"
+    SEALED = "sealed"
+    DELIVERED = "delivered"
+    """All of it lies at the portal; the force's receipt is awaited."""
+    REFUSED = "refused"
+    """By the agent: it may not be asked."""
+    DECLINED = "declined"
+    UNAVAILABLE = "unavailable"
+    EXPIRED = "expired"
+    """The owner said nothing in time: nobody is told anything."""
+    WITHDRAWN = "withdrawn"
+    """The owner left the portal while it was open."""
+    CLOSED = "closed"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.RECEIVED: frozenset({State.VERIFIED, State.REFUSED}),
+    State.VERIFIED: frozenset({State.PRESERVED, State.EXPIRED, State.WITHDRAWN}),
+    State.PRESERVED: frozenset({State.ASKED, State.UNAVAILABLE, State.EXPIRED, State.WITHDRAWN}),
+    State.ASKED: frozenset({State.APPROVED, State.DECLINED, State.EXPIRED, State.WITHDRAWN}),
+    State.APPROVED: frozenset({State.CLIPPED, State.WITHDRAWN}),
+    State.CLIPPED: frozenset({State.SEALED, State.WITHDRAWN}),
+    State.SEALED: frozenset({State.DELIVERED, State.WITHDRAWN}),
+    State.DELIVERED: frozenset({State.CLOSED}),
+    State.REFUSED: frozenset({State.CLOSED}),
+    State.DECLINED: frozenset({State.CLOSED}),
+    State.UNAVAILABLE: frozenset({State.CLOSED}),
+    State.EXPIRED: frozenset({State.CLOSED}),
+    State.WITHDRAWN: frozenset({State.CLOSED}),
+    State.CLOSED: frozenset(),
+}
+"""Which state may follow which. Nothing reaches clipped, sealed or delivered but through approved."""
+
+UNDECIDED = (State.VERIFIED, State.PRESERVED, State.ASKED)
+"""The owner has said nothing yet: the request may run out."""
+
+UNSENT = (*UNDECIDED, State.APPROVED, State.CLIPPED, State.SEALED)
+"""Not all of it has left: an owner who withdraws stops these."""
