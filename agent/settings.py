@@ -1,0 +1,398 @@
+"""``handover.yaml``: what the owner sets, read and checked in one go, with errors that name the line.
+
+Not for: cameras (they live in the agent's store), secrets (files under ``keys/``), or anything that a program changes.
+"""
+
+import ipaddress
+import os
+import re
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from agent.settings_errors import problems_of
+from agent.units import Duration, Size, between
+from agent.yaml_file import Problem, YamlFile, parse, read_text
+from exchange.clock import DAY, HOUR, MINUTE, SECOND
+from exchange.errors import SettingsInvalid
+from exchange.messages import Line, OwnerKind
+
+DEFAULT_PATH = Path("/etc/handover/handover.yaml")
+DEFAULT_DATA = Path("/var/lib/handover")
+
+_LONGEST_SOCKET_PATH = 107
+"""Bytes of ``sun_path`` without its final zero (unix(7))."""
+
+
+class Preserve(StrEnum):
+    """Whether a requested window is kept from being overwritten while the owner decides."""
+
+    YES = "yes"
+    ASK = "ask"
+    NO = "no"
+
+
+class Trim(StrEnum):
+    """Which key frame a copy starts at: the last one before the window, or the first one inside it."""
+
+    BEFORE = "before"
+    INSIDE = "inside"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute() or ".." in path.parts:
+        raise PydanticCustomError("path", "an absolute path, such as /var/lib/handover")
+    return path
+
+
+def _origin(url: str) -> str:
+    """An http(s) origin without user, query or fragment; plain http only towards this machine."""
+    parts = urlsplit(url)
+    try:
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\x00-\x1f]", url):
+        raise PydanticCustomError("url", "a URL such as https://portal.example.org")
+    if "@" in parts.netloc:
+        raise PydanticCustomError("url", "a URL without a user name or password in it")
+    if parts.query or parts.fragment:
+        raise PydanticCustomError("url", "a URL without '?' and '#'")
+    return url.rstrip("/")
+
+
+def _https(url: str) -> str:
+    url = _origin(url)
+    host = urlsplit(url).hostname or ""
+    if urlsplit(url).scheme == "http" and not _loopback(host):
+        raise PydanticCustomError("url", "https:// (plain http:// only for a portal on this very machine)")
+    return url
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _word_not_boolean(value: object) -> object:
+    """``yes`` stays the word, however a YAML reader saw it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return {"true": "yes", "on": "yes", "false": "no", "off": "no"}.get(value.lower(), value.lower())
+    return value
+
+
+def _interface(name: str) -> str:
+    if not re.fullmatch(r"[^\s/:]{1,15}", name):
+        raise PydanticCustomError("interface", "the name of a network interface, such as eth0")
+    return name
+
+
+def _host(text: str) -> str:
+    bare = text.removeprefix("[").removesuffix("]")
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        label = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+        if len(text) > 253 or not re.fullmatch(rf"{label}(\.{label})*", text) or re.fullmatch(r"[\d.]+", text):
+            raise PydanticCustomError("host", "an IP address or host name, such as 192.168.1.64") from None
+    return text
+
+
+def _user(name: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}\$?", name):
+        raise PydanticCustomError("user", "the name of a user of this machine, such as anna")
+    return name
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+HttpsUrl = Annotated[str, Field(max_length=500), AfterValidator(_https)]
+HttpUrl = Annotated[str, Field(max_length=500), AfterValidator(_origin)]
+PreserveWord = Annotated[
+    Preserve,
+    BeforeValidator(_word_not_boolean),
+    # An editor that reads YAML 1.1 sees "yes" as true.
+    WithJsonSchema({"enum": ["yes", "ask", "no", True, False]}),
+]
+
+
+class Section(BaseModel):
+    """A part of the file. Nothing unknown is let pass: a misspelt key must not silently mean its default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class RecordingSettings(Section):
+    directory: AbsolutePath = DEFAULT_DATA / "recordings"
+    """Where recorded segments are written. Unless set: recordings/ under data."""
+    days: int = Field(14, ge=1, le=3650)
+    """Days that recordings are kept before they are overwritten. Held recordings stay longer."""
+    bytes: Size | None = None
+    """The most that recordings may take, such as 200 GB. null: as much as keep_free leaves."""
+    keep_free: Size = 5 * 1000**3
+    """The least that stays free on the recordings' disk; the oldest recordings go first."""
+    segment: Annotated[Duration, between("10s", "10m")] = MINUTE
+    """About how long one recorded file is; from 10s to 10m."""
+
+
+class PortalSettings(Section):
+    url: HttpsUrl
+    """Where your force's or town's portal is."""
+    proxy: HttpUrl | None = None
+    """The HTTP proxy that leads to the portal, if your network needs one."""
+    ca_file: AbsolutePath | None = None
+    """The certificate authority to trust for the portal (PEM), instead of the system's."""
+
+
+class OwnerSettings(Section):
+    kind: OwnerKind
+    """household or business."""
+    name: Line
+    """Who owns the cameras, as officers read it."""
+    contact: Line
+    """How officers reach you: a telephone number or an e-mail address."""
+
+
+class DiscoverySettings(Section):
+    enabled: bool = True
+    """Whether to look for cameras on the network from time to time. They are never added without you."""
+    interfaces: (
+        Literal["all"] | Annotated[tuple[Annotated[str, AfterValidator(_interface)], ...], Field(max_length=64)]
+    ) = "all"
+    """The network interfaces to look on, such as [eth0, wlan0], or all."""
+    hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field((), max_length=1024)
+    """Addresses to ask one by one as well: cameras that multicast does not reach."""
+    every: Annotated[Duration, between("5m", "30d")] = DAY
+    """How often to look; from 5m to 30d."""
+
+
+class RequestSettings(Section):
+    longest_window: Annotated[Duration, between("1m", "7d")] = 2 * HOUR
+    """The longest window an officer may ask for; longer ones are refused for you. From 1m to 7d."""
+    preserve: PreserveWord = Preserve.YES
+    """Keep a requested window from being overwritten while you decide: yes, no, or ask you first. Nothing is sent."""
+    preserve_limit: Size = 50 * 1000**3
+    """The most that windows kept in this way may take together."""
+    trim: Trim = Trim.BEFORE
+    """Where a copy starts: at the last key frame before the window, or at the first inside it."""
+    remind_after: tuple[Annotated[Duration, between("1m", "30d")], ...] = Field((HOUR, 12 * HOUR), max_length=10)
+    """When to remind you of a request that waits; an empty list for never."""
+    keep_packages_days: int = Field(365, ge=0, le=36500)
+    """Days that the encrypted copy of what you handed over is kept."""
+
+
+class PollSettings(Section):
+    every: Annotated[Duration, between("1s", "1d")] = 30 * SECOND
+    """How often to ask the portal for requests; from 1s to 1d."""
+    jitter: Annotated[Duration, between("0s", "1h")] = 5 * SECOND
+    """At most so much is added at random, so that not all owners ask at once."""
+    heartbeat: Annotated[Duration, between("1m", "1d")] = 15 * MINUTE
+    """How often to tell the portal that this agent is alive; from 1m to 1d."""
+
+
+class DecideSettings(Section):
+    allow_users: tuple[Annotated[str, AfterValidator(_user)], ...] = Field((), max_length=64)
+    """Users of this machine who may review and decide, beside root and the daemon's own user."""
+
+
+class LogSettings(Section):
+    level: LogLevel = LogLevel.INFO
+    """debug, info, warning or error."""
+
+
+class Settings(Section):
+    """All of ``handover.yaml``. Durations are microseconds, sizes bytes, paths absolute."""
+
+    data: AbsolutePath = DEFAULT_DATA
+    """Where Handover keeps its database, keys, packages and proof."""
+    portal: PortalSettings
+    """The portal that requests come from."""
+    owner: OwnerSettings
+    """Who owns the cameras."""
+    recordings: RecordingSettings = RecordingSettings()
+    """What the built-in recorder keeps, and for how long."""
+    discovery: DiscoverySettings = DiscoverySettings()
+    """How cameras are found."""
+    requests: RequestSettings = RequestSettings()
+    """What happens when an officer asks."""
+    poll: PollSettings = PollSettings()
+    """How often the agent talks to the portal."""
+    decide: DecideSettings = DecideSettings()
+    """Who may say yes or no."""
+    timestamp_authority: HttpUrl | None = None
+    """The RFC 3161 time-stamping service that countersigns what you hand over; null for none."""
+    log: LogSettings = LogSettings()
+    """What is written to the log."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recordings_live_under_data(cls, value: object) -> object:
+        if not isinstance(value, dict) or not isinstance(value.get("data"), str | Path):
+            return value
+        recordings = value.get("recordings", {})
+        directory = Path(value["data"]) / "recordings"
+        if not isinstance(recordings, dict) or "directory" in recordings or not directory.is_absolute():
+            return value
+        return {**value, "recordings": {**recordings, "directory": directory}}
+
+    @model_validator(mode="after")
+    def _socket_fits(self) -> Self:
+        if len(os.fsencode(self.socket)) > _LONGEST_SOCKET_PATH:
+            raise PydanticCustomError("data", "a shorter path for data: a Unix socket below it can't have this name")
+        return self
+
+    # Everything below lies under ``data``; scripts/install sets the modes named here.
+
+    @property
+    def database(self) -> Path:
+        """0600: requests, decisions, deliveries, cameras."""
+        return self.data / "agent.db"
+
+    @property
+    def keys(self) -> Path:
+        """0700: every secret of the daemon."""
+        return self.data / "keys"
+
+    @property
+    def device_key(self) -> Path:
+        """The Ed25519 key that signs for this agent."""
+        return self.keys / "device.key"
+
+    @property
+    def archive_key(self) -> Path:
+        """The age identity that opens the owner's own copies."""
+        return self.keys / "archive.key"
+
+    @property
+    def run_directory(self) -> Path:
+        """What lives only as long as the daemon runs."""
+        return self.data / "run"
+
+    @property
+    def socket(self) -> Path:
+        """Where ``handover review`` and the other commands reach the daemon."""
+        return self.run_directory / "agent.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one daemon that may use this state."""
+        return self.run_directory / "agent.lock"
+
+    @property
+    def recorder_directory(self) -> Path:
+        """Shared with the recorder's user: the daemon writes, the recorder reads."""
+        return self.data / "recorder"
+
+    @property
+    def recorder_config(self) -> Path:
+        """0640: which cameras to record, and how to log in to them."""
+        return self.recorder_directory / "cameras.json"
+
+    @property
+    def packages_dir(self) -> Path:
+        """Sealed packages: what was sent, byte for byte."""
+        return self.data / "packages"
+
+    @property
+    def receipts_dir(self) -> Path:
+        """The force's signed receipts."""
+        return self.data / "receipts"
+
+    @property
+    def custody(self) -> Path:
+        """The custody log."""
+        return self.data / "custody.jsonl"
+
+    @property
+    def work_dir(self) -> Path:
+        """0700: clips and packages in the making; emptied of leftovers at start."""
+        return self.data / "work"
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in ``path``. ``SettingsInvalid`` names every mistake at once: file, line, column, found, wanted."""
+    return settings_from_text(read_text(path), path)
+
+
+def settings_from_text(text: str, path: Path) -> Settings:
+    """As ``load_settings``, from text already read; ``path`` is only named in errors."""
+    file = parse(text)
+    problems = file.problems
+    if file.read_to_the_end:
+        try:
+            settings = Settings.model_validate(_without_null_sections(file))
+            if not problems:
+                return settings
+        except ValidationError as error:
+            problems = problems + problems_of(error, file, Settings)
+    raise _invalid(path, problems)
+
+
+def _without_null_sections(file: YamlFile) -> object:
+    """A section whose every key is commented out reads as null in YAML; it means the defaults."""
+    if file.root is None:
+        return {}
+    if not isinstance(file.root, dict):
+        return file.root
+    sections = {name for name, field in Settings.model_fields.items() if isinstance(field.default, Section)}
+    return {key: value for key, value in file.root.items() if value is not None or key not in sections}
+
+
+def _invalid(path: Path, problems: list[Problem]) -> SettingsInvalid:
+    lines = [
+        f"{path}:{problem.place.line}:{problem.place.column}: {problem.key + ': ' if problem.key else ''}{problem.text}"
+        for problem in sorted(problems, key=lambda problem: problem.place)
+    ]
+    count = "One setting is" if len(lines) == 1 else f"{len(lines)} settings are"
+    return SettingsInvalid(
+        "\n".join(lines) + "\n",
+        meaning=f"{count} not usable, so nothing was started or changed.",
+        do="Correct the file and try again; config/handover.example.yaml explains every setting.",
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m agent.settings --schema`` prints the JSON schema; ``… FILE`` checks a file."""
+    from agent.settings_schema import schema_text
+
+    if arguments == ["--schema"]:
+        sys.stdout.write(schema_text(Settings))
+        return 0
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write("usage: python -m agent.settings --schema | FILE\n")
+        return 2
+    try:
+        load_settings(Path(arguments[0]))
+    except SettingsInvalid as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{arguments[0]}: all settings are usable\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
