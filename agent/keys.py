@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.files import write_durably
 from exchange.age import Identity, generate_identity, read_identities
+from exchange.durable import durable_file
 from exchange.signing import SigningKey
 
 
@@ -33,7 +33,8 @@ def load_or_create_keys(device_path: Path, archive_path: Path) -> AgentKeys:
         identities = [generate_identity("hybrid"), generate_identity("x25519")]
         text = "# Opens every package that this agent handed over. Keep a copy away from this machine.\n"
         text += "".join(f"# {identity.recipient.kind}: {identity.recipient}\n{identity}\n" for identity in identities)
-        write_durably(archive_path, text.encode(), 0o600)
+        with durable_file(archive_path) as file:
+            file.write(text.encode())
     _refuse_if_readable(archive_path)
     return AgentKeys(SigningKey.load(device_path), tuple(read_identities(archive_path)))
 

@@ -60,7 +60,6 @@ CREATE TABLE decisions (
     request_id      TEXT PRIMARY KEY REFERENCES requests ON DELETE RESTRICT,
     document        TEXT NOT NULL,
     signature       TEXT NOT NULL,
-    plan_sha256     TEXT NOT NULL,
     decided_at      INTEGER NOT NULL
 ) STRICT;
 

@@ -333,6 +333,8 @@ class Decision(Document):
     status: Status
     decided: Instant
     decided_by: DecidedBy | None = None
+    plan_sha256: Sha256 | None = None
+    """Of the agent's plan that the owner was shown; it stays with the agent."""
     cameras: tuple[DecidedCamera, ...] = ()
     observations: Text | None = None
 
@@ -341,7 +343,9 @@ class Decision(Document):
         approved = any(camera.outcome is Outcome.APPROVED for camera in self.cameras)
         if approved != (self.status in (Status.APPROVED, Status.PARTLY_APPROVED)):
             raise ValueError("the status contradicts the cameras")
-        if self.status is Status.DECLINED and (self.cameras or self.decided_by or self.observations):
+        if self.status is Status.DECLINED and (
+            self.cameras or self.decided_by or self.observations or self.plan_sha256
+        ):
             raise ValueError("a declined request tells nothing else")
         return self
 

@@ -5,6 +5,8 @@ Not for: what a step does (each has a module beside this one).
 
 from enum import StrEnum
 
+from agent.store import RequestRow, Transaction
+
 
 class State(StrEnum):
     """Where a request stands with this agent."""
@@ -55,3 +57,18 @@ UNDECIDED = (State.VERIFIED, State.PRESERVED, State.ASKED)
 
 UNSENT = (*UNDECIDED, State.APPROVED, State.CLIPPED, State.SEALED)
 """Not all of it has left: an owner who withdraws stops these."""
+
+
+async def change_state(tx: Transaction, row: RequestRow, to: State, now: int) -> bool:
+    """Move a request along the table if it still stands where ``row`` says; False when somebody was quicker."""
+    if to not in MOVES[State(row.state)]:
+        raise AssertionError(f"no move leads from {row.state} to {to}")
+    changed = await tx.update(
+        "requests",
+        {"request_id": row.request_id, "state": row.state},
+        state=to,
+        state_at=now,
+        failures=0,
+        retry_at=0,
+    )
+    return changed == 1

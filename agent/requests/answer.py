@@ -1,0 +1,73 @@
+"""Tell the portal what the owner decided, or why the agent refused; and close what needs no more.
+
+Not for: an expired or withdrawn request, of which nobody is told anything by us.
+"""
+
+from agent.requests.decision import stored_decision
+from agent.requests.parts import Move, Parts
+from agent.requests.states import State
+from agent.store import RequestRow, Transaction
+from exchange.custody import CustodyKind
+from exchange.errors import PortalRefused
+from exchange.messages import Decision, Refusal, Signed, Status
+from exchange.signing import parse_strictly, read_unverified, sign_document
+
+
+async def tell(parts: Parts, row: RequestRow) -> None:
+    """Bring the portal the signed decision or refusal, once; idempotent there and here."""
+    async with parts.store.transaction() as tx:
+        fresh = await tx.request(row.request_id)
+        signed = await stored_decision(tx, row.request_id)
+    if fresh is None or fresh.answered_at is not None:
+        return
+    if signed is not None:
+        await (await parts.portal()).decide(row.request_id, signed)
+    elif fresh.refusal is not None:
+        refusal = parse_strictly(fresh.refusal.encode(), Signed)
+        named = read_unverified(refusal, Refusal).request_id
+        await (await parts.portal()).refuse(named, refusal)
+    else:
+        return
+    async with parts.store.transaction() as tx:
+        await tx.update("requests", {"request_id": row.request_id}, answered_at=parts.clock.now())
+
+
+async def close(parts: Parts, row: RequestRow) -> Move:
+    """REFUSED, DECLINED, UNAVAILABLE, EXPIRED, WITHDRAWN -> CLOSED, once the portal knows what it may know."""
+    if row.state == State.UNAVAILABLE:
+        await _decide_unavailable(parts, row)
+    trouble = row.trouble if row.state == State.REFUSED else None
+    if row.state not in (State.EXPIRED, State.WITHDRAWN):
+        try:
+            await tell(parts, row)
+        except PortalRefused as error:
+            # A stray or replayed request is not the portal's to take an answer for; the owner still sees it.
+            trouble = trouble or error.what
+    await parts.footage.release(row.request_id)
+
+    async def write(tx: Transaction) -> None:
+        await tx.update("requests", {"request_id": row.request_id}, trouble=trouble)
+        await tx.execute("DELETE FROM plans WHERE request_id = ?", [row.request_id])
+        await parts.custody.record(tx, CustodyKind.HOLD_RELEASED, "agent", row.request_id)
+
+    return Move(State.CLOSED, write)
+
+
+async def _decide_unavailable(parts: Parts, row: RequestRow) -> None:
+    """No footage: said so without asking the owner, as there is nothing to decide."""
+    async with parts.store.transaction() as tx:
+        if await stored_decision(tx, row.request_id) is not None:
+            return
+        now = parts.clock.now()
+        decision = Decision(
+            request_id=row.request_id, request_sha256=row.sha256, status=Status.UNAVAILABLE, decided=now
+        )
+        signed = sign_document(decision, parts.keys.device)
+        await tx.insert(
+            "decisions",
+            request_id=row.request_id,
+            document=signed.document,
+            signature=signed.signature,
+            decided_at=now,
+        )
+        await parts.custody.checkpoint(tx)

@@ -1,0 +1,88 @@
+"""Cut exactly what was approved, a package's worth a camera and window: copied, never re-encoded.
+
+Not for: the copying itself, which a worker does (``agent/media/cut.py``).
+"""
+
+import json
+
+from agent.requests.decision import Approval, ApprovedCut, load_approval
+from agent.requests.parts import Job, Move, Parts
+from agent.requests.states import State
+from agent.store import RequestRow, Transaction
+from agent.worker import CLIP, PICTURE
+from exchange.clock import to_rfc3339
+from exchange.custody import CustodyKind
+from exchange.errors import ClipFailed, HandoverError
+
+
+async def clip(parts: Parts, row: RequestRow) -> Move:
+    """APPROVED -> CLIPPED. What was cut before a crash is cut again to the same bytes, or found done."""
+    approval = await load_approval(parts, row.request_id)
+    async with parts.store.transaction() as tx:
+        done = {package.evidence_id for package in await tx.packages(row.request_id)}
+    for cut in approval.cuts:
+        if cut.evidence_id not in done:
+            await _clip_one(parts, approval, cut)
+
+    async def write(tx: Transaction) -> None:
+        await parts.custody.record(
+            tx, CustodyKind.CLIPPED, "agent", row.request_id, details={"cuts": len(approval.cuts)}
+        )
+
+    return Move(State.CLIPPED, write)
+
+
+async def _clip_one(parts: Parts, approval: Approval, cut: ApprovedCut) -> None:
+    request_id = approval.request.request_id
+    folder = parts.settings.work_dir / request_id / cut.evidence_id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    total = max(1, cut.camera.video_bytes + (cut.camera.sound_bytes if cut.sound else 0))
+
+    def show(report: Job) -> None:
+        parts.progress.doing[request_id] = f"cutting {cut.camera.label}, {report.get('bytes', 0) * 100 // total} %"
+
+    plan = {"stretches": list(cut.camera.stretches), "sound": cut.sound, "name": "master"}
+    result = await parts.run_job(
+        "agent.media.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
+    )
+    _check_window(cut, result)
+    sheet = await _contact_sheet(parts, folder, result)
+    async with parts.store.transaction() as tx:
+        await tx.insert(
+            "packages",
+            evidence_id=cut.evidence_id,
+            request_id=request_id,
+            position=cut.camera.position,
+            clip=json.dumps({"folder": str(folder), "result": result, "contact_sheet": sheet}),
+        )
+        for master in result["masters"]:
+            details: dict[str, str | int | bool] = {"master": master["file"], "sha256": master["sha256"]}
+            await parts.custody.record(
+                tx, CustodyKind.HASHED, "agent", request_id, camera_id=cut.camera.camera_id, details=details
+            )
+
+
+def _check_window(cut: ApprovedCut, result: Job) -> None:
+    """The cut's first and last frames are those that were approved, or nothing goes on."""
+    masters, actual = result["masters"], cut.camera.actual
+    if not masters or actual is None:
+        raise ClipFailed("Nothing was cut.")
+    first, last = masters[0]["first_us"], masters[-1]["last_us"]
+    if first < actual.start or last >= actual.end or any(master["first_us"] < actual.start for master in masters):
+        raise ClipFailed(
+            f"The cut runs from {to_rfc3339(first)} to {to_rfc3339(last)}, which is not what was approved.",
+            meaning="It is not sent.",
+        )
+
+
+async def _contact_sheet(parts: Parts, folder: object, result: Job) -> str | None:
+    """A working copy for people in a hurry; its absence never holds up the evidence."""
+    job = {
+        "masters": [f"{folder}/{master['file']}" for master in result["masters"]],
+        "target": f"{folder}/contact-sheet.jpg",
+    }
+    try:
+        made = await parts.run_job("agent.media.pictures:contact_sheet_job", job, limits=PICTURE)
+    except HandoverError:
+        return None
+    return str(made["file"])

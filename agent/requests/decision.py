@@ -1,0 +1,233 @@
+"""The owner's yes or no: signed, final, and bound to the request's bytes and to the plan that was shown.
+
+This is the only door. Nothing is cut, sealed or sent without an ``Approval``, and only ``load_approval`` makes one,
+from a decision whose signature holds. Not for: how the owner is asked (``agent/owner``).
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from agent.requests.parts import Parts
+from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan, request_of
+from agent.requests.states import State, change_state
+from agent.store import RequestRow, Transaction
+from exchange.clock import Instant
+from exchange.custody import CustodyKind
+from exchange.errors import DecisionRefused, NotFound, SignatureInvalid
+from exchange.messages import (
+    DecidedBy,
+    DecidedCamera,
+    Decision,
+    GapNote,
+    Line,
+    Outcome,
+    Part,
+    Request,
+    Signed,
+    Status,
+    Text,
+)
+from exchange.signing import open_document, sign_document
+
+
+class Choice(Part):
+    """What the owner chose for one asked camera and window: hand it over or not, with its sound or not."""
+
+    position: int
+    share: bool
+    sound: bool = False
+
+
+class Verdict(Part):
+    """The owner's word on a request. ``plan_sha256`` names the plan that was before them; no choice means no."""
+
+    plan_sha256: Line
+    choices: tuple[Choice, ...] = ()
+    observations: Text | None = None
+
+
+@dataclass(frozen=True)
+class ApprovedCut:
+    """One camera of an approval, with the plan's exact stretches."""
+
+    evidence_id: str
+    camera: PlannedCamera
+    sound: bool
+
+
+class Approval:
+    """The owner's signed yes. Made by ``load_approval`` alone; its holder may hand over ``cuts`` and nothing else."""
+
+    __slots__ = ("cuts", "decided", "decision", "request", "signed_decision", "signed_request")
+
+    def __init__(
+        self,
+        key: object,
+        request: Request,
+        signed_request: Signed,
+        decision: Decision,
+        signed_decision: Signed,
+        cuts: tuple[ApprovedCut, ...],
+    ) -> None:
+        if key is not _DOOR:
+            raise AssertionError("an Approval comes from load_approval only")
+        self.request = request
+        self.signed_request = signed_request
+        self.decision = decision
+        self.signed_decision = signed_decision
+        self.decided: Instant = decision.decided
+        self.cuts = cuts
+
+    def cut(self, evidence_id: str) -> ApprovedCut:
+        """The approved cut of this evidence id; DecisionRefused when the owner approved no such thing."""
+        for cut in self.cuts:
+            if cut.evidence_id == evidence_id:
+                return cut
+        raise DecisionRefused(f"The owner approved no {evidence_id}.", meaning="It is not sent.")
+
+
+_DOOR = object()
+
+
+async def decide(parts: Parts, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision:
+    """Record the owner's answer, once. DecisionRefused when it was answered before, ran out, or the plan changed."""
+    async with parts.store.transaction() as tx:
+        row = await tx.request(request_id)
+        if row is None:
+            raise NotFound(f"There is no request {request_id}.", do="List them with: handover requests")
+        now = parts.clock.now()
+        _refuse_unless_open(row, now)
+        shown = await tx.one("SELECT plan, sha256 FROM plans WHERE request_id = ?", [request_id])
+        if shown is None or shown["sha256"] != verdict.plan_sha256:
+            raise DecisionRefused(
+                "What would be sent has changed since it was shown.",
+                meaning="Nothing was decided.",
+                do="Look at it again with: handover review",
+            )
+        decision = _decision(row, read_plan(shown["plan"]), verdict, by, now)
+        signed = sign_document(decision, parts.keys.device)
+        approved = decision.status is not Status.DECLINED
+        if not await change_state(tx, row, State.APPROVED if approved else State.DECLINED, now):
+            raise DecisionRefused("It was decided a moment ago by somebody else.", meaning="Theirs stands.")
+        await tx.insert(
+            "decisions",
+            request_id=request_id,
+            document=signed.document,
+            signature=signed.signature,
+            decided_at=now,
+        )
+        kind = CustodyKind.APPROVED if approved else CustodyKind.DECLINED
+        await parts.custody.record(
+            tx, kind, by.name, request_id, details={"plan_sha256": verdict.plan_sha256, "method": by.method}
+        )
+        await parts.custody.checkpoint(tx)
+    return decision
+
+
+def _refuse_unless_open(row: RequestRow, now: int) -> None:
+    if row.state in (State.RECEIVED, State.VERIFIED, State.PRESERVED):
+        raise DecisionRefused(
+            "The request is not ready to be decided.",
+            meaning="What would be sent is still being looked up.",
+            do="Try again in a minute; handover status tells how far it is.",
+        )
+    if row.state != State.ASKED:
+        raise DecisionRefused(f"It can't be decided any more: it is {row.state}.", meaning="What stands, stands.")
+    if row.expires_at <= now:
+        raise DecisionRefused("It has expired.", meaning="Nothing was sent and nobody was told anything.")
+
+
+def _decision(row: RequestRow, plan: Plan, verdict: Verdict, by: DecidedBy, now: int) -> Decision:
+    choices = {choice.position: choice for choice in verdict.choices}
+    if unknown := choices.keys() - {camera.position for camera in plan.cameras}:
+        raise DecisionRefused(f"The plan has no position {min(unknown)}.", meaning="Nothing was decided.")
+    cameras = tuple(_decided(camera, choices.get(camera.position)) for camera in plan.cameras)
+    shared = [camera for camera in cameras if camera.outcome is Outcome.APPROVED]
+    if not shared:
+        return Decision(request_id=plan.request_id, request_sha256=row.sha256, status=Status.DECLINED, decided=now)
+    whole = len(shared) == len(cameras) and not any(camera.gaps for camera in shared)
+    return Decision(
+        request_id=plan.request_id,
+        request_sha256=row.sha256,
+        status=Status.APPROVED if whole else Status.PARTLY_APPROVED,
+        decided=now,
+        decided_by=by,
+        plan_sha256=verdict.plan_sha256,
+        cameras=cameras,
+        observations=verdict.observations,
+    )
+
+
+def _decided(camera: PlannedCamera, choice: Choice | None) -> DecidedCamera:
+    gaps: tuple[GapNote, ...] = ()
+    if camera.actual is None:
+        outcome, gaps = Outcome.UNAVAILABLE, camera.gaps
+    elif choice is None or not choice.share:
+        outcome = Outcome.DECLINED
+    else:
+        outcome, gaps = Outcome.APPROVED, camera.gaps
+    approved = outcome is Outcome.APPROVED
+    if approved and choice is not None and choice.sound and not camera.sound_asked:
+        raise DecisionRefused("The officer did not ask for sound.", meaning="Nothing was decided.")
+    return DecidedCamera(
+        camera_id=camera.camera_id,
+        requested=camera.requested,
+        outcome=outcome,
+        approved=camera.actual if approved else None,
+        sound=bool(approved and choice and choice.sound and camera.sound_codec),
+        gaps=gaps,
+        evidence_id=str(uuid.uuid4()) if approved else None,
+    )
+
+
+async def load_approval(parts: Parts, request_id: str) -> Approval:
+    """The owner's yes, checked anew: the signature, the request's hash, the plan's hash. DecisionRefused otherwise."""
+    async with parts.store.transaction() as tx:
+        row = await tx.request(request_id)
+        decided = await tx.one("SELECT * FROM decisions WHERE request_id = ?", [request_id])
+        shown = await tx.one("SELECT plan FROM plans WHERE request_id = ?", [request_id])
+    if row is None or decided is None or shown is None:
+        raise DecisionRefused(f"Nobody approved {request_id}.", meaning="Nothing of it is cut or sent.")
+    signed = Signed(document=decided["document"], signature=decided["signature"])
+    try:
+        decision = open_document(signed, Decision, parts.keys.device.public)
+    except SignatureInvalid as error:
+        raise DecisionRefused("The stored decision was altered.", meaning="Nothing is cut or sent.") from error
+    if (
+        decision.status not in (Status.APPROVED, Status.PARTLY_APPROVED)
+        or decision.request_id != request_id
+        or decision.request_sha256 != row.sha256
+        or plan_sha256(shown["plan"]) != decision.plan_sha256
+    ):
+        raise DecisionRefused(f"What was decided on {request_id} is not this.", meaning="Nothing is cut or sent.")
+    plan = read_plan(shown["plan"])
+    return Approval(
+        _DOOR,
+        request_of(row),
+        Signed(document=row.document, signature=row.signature),
+        decision,
+        signed,
+        tuple(_cuts(decision, plan)),
+    )
+
+
+def _cuts(decision: Decision, plan: Plan) -> list[ApprovedCut]:
+    cuts = []
+    for camera, decided in zip(plan.cameras, decision.cameras, strict=True):
+        if decided.outcome is not Outcome.APPROVED:
+            continue
+        same = (camera.camera_id, camera.requested, camera.actual) == (
+            decided.camera_id,
+            decided.requested,
+            decided.approved,
+        )
+        if not same or decided.evidence_id is None:
+            raise DecisionRefused("The decision and the plan name different footage.", meaning="Nothing is sent.")
+        cuts.append(ApprovedCut(decided.evidence_id, camera, decided.sound))
+    return cuts
+
+
+async def stored_decision(tx: Transaction, request_id: str) -> Signed | None:
+    """The decision's signed bytes, for telling the portal."""
+    row = await tx.one("SELECT document, signature FROM decisions WHERE request_id = ?", [request_id])
+    return None if row is None else Signed(document=row["document"], signature=row["signature"])

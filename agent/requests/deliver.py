@@ -1,0 +1,133 @@
+"""Bring each sealed package to the portal: an upload that goes on after every break, then the signed announcement.
+
+Not for: what may be delivered (the ``Approval`` says), or the upload protocol (``agent/tus.py``).
+"""
+
+import uuid
+from pathlib import Path
+
+from agent.portal import PortalClient
+from agent.requests import answer
+from agent.requests.decision import Approval, load_approval
+from agent.requests.parts import Move, Parts
+from agent.requests.states import State
+from agent.store import PackageRow, RequestRow, Transaction
+from agent.tus import TusUpload, UploadGone
+from exchange import api
+from exchange.custody import CustodyKind
+from exchange.errors import ClipFailed, PortalAnswerInvalid, PortalUnreachable
+from exchange.messages import Delivery, Signed
+from exchange.signing import parse_strictly, sign_document
+
+
+async def deliver(parts: Parts, row: RequestRow) -> Move:
+    """SEALED -> DELIVERED. Every piece of progress is in the store before the next begins."""
+    approval = await load_approval(parts, row.request_id)
+    await answer.tell(parts, row)
+    async with parts.store.transaction() as tx:
+        packages = await tx.packages(row.request_id)
+        force = await tx.force()
+    for package in packages:
+        approval.cut(package.evidence_id)
+        if package.delivered_at is None:
+            await _deliver_one(parts, approval, package, "" if force is None else force.uploads)
+
+    async def write(tx: Transaction) -> None:
+        await parts.custody.record(tx, CustodyKind.DELIVERED, "agent", row.request_id)
+        await parts.custody.checkpoint(tx)
+
+    return Move(State.DELIVERED, write)
+
+
+async def _deliver_one(parts: Parts, approval: Approval, package: PackageRow, uploads: str) -> None:
+    portal = await parts.portal()
+    delivery_id = package.delivery_id or await _name(parts, package)
+    if package.uploaded_at is None:
+        await _upload(parts, portal, package, delivery_id, uploads)
+    fresh = await _reload(parts, package)
+    signed = await _announcement(parts, fresh, delivery_id, approval)
+    await portal.deliver(
+        package.request_id, delivery_id, api.SignedDelivery(signed=signed, upload=fresh.upload_url or "")
+    )
+    async with parts.store.transaction() as tx:
+        await tx.update("packages", {"evidence_id": package.evidence_id}, delivered_at=parts.clock.now())
+
+
+async def _name(parts: Parts, package: PackageRow) -> str:
+    delivery_id = str(uuid.uuid4())
+    async with parts.store.transaction() as tx:
+        await tx.update("packages", {"evidence_id": package.evidence_id}, delivery_id=delivery_id)
+    return delivery_id
+
+
+async def _upload(parts: Parts, portal: PortalClient, package: PackageRow, delivery_id: str, uploads: str) -> None:
+    assert package.path is not None
+    assert package.size is not None
+    size = package.size
+
+    def show(offset: int) -> None:
+        parts.progress.doing[package.request_id] = f"uploading, {offset * 100 // size} %"
+
+    async def resumed(offset: int) -> None:
+        async with parts.store.transaction() as tx:
+            await parts.custody.record(
+                tx, CustodyKind.UPLOAD_RESUMED, "agent", package.request_id, details={"offset": offset}
+            )
+
+    upload = TusUpload(portal.session, portal.headers, Path(package.path), size, on_progress=show, on_break=resumed)
+    url = package.upload_url
+    for _ in range(3):
+        if url is None:
+            url = await upload.create(uploads, {"delivery": delivery_id})
+            await _note_upload(parts, package, url)
+        try:
+            await upload.send(url)
+        except UploadGone:
+            url = None
+            continue
+        except PortalUnreachable as error:
+            async with parts.store.transaction() as tx:
+                await parts.custody.record(
+                    tx, CustodyKind.UPLOAD_INTERRUPTED, "agent", package.request_id, reason=error.what
+                )
+            raise
+        async with parts.store.transaction() as tx:
+            await tx.update("packages", {"evidence_id": package.evidence_id}, uploaded_at=parts.clock.now())
+            details: dict[str, str | int | bool] = {"size": size, "sha256": package.ciphertext_sha256 or ""}
+            await parts.custody.record(tx, CustodyKind.UPLOAD_FINISHED, "agent", package.request_id, details=details)
+        return
+    raise PortalAnswerInvalid("The upload server forgets every upload at once.", do="Tell the force.")
+
+
+async def _note_upload(parts: Parts, package: PackageRow, url: str) -> None:
+    async with parts.store.transaction() as tx:
+        await tx.update("packages", {"evidence_id": package.evidence_id}, upload_url=url)
+        await parts.custody.record(
+            tx, CustodyKind.UPLOAD_STARTED, "agent", package.request_id, details={"size": package.size or 0}
+        )
+
+
+async def _reload(parts: Parts, package: PackageRow) -> PackageRow:
+    async with parts.store.transaction() as tx:
+        return next(row for row in await tx.packages(package.request_id) if row.evidence_id == package.evidence_id)
+
+
+async def _announcement(parts: Parts, package: PackageRow, delivery_id: str, approval: Approval) -> Signed:
+    """The signed Delivery, made once: a crash and a new try announce the same bytes."""
+    approval.cut(package.evidence_id)
+    if package.delivery is not None:
+        return parse_strictly(package.delivery.encode(), Signed)
+    if package.ciphertext_sha256 is None or package.size is None:
+        raise ClipFailed("The package was not sealed.", meaning="It is not announced.")
+    document = Delivery(
+        delivery_id=delivery_id,
+        request_id=package.request_id,
+        evidence_id=package.evidence_id,
+        ciphertext_sha256=package.ciphertext_sha256,
+        size=package.size,
+        issued=parts.clock.now(),
+    )
+    signed = sign_document(document, parts.keys.device)
+    async with parts.store.transaction() as tx:
+        await tx.update("packages", {"evidence_id": package.evidence_id}, delivery=signed.model_dump_json())
+    return signed

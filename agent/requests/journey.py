@@ -1,0 +1,178 @@
+"""The state machine that walks each request through its steps, and goes on where it stood after a crash.
+
+Not for: what a step does. A step reads what the store holds and returns a ``Move``; only here is a state changed, and
+only along ``states.MOVES``, in one transaction with all that the step writes.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+
+from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
+from agent.requests.parts import Later, Move, Parts
+from agent.requests.states import UNDECIDED, State, change_state
+from agent.store import RequestRow
+from exchange.clock import MINUTE, SECOND
+from exchange.custody import CustodyKind
+from exchange.errors import HandoverError, PortalUnreachable
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[Parts, RequestRow], Awaitable[Move]]
+
+STEPS: Mapping[State, Step] = {
+    State.RECEIVED: intake.verify,
+    State.VERIFIED: preserve.preserve,
+    State.PRESERVED: plan.ask,
+    State.APPROVED: clip.clip,
+    State.CLIPPED: seal.seal,
+    State.SEALED: deliver.deliver,
+    State.DELIVERED: receipt.settle,
+    State.REFUSED: answer.close,
+    State.DECLINED: answer.close,
+    State.UNAVAILABLE: answer.close,
+    State.EXPIRED: answer.close,
+    State.WITHDRAWN: answer.close,
+}
+"""What is done in a state. ASKED waits for the owner, CLOSED for nobody."""
+
+_HEAVY = frozenset({State.APPROVED, State.CLIPPED})
+"""Steps that work a disk and a core: one at a time on the whole machine."""
+_FIRST_PAUSE = 5 * SECOND
+_LONGEST_PAUSE = 15 * MINUTE
+
+
+class Journey:
+    """Walks all open requests; ``kick`` it when something changed, ``run`` it as long as the daemon lives."""
+
+    def __init__(self, parts: Parts, steps: Mapping[State, Step] = STEPS) -> None:
+        self._parts = parts
+        self._steps = steps
+        self._changed = asyncio.Event()
+        self._walks: dict[str, asyncio.Task[int]] = {}
+        self._heavy = asyncio.Lock()
+
+    def kick(self) -> None:
+        """Something changed: look at all requests anew."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Walk until cancelled."""
+        try:
+            while True:
+                self._changed.clear()
+                await self._start_walks()
+                try:
+                    async with asyncio.timeout(self._pause(await self._next_retry())):
+                        await self._changed.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            for walk in self._walks.values():
+                walk.cancel()
+            await asyncio.gather(*self._walks.values(), return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Walk every request as far as it goes now, then return: what a test, or one pass, needs."""
+        await self._start_walks()
+        while self._walks:
+            await asyncio.gather(*self._walks.values(), return_exceptions=True)
+            await asyncio.sleep(0)
+
+    async def _start_walks(self) -> None:
+        now = self._parts.clock.now()
+        async with self._parts.store.transaction() as tx:
+            rows = await tx.requests(*self._steps)
+        for row in rows:
+            if row.request_id not in self._walks and row.retry_at <= now:
+                walk = asyncio.create_task(self._walk(row.request_id), name=f"request {row.request_id}")
+                self._walks[row.request_id] = walk
+                walk.add_done_callback(lambda _, request_id=row.request_id: self._walked(request_id))  # type: ignore[misc]
+
+    def _walked(self, request_id: str) -> None:
+        self._walks.pop(request_id, None)
+        self._parts.progress.doing.pop(request_id, None)
+        self._changed.set()
+
+    async def _next_retry(self) -> int | None:
+        async with self._parts.store.transaction() as tx:
+            rows = await tx.requests(*self._steps)
+        waiting = [row.retry_at for row in rows if row.request_id not in self._walks]
+        return min(waiting, default=None)
+
+    def _pause(self, until: int | None) -> float:
+        """Seconds to sleep; never long, so that a host clock that steps back delays nobody for more than a minute."""
+        if until is None:
+            return 60.0
+        return min(60.0, max(0.0, (until - self._parts.clock.now()) / SECOND))
+
+    async def _walk(self, request_id: str) -> int:
+        """Take steps until one must wait; the number taken."""
+        taken = 0
+        while True:
+            async with self._parts.store.transaction() as tx:
+                row = await tx.request(request_id)
+            if row is None or State(row.state) not in self._steps:
+                return taken
+            if not await self._take(row):
+                return taken
+            taken += 1
+
+    async def _take(self, row: RequestRow) -> bool:
+        """One step; False when it must be tried again later."""
+        parts, state = self._parts, State(row.state)
+        if state in UNDECIDED and row.expires_at and row.expires_at <= parts.clock.now():
+            return await self._expire(row)
+        try:
+            if state in _HEAVY:
+                async with self._heavy:
+                    move = await self._steps[state](parts, row)
+            else:
+                move = await self._steps[state](parts, row)
+            async with parts.store.transaction() as tx:
+                if await change_state(tx, row, move.to, parts.clock.now()):
+                    await move.write(tx)
+            log.info("request %s: %s -> %s", row.request_id, row.state, move.to)
+            return True
+        except Later as later:
+            await self._put_off(row, later.at, None)
+        except HandoverError as error:
+            log.warning("request %s, %s: %s", row.request_id, row.state, error)
+            await self._put_off(row, self._next_try(row), str(error), quiet=isinstance(error, PortalUnreachable))
+        except Exception:
+            log.exception("request %s, %s: an error that should not be", row.request_id, row.state)
+            await self._put_off(row, self._next_try(row), "An internal error; the log has the details.")
+        return False
+
+    async def _expire(self, row: RequestRow) -> bool:
+        async with self._parts.store.transaction() as tx:
+            if await change_state(tx, row, State.EXPIRED, self._parts.clock.now()):
+                await self._parts.custody.record(tx, CustodyKind.EXPIRED, "agent", row.request_id)
+        return True
+
+    def _next_try(self, row: RequestRow) -> int:
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(row.failures, 10))
+        return self._parts.clock.now() + int(pause * random.uniform(0.75, 1.25))  # noqa: S311 jitter
+
+    async def _put_off(self, row: RequestRow, until: int, trouble: str | None, *, quiet: bool = False) -> None:
+        async with self._parts.store.transaction() as tx:
+            await tx.update(
+                "requests",
+                {"request_id": row.request_id, "state": row.state},
+                retry_at=until,
+                failures=row.failures + (trouble is not None),
+                trouble=trouble if trouble is not None else row.trouble,
+            )
+
+    async def expire(self) -> int:
+        """Close what the owner left unanswered until its end; how many. Nobody is told anything of it."""
+        now, expired = self._parts.clock.now(), 0
+        async with self._parts.store.transaction() as tx:
+            for row in await tx.requests(*UNDECIDED):
+                if row.expires_at and row.expires_at <= now and await change_state(tx, row, State.EXPIRED, now):
+                    await self._parts.custody.record(tx, CustodyKind.EXPIRED, "agent", row.request_id)
+                    expired += 1
+        if expired:
+            self.kick()
+        return expired

@@ -1,0 +1,81 @@
+"""What the steps of a request's journey work with, built once by the daemon.
+
+Not for: anything a single step keeps for itself.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agent.custody import Custody
+from agent.keys import AgentKeys
+from agent.requests.states import State
+from agent.settings import Settings
+from agent.store import Store, Transaction
+from exchange.clock import Clock, to_rfc3339
+from exchange.errors import HandoverError
+
+if TYPE_CHECKING:
+    from agent.footage.source import FootageSource
+    from agent.portal import PortalClient
+    from agent.worker import Limits
+
+Job = dict[str, Any]
+
+
+class RunJob(Protocol):
+    """How a step has media worked on: in a short-lived process (``agent.worker.run_job``)."""
+
+    async def __call__(
+        self, function: str, job: Job, *, limits: "Limits", progress: Callable[[Job], None] | None = None
+    ) -> Job: ...
+
+
+@dataclass
+class Progress:
+    """How far the long steps are, for ``handover status``: request id to what is being done."""
+
+    doing: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Parts:
+    settings: Settings
+    store: Store
+    clock: Clock
+    keys: AgentKeys
+    custody: Custody
+    footage: "FootageSource"
+    run_job: RunJob
+    portal: "Callable[[], Awaitable[PortalClient]]"
+    """The portal's client; PortalUnreachable or NotEnrolled when there is none."""
+    progress: Progress = field(default_factory=Progress)
+
+
+Write = Callable[[Transaction], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A step's outcome: the next state, and what is written in the same transaction."""
+
+    to: State
+    write: Write
+
+
+class Later(Exception):
+    """A step can't be taken yet, and nothing is wrong. ``at``: microseconds UTC."""
+
+    def __init__(self, at: int, why: str) -> None:
+        super().__init__(f"{why}; again at {to_rfc3339(at)}")
+        self.at = at
+        self.why = why
+
+
+class NotEnrolled(HandoverError):
+    """The agent belongs to no portal yet."""
+
+    exit_code = 34
+
+    def __init__(self) -> None:
+        super().__init__("This agent is not enrolled with a portal.", do="Run: handover setup")

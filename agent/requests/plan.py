@@ -1,0 +1,180 @@
+"""Which cameras, which actual window to the frame, what is missing: what the owner will be asked.
+
+Not for: cutting (``clip.py``), or deciding (``decision.py``), which binds the owner's word to this plan's SHA-256.
+"""
+
+import hashlib
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from agent.media import facts
+from agent.requests.parts import Later, Move, Parts
+from agent.requests.states import State
+from agent.store import RequestRow, Transaction
+from agent.worker import CLIP
+from exchange.clock import HOUR, SECOND, Instant, Window
+from exchange.custody import CustodyKind
+from exchange.errors import DocumentInvalid
+from exchange.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Request, Sha256, Signed, Stretch
+from exchange.signing import parse_strictly, read_unverified
+
+MAX_PLAN = 32 * 1024 * 1024
+"""Bytes of a stored plan at most: it names every source segment."""
+_GAP_WORDS = {
+    facts.Missing.START: "no recording at the beginning",
+    facts.Missing.BETWEEN: "the recording was interrupted",
+    facts.Missing.WITHIN: "the camera sent nothing",
+    facts.Missing.END: "no recording at the end",
+}
+
+
+class PlannedCamera(Part):
+    """One asked camera and window, and what would be handed over of it. Instants are the frames' own."""
+
+    position: int
+    camera_id: Id
+    label: Line
+    requested: Stretch
+    sound_asked: bool
+    trim: Line
+    actual: Stretch | None = None
+    """From the first frame to the end of the last one's display; None when there is no footage."""
+    last_frame: Instant | None = None
+    frames: int = 0
+    video_bytes: int = 0
+    sound_bytes: int = 0
+    sound_codec: Line | None = None
+    picture: Line | None = None
+    gaps: tuple[GapNote, ...] = ()
+    unreadable: tuple[Line, ...] = ()
+    stretches: tuple[dict[str, Any], ...] = ()
+    """``agent.media.facts.Stretch`` as JSON: exactly what the cut will copy."""
+
+    @property
+    def available(self) -> bool:
+        return self.actual is not None
+
+    @property
+    def widened_before(self) -> int:
+        """Microseconds sent before the window that was asked for, as a copy starts at a key frame."""
+        return max(0, self.requested.start - self.actual.start) if self.actual else 0
+
+
+class Plan(Part):
+    """What the owner is asked to approve, all of it."""
+
+    request_id: Id
+    request_sha256: Sha256
+    made: Instant
+    cameras: Annotated[tuple[PlannedCamera, ...], Field(min_length=1)]
+
+    def to_text(self) -> str:
+        return self.model_dump_json(exclude_none=True)
+
+
+def plan_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_plan(text: str) -> Plan:
+    return parse_strictly(text.encode(), Plan, MAX_PLAN)
+
+
+async def ask(parts: Parts, row: RequestRow) -> Move:
+    """PRESERVED -> ASKED with a plan, or UNAVAILABLE when there is no footage at all."""
+    request = request_of(row)
+    async with parts.store.transaction() as tx:
+        labels = {camera.camera_id: _label(camera.registration) for camera in await tx.cameras()}
+    cameras = []
+    for position, asked in enumerate(request.asked):
+        parts.progress.doing[row.request_id] = f"looking at {labels.get(asked.camera_id, asked.camera_id)}"
+        cameras.append(await _plan_camera(parts, row, position, asked, labels.get(asked.camera_id, asked.camera_id)))
+    plan = Plan(request_id=row.request_id, request_sha256=row.sha256, made=parts.clock.now(), cameras=tuple(cameras))
+    available = any(camera.available for camera in plan.cameras)
+    text = plan.to_text()
+
+    async def write(tx: Transaction) -> None:
+        await tx.execute("DELETE FROM plans WHERE request_id = ?", [row.request_id])
+        await tx.insert(
+            "plans", request_id=row.request_id, plan=text, sha256=plan_sha256(text), made_at=parts.clock.now()
+        )
+        details: dict[str, str | int | bool] = {"plan_sha256": plan_sha256(text), "available": available}
+        await parts.custody.record(tx, CustodyKind.PLANNED, "agent", row.request_id, details=details)
+        kind = CustodyKind.ASKED if available else CustodyKind.UNAVAILABLE
+        await parts.custody.record(tx, kind, "agent", row.request_id)
+
+    return Move(State.ASKED if available else State.UNAVAILABLE, write)
+
+
+async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
+    window = asked.window.window
+    files = await segments_of(parts, row.request_id, asked.camera_id, window, row.received_at)
+    trim = parts.settings.requests.trim.value
+    planned = {
+        "position": position,
+        "camera_id": asked.camera_id,
+        "label": label,
+        "requested": asked.window,
+        "sound_asked": asked.sound,
+        "trim": trim,
+    }
+    if not files:
+        return PlannedCamera(**planned, gaps=(_whole_gap(window),))
+    job = {
+        "files": [facts.to_json(file) for file in files],
+        "start_us": window.start,
+        "end_us": window.end,
+    }
+    seen = facts.inspection(await parts.run_job("agent.media.inspect:job", job, limits=CLIP))
+    gaps = tuple(GapNote(start=gap.start_us, end=gap.end_us, reason=_GAP_WORDS[gap.kind]) for gap in seen.gaps)
+    unreadable = tuple(f"{entry.path.name}: {entry.why}"[:200] for entry in seen.unreadable)
+    would = seen.trimmed(facts.Trim(trim))
+    if not would.stretches:
+        return PlannedCamera(**planned, gaps=gaps or (_whole_gap(window),), unreadable=unreadable)
+    first, last = would.stretches[0], would.stretches[-1]
+    sound = next((stretch.sound for stretch in would.stretches if stretch.sound), None)
+    return PlannedCamera(
+        **planned,
+        actual=Stretch(start=first.first_us, end=last.end_us),
+        last_frame=last.last_us,
+        frames=would.frames,
+        video_bytes=would.video_bytes,
+        sound_bytes=would.sound_bytes,
+        sound_codec=sound.codec if sound else None,
+        picture=f"{first.codec} {first.width}x{first.height}, {first.fps:.4g} frames a second",
+        gaps=gaps,
+        unreadable=unreadable,
+        stretches=tuple(facts.to_json(stretch) for stretch in would.stretches),
+    )
+
+
+async def segments_of(
+    parts: Parts, request_id: str, camera_id: str, window: Window, received_at: int
+) -> list[facts.SourceRef]:
+    """The finished segments that overlap a window, held ones first choice. Later while one is still being written."""
+    coverage = await parts.footage.coverage(camera_id, window)
+    if coverage.growing_until is not None and coverage.growing_until < window.end + 2 * SECOND:
+        patience = received_at + HOUR
+        if parts.clock.now() < patience:
+            raise Later(parts.clock.now() + 2 * SECOND, "the recording of this time is still being written")
+    return [
+        facts.SourceRef(span.path, span.window.start, span.window.end if span.finished else None)
+        for span in coverage.spans
+    ]
+
+
+def request_of(row: RequestRow) -> Request:
+    """The request as it was verified at intake (its bytes have not changed since)."""
+    return read_unverified(Signed(document=row.document, signature=row.signature), Request)
+
+
+def _label(registration: str) -> str:
+    try:
+        return parse_strictly(registration.encode(), CameraRegistration).label
+    except DocumentInvalid:
+        return "a camera"
+
+
+def _whole_gap(window: Window) -> GapNote:
+    return GapNote(start=window.start, end=window.end, reason="nothing was recorded")

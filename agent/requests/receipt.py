@@ -1,0 +1,105 @@
+"""Check the force's receipt against what was sent, keep it, and close the request when all are there.
+
+Not for: keeping the owner's own sealed copy, which is the very file that was sent.
+"""
+
+import asyncio
+import logging
+import shutil
+
+from agent.requests.parts import Later, Move, Parts
+from agent.requests.states import State
+from agent.store import PackageRow, RequestRow, Transaction
+from exchange.clock import HOUR
+from exchange.credentials import open_by_officer
+from exchange.custody import CustodyKind
+from exchange.durable import durable_file
+from exchange.errors import HandoverError
+from exchange.messages import Receipt, Signed
+from exchange.signing import PublicKey, read_unverified
+
+log = logging.getLogger(__name__)
+
+
+async def accept(parts: Parts, signed: Signed) -> bool:
+    """Take a receipt from the inbox: True when it holds and is kept, now or before.
+
+    One that isn't signed under the pinned force key, or names other bytes than were sent, is thrown away with a word
+    in the log: a portal must not make the owner believe that something arrived.
+    """
+    try:
+        receipt = await _checked(parts, signed)
+    except HandoverError as error:
+        log.warning("A receipt from the portal was not accepted: %s", error)
+        return False
+    if receipt is None:
+        return False
+    await _keep_file(parts, receipt, signed)
+    async with parts.store.transaction() as tx:
+        await _keep_row(tx, parts, receipt, signed)
+        await tx.update("requests", {"request_id": receipt.request_id}, retry_at=0)
+    return True
+
+
+async def settle(parts: Parts, row: RequestRow) -> Move:
+    """DELIVERED -> CLOSED, once every package has its receipt: the sealed packages stay, their makings go."""
+    async with parts.store.transaction() as tx:
+        packages = await tx.packages(row.request_id)
+    if not all(package.receipt is not None for package in packages):
+        raise Later(parts.clock.now() + HOUR, "the force's receipt is awaited")
+    await parts.footage.release(row.request_id)
+    await asyncio.to_thread(shutil.rmtree, parts.settings.work_dir / row.request_id, ignore_errors=True)
+
+    async def write(tx: Transaction) -> None:
+        await tx.update("requests", {"request_id": row.request_id}, trouble=row.trouble)
+        await tx.execute("DELETE FROM plans WHERE request_id = ?", [row.request_id])
+        await parts.custody.record(tx, CustodyKind.HOLD_RELEASED, "agent", row.request_id)
+        await parts.custody.checkpoint(tx)
+
+    return Move(State.CLOSED, write)
+
+
+async def _checked(parts: Parts, signed: Signed) -> Receipt | None:
+    async with parts.store.transaction() as tx:
+        force = await tx.force()
+        claimed = read_unverified(signed, Receipt)
+        packages = await tx.packages(claimed.request_id)
+    if force is None:
+        return None
+    receipt, _ = open_by_officer(signed, Receipt, PublicKey.parse(force.public_key), parts.clock.now())
+    for package in packages:
+        if _matches(receipt, package):
+            return receipt
+    log.warning("A receipt names a delivery or bytes that were never sent; it was thrown away.")
+    return None
+
+
+def _matches(receipt: Receipt, package: PackageRow) -> bool:
+    return (receipt.delivery_id, receipt.evidence_id, receipt.ciphertext_sha256, receipt.size) == (
+        package.delivery_id,
+        package.evidence_id,
+        package.ciphertext_sha256,
+        package.size,
+    )
+
+
+async def _keep_file(parts: Parts, receipt: Receipt, signed: Signed) -> None:
+    """The receipt as two plain files, for the owner's own records: ``ssh-keygen -Y verify`` checks them."""
+    folder = parts.settings.receipts_dir
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for suffix, text in (("json", signed.document), ("json.sig", signed.signature)):
+        with durable_file(folder / f"{receipt.evidence_id}.{suffix}") as file:
+            file.write(text.encode())
+
+
+async def _keep_row(tx: Transaction, parts: Parts, receipt: Receipt, signed: Signed) -> None:
+    changed = await tx.execute(
+        "UPDATE packages SET receipt = ?, receipt_at = ? WHERE evidence_id = ? AND receipt IS NULL",
+        [signed.model_dump_json(), parts.clock.now(), receipt.evidence_id],
+    )
+    if changed:
+        details: dict[str, str | int | bool] = {"verified": receipt.verified, "sha256": receipt.ciphertext_sha256}
+        await parts.custody.record(tx, CustodyKind.RECEIPT, "force", receipt.request_id, details=details)
+        if not receipt.verified:
+            trouble = f"The force has the package but could not verify it: {receipt.remarks or 'no reason given'}"
+            await tx.update("requests", {"request_id": receipt.request_id}, trouble=trouble[:1000])
