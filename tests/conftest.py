@@ -1,0 +1,1 @@
+"""Makes ``tests.counterparts`` importable from every test, however pytest is started."""
