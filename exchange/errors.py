@@ -197,9 +197,13 @@ class KeyDoesNotOpen(VerificationFailed):
 
 
 class SealDamaged(VerificationFailed):
-    """The age file is malformed, cut short or altered."""
+    """The age file is malformed, cut short or altered. ``part`` is "armor", "header", "mac" or "payload"."""
 
     exit_code = 64
+
+    def __init__(self, what: str, *, part: str = "payload", meaning: str = "", do: str = "") -> None:
+        super().__init__(what, meaning=meaning, do=do)
+        self.part = part
 
 
 class CustodyBroken(VerificationFailed):

@@ -1,0 +1,87 @@
+"""A file that is either whole and on the disk under its name, or not there at all.
+
+Not for: files that grow (segments, logs), which have their own promises.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+
+from exchange.errors import DiskFull
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_WRITE_BACK = 32 << 20
+"""Bytes. Written data is pushed to the disk in steps of this, so that the fsync at the end has little left to do."""
+
+
+class DurableFile:
+    """The file being made. ``write`` takes all of a buffer, as buffered files do, though nothing is buffered here."""
+
+    def __init__(self, raw: FileIO) -> None:
+        self._raw = raw
+        self._written = self._pushed = 0
+
+    def write(self, buffer: bytes | bytearray | memoryview) -> int:
+        view = memoryview(buffer)
+        done = 0
+        while done < len(view):
+            done += os.write(self._raw.fileno(), view[done:])
+        self._written += done
+        if self._written - self._pushed >= _WRITE_BACK:
+            # POSIX_FADV_DONTNEED on dirty pages only starts their way to the disk; it doesn't wait, they stay readable.
+            os.posix_fadvise(self._raw.fileno(), self._pushed, self._written - self._pushed, os.POSIX_FADV_DONTNEED)
+            self._pushed = self._written
+        return done
+
+
+@contextlib.contextmanager
+def durable_file(target: Path, *, mode: int = 0o600, room: int = 0) -> Iterator[DurableFile]:
+    """Make ``target`` of what the ``with`` block writes: temp file beside it, fsync, rename, fsync of its folder
+
+    A file of that name is replaced. When the block raises, nothing is left behind and ``target`` is as it was.
+    Raises DiskFull when the disk is full, or at once when it has less than ``room`` bytes free.
+    """
+    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.partial")
+    try:
+        _check_room(target, room)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            with FileIO(descriptor, "wb") as raw:
+                yield DurableFile(raw)
+                os.fsync(descriptor)
+            os.rename(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(target.parent)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise _full(target) from error
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_room(target: Path, room: int) -> None:
+    disk = os.statvfs(target.parent)
+    if disk.f_bavail * disk.f_frsize < room:
+        raise _full(target)
+
+
+def _full(target: Path) -> DiskFull:
+    return DiskFull(
+        f"There is not enough room on the disk for {target}.",
+        meaning="The file was not made; nothing half-made was kept.",
+        do="Free some space on that disk, or name another one, and try again.",
+    )
