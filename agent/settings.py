@@ -9,7 +9,7 @@ import re
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -34,6 +34,7 @@ from exchange.messages import Line, OwnerKind
 DEFAULT_PATH = Path("/etc/handover/handover.yaml")
 DEFAULT_DATA = Path("/var/lib/handover")
 
+_SOCKET = Path("run", "agent.sock")
 _LONGEST_SOCKET_PATH = 107
 """Bytes of ``sun_path`` without its final zero (unix(7))."""
 
@@ -60,9 +61,19 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+def _is_plain(path: Path) -> bool:
+    return path.is_absolute() and ".." not in path.parts
+
+
 def _absolute(path: Path) -> Path:
-    if not path.is_absolute() or ".." in path.parts:
+    if not _is_plain(path):
         raise PydanticCustomError("path", "an absolute path, such as /var/lib/handover")
+    return path
+
+
+def _room_for_socket(path: Path) -> Path:
+    if len(os.fsencode(path / _SOCKET)) > _LONGEST_SOCKET_PATH:
+        raise PydanticCustomError("path", "a shorter path: no Unix socket below it can have this name")
     return path
 
 
@@ -132,6 +143,7 @@ def _user(name: str) -> str:
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 HttpsUrl = Annotated[str, Field(max_length=500), AfterValidator(_https)]
 HttpUrl = Annotated[str, Field(max_length=500), AfterValidator(_origin)]
+Interfaces = Literal["all"] | Annotated[tuple[Annotated[str, AfterValidator(_interface)], ...], Field(max_length=64)]
 PreserveWord = Annotated[
     Preserve,
     BeforeValidator(_word_not_boolean),
@@ -180,9 +192,7 @@ class OwnerSettings(Section):
 class DiscoverySettings(Section):
     enabled: bool = True
     """Whether to look for cameras on the network from time to time. They are never added without you."""
-    interfaces: (
-        Literal["all"] | Annotated[tuple[Annotated[str, AfterValidator(_interface)], ...], Field(max_length=64)]
-    ) = "all"
+    interfaces: Interfaces = "all"
     """The network interfaces to look on, such as [eth0, wlan0], or all."""
     hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field((), max_length=1024)
     """Addresses to ask one by one as well: cameras that multicast does not reach."""
@@ -227,7 +237,7 @@ class LogSettings(Section):
 class Settings(Section):
     """All of ``handover.yaml``. Durations are microseconds, sizes bytes, paths absolute."""
 
-    data: AbsolutePath = DEFAULT_DATA
+    data: Annotated[AbsolutePath, AfterValidator(_room_for_socket)] = DEFAULT_DATA
     """Where Handover keeps its database, keys, packages and proof."""
     portal: PortalSettings
     """The portal that requests come from."""
@@ -255,15 +265,9 @@ class Settings(Section):
             return value
         recordings = value.get("recordings", {})
         directory = Path(value["data"]) / "recordings"
-        if not isinstance(recordings, dict) or "directory" in recordings or not directory.is_absolute():
+        if not isinstance(recordings, dict) or "directory" in recordings or not _is_plain(directory):
             return value
         return {**value, "recordings": {**recordings, "directory": directory}}
-
-    @model_validator(mode="after")
-    def _socket_fits(self) -> Self:
-        if len(os.fsencode(self.socket)) > _LONGEST_SOCKET_PATH:
-            raise PydanticCustomError("data", "a shorter path for data: a Unix socket below it can't have this name")
-        return self
 
     # Everything below lies under ``data``; scripts/install sets the modes named here.
 
@@ -290,12 +294,12 @@ class Settings(Section):
     @property
     def run_directory(self) -> Path:
         """What lives only as long as the daemon runs."""
-        return self.data / "run"
+        return self.socket.parent
 
     @property
     def socket(self) -> Path:
         """Where ``handover review`` and the other commands reach the daemon."""
-        return self.run_directory / "agent.sock"
+        return self.data / _SOCKET
 
     @property
     def lock(self) -> Path:

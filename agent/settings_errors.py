@@ -38,7 +38,9 @@ def problems_of(error: ValidationError, file: YamlFile, model: type[BaseModel]) 
 def _value_at(path: Keys, file: YamlFile) -> object:
     value: object = file.root
     for part in path:
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
             value = value[part]
     return value
 

@@ -43,6 +43,8 @@ class YamlFile:
     root: Value = None
     keys: dict[Keys, Place] = field(default_factory=dict)
     values: dict[Keys, Place] = field(default_factory=dict)
+    scalars: dict[Keys, tuple[int, int]] = field(default_factory=dict)
+    """The characters from and to (exclusive) at which a single value is written, for changing it in place."""
     problems: list[Problem] = field(default_factory=list)
     read_to_the_end: bool = False
     """False when a problem made it impossible to read on; ``root`` is then only a part."""
@@ -141,6 +143,8 @@ class _Builder:
         self._refuse_machinery(event, path)
         self._result.values[path] = _place(event)
         if isinstance(event, yaml.ScalarEvent):
+            if event.start_mark and event.end_mark:
+                self._result.scalars[path] = (event.start_mark.index, event.end_mark.index)
             plain = event.style is None
             return None if plain and event.value in ("", "~", "null", "Null", "NULL") else event.value
         if isinstance(event, yaml.SequenceStartEvent):
