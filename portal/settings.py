@@ -1,0 +1,134 @@
+"""The portal's folder: its settings (``portal.yaml``), and where everything else in it lies.
+
+Not for: the force's private key, which has no business on the machine that runs the portal.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, Field, ValidationError
+
+from exchange.durable import durable_file
+from exchange.errors import SettingsInvalid
+from exchange.messages import Line, Part, PublicKeyLine
+from exchange.signing import PublicKey
+
+MAX_SETTINGS = 64 * 1024
+GIB = 1024**3
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise ValueError("an origin is wanted, such as https://share.example.police.uk")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("an origin has no user, query or fragment")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+Origin = Annotated[Line, AfterValidator(_origin)]
+
+
+class Limits(Part):
+    """What one party may take of the portal, so that no other goes short."""
+
+    devices: Annotated[int, Field(ge=1)] = 100_000
+    enrolments_per_minute: Annotated[int, Field(ge=1)] = 10
+    """From one network address."""
+    requests_per_officer_per_day: Annotated[int, Field(ge=1)] = 200
+    open_requests_per_device: Annotated[int, Field(ge=1)] = 100
+    longest_window_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 24
+    """Of one asked window; the owner's own limit is usually much shorter."""
+    longest_answer_days: Annotated[int, Field(ge=1, le=365)] = 90
+    """How far a request's expiry may lie ahead."""
+    upload_bytes: Annotated[int, Field(ge=1)] = 64 * GIB
+    device_bytes: Annotated[int, Field(ge=1)] = 256 * GIB
+    """Of all uploads of one device that lie at the portal."""
+    open_uploads_per_device: Annotated[int, Field(ge=1)] = 64
+    upload_days: Annotated[int, Field(ge=1)] = 7
+    """How long an upload that nobody continues, or that no delivery names, is kept."""
+    content_days_after_receipt: Annotated[int, Field(ge=1)] = 30
+    """How long a ciphertext stays after the force receipted it as verified."""
+    free_bytes: Annotated[int, Field(ge=0)] = 1 * GIB
+    """Of the disk, that no upload may touch."""
+    checkpoints_per_device: Annotated[int, Field(ge=10)] = 10_000
+
+
+class PortalSettings(Part):
+    """``portal.yaml``."""
+
+    force: Line
+    force_key: PublicKeyLine
+    """The public half only: it checks officers' credentials, and can make none."""
+    origin: Origin | None = None
+    """What agents and officers reach the portal by; without it, the address that ``serve`` listens on."""
+    limits: Limits = Limits()
+
+    @property
+    def key(self) -> PublicKey:
+        return PublicKey.parse(self.force_key)
+
+
+@dataclass(frozen=True, slots=True)
+class PortalFolder:
+    """Where a portal lives: a folder that only its user may read."""
+
+    path: Path
+
+    @property
+    def settings_file(self) -> Path:
+        return self.path / "portal.yaml"
+
+    @property
+    def database(self) -> Path:
+        return self.path / "portal.db"
+
+    @property
+    def uploads(self) -> Path:
+        return self.path / "uploads"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "portal.lock"
+
+    def load(self) -> PortalSettings:
+        """SettingsInvalid when there is no portal here, or its settings can't be used."""
+        try:
+            with self.settings_file.open("rb") as file:
+                content = file.read(MAX_SETTINGS + 1)
+        except OSError as error:
+            raise SettingsInvalid(
+                f"There is no portal in {self.path} ({error.strerror}).",
+                do=f"Make one: handover-portal init {self.path} --force NAME --force-key FORCE.pub",
+            ) from None
+        try:
+            if len(content) > MAX_SETTINGS:
+                raise ValueError(f"it is larger than {MAX_SETTINGS} bytes")
+            return PortalSettings.model_validate(yaml.safe_load(content))
+        except ValidationError as error:
+            complaint = error.errors(include_url=False, include_input=False)[0]
+            raise self._unusable(f"{'.'.join(map(str, complaint['loc']))}: {complaint['msg']}") from None
+        except (ValueError, yaml.YAMLError) as error:
+            raise self._unusable(str(error)) from None
+
+    def save(self, settings: PortalSettings) -> None:
+        """Make the folder (mode 0700) and write the settings durably. SettingsInvalid when a portal is there."""
+        if self.settings_file.exists():
+            raise SettingsInvalid(
+                f"There is a portal in {self.path} already.",
+                meaning="Making it anew would forget its devices and requests.",
+                do="Choose another folder, or edit its portal.yaml.",
+            )
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.uploads.mkdir(mode=0o700, exist_ok=True)
+        text = yaml.safe_dump(settings.model_dump(mode="json", exclude_none=True), sort_keys=False)
+        with durable_file(self.settings_file) as file:
+            file.write(text.encode())
+
+    def _unusable(self, why: str) -> SettingsInvalid:
+        return SettingsInvalid(
+            f"{self.settings_file} can't be used: {why}.", do="Correct it; docs/protocol.md names every setting."
+        )
