@@ -62,7 +62,7 @@ class LogLevel(StrEnum):
 
 
 def _is_plain(path: Path) -> bool:
-    return path.is_absolute() and ".." not in path.parts
+    return path.is_absolute() and ".." not in path.parts and str(path).isprintable()
 
 
 def _absolute(path: Path) -> Path:

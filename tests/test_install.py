@@ -1,0 +1,204 @@
+"""scripts/install, run for real against a folder that stands for the machine."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.settings import load_settings
+
+CHECKOUT = Path(__file__).parents[1]
+# The packages that Handover depends on come from the environment that the tests run in; only Handover itself is
+# installed, so that these tests need no hundred megabytes each.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONHOME")},
+    "PIP_NO_DEPS": "1",
+    "PYTHONPATH": sysconfig.get_path("purelib"),
+}
+Install = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [CHECKOUT / "scripts" / "install", *map(str, arguments)]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=150
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Handover as a wheel, built by an installation from the checkout, which proves that way as well."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in ("agent", "exchange", "portal", "setup.cfg", "pyproject.toml", "README.md"):
+        subprocess.run(["cp", "-r", CHECKOUT / name, source], check=True)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source]
+    subprocess.run(command, check=True, timeout=150)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed_once(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("machine")
+    run("--root", root, "--python", sys.executable, "--wheel", wheel)
+    return root
+
+
+@pytest.fixture
+def machine(installed_once: Path, tmp_path: Path) -> Path:
+    """A machine with Handover on it, the test's own to change."""
+    root = tmp_path / "machine"
+    subprocess.run(["cp", "-a", installed_once, root], check=True)
+    return root
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): oct(path.lstat().st_mode) + (path.read_text() if path.is_file() else "")
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def release(root: Path) -> str:
+    return os.readlink(root / "opt/handover/venv")
+
+
+def test_it_installs_from_the_checkout_and_the_command_runs(tmp_path: Path) -> None:
+    told = run("--root", tmp_path, "--python", sys.executable).stdout
+    assert "handover setup" in told
+    command = tmp_path / "opt/handover/venv/bin/handover"
+    assert "Usage" in subprocess.run([command, "--help"], env=ENVIRONMENT, capture_output=True, text=True).stdout
+    assert not list(CHECKOUT.glob("build")), "a build must leave nothing in the checkout"
+
+
+def test_an_installation_has_settings_units_commands_and_folders(installed_once: Path) -> None:
+    root = installed_once
+    assert load_settings(root / "etc/handover/handover.yaml")
+    for unit in ("handover.service", "handover-recorder.service"):
+        assert (root / "etc/systemd/system" / unit).read_text() == (CHECKOUT / "systemd" / unit).read_text()
+    for name in ("handover", "handover-verify"):
+        assert os.readlink(root / "usr/local/bin" / name) == f"/opt/handover/venv/bin/{name}"
+        assert (root / "opt/handover/venv/bin" / name).exists()
+    modes = {path.name: oct(path.stat().st_mode & 0o7777) for path in (root / "var/lib/handover").iterdir()}
+    assert modes == {
+        "keys": "0o700",
+        "packages": "0o700",
+        "receipts": "0o700",
+        "work": "0o700",
+        "run": "0o711",
+        "recorder": "0o2750",
+        "recordings": "0o2770",
+    }
+
+
+def test_installing_again_upgrades_and_keeps_settings_keys_and_recordings(machine: Path, wheel: Path) -> None:
+    (machine / "var/lib/handover/keys/device.key").write_text("secret")
+    (machine / "var/lib/handover/recordings/a.mp4").write_text("footage")
+    settings = machine / "etc/handover/handover.yaml"
+    settings.write_text(settings.read_text().replace("days: 14", "days: 3"))
+    kept = [tree(machine / "var"), tree(machine / "etc")]
+    before = release(machine)
+    told = run("--root", machine, "--python", sys.executable, "--wheel", wheel).stdout
+    assert "up to date" in told
+    assert [tree(machine / "var"), tree(machine / "etc")] == kept
+    assert release(machine) != before
+    assert os.listdir(machine / "opt/handover/releases") == [Path(release(machine)).name], "the old one is gone"
+
+
+def broken_wheel(folder: Path) -> Path:
+    """A wheel of Handover whose command ends with an error."""
+    path = folder / "handover-9.9.9-py3-none-any.whl"
+    info = "handover-9.9.9.dist-info"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("agent/__init__.py", "")
+        file.writestr("agent/cli.py", "def main():\n    raise SystemExit('cannot start')\n")
+        file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: handover\nVersion: 9.9.9\n")
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(f"{info}/entry_points.txt", "[console_scripts]\nhandover = agent.cli:main\n")
+        file.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def test_an_upgrade_that_does_not_start_leaves_the_one_before_in_place(machine: Path, tmp_path: Path) -> None:
+    before = tree(machine)
+    told = run("--root", machine, "--python", sys.executable, "--wheel", broken_wheel(tmp_path), code=1).stderr
+    assert "nothing was changed" in told
+    assert tree(machine) == before
+
+
+def test_an_upgrade_that_the_settings_do_not_fit_names_the_line_and_changes_nothing(machine: Path, wheel: Path) -> None:
+    settings = machine / "etc/handover/handover.yaml"
+    settings.write_text("nonsense: 1\n" + settings.read_text())
+    before = tree(machine)
+    told = run("--root", machine, "--python", sys.executable, "--wheel", wheel, code=1).stderr
+    assert f"{settings}:1:1: nonsense: found an unknown key" in told
+    assert tree(machine) == before
+
+
+def test_other_folders_in_the_settings_are_made_and_opened_to_the_services(machine: Path, wheel: Path) -> None:
+    settings = machine / "etc/handover/handover.yaml"
+    text = settings.read_text()
+    settings.write_text(text.replace("directory: /var/lib/handover/recordings", "directory: /mnt/disk/cctv"))
+    run("--root", machine, "--python", sys.executable, "--wheel", wheel)
+    assert (machine / "mnt/disk/cctv").stat().st_mode & 0o7777 == 0o2770
+    units = machine / "etc/systemd/system"
+    for service in ("handover", "handover-recorder"):
+        drop_in = (units / f"{service}.service.d/paths.conf").read_text()
+        assert "/mnt/disk/cctv" in drop_in.partition("ReadWritePaths=")[2].splitlines()[0]
+    recorder = (units / "handover-recorder.service.d/paths.conf").read_text()
+    assert "/var/lib/handover/keys" in recorder.partition("InaccessiblePaths=")[2]
+    settings.write_text(text)
+    run("--root", machine, "--python", sys.executable, "--wheel", wheel)
+    assert sorted(path.name for path in units.iterdir()) == ["handover-recorder.service", "handover.service"]
+
+
+def test_uninstalling_takes_the_programs_and_keeps_settings_and_data(machine: Path) -> None:
+    (machine / "var/lib/handover/keys/device.key").write_text("secret")
+    (machine / "usr/local/bin/other").symlink_to("/opt/other")
+    kept = [tree(machine / "var"), tree(machine / "etc/handover")]
+    told = run("--root", machine, "--uninstall").stdout
+    assert "handover withdraw" in told
+    assert [tree(machine / "var"), tree(machine / "etc/handover")] == kept
+    assert not (machine / "opt/handover").exists()
+    assert os.listdir(machine / "etc/systemd/system") == []
+    assert os.listdir(machine / "usr/local/bin") == ["other"]
+    assert "programs are gone" in run("--root", machine, "--uninstall").stdout, "a second time is no error"
+
+
+def test_purging_asks_for_a_second_word(machine: Path) -> None:
+    before = tree(machine)
+    assert "--yes" in run("--root", machine, "--uninstall", "--purge", code=1).stderr
+    assert tree(machine) == before
+    run("--root", machine, "--uninstall", "--purge", "--yes")
+    assert [path for path in machine.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--purge"], ["--frobnicate"], ["--wheel", "/nowhere.whl"], ["--root", "/nowhere"]]
+)
+def test_what_it_does_not_understand_changes_nothing(machine: Path, arguments: list[str]) -> None:
+    before = tree(machine)
+    run("--root", machine, *arguments, code=1)
+    assert tree(machine) == before
+
+
+def test_without_root_it_says_so(tmp_path: Path) -> None:
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    script = tmp_path / "scripts"
+    subprocess.run(["cp", "-r", CHECKOUT / "scripts", script], check=True)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    done = subprocess.run([*as_nobody, "bash", script / "install"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "Only root may install" in done.stderr
