@@ -74,6 +74,11 @@ def authenticate_officer(session: Session, token: str, audience: str, now: int) 
     return _check(session, token, claims, officer.public_key if officer and may_call else None, audience, now)
 
 
+def is_strangers(session: Session, token: str) -> bool:
+    """Whether the key that the token names is no device's. Says nothing of whether the token is good."""
+    return session.get(Device, _claims(token).iss) is None
+
+
 def forget_expired(session: Session, now: int) -> None:
     session.execute(delete(UsedToken).where(UsedToken.expires < now))
 

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import math
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -89,8 +90,16 @@ class Turn:
 
     def __init__(self, break_off: Callable[[], None]) -> None:
         self.break_off = break_off
-        self.progress = asyncio.get_running_loop().time()
         self.over = asyncio.Event()
+        self.heard()
+
+    def heard(self) -> None:
+        """The sender just sent something."""
+        self.last_heard = asyncio.get_running_loop().time()
+
+    def busy(self) -> None:
+        """It is the portal that works now: nobody takes over until ``heard`` again, or the end."""
+        self.last_heard = math.inf
 
 
 class UploadFolder:
@@ -140,7 +149,7 @@ class UploadFolder:
         descriptor = await self._run(os.open, self.path(upload), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         try:
             receiving = _Receiving(self, descriptor, size, turn)
-            await receiving.begin(self._hashes.pop(upload, None) or RunningHash())
+            await receiving.begin(self._known(upload))
             try:
                 await receiving.pump(source, checksum)
             finally:
@@ -153,7 +162,7 @@ class UploadFolder:
 
     async def sha256(self, upload: str, size: int) -> str:
         """Of a whole upload; read again from the disk only if it wasn't hashed on the way."""
-        running = self._hashes.pop(upload, None) or RunningHash()
+        running = self._known(upload)
         await self._run(_catch_up_file, self.path(upload), running, size)
         return running.hash.hexdigest()
 
@@ -162,7 +171,7 @@ class UploadFolder:
         for upload in uploads:
             if (turn := self._turns.get(upload)) is not None:
                 turn.break_off()
-            self._hashes.pop(upload, None)
+            self._known(upload)
             await self._run(_unlink, self.path(upload))
         await self._run(sync_folder, self._folder)
 
@@ -173,18 +182,21 @@ class UploadFolder:
         self._threads.shutdown(wait=True)
 
     async def _take_over(self, other: Turn) -> None:
-        if asyncio.get_running_loop().time() - other.progress < IDLE_SECONDS:
+        if asyncio.get_running_loop().time() - other.last_heard < IDLE_SECONDS:
             raise _locked()
         other.break_off()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(other.over.wait(), TAKEOVER_SECONDS)
+
+    def _known(self, upload: str) -> RunningHash:
+        return self._hashes.pop(upload) if upload in self._hashes else RunningHash()
 
     def _keep(self, upload: str, running: RunningHash) -> None:
         self._hashes[upload] = running
         while len(self._hashes) > HASHES_KEPT:  # the oldest is computed again when it is needed
             self._hashes.pop(next(iter(self._hashes)))
 
-    async def _run(self, work: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> T:
+    async def _run(self, work: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
 
@@ -203,9 +215,11 @@ class _Receiving:
 
     async def begin(self, running: RunningHash) -> None:
         """After a restart, the hash of what is here already is made again."""
+        self._turn.busy()
         self.length = self._pushed = await self._folder._run(_file_length, self._descriptor)
         await self._folder._run(running.catch_up, self._descriptor, self.length)
         self._running = running
+        self._turn.heard()
 
     async def pump(self, source: Source, checksum: Checksum | None) -> None:
         """Until the source ends; ProblemError 413 when it has more than was announced, 460 when it doesn't fit."""
@@ -225,9 +239,12 @@ class _Receiving:
 
     async def settle(self) -> RunningHash | None:
         """Everything written and on the disk; the hash, unless a write failed half-way."""
+        self._turn.busy()
         failed = False
         try:
             await self._drain()
+            if self._pushing is not None:
+                await self._pushing
         except OSError:
             failed = True
         self.length = await self._folder._run(_file_length, self._descriptor)
@@ -236,22 +253,25 @@ class _Receiving:
 
     async def _gather(self, source: Source, part: "hashlib._Hash | None") -> "hashlib._Hash | None":
         block: list[bytes] = []
-        held, room = 0, self._size - self.length
-        clock = asyncio.get_running_loop().time
-        while True:
-            async with asyncio.timeout(STALL_SECONDS):
-                data = await source.readany()
-            self._turn.progress = clock()
-            if len(data) > room:
-                raise ProblemError(413, "There are more bytes than the upload's length.", "Send Upload-Length bytes.")
-            block.append(data)
-            held, room = held + len(data), room - len(data)
-            if held and (held >= BLOCK or not data):
+        held = 0
+        try:
+            while True:
+                async with asyncio.timeout(STALL_SECONDS):
+                    data = await source.readany()
+                if not data:
+                    return part
+                self._turn.heard()
+                if len(data) > self._size - self.length - held:
+                    raise ProblemError(413, "There is more than the upload's length.", "Send Upload-Length bytes.")
+                block.append(data)
+                held += len(data)
+                if held >= BLOCK:
+                    ready, count, block, held = block, held, [], 0
+                    await self._write(ready, count, part)
+        finally:  # what came before a break counts too
+            if held:
                 await self._write(block, held, part)
-                block, held = [], 0
-            if not data:
-                await self._drain()
-                return part
+            await self._drain()
 
     async def _write(self, block: list[bytes], held: int, part: "hashlib._Hash | None") -> None:
         await self._drain()

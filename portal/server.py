@@ -1,0 +1,157 @@
+"""A portal that listens: socket, TLS, the application, and an orderly end.
+
+Not for: settings (``portal.settings``), or commands (``portal.cli``).
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from exchange.clock import Clock
+from exchange.errors import AlreadyRunning, SettingsInvalid
+from portal.app import READ_BUFFER, make_app
+from portal.service import Portal, open_portal
+from portal.settings import PortalFolder, PortalSettings
+
+log = logging.getLogger("handover.portal")
+GRACE_SECONDS = 10
+"""How long calls that run may go on after the portal was told to stop; an upload resumes later anyway."""
+DEFAULT_LISTEN = "127.0.0.1:8470"
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen. Port 0: a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Listen":
+        """``127.0.0.1:8470`` or ``[::1]:8470``. SettingsInvalid otherwise."""
+        host, _, port = text.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        try:
+            ipaddress.ip_address(host)
+            if not 0 <= int(port) <= 65535:
+                raise ValueError
+        except ValueError:
+            raise SettingsInvalid(
+                f"{text!r} is no address to listen on.", do=f"Give an address and a port, such as {DEFAULT_LISTEN}."
+            ) from None
+        return cls(host, int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        return ipaddress.ip_address(self.host).is_loopback
+
+    def origin(self, port: int, *, tls: bool) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if tls else 'http'}://{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A portal that answers now."""
+
+    portal: Portal
+    address: str
+    """Where it listens, as a URL; behind a proxy another than the origin."""
+
+
+@contextlib.asynccontextmanager
+async def running(
+    folder: PortalFolder,
+    settings: PortalSettings,
+    listen: Listen,
+    tls: ssl.SSLContext | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[Running]:
+    """Serve until the block ends. AlreadyRunning when another process serves this folder or the port is taken."""
+    with _locked(folder), _bound(listen) as listener:
+        address = listen.origin(listener.getsockname()[1], tls=tls is not None)
+        async with open_portal(folder, settings, settings.origin or address, clock) as portal:
+            runner = web.AppRunner(
+                make_app(portal),
+                access_log=None,
+                handle_signals=False,
+                shutdown_timeout=GRACE_SECONDS,
+                read_bufsize=READ_BUFFER,
+            )
+            await runner.setup()
+            try:
+                await web.SockSite(runner, listener, ssl_context=tls, backlog=512).start()
+                yield Running(portal, address)
+            finally:
+                await runner.cleanup()
+
+
+def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """SettingsInvalid when the files can't be used."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise SettingsInvalid(
+            f"The certificate {certificate} or its key {key} can't be used: {error.strerror or error}.",
+            do="Give the certificate's whole chain and its key without a passphrase, both PEM.",
+        ) from None
+    return context
+
+
+@contextlib.contextmanager
+def _locked(folder: PortalFolder) -> Iterator[None]:
+    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise AlreadyRunning(
+            f"Another process serves the portal in {folder.path}.", do="Stop that one first, or leave it running."
+        ) from None
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _bound(listen: Listen) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setblocking(False)
+        try:
+            listener.bind((listen.host, listen.port))
+        except OSError as error:
+            raise AlreadyRunning(
+                f"The portal can't listen on {listen.host} port {listen.port}: {error.strerror}.",
+                do="Choose another address or port with --listen.",
+            ) from None
+        yield listener
+    finally:
+        listener.close()
+
+
+async def until_told_to_stop() -> None:
+    """SIGTERM or SIGINT."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    try:
+        await told.wait()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,162 @@
+"""The parts of a running portal, and one call to it. Not for: what calls do (``portal.handlers``, ``portal.tus``)."""
+
+import asyncio
+import contextlib
+import ipaddress
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from exchange.api import MAX_BODY
+from exchange.clock import MINUTE, Clock, SystemClock
+from exchange.messages import Part
+from exchange.signing import parse_strictly
+from portal import sweep
+from portal.database import Database
+from portal.inbox import Bell
+from portal.problems import ProblemError, too_many
+from portal.settings import PortalFolder, PortalSettings
+from portal.tokens import Caller
+from portal.uploads import UploadFolder
+
+P = TypeVar("P", bound=Part)
+BODY_SECONDS = 30
+"""How long a caller may take to send a JSON body."""
+SWEEP_SECONDS = 600
+MOST_ADDRESSES = 10_000
+
+
+class Enrolments:
+    """How often each network address has enrolled in the last minute."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._times: dict[str, deque[int]] = {}
+
+    def count(self, address: str | None, now: int) -> None:
+        """ProblemError 429 when it was too often. ``now`` in monotonic microseconds."""
+        times = self._times.setdefault(_network(address), deque())
+        while times and times[0] <= now - MINUTE:
+            times.popleft()
+        if len(times) >= self._per_minute:
+            raise too_many("Too many enrolments from this address.", "Try again in a minute.", 60)
+        times.append(now)
+        if len(self._times) > MOST_ADDRESSES:
+            self._times = {name: kept for name, kept in self._times.items() if kept and kept[-1] > now - MINUTE}
+
+
+@dataclass(frozen=True)
+class Portal:
+    """What the handlers work with."""
+
+    settings: PortalSettings
+    origin: str
+    db: Database
+    uploads: UploadFolder
+    clock: Clock
+    bell: Bell = field(default_factory=Bell)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "enrolments", Enrolments(self.settings.limits.enrolments_per_minute))
+
+    enrolments: Enrolments = field(init=False)
+
+
+PORTAL = web.AppKey("portal", Portal)
+CALLER = "handover.caller"
+
+
+@contextlib.asynccontextmanager
+async def open_portal(
+    folder: PortalFolder, settings: PortalSettings, origin: str, clock: Clock | None = None
+) -> AsyncIterator[Portal]:
+    """The parts, opened in order and closed in order. StoreDamaged when the database can't be used."""
+    db = await asyncio.to_thread(Database, folder.database)
+    uploads = UploadFolder(folder.uploads)
+    portal = Portal(settings, origin, db, uploads, clock or SystemClock())
+    try:
+        await sweep.remove_strays(portal.db, uploads)
+        sweeping = asyncio.create_task(_sweep_for_ever(portal))
+        try:
+            yield portal
+        finally:
+            sweeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sweeping
+    finally:
+        await asyncio.to_thread(uploads.close)
+        await asyncio.to_thread(db.close)
+
+
+async def _sweep_for_ever(portal: Portal) -> None:
+    while True:
+        await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, authenticated as its route wants it."""
+
+    portal: Portal
+    request: web.Request
+    caller: Caller | None
+
+    @property
+    def known(self) -> Caller:
+        """The caller of a route that wants a token."""
+        assert self.caller is not None
+        return self.caller
+
+    @property
+    def now(self) -> int:
+        return self.portal.clock.now()
+
+    def named(self, name: str) -> str:
+        """A part of the path."""
+        return self.request.match_info[name]
+
+    async def body(self, model: type[P]) -> P:
+        """The JSON body as the protocol has it. ProblemError 400, 408, 413 or 415; DocumentInvalid."""
+        if self.request.content_type != "application/json":
+            raise ProblemError(415, "A JSON body is wanted.", "Send Content-Type: application/json.")
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                data = await self.request.read()
+        except TimeoutError:
+            raise ProblemError(408, "The body took too long.", "Send it again.") from None
+        return parse_strictly(data, model, MAX_BODY)
+
+    def query(self, model: type[P]) -> P:
+        """What stands after the question mark. ProblemError 400."""
+        values = self.request.query
+        try:
+            if len(set(values)) != len(values):
+                raise ProblemError(400, "The query says the same thing twice.", "Say each thing once.")
+            return model.model_validate(dict(values))
+        except ValidationError as error:
+            complaint = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(str(step) for step in complaint["loc"])[:100]
+            raise ProblemError(400, "The query can't be read.", f"{where}: {complaint['msg']}"[:500]) from None
+
+
+def answer(model: Part, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    text = model.model_dump_json(exclude_none=True)
+    return web.Response(status=status, text=text, content_type="application/json", headers=headers)
+
+
+def done() -> web.Response:
+    return web.Response(status=204)
+
+
+def _network(address: str | None) -> str:
+    """IPv4 addresses by themselves, IPv6 ones by the /64 that a household or attacker has whole."""
+    try:
+        ip = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return "unknown"
+    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
