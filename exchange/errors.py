@@ -78,6 +78,12 @@ class KeyFileUnusable(HandoverError):
     exit_code = 16
 
 
+class InputInvalid(HandoverError):
+    """A value given to a command, or in a file for it, cannot be used."""
+
+    exit_code = 17
+
+
 # -- cameras and recorders ---------------------------------------------------------------------------------------
 
 
@@ -130,6 +136,12 @@ class ForceKeyChanged(HandoverError):
     """The force's key is not the one that the owner confirmed."""
 
     exit_code = 33
+
+
+class DeviceKeyChanged(HandoverError):
+    """A camera is offered under another device's key than the one an officer knows it by."""
+
+    exit_code = 34
 
 
 # -- the journey of a request ------------------------------------------------------------------------------------
