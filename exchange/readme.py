@@ -1,0 +1,126 @@
+"""READ-ME-FIRST.html: the evidence manifest in plain words, for whoever opens a package without knowing it.
+
+Not for: what a program reads (``exchange.evidence``). The page has no script and loads nothing.
+"""
+
+import base64
+import hashlib
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from exchange.evidence import Clocks, Evidence, KeyFrameMode, Widening
+from exchange.messages import Credential, Decision, Request
+from exchange.sshsig import PublicKey
+from exchange.words import device_time_words, duration_words, time_words
+
+_TEMPLATE = "read_me_first.html"
+_STYLE = "read_me_first.css"
+_NEVER_CHECKED = (
+    "This camera’s clock was never compared with another clock. "
+    "A time shown in the pictures may be wrong by any amount."
+)
+
+
+def render_readme(
+    evidence: Evidence,
+    request: Request,
+    officer: Credential,
+    decision: Decision,
+    *,
+    device: PublicKey,
+    force: PublicKey,
+    bag_name: str,
+) -> bytes:
+    """The page in UTF-8. ``bag_name`` is the folder that unzipping makes."""
+    template, style = _template()
+    camera = evidence.camera
+    facts = [camera.make, camera.model, camera.serial and f"serial number {camera.serial}"]
+    facts.append(camera.firmware and f"firmware {camera.firmware}")
+    windows = evidence.windows
+    page = template.render(
+        evidence=evidence,
+        request=request,
+        officer=officer,
+        decision=decision,
+        device=device,
+        force=force,
+        bag_name=bag_name,
+        facts=", ".join(fact for fact in facts if fact),
+        shown_us=sum(master.duration_us for master in evidence.masters),
+        torn=sum(segment.torn for segment in evidence.segments),
+        windows=(("Asked for", windows.requested), ("Approved", windows.approved), ("Delivered", windows.delivered)),
+        widening_words=widening_words(evidence.widening),
+        clock_sentences=clock_sentences(evidence.clocks),
+        style=Markup(style),  # noqa: S704 - our own file, no value from outside
+        style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    )
+    return page.encode()
+
+
+def clock_sentences(clocks: Clocks) -> list[str]:
+    """What is known of the camera's clock, in words."""
+    check = clocks.camera
+    if check is None:
+        sentences = [_NEVER_CHECKED]
+    else:
+        at, device, reference = time_words(check.at), _short(check.device_time), _short(check.reference_time)
+        sentences = [
+            _offset_words(check.offset_us, check.uncertainty_us, check.reference_source),
+            f"Measured on {at}, by {check.method}: the camera said {device} when the reference said {reference}.",
+            "This was not corrected in the pictures: a time shown in them is the camera’s own.",
+        ]
+    sentences.append(
+        {
+            True: f"The UTC times on this page come from {clocks.utc_from}, which followed a time server.",
+            False: f"The UTC times on this page come from {clocks.utc_from}, which did not follow a time server: "
+            "they may be wrong themselves.",
+            None: f"The UTC times on this page come from {clocks.utc_from}. "
+            "Whether that followed a time server is not known.",
+        }[clocks.host_synchronised]
+    )
+    return sentences
+
+
+def _short(instant: int) -> str:
+    return time_words(instant, zone=False)
+
+
+def _offset_words(offset_us: int, uncertainty_us: int, reference: str) -> str:
+    within = f"give or take {duration_words(uncertainty_us)}"
+    if abs(offset_us) <= uncertainty_us:
+        return f"The camera’s clock showed the same time as {reference}, {within}."
+    side = "ahead of" if offset_us > 0 else "behind"
+    return f"The camera’s clock was {duration_words(offset_us)} {side} {reference}, {within}."
+
+
+def widening_words(widening: Widening) -> str:
+    """How the delivered window differs from what was asked for, and why."""
+    start, end = widening.before_us, widening.after_us
+    if not start and not end:
+        return "What was delivered begins and ends exactly where it was asked for."
+    parts = [
+        f"begins {duration_words(start)} {'earlier' if start > 0 else 'later'} than"
+        if start
+        else "begins exactly when",
+        f"ends {duration_words(end)} {'later' if end > 0 else 'earlier'} than" if end else "ends exactly when",
+    ]
+    why = {
+        KeyFrameMode.BEFORE: "here at the last one at or before the time that was asked for",
+        KeyFrameMode.INSIDE: "here at the first one after the time that was asked for",
+    }[widening.mode]
+    return (
+        f"The copy {' asked for, and '.join(parts)} asked for. A copy can begin only at a key frame; it begins {why}."
+    )
+
+
+@cache
+def _template() -> tuple[Template, str]:
+    environment = Environment(
+        loader=PackageLoader("exchange", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=False
+    )
+    environment.globals.update(time=time_words, duration_words=duration_words, device_time=device_time_words)
+    loader = environment.loader
+    assert loader is not None
+    return environment.get_template(_TEMPLATE), loader.get_source(environment, _STYLE)[0]

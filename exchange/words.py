@@ -1,0 +1,49 @@
+"""Times and durations as a person reads them, in plain English and always with their zone.
+
+Not for: times that a program reads (``exchange.clock``).
+"""
+
+from datetime import datetime
+
+from exchange.clock import DAY, HOUR, MINUTE, SECOND, to_rfc3339
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def time_words(instant: int, zone: bool = True) -> str:
+    """``Saturday 14 March 2026, 09:00:00.000 UTC``, or without day of week and zone; cut to milliseconds."""
+    text = to_rfc3339(instant)
+    year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
+    date, clock = f"{day} {_MONTHS[month - 1]} {year}", text[11:23]
+    if not zone:
+        return f"{date}, {clock}"
+    return f"{_DAYS[datetime(year, month, day).weekday()]} {date}, {clock} UTC"  # noqa: DTZ001 - a date only
+
+
+def device_time_words(text: str) -> tuple[str, str]:
+    """``14 March 2026, 10:00:03.200`` and ``UTC+01:00`` from RFC 3339 with an offset."""
+    moment = datetime.fromisoformat(text)
+    zone = moment.strftime("%z")
+    clock = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {clock}", f"UTC{zone[:3]}:{zone[3:5]}"
+
+
+def duration_words(microseconds: int) -> str:
+    """``3.2 s``, ``41 min 7 s``, ``1 h 0 min 3 s``, ``2 days 3 h``; to the millisecond below a minute."""
+    left = abs(microseconds)
+    if left < MINUTE:
+        text = f"{left / SECOND:.3f}".rstrip("0").rstrip(".")
+        return f"{text} s"
+    seconds = (left + SECOND // 2) // SECOND
+    days, seconds = divmod(seconds, DAY // SECOND)
+    hours, seconds = divmod(seconds, HOUR // SECOND)
+    minutes, seconds = divmod(seconds, 60)
+    if days:
+        return f"{days} day{'' if days == 1 else 's'} {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min {seconds} s"
+    return f"{minutes} min {seconds} s"
