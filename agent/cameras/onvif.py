@@ -1,0 +1,44 @@
+"""Asks one camera over ONVIF what it is, what it streams, and what time it has, in a worker process.
+
+Not for: changing anything on a camera, or recorded footage (that is ``footage.onvif_replay``).
+"""
+
+from dataclasses import asdict
+
+from agent.cameras.address import CameraAddress, Credentials
+from agent.cameras.catalogue import CameraFacts
+from agent.worker import SOAP, run_job
+from exchange.clock import Clock, SystemClock
+from exchange.errors import CameraAnswerInvalid
+
+__all__ = ["CameraAddress", "CameraFacts", "Credentials", "probe_camera"]
+
+
+async def probe_camera(address: CameraAddress, credentials: Credentials | None, *, clock: Clock) -> CameraFacts:
+    """Read a camera's facts; nothing is set on it.
+
+    The time is read first and without a password, and the login is shifted by what it is off, so that a wrong clock is
+    not taken for a wrong password. Over TLS the certificate is compared with ``address.pin`` before anything is sent;
+    without a pin the one shown is trusted for this call, and returned for the owner to confirm.
+
+    Raises CameraUnreachable, CameraRefused (wrong, missing or unreadable-only password), CameraAnswerInvalid,
+    CertificateChanged, WorkerFailed.
+    """
+    answer = await run_job(
+        "agent.cameras.onvif_job:job",
+        {
+            "address": asdict(address),
+            "credentials": asdict(credentials) if credentials else None,
+            # The worker has only the host's clock: it is told how the injected one differs.
+            "skew_us": clock.now() - SystemClock().now(),
+        },
+        limits=SOAP,
+    )
+    try:
+        return CameraFacts.model_validate(answer)
+    except ValueError as error:
+        raise CameraAnswerInvalid(
+            "What the camera says of itself cannot be used.",
+            meaning="It named a stream, a size or a rate that cannot be.",
+            do="Look for newer firmware; the log has the details.",
+        ) from error

@@ -1,0 +1,321 @@
+"""The worker's part of ``onvif``: the questions to one camera, in order, and what is made of the answers.
+
+Not for: import in the daemon. It brings zeep and lxml, and reads what a camera sends.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import onvif.client
+import zeep.exceptions
+from lxml import etree
+from onvif.settings import DEFAULT_SETTINGS
+
+from agent.cameras.address import CameraAddress, Credentials
+from agent.cameras.bounded_xml import Element
+from agent.cameras.clock import HTTP_DATE, ONVIF_LOCAL, ONVIF_UTC, ClockCheck, compare, http_date, posix_offset
+from agent.cameras.onvif_streams import Stream, from_media, from_media2
+from agent.cameras.onvif_transport import (
+    SOAP,
+    CameraTransport,
+    SoapFault,
+    certificate_changed,
+    certificate_of,
+    invalid,
+    unreachable,
+)
+from agent.cameras.onvif_urls import Reached
+from exchange.clock import SECOND, SystemClock
+from exchange.errors import CameraAnswerInvalid, CameraRefused
+
+DEVICE = "http://www.onvif.org/ver10/device/wsdl"
+MEDIA = "http://www.onvif.org/ver10/media/wsdl"
+MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
+
+_ALL_SECONDS = 50.0
+_MOST_PROFILES = 256
+_WSDL = Path(onvif.client.__file__).parent / "wsdl"
+_library: Any = onvif.client  # it is untyped
+_SERVICES = {DEVICE: ("devicemgmt.wsdl", "DeviceBinding"), MEDIA: ("media.wsdl", "MediaBinding")}
+
+
+def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """``order``: address, credentials, skew_us. Returns what ``catalogue.CameraFacts`` takes."""
+    # The library logs whole messages, and configures logging when imported.
+    logging.disable(logging.CRITICAL)
+    # It also lifts the parser's limits; nothing honest needs that, and the answers were bounded before.
+    DEFAULT_SETTINGS.xml_huge_tree = False
+    DEFAULT_SETTINGS.forbid_dtd = True
+    address = CameraAddress(**order["address"])
+    credentials = Credentials(**order["credentials"]) if order["credentials"] else None
+    return asyncio.run(_within(_ALL_SECONDS, address, credentials, order["skew_us"]))
+
+
+async def _within(
+    seconds: float, address: CameraAddress, credentials: Credentials | None, skew_us: int
+) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(seconds):
+            return await _ask(address, credentials, skew_us)
+    except TimeoutError:
+        where = f"{address.host}:{address.port}"
+        raise unreachable(where, f"it took longer than {seconds:g} s to say what it is") from None
+
+
+class _ShiftedClock(SystemClock):
+    def __init__(self, skew_us: int) -> None:
+        self.skew_us = skew_us
+
+    def now(self) -> int:
+        return super().now() + self.skew_us
+
+
+async def _ask(address: CameraAddress, credentials: Credentials | None, skew_us: int) -> dict[str, Any]:
+    fingerprint = await certificate_of(address) if address.tls else None
+    if fingerprint and address.pin and fingerprint != address.pin:
+        raise certificate_changed(fingerprint, address.pin)
+    async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        transport = CameraTransport(
+            session, address, credentials, bytes.fromhex(fingerprint) if fingerprint else None, _ShiftedClock(skew_us)
+        )
+        camera = _Camera(address, credentials, transport)
+        try:
+            facts = await camera.facts()
+        except (AttributeError, TypeError):
+            # zeep gives None, or plain text, where an answer lacks the element that was to be there.
+            raise invalid("parts of its answers are missing") from None
+        finally:
+            await camera.close()
+    return {**facts, "tls_fingerprint": fingerprint, "notes": list(dict.fromkeys(camera.notes))}
+
+
+class _Camera:
+    """One camera being asked."""
+
+    def __init__(self, address: CameraAddress, credentials: Credentials | None, transport: CameraTransport) -> None:
+        self.credentials, self.transport = credentials, transport
+        self.notes: list[str] = []
+        self.reached = Reached(address, self.notes)
+        self.shift_us = 0
+        self.services: dict[str, str] = {DEVICE: address.url}
+        self._open: dict[tuple[str, bool], Any] = {}
+
+    async def close(self) -> None:
+        for service in self._open.values():
+            await service.close()
+
+    async def facts(self) -> dict[str, Any]:
+        """Time first, then everything else with a login that fits it."""
+        clock = await self._clock()
+        self.services |= await self._announced_services()
+        about = await self._call(DEVICE, "GetDeviceInformation")
+        streams = await self._streams()
+        return {
+            "make": about.Manufacturer or "",
+            "model": about.Model or "",
+            "serial": about.SerialNumber or "",
+            "firmware": about.FirmwareVersion or "",
+            "hardware_id": about.HardwareId or "",
+            "profiles": [self._profile(stream) for stream in streams],
+            "services": dict(list(self.services.items())[:64]),
+            "clock": clock.model_dump(mode="json") if clock else None,
+        }
+
+    # -- asking --------------------------------------------------------------------------------------------------
+
+    async def _call(self, namespace: str, operation: str, *, login: bool = True, **arguments: Any) -> Any:
+        """One operation of a service that the library's WSDLs describe. A fault in it is the camera's: not usable."""
+        login = login and self.credentials is not None
+        key = (namespace, login)
+        if key not in self._open:
+            self._open[key] = await self._service(namespace)
+        name = operation if login else f"authless_{operation}"
+        try:
+            return await getattr(self._open[key], name)(arguments)
+        except SoapFault as fault:
+            raise invalid(f"it does not answer {operation} ({fault})") from fault
+        except CameraAnswerInvalid:
+            raise
+        except (
+            etree.LxmlError,
+            LookupError,
+            AttributeError,
+            TypeError,
+            ValueError,
+            zeep.exceptions.Error,
+        ):
+            raise invalid(f"its answer to {operation} does not fit ONVIF's schema") from None
+
+    async def _service(self, namespace: str) -> Any:
+        wsdl, binding = _SERVICES[namespace]
+        user, password = (self.credentials.user, self.credentials.password) if self.credentials else (None, None)
+        service = _library.ONVIFService(
+            self.services[namespace],
+            user,
+            password,
+            str(_WSDL / wsdl),
+            no_cache=True,
+            dt_diff=timedelta(microseconds=self._token_shift()),
+            binding_name=f"{{{namespace}}}{binding}",
+        )
+        service.transport = self.transport
+        await service.setup()
+        return service
+
+    async def _ask_media2(self, operation: str, arguments: dict[str, str]) -> Element:
+        """Media2, which the library has no WSDL for: the envelope by hand, the library's login, our own reader."""
+        envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"s": SOAP, "tr2": MEDIA2})
+        etree.SubElement(envelope, f"{{{SOAP}}}Header")
+        asked = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP}}}Body"), f"{{{MEDIA2}}}{operation}")
+        for name, value in arguments.items():
+            etree.SubElement(asked, f"{{{MEDIA2}}}{name}").text = value
+        if self.credentials:
+            token = _library.UsernameDigestTokenDtDiff(
+                self.credentials.user,
+                self.credentials.password,
+                dt_diff=timedelta(microseconds=self._token_shift()),
+                use_digest=True,
+            )
+            envelope, _ = token.apply(envelope, {})
+        headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{MEDIA2}/{operation}"'}
+        reply = await self.transport.post_xml(self.services[MEDIA2], envelope, headers)
+        answer = reply.root.at("Body", f"{operation}Response")
+        assert answer is not None, "the transport checked it"
+        return answer
+
+    def _token_shift(self) -> int:
+        """Microseconds to add to this process's clock for the camera's: the injected clock's skew, and the offset."""
+        own = self.transport.clock
+        return self.shift_us + (own.skew_us if isinstance(own, _ShiftedClock) else 0)
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    async def _clock(self) -> ClockCheck | None:
+        """The quicker of two comparisons, as the first pays for the connection; and the login's shift from it."""
+        try:
+            checks = [check for _ in range(2) if (check := await self._time(login=False))]
+        except CameraRefused:
+            # Against ONVIF, some ask for a password even for this. What HTTP says of the time then has to do.
+            hint = self._http_clock()
+            self.shift_us = hint.offset_us if hint else 0
+            if self.credentials is None:
+                raise
+            self.notes.append("It tells its time only to those who log in, against ONVIF's rules.")
+            checks = [check for _ in range(2) if (check := await self._time(login=True))]
+        if not checks:
+            self.notes.append("It does not tell its time over ONVIF; taken from HTTP, if it says it there.")
+        best = min(checks, key=lambda check: check.uncertainty_us, default=self._http_clock())
+        if best:
+            self.shift_us = best.offset_us
+            # Services that were opened for asking the time carry a login of before.
+            for key in [key for key in self._open if key[1]]:
+                await self._open.pop(key).close()
+        return best
+
+    async def _time(self, *, login: bool) -> ClockCheck | None:
+        try:
+            told = await self._call(DEVICE, "GetSystemDateAndTime", login=login)
+        except CameraAnswerInvalid as error:
+            if isinstance(error.__cause__, SoapFault):
+                return None
+            raise
+        reply = self.transport.last
+        if told is None or reply is None:
+            return None
+        zone = ((told.TimeZone and told.TimeZone.TZ) or "")[:128]
+        summer = told.DaylightSavings
+        if (moment := _civil(told.UTCDateTime)) is not None:
+            method = ONVIF_UTC
+        elif (local := _civil(told.LocalDateTime)) is not None:
+            east = posix_offset(zone, daylight_saving=bool(summer))
+            if east is None:
+                return None
+            moment, method = local - east * SECOND, ONVIF_LOCAL
+        else:
+            return None
+        return compare(
+            moment,
+            sent=reply.sent,
+            received=reply.received,
+            method=method,
+            zone="".join(letter for letter in zone if letter.isprintable()),
+            daylight_saving=summer if isinstance(summer, bool) else None,
+        )
+
+    def _http_clock(self) -> ClockCheck | None:
+        if self.transport.date is None:
+            return None
+        text, sent, received = self.transport.date
+        moment = http_date(text)
+        return compare(moment, sent=sent, received=received, method=HTTP_DATE) if moment is not None else None
+
+    # -- services and streams ------------------------------------------------------------------------------------
+
+    async def _announced_services(self) -> dict[str, str]:
+        try:
+            listed = await self._call(DEVICE, "GetServices", IncludeCapability=False)
+            pairs = [(one.Namespace, one.XAddr) for one in listed or []]
+        except CameraAnswerInvalid as error:
+            if not isinstance(error.__cause__, SoapFault):
+                raise
+            self.notes.append("It does not know GetServices; its services were taken from GetCapabilities.")
+            told = await self._call(DEVICE, "GetCapabilities", Category="All")
+            pairs = [(MEDIA, told.Media.XAddr)] if told and told.Media else []
+        # The device service is where it was reached, whatever the camera calls it.
+        return {name: url for name, xaddr in pairs if name != DEVICE and (url := self.reached.service(xaddr))}
+
+    async def _streams(self) -> list[Stream]:
+        """By Media2 where offered, as only that can name H.265; else, or when that fails, by the first service."""
+        if MEDIA2 in self.services:
+            try:
+                streams = from_media2(await self._ask_media2("GetProfiles", {"Type": "All"}))[:_MOST_PROFILES]
+                for stream in streams:
+                    stream.uri = await self._media2_uri(stream.token)
+                if streams:
+                    return streams
+            except (SoapFault, CameraAnswerInvalid) as error:
+                self.notes.append(f"Its Media2 service was not usable, the first one was asked instead: {error}")
+        if MEDIA not in self.services:
+            self.notes.append("It offers no media service; its stream's address has to be typed in.")
+            return []
+        streams = from_media(await self._call(MEDIA, "GetProfiles"))[:_MOST_PROFILES]
+        for stream in streams:
+            setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+            try:
+                told = await self._call(MEDIA, "GetStreamUri", StreamSetup=setup, ProfileToken=stream.token)
+                stream.uri = told.Uri
+            except CameraAnswerInvalid as error:
+                if not isinstance(error.__cause__, SoapFault):
+                    raise
+        return streams
+
+    async def _media2_uri(self, token: str) -> str | None:
+        for protocol in ("RtspUnicast", "RTSP"):
+            try:
+                answer = await self._ask_media2("GetStreamUri", {"Protocol": protocol, "ProfileToken": token})
+            except SoapFault:
+                continue
+            return answer.text_at("Uri")
+        return None
+
+    def _profile(self, stream: Stream) -> dict[str, Any]:
+        uri = self.reached.stream(stream.uri, self.credentials)
+        if uri is None:
+            self.notes.append(f"It gave no usable address for its stream {stream.name or stream.token!r}.")
+        return stream.facts() | {"stream_uri": uri}
+
+
+def _civil(told: Any) -> int | None:
+    """An ONVIF DateTime as if it were UTC, in microseconds; None when a part is missing or impossible."""
+    try:
+        day, time = told.Date, told.Time
+        days = date(day.Year, day.Month, day.Day).toordinal() - date(1970, 1, 1).toordinal()
+        # Some count to 60 or 24; the sum is still the moment they mean.
+        return (days * 86400 + int(time.Hour) * 3600 + int(time.Minute) * 60 + int(time.Second)) * SECOND
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        return None
