@@ -1,6 +1,7 @@
 """Checking a package: a good one holds in every check, and each way of spoiling it fails the check that is about it."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,9 @@ def test_a_good_package_holds_in_every_check(case: Case, tmp_path: Path) -> None
     assert report.ok
     assert report.exit_code == 0
     assert len({finding.about for finding in report.findings}) == len(report.findings) == 21
+    documented = (Path(__file__).parents[2] / "docs/evidence-format.md").read_text()
+    names = {re.sub(r"\.data/.*", ".<path>", finding.about) for finding in report.findings}
+    assert [name for name in names if f"`{name}`" not in documented] == []
     assert report.evidence == case.evidence
     assert report.officer is not None
     assert report.officer.name == "Jo Smith"

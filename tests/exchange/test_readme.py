@@ -1,0 +1,172 @@
+"""The page for people: true, harmless, and every command on it works as it stands."""
+
+import html
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from exchange.age import encrypt_file
+from exchange.age_keys import generate_identity
+from exchange.clock import DAY, HOUR, MINUTE, SECOND
+from exchange.credentials import open_credential
+from exchange.evidence import ClockCheck, Clocks, KeyFrameMode, Widening
+from exchange.messages import GapNote
+from exchange.readme import clock_sentences, render_readme, widening_words
+from exchange.words import device_time_words, duration_words, time_words
+from tests.exchange.makers import NOW
+from tests.exchange.packages import DELIVERED, Case, replaced, zipped
+
+SCRIPTS = Path(sys.executable).parent
+"""Where bagit.py is installed."""
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("videos")
+
+
+@pytest.fixture
+def case(videos: Path) -> Case:
+    return Case.make(videos, sound=True)
+
+
+def page(case: Case) -> str:
+    force = case.police.force.public
+    officer = open_credential(case.police.credential, force, NOW)
+    parts = (case.evidence, case.request, officer, case.decision)
+    return render_readme(*parts, device=case.device.public, force=force, bag_name="ev-1").decode()
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parsed(text: str) -> Tags:
+    tags = Tags()
+    tags.feed(text)
+    return tags
+
+
+def test_the_page_has_no_script_and_loads_nothing(case: Case) -> None:
+    tags = parsed(page(case))
+    assert not {"script", "img", "link", "iframe", "form", "a", "object"} & set(tags.tags)
+    assert not {"src", "href", "style"} & {name for name, _ in tags.attributes}
+    assert not any(name.startswith("on") for name, _ in tags.attributes)
+    policy = next(value for _, value in tags.attributes if value and value.startswith("default-src"))
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "url(" not in page(case)
+
+
+def test_what_comes_from_outside_stays_text(case: Case) -> None:
+    case.evidence = replaced(case.evidence, notes=("<script>alert(1)</script>",))
+    text = page(case)
+    assert "<script" not in text
+    assert "Shop front &lt;door&gt;" in text
+
+
+def test_the_page_says_what_where_when_who_and_every_hash(case: Case) -> None:
+    text = re.sub(r"\s+", " ", parsed(page(case)).text)
+    master = case.evidence.masters[0]
+    for fact in (
+        *("EX/26/004711/HO-1", "14 High Street, Exampleton", "53.763200, -2.703100", "looking 215°"),
+        *("Saturday 14 March 2026, 08:59:59.000 UTC", "14 March 2026, 10:00:02.200", "UTC+01:00"),
+        *(
+            "Detective Constable Jo Smith",
+            "Sam Taylor",
+            "serial number 0042-AF",
+            "with sound",
+            "Two people at the door",
+        ),
+        *("3.2 s ahead of this recorder's own clock, give or take 0.12 s", "not corrected in the pictures"),
+        *("begins 1 s earlier than asked for, and ends exactly when asked for", "unbroken", "cut short by a power"),
+        *(master.sha256, *(track.stream_sha256_after for track in master.tracks)),
+        *(case.device.public.fingerprint, case.police.force.public.fingerprint, case.evidence.working_copies[0].sha256),
+    ):
+        assert fact in text, fact
+
+
+def test_a_gap_is_told_with_its_times_and_reason(case: Case) -> None:
+    gap = GapNote(start=DELIVERED.start, end=DELIVERED.start + SECOND, reason="the camera was not reached")
+    case.evidence = replaced(case.evidence, gaps=(gap,))
+    text = parsed(page(case)).text
+    assert "the camera was not reached" in text
+    assert "unbroken" not in text
+
+
+def test_the_same_package_has_the_same_page(case: Case) -> None:
+    assert page(case) == page(case)
+
+
+def check(offset: int) -> Clocks:
+    common = {"reference_source": "a time server", "uncertainty_us": 100_000, "method": "ONVIF", "at": NOW}
+    made = ClockCheck(device_time=NOW + offset, reference_time=NOW, offset_us=offset, **common)
+    return Clocks(camera_checked=True, camera=made, host_synchronised=False, utc_from="the recording host")
+
+
+def test_the_clocks_error_is_told_in_words() -> None:
+    assert "2 days 1 h ahead of a time server" in clock_sentences(check(2 * DAY + HOUR))[0]
+    assert "41 min 7 s behind a time server" in clock_sentences(check(-41 * MINUTE - 7 * SECOND))[0]
+    assert "same time as a time server, give or take 0.1 s" in clock_sentences(check(-90_000))[0]
+    assert "did not follow a time server" in clock_sentences(check(0))[-1]
+    never = clock_sentences(Clocks(camera_checked=False, utc_from="the recording host"))
+    assert "never compared" in never[0]
+    assert "not known" in never[-1]
+
+
+def test_widening_is_told_in_words() -> None:
+    exact = Widening(mode=KeyFrameMode.BEFORE, before_us=0, after_us=0)
+    assert widening_words(exact) == "What was delivered begins and ends exactly where it was asked for."
+    inside = Widening(mode=KeyFrameMode.INSIDE, before_us=-SECOND, after_us=500_000)
+    assert "begins 1 s later than asked for, and ends 0.5 s later than asked for" in widening_words(inside)
+    assert "first one after" in widening_words(inside)
+
+
+def test_times_and_durations_read_as_people_write_them() -> None:
+    assert time_words(NOW) == "Saturday 14 March 2026, 12:00:00.000 UTC"
+    assert time_words(NOW - 1, zone=False) == "14 March 2026, 11:59:59.999"
+    assert device_time_words("2026-03-14T08:30:00.2-03:30") == ("14 March 2026, 08:30:00.200", "UTC-03:30")
+    spoken = [duration_words(length) for length in (0, 1000, 59_999_999, MINUTE, HOUR + 3 * SECOND, DAY)]
+    assert spoken == ["0 s", "0.001 s", "60 s", "1 min 0 s", "1 h 0 min 3 s", "1 day 0 h"]
+
+
+def test_every_command_on_the_page_works_as_it_stands(videos: Path, tmp_path: Path) -> None:
+    """In one shell, in a folder with the case's key and the sealed package, with nothing of ours."""
+    identity = generate_identity("x25519")
+    case = Case.make(videos, sound=True, recipient=str(identity.recipient))
+    encrypt_file(zipped(case, videos), tmp_path / "PACKAGE.zip.age", [identity.recipient])
+    (tmp_path / "case.key").write_text(f"{identity}\n")
+    commands = "\n".join(html.unescape(block) for block in re.findall(r"<pre>(.*?)</pre>", page(case), re.DOTALL))
+    shell = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f'PATH="$PATH:{SCRIPTS}"\n{commands}'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert shell.returncode == 0, shell.stderr
+    out = shell.stdout
+    assert out.count('Good "evidence.v1@handover" signature for device') == 1
+    assert out.count('Good "request.v1@handover" signature for officer') == 1
+    assert out.count('Good "') == 5
+    assert out.count(": OK") == 3 + 14
+    for fact in (case.device.public.fingerprint, case.police.force.public.fingerprint, case.evidence.request_sha256):
+        assert fact in out
+    for track in case.evidence.masters[0].tracks:
+        assert f"SHA256={track.stream_sha256_after}" in out
+    assert "nb_read_packets=30" in out
+    assert " valid" in out + shell.stderr

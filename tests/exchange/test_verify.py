@@ -1,0 +1,116 @@
+"""handover-verify as a person or a script meets it: the real command, its words and its exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange import bag_contents as layout
+from exchange.age import encrypt_file
+from exchange.age_keys import generate_identity
+from exchange.errors import KeyFileUnusable
+from exchange.signing import SigningKey, allowed_signers
+from exchange.verify import read_force_key
+from tests.exchange.packages import Case, rebagged, zipped
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("videos")
+
+
+@pytest.fixture
+def case(videos: Path) -> Case:
+    return Case.make(videos)
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "handover-verify"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_a_good_sealed_package_ends_with_0_and_a_line_for_every_check(case: Case, tmp_path: Path) -> None:
+    identity = generate_identity("hybrid")
+    encrypt_file(zipped(case, tmp_path), tmp_path / "p.zip.age", [identity.recipient])
+    (tmp_path / "case.key").write_text(f"# the case's key\n{identity}\n")
+    (tmp_path / "case.key").chmod(0o600)
+    (tmp_path / "force.pub").write_text(f"{case.police.force.public.line} the force\n")
+    known = ("--identity", tmp_path / "case.key", "--force-key", tmp_path / "force.pub")
+    answer = run(tmp_path / "p.zip.age", *known, "--deep", "--into", tmp_path / "opened")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.count("holds   ") == 22
+    assert "Everything holds (22 checks)." in answer.stdout
+    assert "\x1b" not in answer.stdout
+    assert str(identity) not in answer.stdout
+    assert (tmp_path / "opened/ev-1/data/READ-ME-FIRST.html").exists()
+
+
+def test_a_bad_package_ends_with_its_code_says_what_fails_and_goes_on(case: Case, tmp_path: Path) -> None:
+    (tmp_path / "force.pub").write_text(case.police.force.public.line)
+    path = rebagged(case, tmp_path, {"data/working/contact-sheet.jpg": b"other"})
+    answer = run(path, "--force-key", tmp_path / "force.pub")
+    assert answer.returncode == 67
+    assert "FAILS   data/working/contact-sheet.jpg is not the file that the manifest names." in answer.stdout
+    assert "holds   There is no file" in answer.stdout
+    assert "1 check failed; 19 hold. Don't rely on this package as it is." in answer.stdout
+
+
+def test_without_the_forces_key_it_says_so_and_does_not_end_with_0(case: Case, tmp_path: Path) -> None:
+    answer = run(zipped(case, tmp_path))
+    assert answer.returncode == 60
+    assert "unsure  Whether the force key is the force's could not be checked" in answer.stdout
+    assert "Nothing failed, but not everything was checked; 19 hold, 1 could not be made." in answer.stdout
+
+
+def test_json_says_the_same_to_programs(case: Case, tmp_path: Path) -> None:
+    (tmp_path / "signers").write_text(
+        "# who may sign what\n"
+        + allowed_signers("device", case.device.public, ("evidence.v1@handover", "decision.v1@handover"))
+        + allowed_signers("force", case.police.force.public, ("credential.v1@handover",))
+    )
+    path = rebagged(case, tmp_path, {layout.CHECKPOINT: b"nonsense"})
+    answer = run(path, "--allowed-signers", tmp_path / "signers", "--json")
+    report: dict[str, Any] = json.loads(answer.stdout)
+    assert answer.returncode == report["exit_code"] == 65
+    assert report["ok"] is False
+    assert report["exhibit_reference"] == "EX/26/004711/HO-1"
+    failing = [finding["about"] for finding in report["findings"] if finding["verdict"] == "fails"]
+    assert failing == ["custody"]
+
+
+def test_a_file_that_is_not_there_or_not_usable_is_told_in_words(case: Case, tmp_path: Path) -> None:
+    answer = run(tmp_path / "none.zip")
+    assert answer.returncode == 44
+    assert "There is no package" in answer.stderr
+    (tmp_path / "bad.pub").write_text("nonsense")
+    assert run(zipped(case, tmp_path), "--force-key", tmp_path / "bad.pub").returncode == 66
+    assert run(zipped(case, tmp_path), "--force-key", tmp_path / "none.pub").returncode == 16
+    assert run(zipped(case, tmp_path), "--no-such-option").returncode == 2
+    assert run("--help").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "force cert-authority {key}\n",
+        'force namespaces="evidence.v1@handover" {key}\n',
+        'force namespaces="credential.v1@handover",valid-before="20200101" {key}\n',
+        "force {key}\nforce {other}\n",
+    ],
+    ids=["none", "authority", "other namespace", "limited in time", "two"],
+)
+def test_an_allowed_signers_file_without_exactly_one_force_key_is_refused(tmp_path: Path, text: str) -> None:
+    key, other = SigningKey.generate().public.line, SigningKey.generate().public.line
+    (tmp_path / "signers").write_text(text.format(key=key, other=other))
+    with pytest.raises(KeyFileUnusable):
+        read_force_key(tmp_path / "signers")
+
+
+def test_an_allowed_signers_line_without_options_is_a_force_key(tmp_path: Path) -> None:
+    key = SigningKey.generate().public
+    (tmp_path / "signers").write_text(f"force@example.police.uk {key.line} a comment\nother ssh-rsa AAAA\n")
+    assert read_force_key(tmp_path / "signers") == key
