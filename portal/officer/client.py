@@ -1,0 +1,262 @@
+"""The officer's client of the portal: search, send, look, fetch, receipt. Every answer is read within limits.
+
+Not for: keys and files of the officer (``portal.officer.state``), or what is shown (``portal.officer.show``).
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from exchange import api
+from exchange.clock import Clock, SystemClock, to_rfc3339
+from exchange.durable import sync_folder
+from exchange.errors import (
+    DocumentInvalid,
+    EvidenceMismatch,
+    PortalAnswerInvalid,
+    PortalRefused,
+    PortalUnreachable,
+)
+from exchange.messages import Part, Signed
+from exchange.signing import SigningKey, parse_strictly
+from portal.registry import SearchQuery
+from portal.tokens import mint
+
+P = TypeVar("P", bound=Part)
+_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)
+_FETCH_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
+_BLOCK = 1024 * 1024
+FETCH_TRIES = 5
+"""How often a download that broke is taken up again without any progress."""
+
+
+class OfficerClient:
+    """One officer at one portal. Use it as an async context manager, or give it a session of your own."""
+
+    def __init__(
+        self, url: str, key: SigningKey, clock: Clock | None = None, session: aiohttp.ClientSession | None = None
+    ) -> None:
+        """``url`` is the portal's origin, which tokens name too."""
+        parts = urlsplit(url)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self._key = key
+        self._clock = clock or SystemClock()
+        self._session = session
+        self._own = session is None
+
+    async def __aenter__(self) -> "OfficerClient":
+        if self._session is None:
+            self._session = aiohttp.ClientSession(auto_decompress=False, read_bufsize=_BLOCK)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._own and self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def force(self) -> api.ForceInfo:
+        """Who runs the portal, as it says itself."""
+        return await self._read("GET", api.FORCE, api.ForceInfo, token=False)
+
+    async def search(self, query: SearchQuery) -> api.SearchResult:
+        values = query.model_dump(mode="json", exclude_none=True, by_alias=True)
+        return await self._read("GET", api.SEARCH, api.SearchResult, query={k: str(v) for k, v in values.items()})
+
+    async def send(self, request: Signed) -> api.Case:
+        """Send a signed request; sent again, it changes nothing."""
+        return await self._read("POST", api.OFFICER_REQUESTS, api.Case, body=request)
+
+    async def cases(self, before: int | None = None) -> api.Cases:
+        """The newest requests, or those issued before an instant (microseconds)."""
+        query = {"before": to_rfc3339(before)} if before is not None else None
+        return await self._read("GET", api.OFFICER_REQUESTS, api.Cases, query=query)
+
+    async def case(self, request_id: str) -> api.Case:
+        return await self._read("GET", api.OFFICER_REQUEST.format(request_id=request_id), api.Case)
+
+    async def receipt(self, delivery_id: str, receipt: Signed) -> None:
+        await self._call("PUT", api.RECEIPT.format(delivery_id=delivery_id), body=receipt)
+
+    async def fetch(self, delivery_id: str, size: int, sha256: str, target: Path) -> None:
+        """Bring the ciphertext to ``target``, resumed where it broke off; there only once size and SHA-256 are right.
+
+        ``size`` and ``sha256`` are those of the device-signed delivery. EvidenceMismatch when the bytes are others.
+        """
+        if await asyncio.to_thread(_is_whole, target, size, sha256):
+            return
+        part = target.with_name(target.name + ".part")
+        tries, reached = 0, -1
+        while (length := await asyncio.to_thread(_length, part)) < size:
+            tries, reached = (0, length) if length > reached else (tries + 1, reached)
+            if tries >= FETCH_TRIES:
+                raise PortalUnreachable(
+                    f"The download stands still at {length} of {size} bytes.",
+                    meaning="What came is kept.",
+                    do="Try again later; it goes on from there.",
+                )
+            with contextlib.suppress(aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, TimeoutError):
+                await self._fetch_from(delivery_id, length, size, part)
+        if not await asyncio.to_thread(_is_whole, part, size, sha256):
+            await asyncio.to_thread(part.unlink, missing_ok=True)
+            raise EvidenceMismatch(
+                "What the portal sent is not what the owner's device signed for.",
+                meaning="The sealed package was altered or mixed up on its way; it was thrown away.",
+                do="Try again; if it stays so, tell the force and ask the owner to hand it over again.",
+            )
+        await asyncio.to_thread(_settle, part, target)
+
+    async def _fetch_from(self, delivery_id: str, offset: int, size: int, part: Path) -> None:
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        path = api.CONTENT.format(delivery_id=delivery_id)
+        async with self._answer("GET", path, headers=headers, timeout=_FETCH_TIMEOUT) as answer:
+            if answer.status not in (200, 206):
+                raise await _refusal(answer)
+            expected = f"bytes {offset}-{size - 1}/{size}"
+            if answer.status == 206 and answer.headers.get("Content-Range") != expected:
+                raise _nonsense("another part of the package than was asked for")
+            mode = "ab" if answer.status == 206 else "wb"
+            room = size - (offset if answer.status == 206 else 0)
+            file = await asyncio.to_thread(open, part, mode, opener=_private)
+            try:
+                async for block in answer.content.iter_any():
+                    room -= len(block)
+                    if room < 0:
+                        raise _nonsense("more than the package's size")
+                    await asyncio.to_thread(file.write, block)
+            finally:
+                await asyncio.to_thread(file.close)
+
+    async def _read(
+        self,
+        method: str,
+        path: str,
+        model: type[P],
+        *,
+        body: Part | None = None,
+        query: dict[str, str] | None = None,
+        token: bool = True,
+    ) -> P:
+        content = await self._call(method, path, body=body, query=query, token=token)
+        try:
+            return parse_strictly(content, model, api.MAX_BODY)
+        except DocumentInvalid as error:
+            raise _nonsense("an answer that is not the protocol's") from error
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Part | None = None,
+        query: dict[str, str] | None = None,
+        token: bool = True,
+    ) -> bytes:
+        try:
+            async with self._answer(method, path, body=body, query=query, token=token) as answer:
+                if not 200 <= answer.status < 300:
+                    raise await _refusal(answer)
+                return await _bounded(answer)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _unreachable(self.origin, error) from error
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Part | None = None,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        token: bool = True,
+        timeout: aiohttp.ClientTimeout = _TIMEOUT,  # noqa: ASYNC109  aiohttp's own
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        assert self._session is not None, "use it in an async with block"
+        sent = dict(headers or {})
+        if token:
+            sent["Authorization"] = f"Bearer {mint(self._key, self.origin, self._clock)}"
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        try:
+            async with self._session.request(
+                method,
+                self.origin + path,
+                params=query,
+                data=body.model_dump_json().encode() if body is not None else None,
+                headers=sent,
+                allow_redirects=False,
+                timeout=timeout,
+            ) as answer:
+                yield answer
+        except (aiohttp.ClientConnectorError, aiohttp.ClientSSLError, ConnectionError) as error:
+            raise _unreachable(self.origin, error) from error
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for block in answer.content.iter_any():
+        content += block
+        if len(content) > api.MAX_BODY:
+            raise _nonsense(f"an answer of more than {api.MAX_BODY} bytes")
+    return bytes(content)
+
+
+async def _refusal(answer: aiohttp.ClientResponse) -> Exception:
+    title, detail = _problem(await _bounded(answer))
+    if answer.status in (408, 425, 429) or answer.status >= 500:
+        return PortalUnreachable(title or f"The portal can't answer now ({answer.status}).", do=detail)
+    return PortalRefused(title or f"The portal refused ({answer.status}).", do=detail)
+
+
+def _problem(content: bytes) -> tuple[str, str]:
+    """Title and detail, made safe to show."""
+    try:
+        found: Any = json.loads(content[:8192])
+        said = [str(found.get(name) or "") for name in ("title", "detail")]
+    except (ValueError, AttributeError):
+        return "", ""
+    title, detail = ("".join(char for char in text if char.isprintable())[:500] for text in said)
+    return title, detail
+
+
+def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:
+    return PortalUnreachable(
+        f"The portal at {origin} does not answer ({type(error).__name__}).",
+        do="Check the network and the portal's address.",
+    )
+
+
+def _nonsense(what: str) -> PortalAnswerInvalid:
+    return PortalAnswerInvalid(
+        f"The portal sent {what}.", meaning="It was thrown away.", do="Tell who runs the portal."
+    )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _is_whole(path: Path, size: int, sha256: str) -> bool:
+    if _length(path) != size:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+
+def _settle(part: Path, target: Path) -> None:
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(target)
+    sync_folder(target.parent)

@@ -1,0 +1,178 @@
+"""The officer's own folder: key, credential, the force's public key, case keys, known devices, requests.
+
+Not for: the portal, which never sees what is secret here; the folder has mode 0700.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from exchange.age import Identity, Kind, generate_identity, read_identities
+from exchange.credentials import open_credential
+from exchange.durable import durable_file
+from exchange.errors import InputInvalid, KeyFileUnusable, NotFound, SettingsInvalid
+from exchange.messages import Credential, Document, Id, Line, Part, PublicKeyLine, Signed
+from exchange.signing import PublicKey, SigningKey, parse_strictly, read_unverified
+from portal.force import read_signed, write_public, write_signed
+from portal.settings import Origin
+
+D = TypeVar("D", bound=Document)
+MAX_DEVICES = 4 * 1024 * 1024
+
+
+class Setup(Part):
+    """``officer.yaml``."""
+
+    portal: Origin
+    force: Line
+    force_key: PublicKeyLine
+
+
+class _IdCheck(Part):
+    value: Id
+
+
+@dataclass(frozen=True, slots=True)
+class OfficerState:
+    """Where an officer's things lie."""
+
+    folder: Path
+
+    # -- who the officer is ------------------------------------------------------------------------------------------
+
+    def make_key(self) -> SigningKey:
+        """The officer's key: the one that is here, or a new one."""
+        self._make(self.folder)
+        path = self.folder / "officer.key"
+        if not path.exists():
+            key = SigningKey.generate()
+            key.save(path)
+            write_public(self.folder / "officer.pub", key.public, "officer")
+        return SigningKey.load(path)
+
+    def key(self) -> SigningKey:
+        """KeyFileUnusable when there is none."""
+        if not (self.folder / "officer.key").exists():
+            raise KeyFileUnusable(f"There is no officer's key in {self.folder}.", do="Make one: handover-officer setup")
+        return SigningKey.load(self.folder / "officer.key")
+
+    def save_setup(self, setup: Setup, credential: Signed) -> None:
+        """Keep where the portal is and what the force says of the officer. SettingsInvalid for another force's key."""
+        before = self.folder / "officer.yaml"
+        if before.exists() and self.setup().force_key != setup.force_key:
+            raise SettingsInvalid(
+                "Another force's key is set up here.", do="Use another folder: handover-officer --state FOLDER setup"
+            )
+        write_signed(self.folder / "credential.json", credential)
+        text = yaml.safe_dump(setup.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        with durable_file(before) as file:
+            file.write(text.encode())
+
+    def setup(self) -> Setup:
+        """SettingsInvalid when the officer is not set up."""
+        try:
+            content = (self.folder / "officer.yaml").read_bytes()[:65536]
+            return Setup.model_validate(yaml.safe_load(content))
+        except OSError:
+            raise SettingsInvalid(
+                f"The officer isn't set up in {self.folder}.",
+                do="handover-officer setup --portal URL --force-key FORCE.pub --credential CREDENTIAL.json",
+            ) from None
+        except (ValidationError, yaml.YAMLError):
+            raise SettingsInvalid(f"{self.folder / 'officer.yaml'} can't be used.", do="Set up again.") from None
+
+    def credential(self, at: int) -> tuple[Signed, Credential]:
+        """As the force signed it, and what it says. CredentialInvalid when it isn't valid at ``at`` (microseconds)."""
+        signed = read_signed(self.folder / "credential.json")
+        return signed, open_credential(signed, PublicKey.parse(self.setup().force_key), at)
+
+    # -- case keys ---------------------------------------------------------------------------------------------------
+
+    def case_key(self, crime_reference: str, kind: Kind | None = None) -> Identity:
+        """The identity that opens what is sealed for the case, made the first time (``kind``: hybrid unless given).
+
+        InputInvalid when the case has one of another kind.
+        """
+        path = self.case_key_file(crime_reference)
+        if not path.exists():
+            self._make(path.parent)
+            identity = generate_identity(kind or "hybrid")
+            text = f"# case: {crime_reference}\n# public key: {identity.recipient}\n{identity}\n"
+            with durable_file(path) as file:
+                file.write(text.encode())
+        identity = read_identities(path)[0]
+        if kind is not None and identity.kind != kind:
+            raise InputInvalid(
+                f"The case {crime_reference} has a key of the kind {identity.kind} already.",
+                do=f"Leave --case-key out, or say {identity.kind}.",
+            )
+        return identity
+
+    def case_key_file(self, crime_reference: str) -> Path:
+        """An age identity file, which ``age -d -i`` takes too."""
+        readable = re.sub(r"[^A-Za-z0-9]+", "-", crime_reference).strip("-")[:60]
+        digest = hashlib.sha256(crime_reference.encode()).hexdigest()[:8]
+        return self.folder / "cases" / f"{readable}-{digest}" / "case.key"
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    def keep(self, request_id: str, name: str, signed: Signed) -> None:
+        """Keep a document of a request, such as ``request`` or ``decision``."""
+        folder = self.request_folder(request_id)
+        self._make(folder)
+        write_signed(folder / f"{name}.json", signed)
+
+    def kept(self, request_id: str, name: str) -> Signed | None:
+        path = self.request_folder(request_id) / f"{name}.json"
+        return read_signed(path) if path.exists() else None
+
+    def request(self, request_id: str, model: type[D]) -> D:
+        """The officer's own request. NotFound when it was sent from elsewhere."""
+        signed = self.kept(request_id, "request")
+        if signed is None:
+            raise NotFound(
+                f"The request {request_id} wasn't sent from here.",
+                meaning="Without it, what comes back can't be checked against what was asked.",
+                do="Use the machine, or the --state folder, that it was sent from.",
+            )
+        return read_unverified(signed, model)  # our own, signed before it was kept
+
+    def request_folder(self, request_id: str) -> Path:
+        """InputInvalid when it is no id."""
+        try:
+            _IdCheck(value=request_id)
+        except ValidationError:
+            raise InputInvalid("This is no request's id.", do="handover-officer inbox names them.") from None
+        return self.folder / "requests" / request_id
+
+    # -- known devices -----------------------------------------------------------------------------------------------
+
+    def known_devices(self) -> dict[str, str]:
+        """The device's fingerprint by camera, as ``portal.officer.trust`` names cameras."""
+        path = self.folder / "devices.json"
+        if not path.exists():
+            return {}
+        return dict(parse_strictly(path.read_bytes()[: MAX_DEVICES + 1], _Known, MAX_DEVICES).cameras)
+
+    def save_devices(self, cameras: Mapping[str, str]) -> None:
+        with durable_file(self.folder / "devices.json") as file:
+            file.write(_Known(cameras=dict(cameras)).model_dump_json(indent=2).encode() + b"\n")
+
+    def _make(self, folder: Path) -> None:
+        """With every folder above it, mode 0700."""
+        if folder != self.folder:
+            self._make(folder.parent)
+        folder.mkdir(mode=0o700, parents=folder == self.folder, exist_ok=True)
+        if folder == self.folder and os.stat(folder).st_mode & 0o077:
+            folder.chmod(0o700)
+
+
+class _Known(Part):
+    cameras: dict[str, str]
