@@ -74,7 +74,7 @@ class Encryptor:
     """
 
     def __init__(self, out: Sink | Outlet, recipients: Sequence[Recipient]) -> None:
-        self._out: Outlet = Direct(_write_all(out), BATCH * SEALED_CHUNK) if isinstance(out, Sink) else out
+        self._out: Outlet = Direct(write_all(out), BATCH * SEALED_CHUNK) if isinstance(out, Sink) else out
         file_key, nonce = os.urandom(FILE_KEY_SIZE), os.urandom(_NONCE_SIZE)
         self._cipher = ChaCha20Poly1305(derive(file_key, nonce, b"payload"))
         self._counter = 0
@@ -294,7 +294,7 @@ def _chunk_nonce(counter: int, *, last: bool) -> bytes:
     return counter.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
 
 
-def _write_all(out: Sink) -> Callable[[memoryview], None]:
+def write_all(out: Sink) -> Callable[[memoryview], None]:
     """``out.write`` for raw files too, which may take less than they are given."""
 
     def write(view: memoryview) -> None:

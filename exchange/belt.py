@@ -36,6 +36,23 @@ class Direct:
         self._work(self._buffer[:count])
 
 
+class Watched:
+    """An Outlet that shows to ``watch`` what is put on it, in the thread that puts, and then to the outlet behind."""
+
+    def __init__(self, outlet: Outlet, watch: Callable[[memoryview], object]) -> None:
+        self._outlet = outlet
+        self._watch = watch
+        self._taken = memoryview(b"")
+
+    def take(self) -> memoryview:
+        self._taken = self._outlet.take()
+        return self._taken
+
+    def put(self, count: int) -> None:
+        self._watch(self._taken[:count])
+        self._outlet.put(count)
+
+
 class Belt:
     """An Outlet whose stage behind runs in its own thread, at most ``count`` buffers of ``size`` bytes later.
 

@@ -46,7 +46,7 @@ def durable_file(target: Path, *, mode: int = 0o600, room: int = 0) -> Iterator[
     Raises DiskFull when the disk is full, or at once when it has less than ``room`` bytes free.
     """
     temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.partial")
-    try:
+    with disk_full_told(target):
         _check_room(target, room)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
@@ -58,6 +58,13 @@ def durable_file(target: Path, *, mode: int = 0o600, room: int = 0) -> Iterator[
             temporary.unlink(missing_ok=True)
             raise
         sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def disk_full_told(target: Path) -> Iterator[None]:
+    """Turn what the system says of a full disk in the ``with`` block into DiskFull for ``target``."""
+    try:
+        yield
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise _full(target) from error
