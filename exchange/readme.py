@@ -17,6 +17,11 @@ from exchange.words import device_time_words, duration_words, time_words
 
 _TEMPLATE = "read_me_first.html"
 _STYLE = "read_me_first.css"
+_HOST = {
+    True: "That host’s own clock followed a time server.",
+    False: "That host’s own clock did not follow a time server: these times may be wrong themselves.",
+    None: "Whether that host’s own clock followed a time server is not known.",
+}
 _NEVER_CHECKED = (
     "This camera’s clock was never compared with another clock. "
     "A time shown in the pictures may be wrong by any amount."
@@ -71,15 +76,7 @@ def clock_sentences(clocks: Clocks) -> list[str]:
             f"Measured on {at}, by {check.method}: the camera said {device} when the reference said {reference}.",
             "This was not corrected in the pictures: a time shown in them is the camera’s own.",
         ]
-    sentences.append(
-        {
-            True: f"The UTC times on this page come from {clocks.utc_from}, which followed a time server.",
-            False: f"The UTC times on this page come from {clocks.utc_from}, which did not follow a time server: "
-            "they may be wrong themselves.",
-            None: f"The UTC times on this page come from {clocks.utc_from}. "
-            "Whether that followed a time server is not known.",
-        }[clocks.host_synchronised]
-    )
+    sentences.append(f"The UTC times on this page come from {clocks.utc_from}. {_HOST[clocks.host_synchronised]}")
     return sentences
 
 

@@ -122,7 +122,7 @@ def test_the_clocks_error_is_told_in_words() -> None:
     assert "2 days 1 h ahead of a time server" in clock_sentences(check(2 * DAY + HOUR))[0]
     assert "41 min 7 s behind a time server" in clock_sentences(check(-41 * MINUTE - 7 * SECOND))[0]
     assert "same time as a time server, give or take 0.1 s" in clock_sentences(check(-90_000))[0]
-    assert "did not follow a time server" in clock_sentences(check(0))[-1]
+    assert "the recording host. That host’s own clock did not follow" in clock_sentences(check(0))[-1]
     never = clock_sentences(Clocks(camera_checked=False, utc_from="the recording host"))
     assert "never compared" in never[0]
     assert "not known" in never[-1]
