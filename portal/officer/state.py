@@ -24,7 +24,7 @@ from portal.force import read_signed, write_public, write_signed
 from portal.settings import Origin
 
 D = TypeVar("D", bound=Document)
-MAX_DEVICES = 4 * 1024 * 1024
+MAX_MAP = 16 * 1024 * 1024
 
 
 class Setup(Part):
@@ -156,14 +156,28 @@ class OfficerState:
 
     def known_devices(self) -> dict[str, str]:
         """The device's fingerprint by camera, as ``portal.officer.trust`` names cameras."""
-        path = self.folder / "devices.json"
-        if not path.exists():
-            return {}
-        return dict(parse_strictly(path.read_bytes()[: MAX_DEVICES + 1], _Known, MAX_DEVICES).cameras)
+        return self._read_map("devices.json")
 
     def save_devices(self, cameras: Mapping[str, str]) -> None:
-        with durable_file(self.folder / "devices.json") as file:
-            file.write(_Known(cameras=dict(cameras)).model_dump_json(indent=2).encode() + b"\n")
+        self._save_map("devices.json", cameras)
+
+    def sightings(self) -> dict[str, str]:
+        """What searches found: the camera's name by device and camera id."""
+        return self._read_map("sightings.json")
+
+    def save_sightings(self, cameras: Mapping[str, str]) -> None:
+        self._save_map("sightings.json", cameras)
+
+    def _read_map(self, name: str) -> dict[str, str]:
+        path = self.folder / name
+        if not path.exists():
+            return {}
+        with path.open("rb") as file:
+            return dict(parse_strictly(file.read(MAX_MAP + 1), _Map, MAX_MAP).entries)
+
+    def _save_map(self, name: str, entries: Mapping[str, str]) -> None:
+        with durable_file(self.folder / name) as file:
+            file.write(_Map(entries=dict(entries)).model_dump_json(indent=2).encode() + b"\n")
 
     def _make(self, folder: Path) -> None:
         """With every folder above it, mode 0700."""
@@ -174,5 +188,5 @@ class OfficerState:
             folder.chmod(0o700)
 
 
-class _Known(Part):
-    cameras: dict[str, str]
+class _Map(Part):
+    entries: dict[str, str]

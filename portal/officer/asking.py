@@ -1,0 +1,151 @@
+"""From what an officer writes (flags, or a YAML or JSON file) to a signed request.
+
+Not for: sending it (``portal.officer.client``), or what owners' agents refuse.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError
+
+from exchange.age import Identity
+from exchange.clock import DAY, Window
+from exchange.errors import DocumentInvalid, InputInvalid, NotFound
+from exchange.messages import Asked, Id, Incident, Line, Part, Request, Signed, Stretch, Text
+from exchange.messages import Fingerprint as DeviceFingerprint
+from exchange.signing import SigningKey, sign_document
+from portal.officer.times import read_time
+
+MAX_FORM = 256 * 1024
+
+When = Annotated[str, BeforeValidator(lambda value: value.isoformat() if hasattr(value, "isoformat") else value)]
+"""YAML reads unquoted times as datetimes; the text goes on to ``read_time``, which refuses one without an offset."""
+
+
+class AskedForm(Part):
+    """One camera and window."""
+
+    camera_id: Id
+    start: When = Field(alias="from")
+    end: When = Field(alias="to")
+    sound: bool = False
+
+
+class IncidentForm(Part):
+    kind: Line
+    place: Line
+    start: When | None = Field(default=None, alias="from")
+    """Without it, the window that is asked for."""
+    end: When | None = Field(default=None, alias="to")
+    description: Text
+
+
+class RequestForm(Part):
+    """A request as an officer writes it. Times carry an offset, or are local times of the zone that is named."""
+
+    device: DeviceFingerprint
+    crime_reference: Line
+    incident: IncidentForm
+    purpose: Text
+    legal_basis: Text
+    necessity: Text
+    asked: Annotated[tuple[AskedForm, ...], Field(min_length=1, max_length=64)]
+    preserve: bool = True
+    answer_within_days: Annotated[int, Field(ge=1, le=90)] = 14
+
+
+def read_form(path: Path | None, flags: Mapping[str, Any]) -> RequestForm:
+    """The file's fields, and over them those given as flags. InputInvalid naming the field; NotFound."""
+    fields = _read_file(path) if path is not None else {}
+    for name, value in flags.items():
+        if name == "incident":
+            fields["incident"] = {**(fields.get("incident") or {}), **value}
+        else:
+            fields[name] = value
+    try:
+        return RequestForm.model_validate(fields)
+    except ValidationError as error:
+        complaint = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in complaint["loc"])
+        raise InputInvalid(
+            f"The request's {where} can't be used: {complaint['msg']}.",
+            do="Give it as a flag or in the file; handover-officer request --help names every one.",
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who asks: the officer's key, and what the force says of it."""
+
+    key: SigningKey
+    credential: Signed
+    force: str
+
+
+def sign_request(
+    form: RequestForm, signer: Signer, recipient: Identity, zone: ZoneInfo | None, now: int
+) -> tuple[Request, Signed]:
+    """The request with a new id, signed. ``now`` in microseconds. InputInvalid for unusable times."""
+    asked = tuple(
+        Asked(camera_id=item.camera_id, window=_stretch(item.start, item.end, zone), sound=item.sound)
+        for item in form.asked
+    )
+    happened = (
+        _stretch(form.incident.start, form.incident.end, zone)
+        if form.incident.start is not None and form.incident.end is not None
+        else Stretch.of(Window(min(item.window.start for item in asked), max(item.window.end for item in asked)))
+    )
+    try:
+        request = Request(
+            request_id=str(uuid.uuid4()),
+            device=form.device,
+            force=signer.force,
+            credential=signer.credential,
+            crime_reference=form.crime_reference,
+            incident=Incident(
+                kind=form.incident.kind,
+                place=form.incident.place,
+                happened=happened,
+                description=form.incident.description,
+            ),
+            purpose=form.purpose,
+            legal_basis=form.legal_basis,
+            necessity=form.necessity,
+            asked=asked,
+            recipient=str(recipient.recipient),
+            preserve=form.preserve,
+            issued=now,
+            expires=now + form.answer_within_days * DAY,
+        )
+        return request, sign_document(request, signer.key)
+    except ValidationError as error:
+        raise InputInvalid(f"The request can't be made: {error.errors()[0]['msg']}.", do="Correct it.") from None
+    except DocumentInvalid as error:
+        raise InputInvalid(error.what, do="Shorten its texts.") from None
+
+
+def _stretch(start: str, end: str, zone: ZoneInfo | None) -> Stretch:
+    first, last = read_time(start, zone), read_time(end, zone)
+    if last <= first:
+        raise InputInvalid(f"The window ends ({end}) before it starts ({start}).", do="Correct --from or --to.")
+    return Stretch(start=first, end=last)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FORM + 1)
+    except OSError:
+        raise NotFound(f"There is no file {path}.", do="Check its name.") from None
+    try:
+        found = yaml.safe_load(content) if len(content) <= MAX_FORM else None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputInvalid(f"{path} is no YAML or JSON file with a request's fields.", do="See docs/protocol.md.")
+    return found

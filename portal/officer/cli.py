@@ -1,0 +1,350 @@
+"""``handover-officer``: what an officer types. Not for: the force's administrator (``portal.cli``)."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from pydantic import ValidationError
+from rich.console import Console
+
+from exchange.age import Kind
+from exchange.clock import SystemClock, to_rfc3339
+from exchange.credentials import open_credential
+from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
+from exchange.messages import Receipt
+from exchange.signing import PublicKey
+from portal.console import HandoverGroup, one_line
+from portal.force import read_public, read_signed
+from portal.officer import show
+from portal.officer.asking import Signer, read_form, sign_request
+from portal.officer.client import OfficerClient
+from portal.officer.opening import (
+    Answer,
+    Opened,
+    check_can_be_opened,
+    failure_of,
+    keep_answer,
+    open_delivery,
+    read_answer,
+    send_receipt,
+)
+from portal.officer.state import OfficerState, Setup
+from portal.officer.times import read_time, read_zone, show_time
+from portal.officer.trust import check_known, remember
+from portal.registry import SearchQuery
+
+T = TypeVar("T")
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+_json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+_tz = click.option("--tz", help="Time zone of times without an offset, such as Europe/London; times are shown in it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every command works with."""
+
+    state: OfficerState
+    clock: SystemClock
+    console: Console
+
+    def client(self) -> OfficerClient:
+        return OfficerClient(self.state.setup().portal, self.state.key(), self.clock)
+
+
+def _default_state() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(os.environ.get("HANDOVER_OFFICER_STATE") or Path(base) / "handover-officer")
+
+
+@click.group(cls=HandoverGroup)
+@click.version_option(package_name="handover")
+@click.option("--state", type=FOLDER, help="The officer's folder. [default: ~/.local/share/handover-officer]")
+@click.pass_context
+def main(ctx: click.Context, state: Path | None) -> None:
+    """Find who may have footage, ask for it, open and check what comes. The keys stay on this machine."""
+    ctx.obj = Desk(OfficerState(state or _default_state()), SystemClock(), Console(highlight=False))
+
+
+@main.command()
+@click.option("--portal", help="The portal's address, such as https://share.example.police.uk.")
+@click.option("--force-key", type=FILE, help="The force's public key (force.pub), from the force itself.")
+@click.option("--credential", type=FILE, help="What the force signed for this officer's key.")
+@_json
+@click.pass_obj
+def setup(desk: Desk, portal: str | None, force_key: Path | None, credential: Path | None, as_json: bool) -> None:
+    """Make the officer's key; with the force's credential for it, set up the portal too.
+
+    First without options: give officer.pub to the force. Then with all three.
+    """
+    key = desk.state.make_key()
+    public = desk.state.folder / "officer.pub"
+    given = (portal, force_key, credential)
+    if any(given) and not all(given):
+        raise InputInvalid("Something is missing.", do="Give --portal, --force-key and --credential together.")
+    ready = False
+    if portal is not None and force_key is not None and credential is not None:
+        _set_up(desk, portal, read_public(force_key), credential)
+        ready = True
+    if as_json:
+        one_line({"public_key": str(public), "fingerprint": key.public.fingerprint, "ready": ready})
+        return
+    desk.console.print(f"Your key: {key.public.fingerprint}  ({public})", soft_wrap=True)
+    desk.console.print(
+        "Set up." if ready else f"Give {public} to the force; it signs a credential for it.", soft_wrap=True
+    )
+
+
+def _set_up(desk: Desk, portal: str, force_key: PublicKey, credential: Path) -> None:
+    signed = read_signed(credential)
+    said = open_credential(signed, force_key, desk.clock.now())
+    if said.public_key != desk.state.key().public.line:
+        raise InputInvalid("The credential is for another key.", do="Have the force sign one for your officer.pub.")
+    try:
+        found = Setup(portal=portal, force=said.force, force_key=force_key.line)
+    except ValidationError:
+        raise InputInvalid(
+            f"{portal!r} is no portal's address.", do="Give one like https://share.example.org."
+        ) from None
+
+    async def compare() -> None:
+        async with OfficerClient(found.portal, desk.state.key(), desk.clock) as client:
+            info = await client.force()
+            if info.public_key != found.force_key:
+                raise ForceKeyChanged(
+                    "The portal names another force key than the one that you gave.",
+                    meaning=f"It names {PublicKey.parse(info.public_key).fingerprint}.",
+                    do="Check the address and the key with the force, by another way.",
+                )
+            if info.portal != found.portal:
+                raise PortalAnswerInvalid(
+                    f"The portal calls itself {info.portal}, and not {found.portal}.",
+                    do=f"If that is right, set up with --portal {info.portal}.",
+                )
+            await client.cases()  # the portal knows this officer
+
+    asyncio.run(compare())
+    desk.state.save_setup(found, signed)
+
+
+@main.command()
+@click.option("--near", required=True, metavar="LAT,LON", help="WGS 84 degrees.")
+@click.option("--radius", type=click.FloatRange(1, 20_000), default=100.0, show_default=True, help="Metres.")
+@click.option("--from", "start", required=True)
+@click.option("--to", "end", required=True)
+@_tz
+@_json
+@click.pass_obj
+def search(desk: Desk, near: str, radius: float, start: str, end: str, tz: str | None, as_json: bool) -> None:
+    """Cameras near a place, and whether they may have footage of the time."""
+    zone = read_zone(tz)
+    latitude, longitude = _read_place(near)
+    first, last = read_time(start, zone), read_time(end, zone)
+    try:
+        query = SearchQuery(lat=latitude, lon=longitude, radius_m=radius, start=first, end=last)
+    except ValidationError as error:
+        raise InputInvalid(f"This can't be searched: {error.errors()[0]['msg']}.", do="Correct it.") from None
+    result = _run(desk, lambda client: client.search(query))
+    remember(desk.state, result)
+    if as_json:
+        click.echo(result.model_dump_json())
+    else:
+        show.search_result(desk.console, result)
+
+
+@main.command()
+@click.option("--file", "path", type=FILE, help="YAML or JSON with the request's fields; flags go over it.")
+@click.option("--device", help="From search.")
+@click.option("--camera", "cameras", multiple=True, help="From search; again for more cameras of the same device.")
+@click.option("--from", "start")
+@click.option("--to", "end")
+@click.option("--sound", is_flag=True, help="Ask for sound too.")
+@click.option("--crime", "crime_reference", help="Crime reference.")
+@click.option("--incident", "kind", help="What kind of crime or incident.")
+@click.option("--place", help="Where it happened, as a person says it.")
+@click.option("--description", help="What happened.")
+@click.option("--purpose")
+@click.option("--legal-basis")
+@click.option("--necessity", help="Why this footage is necessary.")
+@click.option("--answer-days", type=click.IntRange(1, 90), help="How long the owner has to answer.  [default: 14]")
+@click.option("--no-preserve", is_flag=True, help="Don't ask that the window be kept from being overwritten.")
+@click.option("--case-key", type=click.Choice(["hybrid", "x25519"]), help="Kind of the case's key.  [default: hybrid]")
+@click.option("--accept-changed-device", is_flag=True, help="The camera's owner confirmed the new device.")
+@_tz
+@_json
+@click.pass_obj
+def request(
+    desk: Desk, /, path: Path | None, case_key: Kind | None, accept_changed_device: bool, tz: str | None, as_json: bool,
+    **flags: Any,
+) -> None:  # fmt: skip
+    """Sign a request for footage and send it."""
+    zone = read_zone(tz)
+    form = read_form(path, _fields(flags))
+    setup_, now = desk.state.setup(), desk.clock.now()
+    credential, _ = desk.state.credential(now)
+    signer = Signer(desk.state.key(), credential, setup_.force)
+    identity = desk.state.case_key(form.crime_reference, case_key)
+    made, signed = sign_request(form, signer, identity, zone, now)
+
+    check_known(desk.state, made, accept_changed=accept_changed_device)
+    desk.state.keep(made.request_id, "request", signed)
+    _run(desk, lambda client: client.send(signed))
+    if as_json:
+        key_file = desk.state.case_key_file(made.crime_reference)
+        one_line({"request_id": made.request_id, "expires": to_rfc3339(made.expires), "case_key": str(key_file)})
+        return
+    desk.console.print(f"Sent: {made.request_id}. The owner may answer until {show_time(made.expires, zone)}.")
+    desk.console.print("Silence tells nothing: the portal doesn't know whether it was read.")
+
+
+@main.command()
+@_tz
+@_json
+@click.pass_obj
+def inbox(desk: Desk, tz: str | None, as_json: bool) -> None:
+    """How the requests stand, newest first."""
+    zone = read_zone(tz)
+    found = _run(desk, lambda client: client.cases())
+    if as_json:
+        click.echo(found.model_dump_json())
+        return
+    if not found.cases:
+        desk.console.print("No request was sent yet.")
+    for case in found.cases:
+        show.case_line(desk.console, case, zone)
+
+
+@main.command("open")
+@click.argument("request_id")
+@click.option("--into", type=FOLDER, help="Where to leave the packages.  [default: the request's folder in --state]")
+@click.option("--receipt", "with_receipt", is_flag=True, help="Send a receipt for every package that was verified.")
+@click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
+@_tz
+@_json
+@click.pass_obj
+def open_command(
+    desk: Desk, request_id: str, into: Path | None, with_receipt: bool, deep: bool, tz: str | None, as_json: bool
+) -> None:
+    """Fetch, open and check what was delivered for REQUEST_ID. Ends with 0 when everything holds."""
+    zone = read_zone(tz)
+
+    async def work(client: OfficerClient) -> tuple[Answer, list[Opened], list[str]]:
+        answer, opened = await _open_all(desk, client, request_id, into, deep=deep)
+        verified = [one for one in opened if one.report.ok] if with_receipt else []
+        receipts = [await send_receipt(desk.state, client, one, None, desk.clock.now()) for one in verified]
+        return answer, opened, [receipt.delivery_id for receipt in receipts if receipt.verified]
+
+    answer, opened, receipted = _run(desk, work)
+    if as_json:
+        one_line({"request_id": request_id, "status": answer.case.status, "packages": _as_json(opened, receipted)})
+    else:
+        show.answer(desk.console, answer, zone)
+        for one in opened:
+            show.opened(desk.console, one)
+        for delivery_id in receipted:
+            desk.console.print(f"Receipted as verified: {delivery_id}", soft_wrap=True)
+    _end_with_failures(opened)
+
+
+@main.command()
+@click.argument("request_id")
+@click.option("--into", type=FOLDER, help="Where the packages lie, or are to lie.")
+@click.option("--remarks", help="For the owner.")
+@click.option("--not-verified", is_flag=True, help="Receipt what did not verify too, as received and not verified.")
+@_json
+@click.pass_obj
+def receipt(
+    desk: Desk, request_id: str, into: Path | None, remarks: str | None, not_verified: bool, as_json: bool
+) -> None:
+    """Check what was delivered for REQUEST_ID once more, then sign and send the receipts."""
+
+    async def work(client: OfficerClient) -> list[Receipt]:
+        _, opened = await _open_all(desk, client, request_id, into, deep=False)
+        if not not_verified:
+            _end_with_failures(opened)
+        return [await send_receipt(desk.state, client, one, remarks, desk.clock.now()) for one in opened]
+
+    sent = _run(desk, work)
+    if as_json:
+        one_line({"receipts": [json.loads(receipt.model_dump_json(exclude={"credential"})) for receipt in sent]})
+        return
+    for one in sent:
+        show.receipted(desk.console, one)
+
+
+async def _open_all(
+    desk: Desk, client: OfficerClient, request_id: str, into: Path | None, *, deep: bool
+) -> tuple[Answer, list[Opened]]:
+    case = await client.case(request_id)
+    answer = await asyncio.to_thread(read_answer, desk.state, case)
+    await asyncio.to_thread(keep_answer, desk.state, answer)
+    check_can_be_opened(answer)
+    folder = into or desk.state.request_folder(request_id) / "packages"
+    deliveries = [delivery for _, delivery in answer.deliveries]
+    return answer, [await open_delivery(desk.state, client, answer, one, folder, deep=deep) for one in deliveries]
+
+
+def _end_with_failures(opened: list[Opened]) -> None:
+    """The gravest failure of them ends the command."""
+    failures = [failure for one in opened if (failure := failure_of(one)) is not None]
+    if failures:
+        raise min(failures, key=lambda failure: failure.exit_code)
+
+
+def _as_json(opened: list[Opened], receipted: list[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "delivery_id": one.delivery.delivery_id,
+            "evidence_id": one.delivery.evidence_id,
+            "sealed": str(one.sealed),
+            "sha256": one.delivery.ciphertext_sha256,
+            "opened": str(one.report.bag) if one.report.bag else None,
+            "receipted": one.delivery.delivery_id in receipted,
+            "report": json.loads(one.report.to_json()),
+        }
+        for one in opened
+    ]
+
+
+def _fields(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were given, as the fields of a RequestForm."""
+    fields: dict[str, Any] = {}
+    for name in ("device", "crime_reference", "purpose", "legal_basis", "necessity"):
+        if flags[name] is not None:
+            fields[name] = flags[name]
+    named = {"kind": flags["kind"], "place": flags["place"], "description": flags["description"]}
+    if incident := {name: value for name, value in named.items() if value is not None}:
+        fields["incident"] = incident
+    if flags["cameras"]:
+        if flags["start"] is None or flags["end"] is None:
+            raise InputInvalid("A camera needs a window.", do="Give --from and --to with --camera.")
+        fields["asked"] = [
+            {"camera_id": camera, "from": flags["start"], "to": flags["end"], "sound": flags["sound"]}
+            for camera in flags["cameras"]
+        ]
+    if flags["answer_days"] is not None:
+        fields["answer_within_days"] = flags["answer_days"]
+    if flags["no_preserve"]:
+        fields["preserve"] = False
+    return fields
+
+
+def _read_place(text: str) -> tuple[float, float]:
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputInvalid(f"{text!r} is no place.", do="Give latitude and longitude: --near 51.5014,-0.1419") from None
+    return latitude, longitude
+
+
+def _run(desk: Desk, work: Callable[[OfficerClient], Coroutine[Any, Any, T]]) -> T:
+    async def call() -> T:
+        async with desk.client() as client:
+            return await work(client)
+
+    return asyncio.run(call())

@@ -1,0 +1,194 @@
+"""From a delivery at the portal to a checked package on the officer's disk, and the receipt for it.
+
+Not for: the checks inside the package (``exchange.checking``), or how the result is shown (``portal.officer.show``).
+"""
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.age import read_identities
+from exchange.api import Case, CaseDelivery
+from exchange.checking import verify_package
+from exchange.errors import EvidenceMismatch, NotFound, RequestRefused, VerificationFailed
+from exchange.messages import Decision, Delivery, Receipt, Refusal, Request
+from exchange.report import Report
+from exchange.signing import PublicKey, document_sha256, open_document, sign_document
+from portal.officer.client import OfficerClient
+from portal.officer.state import OfficerState
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A case whose documents were all checked under the key of the device that the officer asked."""
+
+    request: Request
+    case: Case
+    device: PublicKey | None
+    decision: Decision | None
+    refusal: Refusal | None
+    deliveries: tuple[tuple[CaseDelivery, Delivery], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One package, fetched and checked."""
+
+    delivery: Delivery
+    sealed: Path
+    folder: Path
+    report: Report
+
+
+def read_answer(state: OfficerState, case: Case) -> Answer:
+    """Check what the portal says of a case against what the officer asked. Nothing that doesn't hold is believed.
+
+    SignatureInvalid, DocumentInvalid, or EvidenceMismatch when a document answers something else.
+    """
+    request = state.request(case.request_id, Request)
+    signed = state.kept(case.request_id, "request")
+    assert signed is not None
+    sha256 = document_sha256(signed)
+    answered = case.decision or case.refusal or case.deliveries
+    device = PublicKey.parse(case.device_key) if case.device_key and answered else None
+    if device is None:
+        return Answer(request, case, None, None, None, ())
+    if device.fingerprint != request.device:
+        raise _mixed_up("The answer comes with another device's key than the one that was asked.")
+    decision = open_document(case.decision, Decision, device) if case.decision else None
+    refusal = open_document(case.refusal, Refusal, device) if case.refusal else None
+    for document in (decision, refusal):
+        if document is not None and (document.request_id, document.request_sha256) != (case.request_id, sha256):
+            raise _mixed_up("The owner's answer is to another request.")
+    deliveries = tuple((item, _delivery(item, case, device, decision)) for item in case.deliveries)
+    return Answer(request, case, device, decision, refusal, deliveries)
+
+
+def keep_answer(state: OfficerState, answer: Answer) -> None:
+    """Keep the signed documents beside the request."""
+    case = answer.case
+    for name, signed in (("decision", case.decision), ("refusal", case.refusal)):
+        if signed is not None:
+            state.keep(case.request_id, name, signed)
+    for item, delivery in answer.deliveries:
+        state.keep(case.request_id, f"{delivery.delivery_id}.delivery", item.signed)
+
+
+async def open_delivery(
+    state: OfficerState, client: OfficerClient, answer: Answer, delivery: Delivery, into: Path, *, deep: bool = False
+) -> Opened:
+    """Fetch, resumed where it broke off; then unseal and check all of it. What failed stands in the report.
+
+    The sealed package lies at ``into``/<delivery>.zip.age, what it held in a folder beside it; none is overwritten.
+    """
+    sealed = into / f"{delivery.delivery_id}.zip.age"
+    await asyncio.to_thread(into.mkdir, parents=True, exist_ok=True, mode=0o700)
+    await client.fetch(delivery.delivery_id, delivery.size, delivery.ciphertext_sha256, sealed)
+    folder = await asyncio.to_thread(_free_folder, into, delivery.delivery_id)
+    case_key = state.case_key_file(answer.request.crime_reference)
+    report = await asyncio.to_thread(
+        lambda: verify_package(
+            sealed,
+            identities=read_identities(case_key),
+            force_key=PublicKey.parse(state.setup().force_key),
+            device_key=answer.device,
+            into=folder,
+            deep=deep,
+        )
+    )
+    _check_is_the_one(report, answer, delivery)
+    return Opened(delivery, sealed, folder, report)
+
+
+async def send_receipt(
+    state: OfficerState, client: OfficerClient, opened: Opened, remarks: str | None, now: int
+) -> Receipt:
+    """Sign that the force has the package and how the checks ended, and send it. Again, the same receipt is sent.
+
+    Nothing is receipted as verified that did not verify: ``verified`` is the report's own word.
+    """
+    delivery = opened.delivery
+    name = f"{delivery.delivery_id}.receipt"
+    signed = state.kept(delivery.request_id, name)
+    if signed is None:
+        credential, _ = state.credential(now)
+        receipt = Receipt(
+            receipt_id=str(uuid.uuid4()),
+            delivery_id=delivery.delivery_id,
+            request_id=delivery.request_id,
+            evidence_id=delivery.evidence_id,
+            ciphertext_sha256=delivery.ciphertext_sha256,
+            size=delivery.size,
+            verified=opened.report.ok,
+            remarks=remarks,
+            credential=credential,
+            issued=now,
+        )
+        signed = sign_document(receipt, state.key())
+        state.keep(delivery.request_id, name, signed)  # before it is sent: the portal takes one, and no other
+    await client.receipt(delivery.delivery_id, signed)
+    return Receipt.model_validate_json(signed.document)
+
+
+def check_can_be_opened(answer: Answer) -> None:
+    """NotFound or RequestRefused, in words, when there is nothing to open."""
+    case = answer.case
+    if answer.deliveries:
+        return
+    if answer.refusal is not None:
+        raise RequestRefused(
+            f"The owner's agent refused the request: {answer.refusal.explanation}",
+            reason=answer.refusal.reason,
+            do="Correct the request and send a new one.",
+        )
+    status = f"It is {case.status}." if case.status is not None else "The owner has not answered."
+    raise NotFound(f"No package was delivered for the request {case.request_id}. {status}", do="Look again later.")
+
+
+def _delivery(item: CaseDelivery, case: Case, device: PublicKey, decision: Decision | None) -> Delivery:
+    delivery = open_document(item.signed, Delivery, device)
+    approved = {camera.evidence_id for camera in decision.cameras} if decision is not None else set()
+    same = (delivery.delivery_id, delivery.request_id) == (item.delivery_id, case.request_id)
+    if not same or delivery.evidence_id not in approved:
+        raise _mixed_up("A delivery is of something that the owner didn't approve for this request.")
+    return delivery
+
+
+def _check_is_the_one(report: Report, answer: Answer, delivery: Delivery) -> None:
+    """A sound package of another request is still the wrong package."""
+    if report.failure() is not None:
+        return
+    evidence = report.evidence
+    right = (
+        evidence is not None
+        and evidence.evidence_id == delivery.evidence_id
+        and report.request == answer.request
+        and report.decision == answer.decision
+    )
+    if not right:
+        raise _mixed_up("The package is sound, but it isn't the one that answers this request.")
+
+
+def _free_folder(into: Path, name: str) -> Path:
+    """``into``/name, or name-2, …: what was opened before is never touched."""
+    folder, number = into / name, 1
+    while folder.exists():
+        number += 1
+        folder = into / f"{name}-{number}"
+    return folder
+
+
+def _mixed_up(what: str) -> EvidenceMismatch:
+    return EvidenceMismatch(
+        what,
+        meaning="The portal mixed something up, or somebody on the way put one thing in the place of another.",
+        do="Don't rely on it; tell who runs the portal.",
+    )
+
+
+def failure_of(opened: Opened) -> VerificationFailed | None:
+    """What to end a command with, when a package does not hold."""
+    if opened.report.ok:
+        return None
+    return opened.report.failure() or VerificationFailed("Not everything about the package could be checked.")

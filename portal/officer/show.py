@@ -1,0 +1,103 @@
+"""What an officer sees: tables and sentences for a person. Scripts get JSON from the documents themselves.
+
+Not for: deciding anything.
+"""
+
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from exchange.api import Case, SearchResult
+from exchange.messages import Receipt, Status
+from exchange.report import Verdict
+from portal.officer.opening import Answer, Opened
+from portal.officer.times import show_time
+
+MARKS = {Verdict.HOLDS: "[green]holds[/]", Verdict.FAILS: "[red]FAILS[/]", Verdict.UNCHECKED: "[yellow]unsure[/]"}
+STATUS_WORDS = {
+    Status.APPROVED: "approved",
+    Status.PARTLY_APPROVED: "approved in part",
+    Status.DECLINED: "declined",
+    Status.UNAVAILABLE: "there is no such footage",
+    Status.WITHDRAWN: "the owner has left the portal",
+    Status.EXPIRED: "expired without an answer",
+}
+
+
+def search_result(console: Console, result: SearchResult) -> None:
+    if not result.cameras:
+        console.print("No registered camera is there.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("away", "camera", "looks at it", "footage", "sound", "owner", "ask with"):
+        table.add_column(heading, overflow="fold")
+    for camera in result.cameras:
+        looks = {True: "yes", False: "no", None: "not said"}[camera.looks_at_place]
+        table.add_row(
+            f"{camera.distance_m:.0f} m",
+            escape(camera.label),
+            looks,
+            "likely" if camera.footage_likely else f"no: keeps {camera.retention_days} days",
+            "yes" if camera.sound else "no",
+            camera.owner_kind,
+            f"--device {camera.device} --camera {camera.camera_id}",
+        )
+    console.print(table)
+    if result.truncated:
+        console.print("There are more; search a smaller place.")
+
+
+def case_line(console: Console, case: Case, zone: ZoneInfo | None) -> None:
+    word = case_word(case)
+    issued = show_time(case.issued, zone)
+    console.print(f"{case.request_id}  {escape(case.crime_reference)}  sent {issued}  [bold]{word}[/]", soft_wrap=True)
+
+
+def case_word(case: Case) -> str:
+    """One word or two on how a request stands."""
+    if case.status is not None:
+        return STATUS_WORDS[case.status]
+    return "refused by the owner's agent" if case.refusal is not None else "no answer yet"
+
+
+def answer(console: Console, found: Answer, zone: ZoneInfo | None) -> None:
+    """The owner's answer in sentences."""
+    console.print(
+        f"Request {found.request.request_id} ({escape(found.request.crime_reference)}): {case_word(found.case)}"
+    )
+    if found.refusal is not None:
+        console.print(f"The agent says: {escape(found.refusal.explanation)}")
+    if found.decision is None:
+        return
+    for camera in found.decision.cameras:
+        line = f"  {camera.camera_id}: {camera.outcome}"
+        if camera.approved is not None:
+            window = camera.approved
+            line += f", {show_time(window.start, zone)} to {show_time(window.end, zone)}"
+            line += ", with sound" if camera.sound else ", without sound"
+        console.print(line)
+        for gap in camera.gaps:
+            console.print(
+                f"    no footage {show_time(gap.start, zone)} to {show_time(gap.end, zone)}: {escape(gap.reason)}"
+            )
+    if found.decision.observations:
+        console.print(f"The owner says: {escape(found.decision.observations)}")
+
+
+def opened(console: Console, found: Opened) -> None:
+    """Every check, and the sum of them."""
+    console.print(f"\nPackage {found.delivery.evidence_id}: {found.sealed}", soft_wrap=True)
+    for finding in found.report.findings:
+        console.print(f"{MARKS[finding.verdict]}  {escape(finding.text)}", soft_wrap=True)
+    console.print(f"[bold]{escape(found.report.summary())}[/]", soft_wrap=True)
+    if found.report.bag is not None:
+        console.print(f"What it held lies in {found.report.bag}", soft_wrap=True)
+
+
+def receipted(console: Console, receipt: Receipt) -> None:
+    how = "verified" if receipt.verified else "NOT verified"
+    console.print(
+        f"Receipt sent for {receipt.evidence_id}: received, {how}; SHA-256 {receipt.ciphertext_sha256}.", soft_wrap=True
+    )
