@@ -1,6 +1,6 @@
 """The agent's own keys: the device key that signs, and the archive key that the owner opens packages with.
 
-Not for: cameras' passwords (``agent/cameras/catalogue.py``), or the force's key (the store pins that).
+Not for: cameras' passwords (``agent/cameras/inventory.py``), or the force's key (the store pins that).
 """
 
 import os

@@ -42,7 +42,7 @@ Fingerprint = Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
 """As ``ssh-keygen -l`` prints it."""
 PublicKeyLine = Annotated[str, Field(pattern=r"^ssh-ed25519 [A-Za-z0-9+/]{68}$")]
 """An OpenSSH public key without comment."""
-RecipientText = Annotated[str, Field(pattern=r"^age1[02-9ac-hj-np-z]{20,2500}$")]
+RecipientText = Annotated[str, Field(pattern=r"^age1(pq1)?[02-9ac-hj-np-z]{20,2500}$")]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 

@@ -4,7 +4,7 @@ Not for: an expired or withdrawn request, of which nobody is told anything by us
 """
 
 from agent.requests.decision import stored_decision
-from agent.requests.parts import Move, Parts
+from agent.requests.parts import Move, NotEnrolled, Parts
 from agent.requests.states import State
 from agent.store import RequestRow, Transaction
 from exchange.custody import CustodyKind
@@ -40,8 +40,8 @@ async def close(parts: Parts, row: RequestRow) -> Move:
     if row.state not in (State.EXPIRED, State.WITHDRAWN):
         try:
             await tell(parts, row)
-        except PortalRefused as error:
-            # A stray or replayed request is not the portal's to take an answer for; the owner still sees it.
+        except (PortalRefused, NotEnrolled) as error:
+            # A stray request is not the portal's to take an answer for, and an owner who left owes none.
             trouble = trouble or error.what
     await parts.footage.release(row.request_id)
 

@@ -4,6 +4,7 @@ Not for: the copying itself, which a worker does (``agent/media/cut.py``).
 """
 
 import json
+import logging
 
 from agent.requests.decision import Approval, ApprovedCut, load_approval
 from agent.requests.parts import Job, Move, Parts
@@ -13,6 +14,10 @@ from agent.worker import CLIP, PICTURE
 from exchange.clock import to_rfc3339
 from exchange.custody import CustodyKind
 from exchange.errors import ClipFailed, HandoverError
+
+log = logging.getLogger(__name__)
+
+CONTACT_SHEET = "working/contact-sheet.jpg"
 
 
 async def clip(parts: Parts, row: RequestRow) -> Move:
@@ -46,6 +51,7 @@ async def _clip_one(parts: Parts, approval: Approval, cut: ApprovedCut) -> None:
         "agent.media.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
     )
     _check_window(cut, result)
+    (folder / "working").mkdir(mode=0o700, exist_ok=True)
     sheet = await _contact_sheet(parts, folder, result)
     async with parts.store.transaction() as tx:
         await tx.insert(
@@ -79,10 +85,11 @@ async def _contact_sheet(parts: Parts, folder: object, result: Job) -> str | Non
     """A working copy for people in a hurry; its absence never holds up the evidence."""
     job = {
         "masters": [f"{folder}/{master['file']}" for master in result["masters"]],
-        "target": f"{folder}/contact-sheet.jpg",
+        "target": f"{folder}/{CONTACT_SHEET}",
     }
     try:
-        made = await parts.run_job("agent.media.pictures:contact_sheet_job", job, limits=PICTURE)
-    except HandoverError:
+        await parts.run_job("agent.media.pictures:contact_sheet_job", job, limits=PICTURE)
+    except HandoverError as error:
+        log.warning("no contact sheet was made: %s", error)
         return None
-    return str(made["file"])
+    return CONTACT_SHEET

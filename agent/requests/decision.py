@@ -7,8 +7,9 @@ from a decision whose signature holds. Not for: how the owner is asked (``agent/
 import uuid
 from dataclasses import dataclass
 
+from agent.requests.intake import verified_request
 from agent.requests.parts import Parts
-from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan, request_of
+from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan
 from agent.requests.states import State, change_state
 from agent.store import RequestRow, Transaction
 from exchange.clock import Instant
@@ -87,6 +88,7 @@ class Approval:
 
 
 _DOOR = object()
+_UNDER_WAY = (State.APPROVED, State.CLIPPED, State.SEALED)
 
 
 async def decide(parts: Parts, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision:
@@ -186,7 +188,7 @@ async def load_approval(parts: Parts, request_id: str) -> Approval:
         row = await tx.request(request_id)
         decided = await tx.one("SELECT * FROM decisions WHERE request_id = ?", [request_id])
         shown = await tx.one("SELECT plan FROM plans WHERE request_id = ?", [request_id])
-    if row is None or decided is None or shown is None:
+    if row is None or decided is None or shown is None or row.state not in _UNDER_WAY:
         raise DecisionRefused(f"Nobody approved {request_id}.", meaning="Nothing of it is cut or sent.")
     signed = Signed(document=decided["document"], signature=decided["signature"])
     try:
@@ -203,7 +205,7 @@ async def load_approval(parts: Parts, request_id: str) -> Approval:
     plan = read_plan(shown["plan"])
     return Approval(
         _DOOR,
-        request_of(row),
+        verified_request(row),
         Signed(document=row.document, signature=row.signature),
         decision,
         signed,

@@ -7,7 +7,8 @@ only along ``states.MOVES``, in one transaction with all that the step writes.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
 from agent.requests.parts import Later, Move, Parts
@@ -52,6 +53,7 @@ class Journey:
         self._changed = asyncio.Event()
         self._walks: dict[str, asyncio.Task[int]] = {}
         self._heavy = asyncio.Lock()
+        self._paused = False
 
     def kick(self) -> None:
         """Something changed: look at all requests anew."""
@@ -69,9 +71,18 @@ class Journey:
                 except TimeoutError:
                     pass
         finally:
-            for walk in self._walks.values():
-                walk.cancel()
-            await asyncio.gather(*self._walks.values(), return_exceptions=True)
+            await self._stop_walks()
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """No step runs inside the block: uploads and cuts under way are broken off, and go on after it if they may."""
+        self._paused = True
+        try:
+            await self._stop_walks()
+            yield
+        finally:
+            self._paused = False
+            self.kick()
 
     async def settle(self) -> None:
         """Walk every request as far as it goes now, then return: what a test, or one pass, needs."""
@@ -80,12 +91,20 @@ class Journey:
             await asyncio.gather(*self._walks.values(), return_exceptions=True)
             await asyncio.sleep(0)
 
+    async def _stop_walks(self) -> None:
+        walks = list(self._walks.values())
+        for walk in walks:
+            walk.cancel()
+        await asyncio.gather(*walks, return_exceptions=True)
+
     async def _start_walks(self) -> None:
+        if self._paused:
+            return
         now = self._parts.clock.now()
         async with self._parts.store.transaction() as tx:
             rows = await tx.requests(*self._steps)
         for row in rows:
-            if row.request_id not in self._walks and row.retry_at <= now:
+            if row.request_id not in self._walks and row.retry_at <= now and not self._paused:
                 walk = asyncio.create_task(self._walk(row.request_id), name=f"request {row.request_id}")
                 self._walks[row.request_id] = walk
                 walk.add_done_callback(lambda _, request_id=row.request_id: self._walked(request_id))  # type: ignore[misc]

@@ -9,15 +9,17 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from agent.media import facts
+from agent.requests.intake import verified_request
 from agent.requests.parts import Later, Move, Parts
+from agent.requests.preserve import keep
 from agent.requests.states import State
 from agent.store import RequestRow, Transaction
 from agent.worker import CLIP
-from exchange.clock import HOUR, SECOND, Instant, Window
+from exchange.clock import MINUTE, SECOND, Instant, Window
 from exchange.custody import CustodyKind
 from exchange.errors import DocumentInvalid
-from exchange.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Request, Sha256, Signed, Stretch
-from exchange.signing import parse_strictly, read_unverified
+from exchange.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
+from exchange.signing import parse_strictly
 
 MAX_PLAN = 32 * 1024 * 1024
 """Bytes of a stored plan at most: it names every source segment."""
@@ -83,9 +85,10 @@ def read_plan(text: str) -> Plan:
 
 async def ask(parts: Parts, row: RequestRow) -> Move:
     """PRESERVED -> ASKED with a plan, or UNAVAILABLE when there is no footage at all."""
-    request = request_of(row)
+    request = verified_request(row)
     async with parts.store.transaction() as tx:
         labels = {camera.camera_id: _label(camera.registration) for camera in await tx.cameras()}
+    await keep(parts, row)  # once more: what was still open when it was preserved may be finished now
     cameras = []
     for position, asked in enumerate(request.asked):
         parts.progress.doing[row.request_id] = f"looking at {labels.get(asked.camera_id, asked.camera_id)}"
@@ -109,7 +112,7 @@ async def ask(parts: Parts, row: RequestRow) -> Move:
 
 async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
     window = asked.window.window
-    files = await segments_of(parts, row.request_id, asked.camera_id, window, row.received_at)
+    files = await segments_of(parts, row, asked.camera_id, window)
     trim = parts.settings.requests.trim.value
     planned = {
         "position": position,
@@ -149,24 +152,25 @@ async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Aske
     )
 
 
-async def segments_of(
-    parts: Parts, request_id: str, camera_id: str, window: Window, received_at: int
-) -> list[facts.SourceRef]:
-    """The finished segments that overlap a window, held ones first choice. Later while one is still being written."""
+async def segments_of(parts: Parts, row: RequestRow, camera_id: str, window: Window) -> list[facts.SourceRef]:
+    """The segments that overlap a window, under names that stay: finished ones, and copies of what never finished.
+
+    Later while one of them is still being written, within reason.
+    """
     coverage = await parts.footage.coverage(camera_id, window)
-    if coverage.growing_until is not None and coverage.growing_until < window.end + 2 * SECOND:
-        patience = received_at + HOUR
-        if parts.clock.now() < patience:
-            raise Later(parts.clock.now() + 2 * SECOND, "the recording of this time is still being written")
-    return [
-        facts.SourceRef(span.path, span.window.start, span.window.end if span.finished else None)
-        for span in coverage.spans
-    ]
-
-
-def request_of(row: RequestRow) -> Request:
-    """The request as it was verified at intake (its bytes have not changed since)."""
-    return read_unverified(Signed(document=row.document, signature=row.signature), Request)
+    patience = row.received_at + 2 * parts.settings.recordings.segment + MINUTE
+    if coverage.growing_until is not None and parts.clock.now() < patience:
+        raise Later(parts.clock.now() + 2 * SECOND, "the recording of this time is still being written")
+    files = []
+    for span in coverage.spans:
+        if span.path is not None and span.finished:
+            files.append(facts.SourceRef(span.path, span.window.start, span.window.end))
+        else:
+            folder = parts.settings.work_dir / row.request_id / "fetched"
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fetched = await parts.footage.fetch(span, folder)
+            files += [facts.SourceRef(file.path, file.start, file.end) for file in fetched]
+    return files
 
 
 def _label(registration: str) -> str:

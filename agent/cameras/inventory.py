@@ -1,0 +1,292 @@
+"""The cameras that the owner added: found, asked what they are, given a place, recorded, registered.
+
+Not for: speaking to a camera (``onvif.py``), or telling the portal (``agent/membership.py``). Nothing is ever set on
+a camera. Passwords are kept in one file under ``keys/`` and cross to workers on standard input.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from agent.cameras.address import CameraAddress, Credentials
+from agent.cameras.catalogue import CameraFacts
+from agent.cameras.discovery import discover
+from agent.cameras.onvif import probe_camera
+from agent.footage.recorder_config import CameraSource, RecorderConfig, save
+from agent.requests.parts import Parts
+from agent.settings import Settings
+from agent.store import CameraRow, Transaction
+from exchange.durable import durable_file
+from exchange.errors import CameraAnswerInvalid, CertificateChanged, HandoverError, NotFound
+from exchange.messages import CameraRegistration, Id, Line, Part, Place
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+
+class NewCamera(Part):
+    """What an owner says of a camera when adding it."""
+
+    camera_id: Id
+    address: Annotated[str, Field(max_length=512)]
+    user: Annotated[str, Field(max_length=128)] | None = None
+    password: Annotated[str, Field(max_length=256)] | None = None
+    certificate: Annotated[str, Field(max_length=128)] | None = None
+    """SHA-256 of its TLS certificate, once the owner confirmed it."""
+    profile: Annotated[str, Field(max_length=128)] | None = None
+    """The token of the stream to record; the largest picture otherwise."""
+    label: Line
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    description: Line | None = None
+    direction: Annotated[float, Field(ge=0, lt=360)] | None = None
+    field_of_view: Annotated[float, Field(gt=0, le=360)] | None = None
+    range_m: Annotated[float, Field(gt=0, le=1000)] | None = None
+    indoors: bool = False
+    retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    """Days that its footage is kept; as the recordings' setting says otherwise."""
+
+
+class CertificateUnconfirmed(CertificateChanged):
+    """A camera shows a TLS certificate that nobody confirmed yet."""
+
+
+def registrations(rows: Sequence[CameraRow]) -> tuple[CameraRegistration, ...]:
+    """What officers may find, of the cameras that are registered."""
+    return tuple(registration_of(row) for row in rows if row.registered)
+
+
+def registration_of(row: CameraRow) -> CameraRegistration:
+    return CameraRegistration.model_validate_json(row.registration)
+
+
+def facts_of(row: CameraRow) -> CameraFacts:
+    return CameraFacts.model_validate_json(row.facts)
+
+
+class Inventory:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._settings: Settings = parts.settings
+
+    async def discover(self, seconds: float) -> Json:
+        """Look on the network, as the settings allow; what answered, and which of it was added already."""
+        wanted = self._settings.discovery
+        interfaces = None if wanted.interfaces == "all" else list(wanted.interfaces)
+        sweep = await discover(interfaces=interfaces, hosts=wanted.hosts, listen=seconds)
+        known = {CameraAddress(**json.loads(row.address)).host for row in await self._rows()}
+        ports = {
+            (CameraAddress(**json.loads(row.address)).host, CameraAddress(**json.loads(row.address)).port)
+            for row in await self._rows()
+        }
+        cameras = []
+        for found in sweep.found:
+            address = CameraAddress.parse(found.xaddrs[0]) if found.xaddrs else None
+            cameras.append(
+                {
+                    "address": address.url if address else found.address,
+                    "name": found.name,
+                    "hardware": found.hardware,
+                    "interface": found.interface,
+                    "added": (address.host, address.port) in ports if address else found.address in known,
+                }
+            )
+        return {"cameras": cameras, "notes": list(sweep.notes), "malformed": sweep.malformed, "others": sweep.others}
+
+    async def add(self, new: NewCamera) -> Json:
+        """Ask the camera what it is, choose its stream, keep all of it, and have it recorded."""
+        try:
+            address = CameraAddress.parse(new.address, pin=new.certificate)
+        except ValueError as error:
+            raise HandoverError(f"The camera's address can't be used: {error}.") from error
+        credentials = Credentials(new.user, new.password or "") if new.user else None
+        facts = await probe_camera(address, credentials, clock=self._parts.clock)
+        if address.tls and address.pin is None:
+            raise CertificateUnconfirmed(
+                f"The camera at {address.url} shows a certificate with the fingerprint {facts.tls_fingerprint}.",
+                meaning="Nothing was added yet.",
+                do=f"If the camera's own page shows the same, add it again with --certificate {facts.tls_fingerprint}",
+            )
+        profile = _choose(facts, new.profile)
+        registration = CameraRegistration(
+            camera_id=new.camera_id,
+            label=new.label,
+            place=Place(latitude=new.latitude, longitude=new.longitude, description=new.description),
+            direction=new.direction,
+            field_of_view=new.field_of_view,
+            range_m=new.range_m,
+            indoors=new.indoors,
+            sound=bool(profile.audio),
+            retention_days=self._settings.recordings.days if new.retention_days is None else new.retention_days,
+            make=facts.make or None,
+            model=facts.model or None,
+        )
+        async with self._parts.store.transaction() as tx:
+            await _keep(tx, registration, address, profile.stream_uri or "", facts, self._parts.clock.now())
+        await self._set_password(new.camera_id, credentials)
+        await self.tell_recorder()
+        return {
+            "camera_id": new.camera_id,
+            "make": facts.make,
+            "model": facts.model,
+            "firmware": facts.firmware,
+            "stream": f"{profile.codec} {profile.width}x{profile.height}",
+            "sound": profile.audio,
+            "clock_offset_us": facts.clock.offset_us if facts.clock else None,
+            "notes": list(facts.notes),
+        }
+
+    async def check(self, camera_id: str) -> Json:
+        """Ask a camera again: its facts, and its clock against ours; kept as history."""
+        row = await self._row(camera_id)
+        address = CameraAddress(**json.loads(row.address))
+        facts = await probe_camera(address, self._credentials(camera_id), clock=self._parts.clock)
+        async with self._parts.store.transaction() as tx:
+            await tx.update("cameras", {"camera_id": camera_id}, facts=facts.model_dump_json())
+            await _keep_clock(tx, camera_id, facts)
+        return {"camera_id": camera_id, "facts": facts.model_dump(mode="json")}
+
+    async def check_clocks(self) -> None:
+        """Every camera's clock, one camera after the other; one that does not answer is only noted."""
+        for row in await self._rows():
+            try:
+                await self.check(row.camera_id)
+            except HandoverError as error:
+                log.warning("camera %s: %s", row.camera_id, error)
+
+    async def remove(self, camera_id: str) -> None:
+        """Forget a camera. What was recorded stays until its time is over."""
+        await self._row(camera_id)
+        async with self._parts.store.transaction() as tx:
+            await tx.execute("DELETE FROM cameras WHERE camera_id = ?", [camera_id])
+            await tx.execute("DELETE FROM clock_checks WHERE camera_id = ?", [camera_id])
+        await self._set_password(camera_id, None)
+        await self.tell_recorder()
+
+    def summary(self, row: CameraRow) -> Json:
+        registration, facts = registration_of(row), facts_of(row)
+        recording = read_state(self._settings.recordings.directory).get(row.camera_id)
+        return {
+            "camera_id": row.camera_id,
+            "label": registration.label,
+            "make": facts.make,
+            "model": facts.model,
+            "address": CameraAddress(**json.loads(row.address)).url,
+            "registered": bool(row.registered),
+            "clock_offset_us": facts.clock.offset_us if facts.clock else None,
+            "recording": "no recorder runs" if recording is None else recording.in_words(self._parts.clock.now()),
+        }
+
+    def recording_now(self) -> int:
+        """How many cameras are being recorded."""
+        now = self._parts.clock.now()
+        return sum(state.is_recording(now) for state in read_state(self._settings.recordings.directory).values())
+
+    async def tell_recorder(self) -> None:
+        """Write the recorder's own file; it reads it anew by itself."""
+        cameras = []
+        for row in await self._rows():
+            credentials = self._credentials(row.camera_id)
+            cameras.append(
+                CameraSource(
+                    camera_id=row.camera_id,
+                    url=row.stream_uri,
+                    user=credentials.user if credentials else "",
+                    password=credentials.password if credentials else "",
+                )
+            )
+        recordings = self._settings.recordings
+        config = RecorderConfig(
+            root=recordings.directory,
+            cameras=tuple(cameras),
+            segment=recordings.segment,
+            reserve=min(recordings.keep_free // 2, 1 << 30),
+        )
+        await asyncio.to_thread(save, self._settings.recorder_config, config)
+
+    # -- what is kept --
+
+    async def _rows(self) -> list[CameraRow]:
+        async with self._parts.store.transaction() as tx:
+            return await tx.cameras()
+
+    async def _row(self, camera_id: str) -> CameraRow:
+        async with self._parts.store.transaction() as tx:
+            row = await tx.camera(camera_id)
+        if row is None:
+            raise NotFound(f"There is no camera {camera_id}.", do="List them with: handover cameras list")
+        return row
+
+    @property
+    def _password_file(self) -> Path:
+        return self._settings.keys / "cameras.json"
+
+    def _passwords(self) -> dict[str, dict[str, str]]:
+        try:
+            kept: dict[str, dict[str, str]] = json.loads(self._password_file.read_text())
+        except FileNotFoundError:
+            return {}
+        return kept
+
+    def _credentials(self, camera_id: str) -> Credentials | None:
+        kept = self._passwords().get(camera_id)
+        return Credentials(kept["user"], kept["password"]) if kept else None
+
+    async def _set_password(self, camera_id: str, credentials: Credentials | None) -> None:
+        kept = self._passwords()
+        kept.pop(camera_id, None)
+        if credentials is not None:
+            kept[camera_id] = {"user": credentials.user, "password": credentials.password}
+        with durable_file(self._password_file) as file:
+            file.write(json.dumps(kept).encode())
+
+
+def _choose(facts: CameraFacts, token: str | None) -> Any:
+    """The profile to record: the one named, else the largest picture in a codec that can be copied into MP4."""
+    usable = [profile for profile in facts.profiles if profile.stream_uri and profile.codec in ("h264", "h265")]
+    if token is not None:
+        usable = [profile for profile in usable if profile.token == token]
+    if not usable:
+        offered = ", ".join(f"{profile.token} ({profile.codec})" for profile in facts.profiles) or "none"
+        raise CameraAnswerInvalid(
+            "The camera offers no H.264 or H.265 stream that can be recorded.",
+            meaning=f"Its streams are: {offered}.",
+            do="Switch it to H.264 or H.265 on its own page, or name another with --profile.",
+        )
+    return max(usable, key=lambda profile: (profile.width or 0) * (profile.height or 0))
+
+
+async def _keep(
+    tx: Transaction,
+    registration: CameraRegistration,
+    address: CameraAddress,
+    stream_uri: str,
+    facts: CameraFacts,
+    now: int,
+) -> None:
+    kept = {"host": address.host, "port": address.port, "path": address.path, "tls": address.tls, "pin": address.pin}
+    await tx.execute("DELETE FROM cameras WHERE camera_id = ?", [registration.camera_id])
+    await tx.insert(
+        "cameras",
+        camera_id=registration.camera_id,
+        registration=registration.model_dump_json(),
+        address=json.dumps(kept),
+        stream_uri=stream_uri,
+        facts=facts.model_dump_json(),
+        added_at=now,
+    )
+    await _keep_clock(tx, registration.camera_id, facts)
+
+
+async def _keep_clock(tx: Transaction, camera_id: str, facts: CameraFacts) -> None:
+    if facts.clock is not None:
+        await tx.execute(
+            "INSERT OR REPLACE INTO clock_checks (camera_id, at, result) VALUES (?, ?, ?)",
+            [camera_id, facts.clock.at, facts.clock.model_dump_json()],
+        )

@@ -1,0 +1,172 @@
+"""The composition root: builds the parts, starts them in order, stops them in order.
+
+Not for: any work of its own. No module but this one knows all the others.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import sdnotify
+
+from agent import VERSION, housekeeping
+from agent.cameras.inventory import Inventory
+from agent.custody import Custody
+from agent.footage.segments import RecordedFootage, SegmentStore
+from agent.inbox import InboxPoll
+from agent.keys import load_or_create_keys
+from agent.lock import state_lock
+from agent.membership import OpenPortal
+from agent.owner import control
+from agent.owner.desk import Desk
+from agent.portal import PortalClient
+from agent.requests.journey import Journey
+from agent.requests.parts import NotEnrolled, Parts
+from agent.schedule import Schedule
+from agent.settings import Settings
+from agent.store import Store
+from agent.worker import run_job
+from exchange.clock import Clock, SystemClock
+from exchange.custody import CustodyKind
+from exchange.errors import SettingsInvalid
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class House:
+    """All that a running agent consists of."""
+
+    settings: Settings
+    parts: Parts
+    journey: Journey
+    inventory: Inventory
+    desk: Desk
+    open_portal: OpenPortal
+
+
+@asynccontextmanager
+async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator[House]:
+    """Take the state's lock, open what is kept, and put the parts together; nothing runs yet.
+
+    AlreadyRunning when another process holds the state.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        make_folders(settings)
+        stack.enter_context(state_lock(settings.lock))
+        keys = load_or_create_keys(settings.device_key, settings.archive_key)
+        store = await Store.open(settings.database)
+        stack.push_async_callback(store.close)
+        session = await stack.enter_async_context(_session(settings))
+        custody = Custody(clock, keys.device)
+        footage = RecordedFootage(SegmentStore(settings.recordings.directory, clock))
+
+        async def portal() -> PortalClient:
+            async with store.transaction() as tx:
+                force = await tx.force()
+            if force is None:
+                raise NotEnrolled
+            return PortalClient(session, force.portal, keys.device)
+
+        async def open_portal(url: str) -> PortalClient:
+            return PortalClient(session, url, keys.device)
+
+        parts = Parts(settings, store, clock, keys, custody, footage, run_job, portal)
+        journey = Journey(parts)
+        inventory = Inventory(parts)
+        yield House(settings, parts, journey, inventory, Desk(parts, journey, inventory, open_portal), open_portal)
+
+
+@asynccontextmanager
+async def _session(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
+    """The one HTTP session: TLS as the settings say, no cookies, no redirects, no proxy but the one that is set."""
+    trust: ssl.SSLContext | bool = True
+    if settings.portal.ca_file is not None:
+        try:
+            trust = await asyncio.to_thread(ssl.create_default_context, cafile=str(settings.portal.ca_file))
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsInvalid(f"portal.ca_file: {settings.portal.ca_file} is no certificate in PEM.") from error
+    connector = aiohttp.TCPConnector(ssl=trust, limit=8)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": f"handover/{VERSION}"},
+        proxy=settings.portal.proxy,
+        auto_decompress=False,
+    ) as session:
+        yield session
+
+
+def make_folders(settings: Settings) -> None:
+    """The folders under ``data``, with the modes that ``settings`` promises."""
+    for folder, mode in (
+        (settings.data, 0o750),
+        (settings.keys, 0o700),
+        (settings.run_directory, 0o750),
+        (settings.recorder_directory, 0o750),
+        (settings.packages_dir, 0o700),
+        (settings.receipts_dir, 0o700),
+        (settings.work_dir, 0o700),
+        (settings.recordings.directory, 0o750),
+    ):
+        if not folder.is_dir():
+            folder.mkdir(mode=mode, parents=True, exist_ok=True)
+
+
+async def run(settings: Settings, *, ready: Path | None = None) -> None:
+    """The daemon, until SIGTERM or SIGINT. What is under way stops at a safe place and goes on after the next start."""
+    async with build(settings) as house:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await _record(house, CustodyKind.AGENT_STARTED)
+        housekeeping.clear_leftovers(settings)
+        await house.inventory.tell_recorder()
+        schedule = Schedule(housekeeping.jobs(house.parts, house.journey, house.inventory))
+        async with control.serve(house.desk, settings):
+            tasks = [
+                asyncio.create_task(house.journey.run(), name="journey"),
+                asyncio.create_task(InboxPoll(house.parts, house.journey).run(), name="inbox"),
+                asyncio.create_task(_watchdog(), name="watchdog"),
+            ]
+            schedule.start()
+            notify = sdnotify.SystemdNotifier()
+            notify.notify("READY=1")
+            log.info("ready: %s", settings.socket)
+            stopping = asyncio.create_task(stop.wait(), name="stop")
+            try:
+                await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                notify.notify("STOPPING=1")
+                schedule.stop()
+                for task in (stopping, *tasks):
+                    task.cancel()
+                ended = await asyncio.gather(*tasks, return_exceptions=True)
+        await _record(house, CustodyKind.AGENT_STOPPED)
+    for outcome in ended:
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+async def _record(house: House, kind: CustodyKind) -> None:
+    async with house.parts.store.transaction() as tx:
+        await house.parts.custody.record(tx, kind, "agent", details={"version": VERSION})
+
+
+async def _watchdog() -> None:
+    """Tell systemd that the loop turns; it restarts a daemon that stops saying so."""
+    usec = os.environ.get("WATCHDOG_USEC", "")
+    pause = int(usec) / 2_000_000 if usec.isdecimal() and int(usec) > 0 else 3600.0
+    notify = sdnotify.SystemdNotifier()
+    while True:
+        notify.notify("WATCHDOG=1")
+        await asyncio.sleep(pause)

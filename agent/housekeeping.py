@@ -1,0 +1,121 @@
+"""What the daemon does from time to time: heartbeat, registration, checkpoints, expiry, reminders, deletions, sweeps.
+
+Not for: recordings, which the recorder keeps within bounds itself, or when each runs (``schedule.py``).
+"""
+
+import asyncio
+import logging
+import shutil
+
+from agent import VERSION, membership
+from agent.cameras.inventory import Inventory
+from agent.requests.journey import Journey
+from agent.requests.parts import NotEnrolled, Parts
+from agent.requests.states import State
+from agent.schedule import Recurring
+from agent.settings import Settings
+from exchange import api
+from exchange.clock import DAY, HOUR, MINUTE
+from exchange.custody import CustodyKind
+
+log = logging.getLogger(__name__)
+
+
+def jobs(parts: Parts, journey: Journey, inventory: Inventory) -> tuple[Recurring, ...]:
+    settings = parts.settings
+
+    async def sweep() -> None:
+        found = await inventory.discover(3.0)
+        unknown = [camera["address"] for camera in found["cameras"] if not camera["added"]]
+        if unknown:
+            log.info("cameras that were not added: %s; add one with: handover cameras add", ", ".join(unknown))
+
+    recurring = [
+        Recurring("heartbeat", settings.poll.heartbeat, lambda: heartbeat(parts, inventory), settings.poll.jitter),
+        Recurring("registration", 5 * MINUTE, lambda: _registered(parts)),
+        Recurring("checkpoints", 5 * MINUTE, lambda: send_checkpoints(parts)),
+        Recurring("expiry", MINUTE, journey.expire),
+        Recurring("reminders", MINUTE, lambda: remind(parts)),
+        Recurring("old packages", DAY, lambda: delete_old_packages(parts)),
+        Recurring("camera clocks", HOUR, inventory.check_clocks, jitter=5 * MINUTE),
+    ]
+    if settings.discovery.enabled:
+        recurring.append(Recurring("discovery", settings.discovery.every, sweep, jitter=MINUTE))
+    return tuple(recurring)
+
+
+def clear_leftovers(settings: Settings) -> None:
+    """Stills and unfinished files of a process that was killed. Clips of open requests stay: they are made once."""
+    for path in settings.work_dir.glob("stills-*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in (*settings.packages_dir.glob(".*.partial"), *settings.receipts_dir.glob(".*.partial")):
+        path.unlink(missing_ok=True)
+
+
+async def heartbeat(parts: Parts, inventory: Inventory) -> None:
+    """That the agent lives, and nothing of requests."""
+    async with parts.store.transaction() as tx:
+        enrolled = await tx.force() is not None
+        cameras = await tx.cameras()
+    if enrolled:
+        beat = api.Heartbeat(
+            version=VERSION,
+            cameras_recording=inventory.recording_now(),
+            cameras_registered=sum(bool(camera.registered) for camera in cameras),
+        )
+        await (await parts.portal()).heartbeat(beat)
+
+
+async def _registered(parts: Parts) -> None:
+    try:
+        await membership.register(parts, await parts.portal())
+    except NotEnrolled:
+        return
+
+
+async def send_checkpoints(parts: Parts) -> None:
+    """The newest signed head of the custody log, for the portal to witness; older ones it makes unneeded."""
+    async with parts.store.transaction() as tx:
+        if await tx.force() is None:
+            return
+        row = await tx.one("SELECT size, note FROM checkpoints WHERE sent_at IS NULL ORDER BY size DESC LIMIT 1")
+    if row is None:
+        return
+    await (await parts.portal()).checkpoint(row["note"])
+    async with parts.store.transaction() as tx:
+        await tx.execute(
+            "UPDATE checkpoints SET sent_at = ? WHERE size <= ? AND sent_at IS NULL", [parts.clock.now(), row["size"]]
+        )
+
+
+async def remind(parts: Parts) -> int:
+    """Remind the owner of what waits for them; how many reminders were given."""
+    now, given = parts.clock.now(), 0
+    async with parts.store.transaction() as tx:
+        for row in await tx.requests(State.ASKED):
+            due = sum(row.state_at + after <= now for after in parts.settings.requests.remind_after)
+            name = f"reminded {row.request_id}"
+            if due > int(await tx.note(name) or "0"):
+                await tx.set_note(name, str(due))
+                log.warning("a request waits for your yes or no: handover review %s", row.request_id)
+                given += 1
+    return given
+
+
+async def delete_old_packages(parts: Parts) -> int:
+    """Delete sealed copies whose time is over (``requests.keep_packages_days`` after the receipt); how many."""
+    before, deleted = parts.clock.now() - parts.settings.requests.keep_packages_days * DAY, 0
+    async with parts.store.transaction() as tx:
+        rows = await tx.all(
+            "SELECT evidence_id, request_id, path FROM packages WHERE receipt_at < ? AND path IS NOT NULL", [before]
+        )
+    for row in rows:
+        target = parts.settings.packages_dir / f"{row['evidence_id']}.zip.age"
+        await asyncio.to_thread(target.unlink, missing_ok=True)
+        async with parts.store.transaction() as tx:
+            await tx.update("packages", {"evidence_id": row["evidence_id"]}, path=None)
+            await parts.custody.record(
+                tx, CustodyKind.DELETED, "agent", row["request_id"], reason="the time to keep it is over"
+            )
+        deleted += 1
+    return deleted

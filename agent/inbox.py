@@ -1,0 +1,86 @@
+"""Fetch what officers and the force sent: a long poll with back-off, each item kept before the cursor moves on.
+
+Not for: judging it (``requests/intake.py``, ``requests/receipt.py``).
+"""
+
+import asyncio
+import logging
+import random
+
+from agent import membership
+from agent.requests import intake, receipt
+from agent.requests.journey import Journey
+from agent.requests.parts import NotEnrolled, Parts
+from exchange import api
+from exchange.clock import MINUTE, SECOND, to_rfc3339
+from exchange.errors import HandoverError
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 10 * MINUTE
+
+
+class InboxPoll:
+    """Runs as long as the daemon lives."""
+
+    def __init__(self, parts: Parts, journey: Journey) -> None:
+        self._parts = parts
+        self._journey = journey
+        self._failures = 0
+
+    async def run(self) -> None:
+        while True:
+            try:
+                begun = self._parts.clock.monotonic()
+                every = self._parts.settings.poll.every
+                more = await self.fetch(wait=min(api.LONGEST_POLL, every // SECOND))
+                await self._note_contact(None)
+                self._failures = 0
+                if not more:
+                    # A portal that does not hold the call is not asked more often for it.
+                    left = every - (self._parts.clock.monotonic() - begun)
+                    jitter = random.uniform(0, self._parts.settings.poll.jitter)  # noqa: S311 not a secret
+                    await asyncio.sleep(max(0, left + jitter) / SECOND)
+            except NotEnrolled:
+                await asyncio.sleep(5)
+            except HandoverError as error:
+                await self._put_off(error)
+
+    async def fetch(self, wait: int) -> int:
+        """One poll, held by the portal up to ``wait`` seconds; the number of items taken."""
+        parts = self._parts
+        portal = await parts.portal()
+        if self._failures or wait == 0:
+            await membership.check_force(parts, portal)
+        async with parts.store.transaction() as tx:
+            cursor = int(await tx.note("inbox-cursor") or "0")
+        inbox = await portal.inbox(cursor, wait)
+        for item in inbox.items:
+            await self._take(item)
+        if inbox.items:
+            log.info("took %d items from the portal", len(inbox.items))
+            self._journey.kick()
+        return len(inbox.items)
+
+    async def _take(self, item: api.InboxItem) -> None:
+        parts = self._parts
+        if item.kind is api.InboxKind.RECEIPT:
+            await receipt.accept(parts, item.signed)
+        async with parts.store.transaction() as tx:
+            if item.kind is api.InboxKind.REQUEST:
+                await intake.receive(tx, parts, item.signed)
+            await tx.set_note("inbox-cursor", str(item.cursor))
+
+    async def _note_contact(self, trouble: str | None) -> None:
+        async with self._parts.store.transaction() as tx:
+            if trouble is None:
+                await tx.set_note("portal-contact", to_rfc3339(self._parts.clock.now()))
+            await tx.set_note("portal-trouble", trouble or "")
+
+    async def _put_off(self, error: HandoverError) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            log.warning("%s", error)
+        await self._note_contact(str(error))
+        pause = min(_LONGEST_PAUSE / SECOND, 2.0 ** min(self._failures, 10))
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 jitter

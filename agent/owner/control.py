@@ -1,0 +1,115 @@
+"""The daemon's Unix socket: the owner's commands, each from a user that the kernel names.
+
+Not for: what the operations do (``desk.py``). Nothing here listens on a network.
+"""
+
+import grp
+import json
+import logging
+import os
+import pwd
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from agent.owner.desk import OPERATIONS, Actor, Desk
+from agent.settings import Settings
+from exchange.errors import DocumentInvalid, HandoverError
+from exchange.signing import parse_strictly
+
+log = logging.getLogger(__name__)
+
+MAX_CALL = 256 * 1024
+GROUP = "handover"
+_SAID_BY_THE_SYSTEM = {"status", "requests", "cameras"}
+"""Operations that change nothing and show no crime: any user who may open the socket may call them."""
+
+
+def actor_of(uid: int, how: str) -> Actor:
+    """A user of this machine by number."""
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"uid {uid}"
+    return Actor(name, uid, f"operating system user {name} (uid {uid}) {how}")
+
+
+def may_decide(actor: Actor, settings: Settings) -> bool:
+    """The daemon's own user, root, and those whom the settings name."""
+    return actor.uid in (0, os.geteuid()) or actor.name in settings.decide.allow_users
+
+
+class Control:
+    def __init__(self, desk: Desk, settings: Settings) -> None:
+        self._desk = desk
+        self._settings = settings
+
+    async def call(self, request: web.Request) -> web.Response:
+        actor = actor_of(_peer(request), "at a terminal of the owner's machine")
+        name = request.match_info["operation"]
+        if name not in OPERATIONS:
+            return _error(404, HandoverError(f"The daemon has no operation {name!r}.", do="Upgrade the command."))
+        if name not in _SAID_BY_THE_SYSTEM and not may_decide(actor, self._settings):
+            error = HandoverError(
+                f"The user {actor.name} may not do this.",
+                do="Use sudo, or let the owner add the name to decide.allow_users in handover.yaml.",
+            )
+            return _error(403, error)
+        model, operation = OPERATIONS[name]
+        try:
+            arguments = parse_strictly(await request.read(), model, MAX_CALL)
+            return web.json_response(await operation(self._desk, arguments, actor))
+        except DocumentInvalid as error:
+            return _error(400, error)
+        except HandoverError as error:
+            return _error(409, error)
+
+
+def _peer(request: web.Request) -> int:
+    """The uid at the other end of the socket (SO_PEERCRED, unix(7))."""
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError
+    peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _pid, uid, _gid = struct.unpack("3i", peer)
+    return int(uid)
+
+
+def _error(status: int, error: HandoverError) -> web.Response:
+    body = {"error": type(error).__name__, "what": error.what, "meaning": error.meaning, "do": error.do}
+    return web.Response(status=status, text=json.dumps(body), content_type="application/json")
+
+
+@asynccontextmanager
+async def serve(desk: Desk, settings: Settings) -> AsyncIterator[None]:
+    """Listen on ``settings.socket`` while the block runs; the caller holds the state's lock."""
+    control = Control(desk, settings)
+    app = web.Application(client_max_size=MAX_CALL)
+    app.router.add_post("/{operation}", control.call)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5)
+    await runner.setup()
+    path = settings.socket
+    try:
+        path.unlink(missing_ok=True)
+        before = os.umask(0o117)
+        try:
+            await web.UnixSite(runner, str(path)).start()
+        finally:
+            os.umask(before)
+        _share(path)
+        yield
+    finally:
+        await runner.cleanup()
+        path.unlink(missing_ok=True)
+
+
+def _share(path: Path) -> None:
+    """Members of the group ``handover``, where there is one, may talk to the daemon; what they may do is checked."""
+    try:
+        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+    except (KeyError, PermissionError):
+        log.debug("the socket stays with the daemon's own group")

@@ -1,0 +1,288 @@
+"""What an owner can do with their agent: one method an operation, typed arguments in, plain data out.
+
+The Unix socket (``control.py``) and a command that runs without the daemon call the same methods.
+Not for: how it is asked or shown (``prompt.py``, ``agent/cli``).
+"""
+
+import base64
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from agent import VERSION, membership
+from agent.cameras.inventory import Inventory, NewCamera
+from agent.membership import OpenPortal
+from agent.portal import PortalClient
+from agent.requests import decision
+from agent.requests.intake import verified_request
+from agent.requests.journey import Journey
+from agent.requests.parts import Parts
+from agent.requests.pictures import stills
+from agent.requests.plan import read_plan
+from agent.requests.states import State
+from agent.store import RequestRow
+from exchange.clock import to_rfc3339
+from exchange.custody import CustodyKind
+from exchange.errors import NotFound
+from exchange.messages import Credential, DecidedBy, Id, Line, Part, Text
+from exchange.signing import PublicKey, parse_strictly
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who is at the other end, as the operating system vouches."""
+
+    name: str
+    uid: int
+    method: str
+
+
+class Nothing(Part):
+    """An operation without arguments."""
+
+
+class Named(Part):
+    request_id: Id
+
+
+class Decide(Part):
+    request_id: Id
+    plan_sha256: Line
+    choices: tuple[decision.Choice, ...] = ()
+    observations: Text | None = None
+    name: Line | None = None
+    """How the person who decides wants to be named; their user name otherwise."""
+
+
+class PortalAt(Part):
+    url: Annotated[str, Field(max_length=500)]
+
+
+class Enrol(Part):
+    url: Annotated[str, Field(max_length=500)]
+    fingerprint: Line
+
+
+class Discover(Part):
+    seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
+
+
+class CameraNamed(Part):
+    camera_id: Id
+
+
+class Desk:
+    def __init__(self, parts: Parts, journey: Journey, inventory: Inventory, open_portal: OpenPortal) -> None:
+        self._parts = parts
+        self._journey = journey
+        self._inventory = inventory
+        self._open_portal = open_portal
+
+    # -- requests --
+
+    async def status(self, _: Nothing, actor: Actor) -> Json:
+        parts = self._parts
+        async with parts.store.transaction() as tx:
+            force = await tx.force()
+            rows = await tx.requests()
+            contact = await tx.note("portal-contact")
+            trouble = await tx.note("portal-trouble")
+            cameras = await tx.cameras()
+        return {
+            "version": VERSION,
+            "device": parts.keys.device.public.fingerprint,
+            "force": None if force is None else {"name": force.name, "portal": force.portal},
+            "last_contact": contact,
+            "portal_trouble": trouble or None,
+            "cameras": [self._inventory.summary(camera) for camera in cameras],
+            "requests": {state: sum(row.state == state for row in rows) for state in sorted({r.state for r in rows})},
+            "waiting_for_you": [row.request_id for row in rows if row.state == State.ASKED],
+            "held_bytes": await parts.footage.held_bytes(),
+        }
+
+    async def requests(self, _: Nothing, actor: Actor) -> Json:
+        async with self._parts.store.transaction() as tx:
+            rows = await tx.requests()
+        return {"requests": [self._row(row) for row in rows]}
+
+    async def show(self, named: Named, actor: Actor) -> Json:
+        """All that the owner needs to decide: who asks, for what, what exactly would be sent."""
+        parts = self._parts
+        async with parts.store.transaction() as tx:
+            row = await self._find(tx.request, named.request_id)
+            shown = await tx.one("SELECT plan, sha256 FROM plans WHERE request_id = ?", [row.request_id])
+            packages = await tx.packages(row.request_id)
+            decided = await decision.stored_decision(tx, row.request_id)
+            force = await tx.force()
+            if row.state == State.ASKED:
+                await parts.custody.record(tx, CustodyKind.REVIEWED, actor.name, row.request_id)
+        told: Json = self._row(row)
+        told["force"] = None if force is None else force.name
+        told["officer"] = None if row.officer is None else _officer(row.officer)
+        if row.officer is not None:
+            request = verified_request(row)
+            told["request"] = request.model_dump(mode="json", exclude={"credential", "recipient"})
+        if shown is not None:
+            plan = read_plan(shown["plan"]).model_dump(mode="json")
+            for camera in plan["cameras"]:
+                camera["gop_us"] = max((s["gops"]["longest_us"] for s in camera.pop("stretches")), default=0)
+            told["plan"], told["plan_sha256"] = plan, shown["sha256"]
+        told["decision"] = None if decided is None else decided.document
+        told["packages"] = [
+            {
+                "evidence_id": package.evidence_id,
+                "path": package.path,
+                "size": package.size,
+                "ciphertext_sha256": package.ciphertext_sha256,
+                "delivered": None if package.delivered_at is None else to_rfc3339(package.delivered_at),
+                "receipt": None if package.receipt_at is None else to_rfc3339(package.receipt_at),
+            }
+            for package in packages
+        ]
+        return told
+
+    async def pictures(self, named: Named, actor: Actor) -> Json:
+        """The first and last frame of what would be sent, a JPEG each."""
+        made = await stills(self._parts, named.request_id)
+        return {"pictures": [{"name": name, "jpeg": base64.b64encode(data).decode()} for name, data in made]}
+
+    async def decide(self, asked: Decide, actor: Actor) -> Json:
+        verdict = decision.Verdict(
+            plan_sha256=asked.plan_sha256, choices=asked.choices, observations=asked.observations
+        )
+        by = DecidedBy(name=asked.name or actor.name, method=actor.method)
+        decided = await decision.decide(self._parts, asked.request_id, verdict, by)
+        self._journey.kick()
+        return {"status": decided.status.value}
+
+    async def records(self, _: Nothing, actor: Actor) -> Json:
+        """What was handed over, when, to whom, and the receipts."""
+        async with self._parts.store.transaction() as tx:
+            packages = await tx.all("SELECT * FROM packages ORDER BY sealed_at")
+            requests = {row.request_id: row for row in await tx.requests()}
+            events = await tx.one("SELECT count(*) AS n FROM custody")
+        return {
+            "custody_events": 0 if events is None else events["n"],
+            "packages": [
+                {
+                    "evidence_id": row["evidence_id"],
+                    "request_id": row["request_id"],
+                    "crime_reference": self._row(requests[row["request_id"]]).get("crime_reference"),
+                    "path": row["path"],
+                    "size": row["size"],
+                    "ciphertext_sha256": row["ciphertext_sha256"],
+                    "delivered": None if row["delivered_at"] is None else to_rfc3339(row["delivered_at"]),
+                    "receipt": None if row["receipt_at"] is None else to_rfc3339(row["receipt_at"]),
+                }
+                for row in packages
+            ],
+        }
+
+    # -- cameras --
+
+    async def cameras(self, _: Nothing, actor: Actor) -> Json:
+        async with self._parts.store.transaction() as tx:
+            rows = await tx.cameras()
+        return {"cameras": [self._inventory.summary(row) for row in rows]}
+
+    async def discover(self, asked: Discover, actor: Actor) -> Json:
+        return await self._inventory.discover(asked.seconds)
+
+    async def add_camera(self, new: NewCamera, actor: Actor) -> Json:
+        added = await self._inventory.add(new)
+        return added | {"registered": await self._register()}
+
+    async def check_camera(self, named: CameraNamed, actor: Actor) -> Json:
+        return await self._inventory.check(named.camera_id)
+
+    async def remove_camera(self, named: CameraNamed, actor: Actor) -> Json:
+        await self._inventory.remove(named.camera_id)
+        return {"registered": await self._register()}
+
+    # -- the portal --
+
+    async def introduce(self, portal: PortalAt, actor: Actor) -> Json:
+        introduction = await membership.introduce(self._parts, await self._open_portal(portal.url))
+        return {
+            "force": introduction.info.force,
+            "fingerprint": introduction.fingerprint,
+            "words": introduction.words,
+            "pinned": introduction.pinned,
+        }
+
+    async def enrol(self, asked: Enrol, actor: Actor) -> Json:
+        client: PortalClient = await self._open_portal(asked.url)
+        force = await membership.enrol(self._parts, client, asked.fingerprint, actor.name)
+        registered = await self._register()
+        self._journey.kick()
+        return {"force": force.name, "device": self._parts.keys.device.public.fingerprint, "registered": registered}
+
+    async def withdraw(self, _: Nothing, actor: Actor) -> Json:
+        async with self._journey.paused():
+            stopped = await membership.withdraw(self._parts, await self._parts.portal(), actor.name)
+        return {"stopped": stopped}
+
+    async def _register(self) -> bool:
+        """Bring a changed registration to the portal when there is one; the daemon tries again if it is away."""
+        async with self._parts.store.transaction() as tx:
+            if await tx.force() is None:
+                return False
+        return await membership.register(self._parts, await self._parts.portal())
+
+    # -- shapes --
+
+    async def _find(self, look: Callable[[str], Awaitable[RequestRow | None]], request_id: str) -> RequestRow:
+        row = await look(request_id)
+        if row is None:
+            raise NotFound(f"There is no request {request_id}.", do="List them with: handover requests")
+        return row
+
+    def _row(self, row: RequestRow) -> Json:
+        told: Json = {
+            "request_id": row.request_id,
+            "state": row.state,
+            "since": to_rfc3339(row.state_at),
+            "received": to_rfc3339(row.received_at),
+            "expires": to_rfc3339(row.expires_at) if row.expires_at else None,
+            "doing": self._parts.progress.doing.get(row.request_id),
+            "trouble": row.trouble,
+        }
+        if row.officer is not None:
+            request = verified_request(row)
+            officer = _officer(row.officer)
+            told["crime_reference"] = request.crime_reference
+            told["asked_by"] = f"{officer['rank']} {officer['name']}, {officer['unit']}"
+            told["incident"] = request.incident.kind
+        return told
+
+
+def _officer(text: str) -> Json:
+    credential = parse_strictly(text.encode(), Credential)
+    told = credential.model_dump(mode="json", exclude={"kind", "public_key"})
+    told["fingerprint"] = PublicKey.parse(credential.public_key).fingerprint
+    return told
+
+
+Operation = Callable[[Desk, Any, Actor], Awaitable[Json]]
+
+OPERATIONS: dict[str, tuple[type[Part], Operation]] = {
+    "status": (Nothing, Desk.status),
+    "requests": (Nothing, Desk.requests),
+    "show": (Named, Desk.show),
+    "pictures": (Named, Desk.pictures),
+    "decide": (Decide, Desk.decide),
+    "records": (Nothing, Desk.records),
+    "cameras": (Nothing, Desk.cameras),
+    "discover": (Discover, Desk.discover),
+    "add-camera": (NewCamera, Desk.add_camera),
+    "check-camera": (CameraNamed, Desk.check_camera),
+    "remove-camera": (CameraNamed, Desk.remove_camera),
+    "introduce": (PortalAt, Desk.introduce),
+    "enrol": (Enrol, Desk.enrol),
+    "withdraw": (Nothing, Desk.withdraw),
+}
+"""By name: what its arguments are, and what is called."""

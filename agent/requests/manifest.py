@@ -1,0 +1,218 @@
+"""The evidence manifest of one approved cut: what was asked, approved and copied, from where, by which clock.
+
+Not for: the cut itself (``clip.py``), or sealing (``seal.py``).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent import VERSION
+from agent.cameras.catalogue import CameraFacts as DeviceFacts
+from agent.cameras.clock import posix_offset
+from agent.footage.layout import parse as parse_name
+from agent.media import facts
+from agent.requests.decision import Approval, ApprovedCut
+from exchange.clock import MINUTE, SECOND, Window
+from exchange.evidence import (
+    CameraFacts,
+    ClockCheck,
+    Clocks,
+    Evidence,
+    KeyFrameMode,
+    Master,
+    Operation,
+    Site,
+    Sound,
+    Source,
+    SourceSegment,
+    Tool,
+    Track,
+    TrackKind,
+    Windows,
+    WorkingCopy,
+    as_displayed,
+    widening,
+)
+from exchange.messages import CameraRegistration, Fingerprint, Stretch
+from exchange.signing import document_sha256
+
+_MODES = {"before": KeyFrameMode.BEFORE, "inside": KeyFrameMode.INSIDE}
+_KINDS = {"video": TrackKind.VIDEO, "audio": TrackKind.AUDIO}
+_HOW_READ = "RTSP over TCP from the camera, packets copied into segments by Handover's recorder as they came"
+_UTC_FROM = "the clock of the recording host, when the pictures arrived there; they are older by the camera's delay"
+
+
+@dataclass(frozen=True)
+class CameraKnown:
+    """What the agent knows of the camera: as the owner registered it, and as it says of itself."""
+
+    registration: CameraRegistration | None
+    device: DeviceFacts | None
+
+
+@dataclass(frozen=True)
+class WorkingFile:
+    """A working copy: its name in the bag, where it lies, and what was done."""
+
+    path: str
+    file: Path
+    sha256: str
+    size: int
+    made_from: str | None
+    what_was_done: str
+
+
+def build(
+    approval: Approval,
+    cut: ApprovedCut,
+    result: facts.CutResult,
+    working: list[WorkingFile],
+    camera: CameraKnown,
+    *,
+    owner: str,
+    device: Fingerprint,
+    host_synchronised: bool | None,
+    issued: int,
+) -> Evidence:
+    """The manifest, whole. Its own validation refuses what contradicts itself."""
+    delivered = Window(result.masters[0].first_us, _end(result.masters[-1]))
+    requested, planned = cut.camera.requested.window, cut.camera
+    clocks, displayed = _clocks(camera.device, delivered, host_synchronised)
+    sound = any(track.kind == "audio" for master in result.masters for track in master.tracks)
+    return Evidence(
+        evidence_id=cut.evidence_id,
+        exhibit_reference=f"HANDOVER-{cut.evidence_id[:8].upper()}",
+        crime_reference=approval.request.crime_reference,
+        request_id=approval.request.request_id,
+        request_sha256=document_sha256(approval.signed_request),
+        decision_sha256=document_sha256(approval.signed_decision),
+        site=Site(name=owner, address=_place_in_words(camera.registration)),
+        camera=_camera(planned.camera_id, planned.label, camera),
+        source=Source(make="Handover", model="recorder", firmware=VERSION, how_read=_HOW_READ),
+        windows=Windows(
+            requested=planned.requested,
+            approved=Stretch.of(planned.actual.window) if planned.actual else planned.requested,
+            delivered=Stretch.of(delivered),
+            delivered_as_displayed=displayed,
+        ),
+        gaps=planned.gaps,
+        widening=widening(_MODES[planned.trim], requested, delivered),
+        clocks=clocks,
+        sound=Sound(requested=planned.sound_asked, approved=cut.sound, delivered=sound),
+        masters=tuple(_master(master) for master in result.masters),
+        working_copies=tuple(
+            WorkingCopy(
+                path=copy.path,
+                sha256=copy.sha256,
+                size=copy.size,
+                made_from=copy.made_from,
+                what_was_done=copy.what_was_done,
+            )
+            for copy in working
+        ),
+        segments=tuple(_segments(result)),
+        operation=Operation(
+            exactly=result.masters[0].operation,
+            tools=tuple(Tool(name=name, version=version) for name, version in sorted(result.tools.items())),
+        ),
+        agent_version=VERSION,
+        device=device,
+        issued=issued,
+        notes=_notes(planned.unreadable),
+    )
+
+
+def _end(master: facts.Master) -> int:
+    return master.first_us + master.duration_us
+
+
+def _master(master: facts.Master) -> Master:
+    return Master(
+        path=f"data/{master.file}",
+        sha256=master.sha256,
+        size=master.size,
+        container=master.container,
+        codec=master.codec,
+        width=master.width,
+        height=master.height,
+        frames=master.frames,
+        first_frame=master.first_us,
+        last_frame=master.last_us,
+        end=_end(master),
+        duration_us=master.duration_us,
+        tracks=tuple(
+            Track(
+                kind=_KINDS.get(track.kind, TrackKind.DATA),
+                codec=track.codec,
+                packets=track.packets,
+                stream_sha256_before=track.before,
+                stream_sha256_after=track.after,
+            )
+            for track in master.tracks
+        ),
+    )
+
+
+def _segments(result: facts.CutResult) -> list[SourceSegment]:
+    """Every segment that was copied from, once, as its name and its bytes say."""
+    segments: dict[Path, SourceSegment] = {}
+    for master in result.masters:
+        for source in master.sources:
+            name = parse_name(source.path.name)
+            end = name.end if name is not None and name.duration else _end(master)
+            segments[source.path] = SourceSegment(
+                name=source.path.name,
+                start=source.start_us,
+                end=max(end, source.start_us + 1),
+                sha256=source.sha256,
+                size=source.size,
+                torn=not source.whole or ".torn." in source.path.name,
+            )
+    return list(segments.values())
+
+
+def _camera(camera_id: str, label: str, known: CameraKnown) -> CameraFacts:
+    registration, device = known.registration, known.device
+    return CameraFacts(
+        camera_id=camera_id,
+        label=label,
+        make=(device.make or None) if device else None,
+        model=(device.model or None) if device else None,
+        serial=(device.serial or None) if device else None,
+        firmware=(device.firmware or None) if device else None,
+        place=registration.place if registration else None,
+        direction=registration.direction if registration else None,
+        field_of_view=registration.field_of_view if registration else None,
+    )
+
+
+def _clocks(device: DeviceFacts | None, delivered: Window, synchronised: bool | None) -> tuple[Clocks, Any]:
+    """What is known of the clocks, and the delivered window as the camera's own clock shows it."""
+    check = device.clock if device else None
+    if check is None:
+        return Clocks(camera_checked=False, host_synchronised=synchronised, utc_from=_UTC_FROM), None
+    clocks = Clocks(
+        camera_checked=True,
+        camera=ClockCheck(
+            device_time=check.device_time,
+            reference_time=check.reference_time,
+            reference_source="the recording host's clock",
+            offset_us=check.offset_us,
+            uncertainty_us=check.uncertainty_us,
+            method=check.method,
+            at=check.at,
+        ),
+        host_synchronised=synchronised,
+        utc_from=_UTC_FROM,
+    )
+    east = posix_offset(check.zone, daylight_saving=bool(check.daylight_saving)) if check.zone else None
+    return clocks, as_displayed(delivered, check.offset_us, (east or 0) * SECOND // MINUTE)
+
+
+def _place_in_words(registration: CameraRegistration | None) -> str | None:
+    return registration.place.description if registration else None
+
+
+def _notes(unreadable: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"A recorded file could not be read: {entry}" for entry in unreadable)

@@ -1,0 +1,165 @@
+"""Package, sign and seal each cut: the manifest is fixed first, then sealing is a function of what is stored.
+
+Not for: what a package holds (``exchange/bag_contents.py``), or the work on gigabytes (a worker, ``seal_job.py``).
+"""
+
+import asyncio
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from agent.cameras.inventory import facts_of, registration_of
+from agent.media import facts
+from agent.requests import manifest
+from agent.requests.decision import Approval, ApprovedCut, load_approval
+from agent.requests.host_clock import host_synchronised
+from agent.requests.manifest import CameraKnown, WorkingFile
+from agent.requests.parts import Job, Move, Parts
+from agent.requests.states import State
+from agent.store import PackageRow, RequestRow, Transaction
+from agent.worker import CLIP
+from exchange.age import parse_recipient
+from exchange.bag_contents import bag_entries, bag_info, bag_name
+from exchange.custody import CustodyKind, ProvenLines
+from exchange.errors import ClipFailed
+from exchange.evidence import Evidence
+from exchange.messages import Signed
+from exchange.package import PackageEntry
+from exchange.signing import PublicKey, open_document, parse_strictly, sign_document
+
+
+async def seal(parts: Parts, row: RequestRow) -> Move:
+    """CLIPPED -> SEALED. A package that was sealed before a crash is found, not made again."""
+    approval = await load_approval(parts, row.request_id)
+    async with parts.store.transaction() as tx:
+        packages = {package.evidence_id: package for package in await tx.packages(row.request_id)}
+        force = await tx.force()
+    if force is None:
+        raise ClipFailed("The agent left the portal.", meaning="Nothing is sealed.")
+    for cut in approval.cuts:
+        package = packages[cut.evidence_id]
+        if package.sealed_at is None:
+            if package.evidence is None:
+                package = await _fix_manifest(parts, approval, cut, package)
+            await _seal_one(parts, approval, package, PublicKey.parse(force.public_key))
+
+    async def write(tx: Transaction) -> None:
+        await parts.custody.record(tx, CustodyKind.SEALED, "agent", row.request_id)
+
+    return Move(State.SEALED, write)
+
+
+async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, package: PackageRow) -> PackageRow:
+    """Write down, once, all that the package will say: later tries seal these very bytes."""
+    clip: Job = json.loads(package.clip)
+    result = facts.cut_result(clip["result"])
+    working = await asyncio.to_thread(working_files, Path(clip["folder"]), result, clip["contact_sheet"])
+    synchronised = await host_synchronised()
+    async with parts.store.transaction() as tx:
+        camera = await tx.camera(cut.camera.camera_id)
+        known = CameraKnown(registration_of(camera), facts_of(camera)) if camera else CameraKnown(None, None)
+        evidence = manifest.build(
+            approval,
+            cut,
+            result,
+            working,
+            known,
+            owner=parts.settings.owner.name,
+            device=parts.keys.device.public.fingerprint,
+            host_synchronised=synchronised,
+            issued=parts.clock.now(),
+        )
+        signed = sign_document(evidence, parts.keys.device)
+        digest = hashlib.sha256(signed.document.encode()).hexdigest()
+        await parts.custody.record(
+            tx,
+            CustodyKind.SIGNED,
+            "agent",
+            package.request_id,
+            camera_id=cut.camera.camera_id,
+            details={"evidence_id": cut.evidence_id, "evidence_sha256": digest},
+        )
+        proven = await parts.custody.prove(tx, package.request_id)
+        await tx.update(
+            "packages",
+            {"evidence_id": package.evidence_id},
+            evidence=signed.model_dump_json(),
+            custody=proven.jsonl,
+            checkpoint=proven.checkpoint,
+        )
+        return next(row for row in await tx.packages(package.request_id) if row.evidence_id == package.evidence_id)
+
+
+async def _seal_one(parts: Parts, approval: Approval, package: PackageRow, force: PublicKey) -> None:
+    """Seal into ``packages/``, durably, then write the row."""
+    assert package.evidence is not None
+    assert package.custody is not None
+    assert package.checkpoint is not None
+    request_id = package.request_id
+    target = parts.settings.packages_dir / f"{package.evidence_id}.zip.age"
+    signed = parse_strictly(package.evidence.encode(), Signed)
+    evidence = open_document(signed, Evidence, parts.keys.device.public)
+    clip: Job = json.loads(package.clip)
+    folder = Path(clip["folder"])
+    recordings = [PackageEntry(file.path, folder / file.path.removeprefix("data/")) for file in evidence.files]
+    entries = bag_entries(
+        evidence=signed,
+        request=approval.signed_request,
+        decision=approval.signed_decision,
+        custody=ProvenLines(package.custody, package.checkpoint),
+        recordings=recordings,
+        device=parts.keys.device,
+        force=force,
+    )
+    recipient = parse_recipient(approval.request.recipient)
+    job: dict[str, Any] = {
+        "target": str(target),
+        "name": bag_name(evidence),
+        "info": bag_info(evidence),
+        "entries": [_as_json(entry) for entry in entries],
+        "recipients": [str(recipient), parts.keys.archive_recipient(recipient.kind)],
+    }
+    total = max(1, sum(file.size for file in evidence.files))
+
+    def show(report: Job) -> None:
+        parts.progress.doing[request_id] = f"sealing, {min(100, report['bytes'] * 100 // total)} %"
+
+    sealed = await parts.run_job("agent.requests.seal_job:job", job, limits=CLIP, progress=show)
+    async with parts.store.transaction() as tx:
+        await tx.update(
+            "packages",
+            {"evidence_id": package.evidence_id},
+            path=str(target),
+            ciphertext_sha256=sealed["sha256"],
+            size=sealed["size"],
+            sealed_at=parts.clock.now(),
+        )
+
+
+def _as_json(entry: PackageEntry) -> Job:
+    content = entry.source
+    if isinstance(content, bytes):
+        return {"path": entry.path, "content": base64.b64encode(content).decode(), "sha256": entry.sha256}
+    return {"path": entry.path, "file": str(content), "sha256": entry.sha256}
+
+
+def working_files(folder: Path, result: facts.CutResult, contact_sheet: str | None) -> list[WorkingFile]:
+    """The working copies that lie beside the masters, hashed."""
+    working = []
+    for master in result.masters:
+        if master.working is not None:
+            what = "The same pictures, copied; the sound encoded anew as AAC, as players of MP4 want it."
+            working.append(_working(folder, master.working, f"data/{master.file}", what))
+    if contact_sheet is not None:
+        what = "Some key frames, decoded, made smaller and laid out on one page."
+        working.append(_working(folder, contact_sheet, None, what))
+    return working
+
+
+def _working(folder: Path, name: str, made_from: str | None, what: str) -> WorkingFile:
+    file = folder / name
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return WorkingFile(f"data/{name}", file, digest, file.stat().st_size, made_from, what)

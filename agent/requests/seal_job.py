@@ -1,0 +1,44 @@
+"""The worker's part of sealing: zip, hash and encrypt gigabytes, with public keys only.
+
+Not for: signing or deciding: no private key ever enters this process.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from exchange.age import parse_recipient
+from exchange.package import PackageEntry, seal_package
+
+_TOLD = 32 << 20
+
+
+def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """``{"target", "name", "info", "entries", "recipients"}`` to ``{"sha256", "size"}`` of the sealed file.
+
+    A target that is there was sealed, whole, before a crash: it is hashed and kept, so that nothing is sent twice
+    in two shapes. Reports ``{"bytes"}`` of the zip.
+    """
+    target = Path(order["target"])
+    if target.exists():
+        with target.open("rb") as file:
+            return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": target.stat().st_size}
+    entries = [_entry(entry) for entry in order["entries"]]
+    recipients = [parse_recipient(text) for text in order["recipients"]]
+    told = 0
+
+    def tell(done: int) -> None:
+        nonlocal told
+        if done - told >= _TOLD:
+            told = done
+            report({"bytes": done})
+
+    sealed = seal_package(target, order["name"], entries, order["info"], recipients, tell)
+    return {"sha256": sealed.ciphertext_sha256, "size": sealed.ciphertext_size}
+
+
+def _entry(entry: dict[str, Any]) -> PackageEntry:
+    source = base64.b64decode(entry["content"]) if "content" in entry else Path(entry["file"])
+    return PackageEntry(entry["path"], source, entry["sha256"])
