@@ -21,6 +21,7 @@ from exchange.custody import CustodyKind, ProvenLines, open_lines
 from exchange.errors import (
     CustodyBroken,
     DocumentInvalid,
+    InputInvalid,
     KeyDoesNotOpen,
     NotFound,
     SignatureInvalid,
@@ -52,7 +53,8 @@ def verify_package(
 
     ``force_key`` is the force's, learned by another way than this package; without it the report says what could not
     be checked. The bag is left at ``into``/<its folder>, or opened in a temporary folder that is removed. ``deep``
-    reads the masters with PyAV and compares their stream hashes. Raises NotFound, DiskFull; all else is in the report.
+    reads the masters with PyAV and compares their stream hashes. Raises NotFound, InputInvalid (no reading it),
+    DiskFull, HandoverError (opened there before); all else is in the report.
     """
     if not path.exists():
         raise NotFound(f"There is no package {path}.", do="Check the name.")
@@ -118,6 +120,9 @@ class _Check:
             bag = get()
         except VerificationFailed as error:
             self.findings.append(fails("bag", error))
+            return None
+        except PermissionError as error:
+            self.findings.append(fails("bag", damaged(f"{error.filename} can't be read")))
             return None
         self._files = dict(bag.files)
         self.findings.append(holds("bag", "No file is missing, added or changed against the package's own manifests."))
@@ -318,8 +323,11 @@ class _Check:
 
 
 def _is_sealed(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(32).lstrip().startswith(_AGE)
+    try:
+        with path.open("rb") as file:
+            return file.read(32).lstrip().startswith(_AGE)
+    except OSError as error:
+        raise InputInvalid(f"{path} can't be read: {error.strerror}.", do="Check its permissions.") from None
 
 
 def _named(error: VerificationFailed, name: str) -> VerificationFailed:

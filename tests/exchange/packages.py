@@ -305,17 +305,16 @@ def _packets(master: Path, kind: TrackKind) -> int:
     return int(answer.stdout)
 
 
-def entries(case: Case) -> list[PackageEntry]:
+def entries(case: Case, recordings: list[PackageEntry] | None = None) -> list[PackageEntry]:
     """The payload, as the agent's seal step would put it together."""
+    master = PackageEntry("data/master/front-1.mp4", case.master)
+    sheet = PackageEntry("data/working/contact-sheet.jpg", case.working)
     return bag_entries(
         evidence=case.signed_evidence,
         request=case.signed_request,
         decision=case.signed_decision,
         custody=case.custody(),
-        recordings=[
-            PackageEntry("data/master/front-1.mp4", case.master),
-            PackageEntry("data/working/contact-sheet.jpg", case.working),
-        ],
+        recordings=[master, sheet] if recordings is None else recordings,
         device=case.device,
         force=case.police.force.public,
     )

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from exchange.errors import (
     DocumentInvalid,
     EvidenceMismatch,
     HandoverError,
+    InputInvalid,
     KeyDoesNotOpen,
     NotFound,
     PackageDamaged,
@@ -28,6 +30,7 @@ from exchange.errors import (
     VerificationFailed,
 )
 from exchange.messages import Outcome, Signed, Stretch
+from exchange.package import PackageEntry
 from exchange.report import Report, Verdict
 from exchange.signing import SigningKey, document_sha256, sign_document
 from exchange.unpack import open_package
@@ -450,3 +453,26 @@ def test_a_signed_document_swapped_for_one_of_another_request_is_found(case: Cas
     }
     report = checked(rebagged(case, tmp_path, changes), case)
     assert failures(report) == {"custody": CustodyBroken, "links.request": EvidenceMismatch}
+
+
+def test_the_same_documents_and_recordings_make_the_same_bytes(case: Case, tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.mkdir()
+    second.mkdir()
+    assert zipped(case, first).read_bytes() == zipped(case, second).read_bytes()
+
+
+@pytest.mark.parametrize("left", [0, 1, 3])
+def test_recordings_that_are_not_those_of_the_manifest_are_refused_by_the_sealing_side(case: Case, left: int) -> None:
+    recordings = [PackageEntry("data/master/front-1.mp4", case.master)]
+    recordings += [PackageEntry("data/working/contact-sheet.jpg", case.working), PackageEntry("data/working/x", b"x")]
+    with pytest.raises(EvidenceMismatch, match="not those"):
+        entries(case, recordings[:left])
+
+
+def test_a_package_that_cannot_be_read_is_told_in_words(tmp_path: Path) -> None:
+    """A socket: unlike a file without permissions, root can't read it either."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        with pytest.raises(InputInvalid, match="can't be read"):
+            verify_package(tmp_path / "s")
