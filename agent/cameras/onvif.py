@@ -19,7 +19,7 @@ async def probe_camera(address: CameraAddress, credentials: Credentials | None, 
 
     The time is read first and without a password, and the login is shifted by what it is off, so that a wrong clock is
     not taken for a wrong password. Over TLS the certificate is compared with ``address.pin`` before anything is sent;
-    without a pin the one shown is trusted for this call, and returned for the owner to confirm.
+    without a pin nothing is asked, and the facts hold only the fingerprint of the one shown, for the owner to confirm.
 
     Raises CameraUnreachable, CameraRefused (wrong, missing or unreadable-only password), CameraAnswerInvalid,
     CertificateChanged, WorkerFailed.

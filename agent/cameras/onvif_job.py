@@ -79,6 +79,11 @@ async def _ask(address: CameraAddress, credentials: Credentials | None, skew_us:
     fingerprint = await certificate_of(address) if address.tls else None
     if fingerprint and address.pin and fingerprint != address.pin:
         raise certificate_changed(fingerprint, address.pin)
+    if fingerprint and not address.pin:
+        return {
+            "tls_fingerprint": fingerprint,
+            "notes": ["Its certificate is not confirmed yet; it was asked nothing."],
+        }
     async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
         transport = CameraTransport(
             session, address, credentials, bytes.fromhex(fingerprint) if fingerprint else None, _ShiftedClock(skew_us)

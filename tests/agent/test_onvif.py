@@ -339,13 +339,16 @@ def certificate() -> tuple[ssl.SSLContext, str]:
     return context, hashlib.sha256(der).hexdigest()
 
 
-async def test_over_tls_the_first_contact_reports_the_certificate_and_a_pin_holds(
+async def test_over_tls_nothing_is_asked_until_the_certificate_is_confirmed(
     certificate: tuple[ssl.SSLContext, str],
 ) -> None:
     context, fingerprint = certificate
-    async with soap_camera(SoapCamera(login="digest"), tls=context) as url:
-        assert (await probe(url)).tls_fingerprint == fingerprint
-        assert (await probe(url, pin=fingerprint)).serial == "SN-42"
+    camera = SoapCamera(login="digest")
+    async with soap_camera(camera, tls=context) as url:
+        first = await probe(url)
+        assert (first.tls_fingerprint, first.model, camera.asked) == (fingerprint, "", [])
+        confirmed = await probe(url, pin=fingerprint)
+    assert (confirmed.tls_fingerprint, confirmed.serial) == (fingerprint, "SN-42")
 
 
 async def test_a_changed_certificate_is_told_before_anything_is_sent(certificate: tuple[ssl.SSLContext, str]) -> None:
