@@ -122,7 +122,7 @@ class _Check:
             self.findings.append(fails("bag", error))
             return None
         except PermissionError as error:
-            self.findings.append(fails("bag", damaged(f"{error.filename} can't be read")))
+            self.findings.append(fails("bag", damaged(f"{error.filename!r} can't be read")))
             return None
         self._files = dict(bag.files)
         self.findings.append(holds("bag", "No file is missing, added or changed against the package's own manifests."))

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from exchange.clock import to_rfc3339
+from exchange.durable import sync_folder
 from exchange.errors import DocumentInvalid, KeyFileUnusable, SignatureInvalid
 
 _MAGIC = b"SSHSIG"
@@ -160,11 +161,7 @@ class SigningKey:
             os.link(temporary, path)  # unlike a rename, refuses to take the place of another key
         finally:
             temporary.unlink()
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
 
     @property
     def public(self) -> PublicKey:

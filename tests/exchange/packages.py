@@ -2,7 +2,7 @@
 
 import hashlib
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -90,7 +90,6 @@ class Case:
     evidence: Evidence
     master: Path
     working: bytes = b"a contact sheet"
-    log: list[str] = field(default_factory=list)
 
     @classmethod
     def make(cls, folder: Path, *, sound: bool = False, recipient: str | None = None) -> Self:
