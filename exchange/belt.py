@@ -1,4 +1,4 @@
-"""Buffers that go round between two stages of a stream, the second of which may run in a thread of its own.
+"""Buffers that go round between the stages of a stream, which may run in threads of their own.
 
 Not for: streams on the event loop, or between processes.
 """
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Protocol, Self
+
+_Queue = SimpleQueue[tuple[memoryview, int] | None]
 
 
 class Outlet(Protocol):
@@ -36,69 +38,59 @@ class Direct:
         self._work(self._buffer[:count])
 
 
-class Watched:
-    """An Outlet that shows to ``watch`` what is put on it, in the thread that puts, and then to the outlet behind."""
-
-    def __init__(self, outlet: Outlet, watch: Callable[[memoryview], object]) -> None:
-        self._outlet = outlet
-        self._watch = watch
-        self._taken = memoryview(b"")
-
-    def take(self) -> memoryview:
-        self._taken = self._outlet.take()
-        return self._taken
-
-    def put(self, count: int) -> None:
-        self._watch(self._taken[:count])
-        self._outlet.put(count)
-
-
 class Belt:
-    """An Outlet whose stage behind runs in its own thread, at most ``count`` buffers of ``size`` bytes later.
+    """An Outlet behind which several stages see each buffer one after the other, each in a thread of its own.
 
-    Leaving the ``with`` block waits until everything put was worked on and raises what ``work`` raised; leaving it
-    with an exception drops what is still under way. Worth it where ``work`` frees the GIL: hashing, ciphers, files.
+    ``count`` buffers of ``size`` bytes go round. Leaving the ``with`` block waits until everything put went through
+    all ``stages``, and raises what one of them raised; leaving it with an exception drops what is still under way.
+    Worth it where the stages free the GIL, as hashing, ciphers and files do.
     """
 
-    def __init__(self, work: Callable[[memoryview], object], size: int, count: int) -> None:
-        self._work = work
-        self._free: SimpleQueue[memoryview] = SimpleQueue()
-        self._full: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
+    def __init__(self, size: int, count: int, *stages: Callable[[memoryview], object]) -> None:
         self._error: BaseException | None = None
         self._dropping = False
-        for _ in range(count):
-            self._free.put(memoryview(bytearray(size)))
         self._taken = memoryview(b"")
-        self._thread = threading.Thread(target=self._run, name="belt")
+        self._queues: list[_Queue] = [SimpleQueue() for _ in range(len(stages) + 1)]
+        for _ in range(count):
+            self._queues[-1].put((memoryview(bytearray(size)), 0))
+        self._threads = [
+            threading.Thread(target=self._run, args=(stage, *self._queues[place : place + 2]), name="belt")
+            for place, stage in enumerate(stages)
+        ]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._dropping = error is not None
-        self._full.put(None)
-        self._thread.join()
+        self._queues[0].put(None)
+        for thread in self._threads:
+            thread.join()
         if error is None and self._error is not None:
             raise self._error
 
     def take(self) -> memoryview:
-        self._taken = self._free.get()
+        item = self._queues[-1].get()
         if self._error is not None:
             raise self._error
+        assert item, "the end comes round only after the with block"
+        self._taken = item[0]
         return self._taken
 
     def put(self, count: int) -> None:
-        self._full.put((self._taken, count))
+        self._queues[0].put((self._taken, count))
 
-    def _run(self) -> None:
-        while (item := self._full.get()) is not None:
+    def _run(self, stage: Callable[[memoryview], object], ahead: _Queue, behind: _Queue) -> None:
+        while (item := ahead.get()) is not None:
             buffer, count = item
             if self._error is None and not self._dropping:
                 try:
-                    self._work(buffer[:count])
+                    stage(buffer[:count])
                 except BaseException as error:  # handed to the thread that fills, which must not wait for ever
                     self._error = error
-            self._free.put(buffer)
+            behind.put(item)
+        behind.put(None)

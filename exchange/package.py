@@ -13,7 +13,7 @@ from pathlib import Path
 from exchange import bag
 from exchange.age import CHUNK, SEALED_CHUNK, Encryptor, Recipient, Sink, sealed_size, write_all
 from exchange.bag import Bag, check_bag, damaged
-from exchange.belt import Belt, Direct, Outlet, Watched
+from exchange.belt import Belt, Direct, Outlet
 from exchange.durable import durable_file
 from exchange.unpack import PackageLimits, open_package
 from exchange.zip_layout import Member, directory
@@ -45,8 +45,10 @@ Progress = Callable[[int], None]
 class PackageEntry:
     """A file of the payload: ``path`` begins with ``data/``, ``source`` is its content, or where to read it.
 
-    ``sha256`` (hex) is what the content must have. ``crc32`` saves a pass over a large file, and lets its header say
-    everything before its bytes, which some unpackers want; it must come from the same reading as ``sha256``.
+    ``sha256`` (hex) is what the content must have. ``crc32``, from the same reading, lets a large file's header say
+    everything before its bytes, which some unpackers want. Given both, a large file is not hashed again but held
+    against its CRC, which one accident in four thousand million passes. That is no guard against malice; the
+    manifest in the package is, which then holds ``sha256`` as given.
     """
 
     path: str
@@ -94,17 +96,17 @@ def seal_package(
 ) -> SealedFacts:
     """Write the zip into an age file at ``target``, durably and in one pass; nothing is left after a failure.
 
-    Hashing the files, encrypting and hashing the result, and writing it run in a thread each.
+    Reading and hashing the files, encrypting, hashing the result, and writing it run in a thread each.
     Raises DiskFull (at once, when it is plain that it won't fit), and as ``write_package``.
     """
     plan = _plan(name, entries, info)
     digest = hashlib.sha256()
     with (
         durable_file(target, room=sealed_size(plan.size, recipients)) as file,
-        Belt(file.write, _CHUNKS * SEALED_CHUNK, _BUFFERS) as sealed_side,
+        Belt(_CHUNKS * SEALED_CHUNK, _BUFFERS, digest.update, file.write) as sealed_side,
     ):
-        encryptor = Encryptor(Watched(sealed_side, digest.update), recipients)
-        with Belt(encryptor.write, _CHUNKS * CHUNK, _BUFFERS) as plain_side:
+        encryptor = Encryptor(sealed_side, recipients)
+        with Belt(_CHUNKS * CHUNK, _BUFFERS, encryptor.write) as plain_side:
             facts = _Writer(plain_side, progress).write(plan)
         encryptor.close()
     return SealedFacts(digest.hexdigest(), sealed_size(facts.size, recipients), facts.size, facts.files)
@@ -223,25 +225,25 @@ class _Writer:
         entry = item.entry
         member = self._begin(entry.path, item.size, entry.crc32 or 0, crc_follows=item.crc_follows)
         digest, crc32, left = hashlib.sha256(), 0, item.size
-        trusted = entry.crc32 is not None and entry.sha256 is not None
+        known = entry.sha256 if entry.crc32 is not None else None
         while left:
             space = self._space()[:left]
             count = file.readinto(space)
             if not count:
                 raise damaged(f"{entry.path} became shorter while it was read")
-            digest.update(space[:count])
-            if not trusted:
-                crc32 = zlib.crc32(space[:count], crc32)
+            crc32 = zlib.crc32(space[:count], crc32)
+            if known is None:
+                digest.update(space[:count])
             self._filled += count
             left -= count
         if file.read(1):
             raise damaged(f"{entry.path} became longer while it was read")
         if entry.crc32 is None:
             self._members[-1] = member = Member(member.name, item.size, crc32, member.offset, crc_follows=True)
-        elif not trusted and crc32 != entry.crc32:
+        elif crc32 != entry.crc32:
             raise damaged(f"{entry.path} is not the file that was hashed before")
         self._put(member.after())
-        return digest.hexdigest()
+        return known.lower() if known else digest.hexdigest()
 
     def _begin(self, path: str, size: int, crc32: int, *, crc_follows: bool) -> Member:
         member = Member(f"{self._name}/{path}", size, crc32, self._handed_on + self._filled, crc_follows)
