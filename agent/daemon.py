@@ -50,6 +50,7 @@ class House:
     inventory: Inventory
     desk: Desk
     open_portal: OpenPortal
+    recordings: SegmentStore
 
 
 @asynccontextmanager
@@ -67,7 +68,8 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(_session(settings))
         custody = Custody(clock, keys.device)
-        footage = RecordedFootage(SegmentStore(settings.recordings.directory, clock))
+        recordings = SegmentStore(settings.recordings.directory, clock)
+        footage = RecordedFootage(recordings)
 
         async def portal() -> PortalClient:
             async with store.transaction() as tx:
@@ -82,7 +84,9 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         parts = Parts(settings, store, clock, keys, custody, footage, run_job, portal)
         journey = Journey(parts)
         inventory = Inventory(parts)
-        yield House(settings, parts, journey, inventory, Desk(parts, journey, inventory, open_portal), open_portal)
+        yield House(
+            settings, parts, journey, inventory, Desk(parts, journey, inventory, open_portal), open_portal, recordings
+        )
 
 
 @asynccontextmanager
@@ -131,7 +135,7 @@ async def run(settings: Settings, *, ready: Path | None = None) -> None:
         await _record(house, CustodyKind.AGENT_STARTED)
         housekeeping.clear_leftovers(settings)
         await house.inventory.tell_recorder()
-        schedule = Schedule(housekeeping.jobs(house.parts, house.journey, house.inventory))
+        schedule = Schedule(housekeeping.jobs(house.parts, house.journey, house.inventory, house.recordings))
         async with control.serve(house.desk, settings):
             tasks = [
                 asyncio.create_task(house.journey.run(), name="journey"),

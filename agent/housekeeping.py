@@ -9,6 +9,8 @@ import shutil
 
 from agent import VERSION, membership
 from agent.cameras.inventory import Inventory
+from agent.footage.retention import Policy
+from agent.footage.segments import SegmentStore
 from agent.requests.journey import Journey
 from agent.requests.parts import NotEnrolled, Parts
 from agent.requests.states import State
@@ -21,7 +23,7 @@ from exchange.custody import CustodyKind
 log = logging.getLogger(__name__)
 
 
-def jobs(parts: Parts, journey: Journey, inventory: Inventory) -> tuple[Recurring, ...]:
+def jobs(parts: Parts, journey: Journey, inventory: Inventory, recordings: SegmentStore) -> tuple[Recurring, ...]:
     settings = parts.settings
 
     async def sweep() -> None:
@@ -34,6 +36,7 @@ def jobs(parts: Parts, journey: Journey, inventory: Inventory) -> tuple[Recurrin
         Recurring("heartbeat", settings.poll.heartbeat, lambda: heartbeat(parts, inventory), settings.poll.jitter),
         Recurring("registration", 5 * MINUTE, lambda: _registered(parts)),
         Recurring("checkpoints", 5 * MINUTE, lambda: send_checkpoints(parts)),
+        Recurring("recordings", MINUTE, lambda: keep_recordings_within_bounds(parts, recordings)),
         Recurring("expiry", MINUTE, journey.expire),
         Recurring("reminders", MINUTE, lambda: remind(parts)),
         Recurring("old packages", DAY, lambda: delete_old_packages(parts)),
@@ -50,6 +53,22 @@ def clear_leftovers(settings: Settings) -> None:
         shutil.rmtree(path, ignore_errors=True)
     for path in (*settings.packages_dir.glob(".*.partial"), *settings.receipts_dir.glob(".*.partial")):
         path.unlink(missing_ok=True)
+
+
+async def keep_recordings_within_bounds(parts: Parts, recordings: SegmentStore) -> int:
+    """Remove what is too old or too much, never a held segment; how many files."""
+    wanted = parts.settings.recordings
+    policy = Policy(max_age=wanted.days * DAY, max_bytes=wanted.bytes, keep_free=wanted.keep_free)
+    purged = await asyncio.to_thread(recordings.purge, parts.clock.now(), policy)
+    if purged.removed:
+        log.info("removed %d old recordings, %d MB", len(purged.removed), purged.bytes // 1_000_000)
+    if purged.short_by:
+        log.warning(
+            "the disk of the recordings is fuller than recordings.keep_free allows, by %d MB, and all that is left "
+            "is held or being written",
+            purged.short_by // 1_000_000,
+        )
+    return len(purged.removed)
 
 
 async def heartbeat(parts: Parts, inventory: Inventory) -> None:

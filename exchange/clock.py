@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Protocol
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -54,8 +54,17 @@ def from_rfc3339(text: str) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def _parse(value: object) -> object:
-    return from_rfc3339(value) if isinstance(value, str) else value
+_END_OF_TIME = 253_402_300_800 * SECOND
+"""9999-12-31T24:00:00Z: what RFC 3339 can write lies before it."""
+
+
+def _parse(value: object, info: ValidationInfo) -> object:
+    instant = from_rfc3339(value) if isinstance(value, str) else value
+    if info.mode == "json" and not isinstance(value, str):
+        raise ValueError("a time is written as a string, such as 2026-11-21T10:00:00Z")
+    if isinstance(instant, int) and not 0 <= instant < _END_OF_TIME:
+        raise ValueError("a time must lie between 1970 and 9999")
+    return instant
 
 
 Instant = Annotated[int, BeforeValidator(_parse), PlainSerializer(to_rfc3339, return_type=str, when_used="json")]

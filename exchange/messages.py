@@ -20,9 +20,9 @@ DEFAULT_LONGEST_WINDOW = 2 * 60 * 60
 
 
 def _printable(text: str) -> str:
-    """No control, format (bidi, zero-width) or surrogate characters: what is signed is what a terminal shows."""
+    """No control, bidi, zero-width, line-separating or surrogate characters: what is signed is what a terminal shows."""
     for char in text:
-        if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co"):
+        if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
             raise ValueError(f"the character U+{ord(char):04X} is not allowed in a text that a person reads")
     return text
 
@@ -245,6 +245,7 @@ class RefusalReason(StrEnum):
     BAD_SIGNATURE = "bad-signature"
     UNPINNED_FORCE = "unpinned-force"
     CREDENTIAL_EXPIRED = "credential-expired"
+    CREDENTIAL_NOT_YET_VALID = "credential-not-yet-valid"
     EXPIRED = "expired"
     NOT_YET_ISSUED = "not-yet-issued"
     IN_THE_FUTURE = "window-in-the-future"

@@ -18,6 +18,7 @@ from agent.cameras.catalogue import CameraFacts
 from agent.cameras.discovery import discover
 from agent.cameras.onvif import probe_camera
 from agent.footage.recorder_config import CameraSource, RecorderConfig, save
+from agent.footage.recorder_state import read_state
 from agent.requests.parts import Parts
 from agent.settings import Settings
 from agent.store import CameraRow, Transaction
@@ -80,11 +81,9 @@ class Inventory:
         wanted = self._settings.discovery
         interfaces = None if wanted.interfaces == "all" else list(wanted.interfaces)
         sweep = await discover(interfaces=interfaces, hosts=wanted.hosts, listen=seconds)
-        known = {CameraAddress(**json.loads(row.address)).host for row in await self._rows()}
-        ports = {
-            (CameraAddress(**json.loads(row.address)).host, CameraAddress(**json.loads(row.address)).port)
-            for row in await self._rows()
-        }
+        known = [CameraAddress(**json.loads(row.address)) for row in await self._rows()]
+        doors = {(address.host, address.port) for address in known}
+        hosts = {address.host for address in known}
         cameras = []
         for found in sweep.found:
             address = CameraAddress.parse(found.xaddrs[0]) if found.xaddrs else None
@@ -94,7 +93,7 @@ class Inventory:
                     "name": found.name,
                     "hardware": found.hardware,
                     "interface": found.interface,
-                    "added": (address.host, address.port) in ports if address else found.address in known,
+                    "added": (address.host, address.port) in doors if address else found.address in hosts,
                 }
             )
         return {"cameras": cameras, "notes": list(sweep.notes), "malformed": sweep.malformed, "others": sweep.others}
@@ -171,7 +170,7 @@ class Inventory:
 
     def summary(self, row: CameraRow) -> Json:
         registration, facts = registration_of(row), facts_of(row)
-        recording = read_state(self._settings.recordings.directory).get(row.camera_id)
+        recorder = read_state(self._settings.recordings.directory)
         return {
             "camera_id": row.camera_id,
             "label": registration.label,
@@ -180,13 +179,12 @@ class Inventory:
             "address": CameraAddress(**json.loads(row.address)).url,
             "registered": bool(row.registered),
             "clock_offset_us": facts.clock.offset_us if facts.clock else None,
-            "recording": "no recorder runs" if recording is None else recording.in_words(self._parts.clock.now()),
+            "recording": recorder.camera_in_words(row.camera_id, self._parts.clock.now()),
         }
 
     def recording_now(self) -> int:
         """How many cameras are being recorded."""
-        now = self._parts.clock.now()
-        return sum(state.is_recording(now) for state in read_state(self._settings.recordings.directory).values())
+        return read_state(self._settings.recordings.directory).recording(self._parts.clock.now())
 
     async def tell_recorder(self) -> None:
         """Write the recorder's own file; it reads it anew by itself."""

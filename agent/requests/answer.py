@@ -7,6 +7,7 @@ from agent.requests.decision import stored_decision
 from agent.requests.parts import Move, NotEnrolled, Parts
 from agent.requests.states import State
 from agent.store import RequestRow, Transaction
+from exchange.api import MAX_BODY
 from exchange.custody import CustodyKind
 from exchange.errors import PortalRefused
 from exchange.messages import Decision, Refusal, Signed, Status
@@ -23,7 +24,7 @@ async def tell(parts: Parts, row: RequestRow) -> None:
     if signed is not None:
         await (await parts.portal()).decide(row.request_id, signed)
     elif fresh.refusal is not None:
-        refusal = parse_strictly(fresh.refusal.encode(), Signed)
+        refusal = parse_strictly(fresh.refusal.encode(), Signed, MAX_BODY)
         named = read_unverified(refusal, Refusal).request_id
         await (await parts.portal()).refuse(named, refusal)
     else:

@@ -14,6 +14,7 @@ from agent.requests.states import State
 from agent.store import PackageRow, RequestRow, Transaction
 from agent.tus import TusUpload, UploadGone
 from exchange import api
+from exchange.api import MAX_BODY
 from exchange.custody import CustodyKind
 from exchange.errors import ClipFailed, PortalAnswerInvalid, PortalUnreachable
 from exchange.messages import Delivery, Signed
@@ -116,7 +117,7 @@ async def _announcement(parts: Parts, package: PackageRow, delivery_id: str, app
     """The signed Delivery, made once: a crash and a new try announce the same bytes."""
     approval.cut(package.evidence_id)
     if package.delivery is not None:
-        return parse_strictly(package.delivery.encode(), Signed)
+        return parse_strictly(package.delivery.encode(), Signed, MAX_BODY)
     if package.ciphertext_sha256 is None or package.size is None:
         raise ClipFailed("The package was not sealed.", meaning="It is not announced.")
     document = Delivery(

@@ -23,7 +23,7 @@ MOST_OPEN = 500
 _FAULTS = {
     CredentialFault.UNPINNED_FORCE: RefusalReason.UNPINNED_FORCE,
     CredentialFault.EXPIRED: RefusalReason.CREDENTIAL_EXPIRED,
-    CredentialFault.NOT_YET_VALID: RefusalReason.CREDENTIAL_EXPIRED,
+    CredentialFault.NOT_YET_VALID: RefusalReason.CREDENTIAL_NOT_YET_VALID,
 }
 
 

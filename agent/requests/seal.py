@@ -21,6 +21,7 @@ from agent.requests.states import State
 from agent.store import PackageRow, RequestRow, Transaction
 from agent.worker import CLIP
 from exchange.age import parse_recipient
+from exchange.api import MAX_BODY
 from exchange.bag_contents import bag_entries, bag_info, bag_name
 from exchange.custody import CustodyKind, ProvenLines
 from exchange.errors import ClipFailed
@@ -99,7 +100,7 @@ async def _seal_one(parts: Parts, approval: Approval, package: PackageRow, force
     assert package.checkpoint is not None
     request_id = package.request_id
     target = parts.settings.packages_dir / f"{package.evidence_id}.zip.age"
-    signed = parse_strictly(package.evidence.encode(), Signed)
+    signed = parse_strictly(package.evidence.encode(), Signed, MAX_BODY)
     evidence = open_document(signed, Evidence, parts.keys.device.public)
     clip: Job = json.loads(package.clip)
     folder = Path(clip["folder"])
