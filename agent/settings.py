@@ -327,11 +327,6 @@ class Settings(Section):
         return self.data / "receipts"
 
     @property
-    def custody(self) -> Path:
-        """The custody log."""
-        return self.data / "custody.jsonl"
-
-    @property
     def work_dir(self) -> Path:
         """0700: clips and packages in the making; emptied of leftovers at start."""
         return self.data / "work"
