@@ -20,7 +20,7 @@ DEFAULT_LONGEST_WINDOW = 2 * 60 * 60
 
 
 def _printable(text: str) -> str:
-    """No control, bidi, zero-width, line-separating or surrogate characters: what is signed is what a terminal shows."""
+    """No control, bidi, zero-width, line-breaking or surrogate characters: what is signed is what a terminal shows."""
     for char in text:
         if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
             raise ValueError(f"the character U+{ord(char):04X} is not allowed in a text that a person reads")
