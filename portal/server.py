@@ -68,6 +68,7 @@ class Running:
     portal: Portal
     address: str
     """Where it listens, as a URL; behind a proxy another than the origin."""
+    app: web.Application
 
 
 @contextlib.asynccontextmanager
@@ -82,8 +83,9 @@ async def running(
     with _locked(folder), _bound(listen) as listener:
         address = listen.origin(listener.getsockname()[1], tls=tls is not None)
         async with open_portal(folder, settings, settings.origin or address, clock) as portal:
+            app = make_app(portal)
             runner = web.AppRunner(
-                make_app(portal),
+                app,
                 access_log=None,
                 handle_signals=False,
                 shutdown_timeout=GRACE_SECONDS,
@@ -92,7 +94,7 @@ async def running(
             await runner.setup()
             try:
                 await web.SockSite(runner, listener, ssl_context=tls, backlog=512).start()
-                yield Running(portal, address)
+                yield Running(portal, address, app)
             finally:
                 await runner.cleanup()
 

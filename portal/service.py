@@ -67,7 +67,7 @@ class Portal:
 
 
 PORTAL = web.AppKey("portal", Portal)
-CALLER = "handover.caller"
+CALLER = web.RequestKey("caller", str)
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ from exchange.age import read_identities
 from exchange.api import Case, CaseDelivery
 from exchange.checking import verify_package
 from exchange.errors import EvidenceMismatch, NotFound, RequestRefused, VerificationFailed
-from exchange.messages import Decision, Delivery, Receipt, Refusal, Request
+from exchange.messages import Decision, Delivery, Receipt, Refusal, Request, Signed
 from exchange.report import Report
 from exchange.signing import PublicKey, document_sha256, open_document, sign_document
 from portal.officer.client import OfficerClient
@@ -108,27 +108,33 @@ async def send_receipt(
 
     Nothing is receipted as verified that did not verify: ``verified`` is the report's own word.
     """
+    signed = await asyncio.to_thread(_sign_receipt, state, opened, remarks, now)
+    await client.receipt(opened.delivery.delivery_id, signed)
+    return Receipt.model_validate_json(signed.document)
+
+
+def _sign_receipt(state: OfficerState, opened: Opened, remarks: str | None, now: int) -> Signed:
+    """Kept before it is sent: the portal takes one receipt, and no other."""
     delivery = opened.delivery
     name = f"{delivery.delivery_id}.receipt"
-    signed = state.kept(delivery.request_id, name)
-    if signed is None:
-        credential, _ = state.credential(now)
-        receipt = Receipt(
-            receipt_id=str(uuid.uuid4()),
-            delivery_id=delivery.delivery_id,
-            request_id=delivery.request_id,
-            evidence_id=delivery.evidence_id,
-            ciphertext_sha256=delivery.ciphertext_sha256,
-            size=delivery.size,
-            verified=opened.report.ok,
-            remarks=remarks,
-            credential=credential,
-            issued=now,
-        )
-        signed = sign_document(receipt, state.key())
-        state.keep(delivery.request_id, name, signed)  # before it is sent: the portal takes one, and no other
-    await client.receipt(delivery.delivery_id, signed)
-    return Receipt.model_validate_json(signed.document)
+    if (before := state.kept(delivery.request_id, name)) is not None:
+        return before
+    credential, _ = state.credential(now)
+    receipt = Receipt(
+        receipt_id=str(uuid.uuid4()),
+        delivery_id=delivery.delivery_id,
+        request_id=delivery.request_id,
+        evidence_id=delivery.evidence_id,
+        ciphertext_sha256=delivery.ciphertext_sha256,
+        size=delivery.size,
+        verified=opened.report.ok,
+        remarks=remarks,
+        credential=credential,
+        issued=now,
+    )
+    signed = sign_document(receipt, state.key())
+    state.keep(delivery.request_id, name, signed)
+    return signed
 
 
 def check_can_be_opened(answer: Answer) -> None:

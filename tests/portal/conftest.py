@@ -1,0 +1,91 @@
+"""A portal on this event loop, with a clock of its own, an agent and an officer; a blocked loop fails the test."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+from blockbuster import blockbuster_ctx
+
+from exchange.clock import from_rfc3339
+from portal.server import Running
+from portal.settings import Limits, PortalFolder
+from tests.counterparts.portal import Place, in_process, make_place
+from tests.portal.wire import Agent, Officer, SetClock
+
+NOON = from_rfc3339("2026-11-21T12:00:00Z")
+
+
+@dataclass
+class Town:
+    """Everything that a test of the portal needs."""
+
+    place: Place
+    clock: SetClock
+    running: Running
+    session: aiohttp.ClientSession
+
+    @property
+    def origin(self) -> str:
+        return self.running.portal.origin
+
+    @property
+    def officer(self) -> Officer:
+        return Officer(
+            self.session, self.origin, self.clock, self.place.officer, self.place.credential, self.place.force.name
+        )
+
+    @property
+    def listening(self) -> asyncio.Event:
+        """Set once some device's long poll is held."""
+        bell, held = self.running.portal.bell, asyncio.Event()
+        listen = bell.listen
+
+        def tell(device: str) -> asyncio.Event:
+            held.set()
+            return listen(device)
+
+        bell.listen = tell  # type: ignore[method-assign]
+        return held
+
+    def agent(self) -> Agent:
+        return Agent(self.session, self.origin, self.clock)
+
+
+@pytest.fixture(autouse=True)
+def _no_blocking() -> Iterator[None]:
+    with blockbuster_ctx("portal"):
+        yield
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock(NOON)
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """Override with ``@pytest.mark.parametrize("limits", [...])``."""
+    return Limits()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A force, a portal and an officer, made once and copied for every test."""
+    return make_place(tmp_path_factory.mktemp("template"), clock=SetClock(NOON))
+
+
+@pytest.fixture
+def place(template: Place, tmp_path: Path, limits: Limits) -> Place:
+    shutil.copytree(template.folder.path, tmp_path / "portal")
+    settings = template.settings.model_copy(update={"limits": limits})
+    return replace(template, folder=PortalFolder(tmp_path / "portal"), settings=settings)
+
+
+@pytest.fixture
+async def town(place: Place, clock: SetClock) -> AsyncIterator[Town]:
+    async with in_process(place, clock) as running, aiohttp.ClientSession() as session:
+        yield Town(place, clock, running, session)

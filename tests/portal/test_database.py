@@ -1,0 +1,124 @@
+"""The portal's database: made, upgraded, reopened, refused when it can't be trusted."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, select
+
+from exchange.errors import AlreadyRunning, SettingsInvalid, StoreDamaged
+from portal.database import Database, upgrade
+from portal.models import Device, Table, UsedToken
+from portal.server import Listen
+from portal.settings import PortalFolder, PortalSettings
+from tests.counterparts.portal import Place, in_process
+from tests.portal.wire import SetClock
+
+
+def device(name: str) -> Device:
+    return Device(fingerprint=name, public_key="k", enrolled=0, last_seen=0)
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    assert upgrade(path)[0] is None
+    db = Database(path)
+    different = db.read_now(
+        lambda session: compare_metadata(MigrationContext.configure(session.connection()), Table.metadata)
+    )
+    db.close()
+    assert different == []
+
+
+def test_an_upgrade_of_what_is_up_to_date_changes_nothing_and_keeps_the_rows(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    first = Database(path)
+    first.write_now(lambda session: session.add(device("a")))
+    first.close()
+    before, after = upgrade(path)
+    assert before == after
+    second = Database(path)
+    assert second.read_now(lambda session: session.scalar(select(func.count()).select_from(Device))) == 1
+    second.close()
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreDamaged):
+        Database(path)
+    assert path.read_bytes() == b"not a database at all" * 100
+
+
+def test_a_database_of_a_newer_portal_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    upgrade(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(StoreDamaged, match="newer"):
+        Database(path)
+
+
+async def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    db = await asyncio.to_thread(Database, tmp_path / "portal.db")
+
+    def half(session: object) -> None:
+        session.add(device("a"))  # type: ignore[attr-defined]
+        session.flush()  # type: ignore[attr-defined]
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        await db.write(half)
+    assert await db.read(lambda session: session.scalar(select(func.count()).select_from(Device))) == 0
+    await asyncio.to_thread(db.close)
+
+
+async def test_writes_at_once_happen_one_after_the_other(tmp_path: Path) -> None:
+    db = await asyncio.to_thread(Database, tmp_path / "portal.db")
+    await db.write(lambda session: session.add(device("a")))
+
+    def count_up(session: object) -> None:
+        row = session.get(Device, "a")  # type: ignore[attr-defined]
+        row.last_cursor += 1
+
+    await asyncio.gather(*(db.write(count_up, durable=number % 2 == 0) for number in range(20)))
+    assert await db.read(lambda session: session.get(Device, "a").last_cursor) == 20  # type: ignore[union-attr]
+    await db.write(lambda session: session.add(UsedToken(issuer="a", jti="b", expires=1)))
+    await asyncio.to_thread(db.close)
+
+
+async def test_two_portals_never_serve_one_folder(place: Place, clock: SetClock) -> None:
+    async with in_process(place, clock):
+        with pytest.raises(AlreadyRunning):
+            async with in_process(place, clock):
+                pass
+
+
+def test_a_portal_is_never_made_over_another(place: Place) -> None:
+    with pytest.raises(SettingsInvalid, match="already"):
+        place.folder.save(place.settings)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "force: x", "force: A\nforce_key: nonsense", "a: b: c", "force: A\nunknown: 1"]
+)
+def test_settings_that_cannot_be_used_are_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "portal.yaml").write_text(content)
+    with pytest.raises(SettingsInvalid, match=r"portal\.yaml can't be used"):
+        PortalFolder(tmp_path).load()
+
+
+@pytest.mark.parametrize("origin", ["https://a.example/path", "ftp://a.example", "https://u:p@a.example", "a.example"])
+def test_an_origin_is_an_origin(place: Place, origin: str) -> None:
+    with pytest.raises(ValueError, match="origin"):
+        PortalSettings(force="A", force_key=place.force.key.public.line, origin=origin)
+
+
+@pytest.mark.parametrize("text", ["8470", "localhost:1", "127.0.0.1:70000", "127.0.0.1", ":1"])
+def test_an_address_to_listen_on_is_one(text: str) -> None:
+    with pytest.raises(SettingsInvalid):
+        Listen.parse(text)

@@ -1,0 +1,204 @@
+"""Officers find cameras by place and time, near the antimeridian and the poles too, and never who owns them."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert, text
+
+from exchange import api
+from exchange.clock import DAY, HOUR, to_rfc3339
+from portal.geo import Box, bearing, box_around, distance_m, looks_at
+from portal.models import Camera, Device
+from portal.registry import MOST_FOUND, SearchQuery, _nearest_in, search
+from tests.portal.conftest import NOON, Town
+from tests.portal.wire import CONTACT, OWNER, camera
+
+DEVICE = "SHA256:" + "d" * 43
+places = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
+
+
+def ids(found: api.SearchResult) -> list[str]:
+    return [item.camera_id for item in found.cameras]
+
+
+def destination(place: tuple[float, float], toward: float, away_m: float) -> tuple[float, float]:
+    """Where one arrives (the direct problem on a sphere); the opposite of what the product computes."""
+    angle, course = away_m / 6_371_008.8, math.radians(toward)
+    latitude, longitude = map(math.radians, place)
+    end = math.asin(math.sin(latitude) * math.cos(angle) + math.cos(latitude) * math.sin(angle) * math.cos(course))
+    across = math.atan2(
+        math.sin(course) * math.sin(angle) * math.cos(latitude),
+        math.cos(angle) - math.sin(latitude) * math.sin(end),
+    )
+    return math.degrees(end), (math.degrees(longitude + across) + 180) % 360 - 180
+
+
+@given(places, st.floats(0, 360), st.floats(1, 20_000), st.floats(0, 1))
+def test_a_circle_s_box_holds_everything_in_the_circle(
+    place: tuple[float, float], toward: float, radius: float, part: float
+) -> None:
+    latitude, longitude = destination(place, toward, radius * part * 0.999999)
+    box = box_around(*place, radius)
+    assert box.south - 2e-6 <= latitude <= box.north + 2e-6  # asin near a pole is no better
+    assert any(west - 1e-6 <= longitude <= east + 1e-6 for west, east in box.longitudes)
+
+
+@given(places, st.floats(0, 359.99), st.floats(10, 20_000))
+def test_distance_and_bearing_lead_back_to_the_place(place: tuple[float, float], toward: float, away: float) -> None:
+    other = destination(place, toward, away)
+    assert distance_m(*place, *other) == pytest.approx(away, rel=1e-5, abs=0.01)
+    if abs(place[0]) < 89:
+        off = (bearing(*place, *other) - toward + 180) % 360 - 180
+        assert abs(off) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("toward", "away", "direction", "view", "reach", "seen"),
+    [
+        (90, 30, None, None, None, None),
+        (90, 30, 90.0, 80.0, 60.0, True),
+        (131, 30, 90.0, 80.0, 60.0, False),
+        (129, 30, 90.0, 80.0, 60.0, True),
+        (90, 61, 90.0, 80.0, 60.0, False),
+        (350, 30, 10.0, 60.0, 60.0, True),
+        (30, 30, 350.0, 60.0, 60.0, False),
+        (270, 0.5, 90.0, 80.0, 60.0, True),
+        (134, 49, 90.0, None, None, True),
+        (136, 49, 90.0, None, None, False),
+        (90, 51, 90.0, None, None, False),
+    ],
+)
+def test_whether_a_camera_looks_at_a_place(
+    toward: float, away: float, direction: float | None, view: float | None, reach: float | None, seen: bool | None
+) -> None:
+    assert looks_at(toward, away, direction, view, reach) is seen
+
+
+async def test_a_circle_finds_what_is_in_it_nearest_first(town: Town) -> None:
+    here = (53.7632, -2.7031)
+    await town.agent().join(
+        town.place,
+        camera("far", at=destination(here, 45, 95)),
+        camera("near", at=destination(here, 200, 10)),
+        camera("outside", at=destination(here, 45, 101)),
+    )
+    found = await town.officer.search(lat=here[0], lon=here[1], radius_m=100)
+    assert ids(found) == ["near", "far"]
+    assert [item.distance_m for item in found.cameras] == [10.0, 95.0]
+
+
+async def test_an_answer_tells_where_a_camera_looks_and_never_whose_it_is(town: Town) -> None:
+    place = destination((53.7632, -2.7031), 90, 20)
+    await town.agent().join(town.place)
+    query = {"lat": place[0], "lon": place[1], "radius_m": 50, "from": to_rfc3339(NOON - HOUR), "to": to_rfc3339(NOON)}
+    answer = await town.officer.call("GET", api.SEARCH, query=query)
+    assert answer.json["cameras"][0]["looks_at_place"] is True
+    assert OWNER.encode() not in answer.content
+    assert CONTACT.encode() not in answer.content
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "at"),
+    [
+        (0.0, 179.9999, (0.0, -179.9999)),
+        (0.0, -179.9999, (0.0, 179.9999)),
+        (89.9999, 10.0, (89.9999, -170.0)),
+        (-89.9999, 10.0, (-89.9999, 170.0)),
+    ],
+)
+async def test_neighbours_across_the_antimeridian_and_the_poles_are_found(
+    town: Town, lat: float, lon: float, at: tuple[float, float]
+) -> None:
+    await town.agent().join(town.place, camera("neighbour", at=at))
+    assert ids(await town.officer.search(lat=lat, lon=lon, radius_m=100)) == ["neighbour"]
+
+
+async def test_a_box_may_cross_the_antimeridian(town: Town) -> None:
+    await town.agent().join(
+        town.place, camera("west", at=(0.5, 179.5)), camera("east", at=(0.5, -179.5)), camera("no", at=(0.5, 0.0))
+    )
+    found = await town.officer.search(south=0, west=179, north=1, east=-179)
+    assert sorted(ids(found)) == ["east", "west"]
+    assert found.cameras[0].looks_at_place is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "likely"),
+    [
+        (-14 * DAY, -14 * DAY + HOUR, True),
+        (-14 * DAY - 1_000_000, -14 * DAY + HOUR, False),
+        (-2 * HOUR, -HOUR, True),
+        (-HOUR, 0, True),
+        (-HOUR, HOUR, False),
+        (HOUR, 2 * HOUR, False),
+    ],
+)
+async def test_footage_is_likely_within_retention_and_not_in_the_future(
+    town: Town, start: int, end: int, likely: bool
+) -> None:
+    await town.agent().join(town.place)
+    query = {"from": to_rfc3339(NOON + start), "to": to_rfc3339(NOON + end)}
+    found = await town.officer.search(lat=53.7632, lon=-2.7031, radius_m=10, **query)
+    assert [item.footage_likely for item in found.cameras] == [likely]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"lat": 1, "lon": 2},
+        {"lat": 91, "lon": 2, "radius_m": 10},
+        {"lat": 1, "lon": 2, "radius_m": 20_001},
+        {"lat": 1, "lon": 2, "radius_m": "nan"},
+        {"lat": 1, "lon": 2, "radius_m": 10, "south": 1},
+        {"south": 2, "west": 0, "north": 1, "east": 1},
+        {"lat": 1, "lon": 2, "radius_m": 10, "from": "2026-11-21T10:00:00"},
+        {"lat": 1, "lon": 2, "radius_m": 10, "from": to_rfc3339(NOON), "to": to_rfc3339(NOON)},
+        {"lat": 1, "lon": 2, "radius_m": 10, "shout": 1},
+    ],
+    ids=str,
+)
+async def test_a_search_that_makes_no_sense_is_refused(town: Town, query: dict[str, Any]) -> None:
+    times = {"from": to_rfc3339(NOON - HOUR), "to": to_rfc3339(NOON)}
+    assert (await town.officer.call("GET", api.SEARCH, query={**times, **query})).status == 400
+
+
+async def test_among_many_cameras_the_nearest_are_found_by_the_index(town: Town) -> None:
+    def fill(session: Any) -> None:
+        session.execute(
+            insert(Device),
+            [{"fingerprint": DEVICE, "public_key": "k", "enrolled": 0, "last_seen": 0}],
+        )
+        rows = [
+            {
+                "device": DEVICE,
+                "camera_id": f"c{number}",
+                "label": "A camera",
+                "owner_kind": "household",
+                "latitude": 53.0 + (number % 100) / 1000,
+                "longitude": -2.0 + (number // 100) / 1000,
+                "sound": False,
+                "retention_days": 7,
+            }
+            for number in range(20_000)
+        ]
+        session.execute(insert(Camera), rows)
+
+    portal = town.running.portal
+    await portal.db.write(fill)
+    query = SearchQuery(lat=53.05, lon=-1.9, radius_m=20_000, start=NOON - HOUR, end=NOON)
+    found = await portal.db.read(lambda session: search(session, query, NOON))
+    assert found.truncated
+    assert len(found.cameras) == MOST_FOUND
+    inside = sorted(distance_m(53.05, -1.9, 53.0 + (n % 100) / 1000, -2.0 + (n // 100) / 1000) for n in range(20_000))
+    assert [item.distance_m for item in found.cameras] == [round(away, 1) for away in inside[:MOST_FOUND]]
+
+    def plan(session: Any) -> str:
+        query = _nearest_in(Box(53.0, -2.0, 53.01, -1.99), 53.005, -1.995)
+        compiled = query.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        return " ".join(str(row) for row in session.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
+
+    assert "USING INDEX cameras_by_place" in await portal.db.read(plan)
