@@ -4,26 +4,23 @@ Not for: choosing the stretches (``inspect``), or packaging. Meant for a worker 
 
 One master for each stretch. Plain MP4 when it can carry the codecs; else Matroska with the original sound, and an MP4
 working copy with AAC beside it. Sound packets are copied when all of them lies between the first frame and the end
-of the last. The finished file is read again: each track's hash must be the one over the packets of the source.
+of the last. The finished file is read again: every packet must be the source's, so that the hash over each track's
+packets, which FFmpeg's streamhash muxer gives too, is the same before and after.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from agent.media import approved, mp4
+from agent.media import approved
 from agent.media.approved import Approved
 from agent.media.facts import (
     CutPlan,
@@ -37,7 +34,7 @@ from agent.media.facts import (
     file_name,
     to_json,
 )
-from agent.media.payload import KEPT, payloads
+from agent.media.hashing import Unexpected, sha256
 from agent.media.segment import NotFootage
 from exchange.durable import sync_folder
 from exchange.errors import ClipFailed, DiskFull
@@ -117,26 +114,21 @@ class _Cut:
         fits = bool(what.video.entry) and (what.audio is None or bool(what.audio.entry))
         if not fits and not all(track.raw for track in (what.video, what.audio) if track is not None):
             raise _failed(f"neither MP4 nor Matroska can be made of {what.video.codec} as it was recorded")
-        container = "mp4" if fits else "matroska"
         path = self._path(MASTERS, ".mp4" if fits else ".mkv")
         with _durable(path, self.beside) as unfinished:
-            before = self._write(what, container, unfinished.path)
-            unfinished.sync()
-            digest = self.beside.submit(_hash, unfinished.path, None)
-            tracks = self._proved(what, container, unfinished.path, before)
+            sha256, hashes = self._copied(what, unfinished, "mp4" if fits else "matroska")
             size = unfinished.path.stat().st_size
             copies = tuple(
                 SourceCopy(source.path, source.start_us, source.size, source.whole, future.result())
                 for source, future in zip(self.stretch.sources, sources, strict=True)
             )
-            sha256 = digest.result()
         working = None if fits else self._working(what, path)
         stretch = self.stretch
         return Master(
             file=f"{MASTERS}/{path.name}",
             sha256=sha256,
             size=size,
-            container=container,
+            container="mp4" if fits else "matroska",
             codec=stretch.codec,
             width=stretch.width,
             height=stretch.height,
@@ -144,10 +136,10 @@ class _Cut:
             first_us=stretch.first_us,
             last_us=stretch.last_us,
             duration_us=stretch.end_us - stretch.first_us,
-            tracks=tracks,
+            tracks=_tracks(what, hashes),
             sources=copies,
             placed_us=tuple(source.placed_us for source in stretch.sources),
-            operation=_operation(container, len(copies), self.plan.sound, what.audio is not None),
+            operation=_operation(fits, len(copies), self.plan.sound, what.audio is not None),
             working=working,
         )
 
@@ -155,38 +147,26 @@ class _Cut:
         (self.out_dir / folder).mkdir(parents=True, exist_ok=True)
         return self.out_dir / folder / file_name(self.plan.name, self.stretch.first_us, suffix)
 
-    def _write(self, what: Approved, container: str, path: Path) -> list[str]:
-        """Copy; returns the hashes over the source's packets, pictures first."""
+    def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> tuple[str, list[str]]:
+        """Write and prove the file; its SHA-256, and those over its tracks, pictures first."""
         try:
             if container == "mp4":
-                return _write_mp4(path, what, self.progress)
+                from agent.media import copy_mp4
+
+                written = copy_mp4.write(unfinished.path, what, self.progress)
+                unfinished.sync()
+                return copy_mp4.prove(unfinished.path, what, written, self.progress), written.hashes
             from agent.media import matroska_out
 
-            return matroska_out.write(path, what, self.progress)
+            hashes = matroska_out.write(unfinished.path, what, self.progress)
+            unfinished.sync()
+            digest = self.beside.submit(_hash, unfinished.path, None)
+            matroska_out.prove(unfinished.path, what, hashes, self.progress)
+            return digest.result(), hashes
         except NotFootage as why:
             raise _failed(f"a recorded segment changed while it was copied: {why}") from None
-
-    def _proved(self, what: Approved, container: str, path: Path, before: list[str]) -> tuple[TrackCopy, ...]:
-        """Read the finished file again and hold it against what was copied. ClipFailed on any difference."""
-        from agent.media import finished
-
-        try:
-            found = finished.tracks(path, container, self.progress)
-        except finished.Unexpected as why:
+        except Unexpected as why:
             raise _failed(f"the copy was not what it should be: {why}") from None
-        tracks = [what.video] + ([what.audio] if what.audio else [])
-        expected = [
-            (track.kind, what.count(sound=track is what.audio), what.length(sound=track is what.audio), digest)
-            for track, digest in zip(tracks, before, strict=True)
-        ]
-        if [(track.kind, track.packets, track.bytes, track.sha256) for track in found] != expected:
-            raise _failed("the finished file does not hold the packets that were copied")
-        if found[0].start_ms != 0:
-            raise _failed("the finished file does not start with its first frame")
-        return tuple(
-            TrackCopy(after.kind, track.codec, after.packets, after.bytes, digest, after.sha256)
-            for track, after, digest in zip(tracks, found, before, strict=True)
-        )
 
     def _working(self, what: Approved, master: Path) -> str | None:
         from agent.media import working
@@ -200,50 +180,13 @@ class _Cut:
         return None
 
 
-def _write_mp4(path: Path, what: Approved, copied: Callable[[int], None]) -> list[str]:
-    tracks = [approved.video_out(what)] + ([approved.sound_out(what)] if what.audio else [])
-    chunks = [(part.sound, part.count, part.length) for parts in what.parts for part in parts]
-    with open(path, "wb", buffering=0) as stream, _Hashes(len(tracks)) as hashes:
-        _all(stream.fileno(), memoryview(mp4.head(tracks, chunks)))
-        for placed, parts in zip(what.group, what.parts, strict=True):
-            for sound, content in payloads(placed.segment, parts):
-                hashes.take(sound, content)
-                _all(stream.fileno(), content)
-                copied(len(content))
-        return hashes.digests()
-
-
-class _Hashes:
-    """Hashes tracks in a thread of its own, while the same bytes are written."""
-
-    def __init__(self, count: int) -> None:
-        self._digests = [hashlib.sha256() for _ in range(count)]
-        self._thread = ThreadPoolExecutor(1)
-        self._under_way: deque[Future[None]] = deque()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._thread.shutdown(cancel_futures=True)
-
-    def take(self, track: int, content: memoryview) -> None:
-        """Hash these bytes next; they must not change before KEPT more were taken."""
-        while len(self._under_way) >= KEPT:
-            self._under_way.popleft().result()
-        self._under_way.append(self._thread.submit(self._digests[track].update, content))
-
-    def digests(self) -> list[str]:
-        while self._under_way:
-            self._under_way.popleft().result()
-        return [digest.hexdigest() for digest in self._digests]
-
-
-def _all(descriptor: int, content: memoryview) -> None:
-    while content:
-        content = content[os.write(descriptor, content) :]
+def _tracks(what: Approved, hashes: list[str]) -> tuple[TrackCopy, ...]:
+    """Before and after are one: the proof would have failed otherwise."""
+    return tuple(
+        TrackCopy(track.kind, track.codec, what.count(sound=sound), what.length(sound=sound), digest, digest)
+        for (track, sound), digest in zip(((what.video, False), (what.audio, True)), hashes, strict=False)
+        if track is not None
+    )
 
 
 @dataclass(slots=True)
@@ -289,8 +232,6 @@ def _sync(path: Path) -> None:
 
 
 def _hash(path: Path, size: int | None) -> str:
-    from agent.media.finished import Unexpected, sha256
-
     try:
         return sha256(path, size)
     except Unexpected as why:
@@ -305,13 +246,13 @@ def _failed(why: str) -> ClipFailed:
     )
 
 
-def _operation(container: str, sources: int, wanted: bool, sound: bool) -> str:
+def _operation(fits: bool, sources: int, wanted: bool, sound: bool) -> str:
     what = "pictures and sound" if sound else "pictures only"
     why = "" if sound else (" (there was no sound)" if wanted else " (the sound was left out, as approved)")
     return (
         f"The packets of {what}{why} were copied byte for byte out of {sources} recorded segment(s) into one "
-        f"{'MP4' if container == 'mp4' else 'Matroska'} file by Handover's own copier: nothing was decoded, encoded or "
-        "filtered. The finished file was read again through libavformat, and each track's hash compared."
+        f"{'MP4' if fits else 'Matroska'} file by Handover's own copier: nothing was decoded, encoded or "
+        "filtered. The finished file was read again and compared with the segments, every packet to the bit."
     )
 
 

@@ -182,8 +182,8 @@ class CutPlan:
 class TrackCopy:
     """One track of a finished file: how many packets, their bytes, and the SHA-256 over their payloads.
 
-    ``before`` is taken from the source's packets, ``after`` from the finished file; they are equal, and are what
-    FFmpeg's streamhash muxer prints.
+    ``before`` is of the source's packets, ``after`` of the finished file's, which was read again and held against them;
+    they are equal, and are what FFmpeg's streamhash muxer prints for either.
     """
 
     kind: str

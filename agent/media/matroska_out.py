@@ -14,6 +14,7 @@ from pathlib import Path
 from agent.media import ebml
 from agent.media.approved import Approved
 from agent.media.ebml import made, unsigned
+from agent.media.hashing import Unexpected
 from agent.media.payload import payloads
 
 _LONGEST_CLUSTER = 30_000
@@ -53,6 +54,21 @@ def write(path: Path, what: Approved, copied: Callable[[int], None]) -> list[str
                 digests[sound].update(content)
                 copied(block.size)
     return [digest.hexdigest() for digest in digests[: len(numbers)]]
+
+
+def prove(path: Path, what: Approved, hashes: list[str], read: Callable[[int], None]) -> None:
+    """Hash what libavformat finds in the file, packet by packet; finished.Unexpected when it isn't what was copied."""
+    from agent.media import finished
+
+    found = finished.tracks(path, "matroska", read)
+    wanted = [
+        (kind, what.count(sound=sound), what.length(sound=sound), digest)
+        for (kind, sound), digest in zip((("video", False), ("audio", True)), hashes, strict=False)
+    ]
+    if [(track.kind, track.packets, track.bytes, track.sha256) for track in found] != wanted:
+        raise Unexpected("it does not hold the packets that were copied")
+    if found[0].start_ms != 0:
+        raise Unexpected("it does not start with its first frame")
 
 
 def _packets(what: Approved) -> Iterator[tuple[bool, memoryview]]:

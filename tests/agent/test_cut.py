@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from agent.media import approved, facts, finished
 from agent.media.cut import cut
 from agent.media.facts import CutPlan, CutResult, Master, SourceRef, Trim
+from agent.media.hashing import sha256
 from agent.media.inspect import inspect
 from agent.worker import CLIP, run_job
 from exchange.errors import ClipFailed
@@ -175,7 +176,7 @@ def test_every_source_is_named_with_its_hash(folder: Path, tmp_path: Path) -> No
     ).stdout
     assert [source.sha256 for source in master.sources] == [line.split()[0] for line in told.splitlines()]
     assert all(source.whole for source in master.sources)
-    assert master.sha256 == finished.sha256(tmp_path / master.file)
+    assert master.sha256 == sha256(tmp_path / master.file)
 
 
 @pytest.mark.parametrize("kind", ["h264-aac", "h264-g711"])
@@ -200,7 +201,7 @@ def test_killed_in_the_middle_it_leaves_no_master_and_ends_well_the_next_time(fo
     plan = plan_of(shared(folder, "h264").files, 1.5, 7.5)
     killed = (
         "import os, signal, sys, json; from agent.media import cut, finished\n"
-        "finished.tracks = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "finished.compared = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "cut.job(json.load(sys.stdin), print)"
     )
     order = subprocess.run(
@@ -251,7 +252,7 @@ def test_segments_that_are_no_longer_what_was_approved_are_not_cut(folder: Path,
 def test_a_finished_file_that_differs_in_one_bit_is_never_kept(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = finished.tracks
+    honest = finished.compared
 
     def flipped(path: Path, *others: object) -> object:
         with open(path, "r+b") as stream:
@@ -261,7 +262,7 @@ def test_a_finished_file_that_differs_in_one_bit_is_never_kept(
             stream.write(bytes((byte[0] ^ 4,)))
         return honest(path, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(finished, "tracks", flipped)
+    monkeypatch.setattr(finished, "compared", flipped)
     with pytest.raises(ClipFailed, match="does not hold the packets"):
         cut(plan_of(shared(folder, "h264").files, 1.5, 7.5), tmp_path)
     assert left(tmp_path) == []
