@@ -17,7 +17,7 @@ from exchange.clock import SystemClock, to_rfc3339
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 from portal import officers
-from portal.console import HandoverGroup, one_line
+from portal.console import HandoverGroup, json_option, one_line
 from portal.database import Database, upgrade
 from portal.force import Force, OfficerDetails, read_public, read_signed, validity, write_signed
 from portal.server import DEFAULT_LISTEN, Listen, running, tls_context, until_told_to_stop
@@ -26,7 +26,6 @@ from portal.settings import PortalFolder, PortalSettings
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
-_json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 
 
 @click.group(cls=HandoverGroup)
@@ -50,7 +49,7 @@ def force() -> None:
 @force.command("new")
 @click.argument("folder", type=FOLDER)
 @click.option("--name", required=True, help="The force's name, as owners read it.")
-@_json
+@json_option
 def force_new(folder: Path, name: str, as_json: bool) -> None:
     """Make the force's key in FOLDER: force.key (keep it secret), force.pub (give it to the portal)."""
     made = Force.create(folder, name)
@@ -72,7 +71,7 @@ def force_new(folder: Path, name: str, as_json: bool) -> None:
 @click.option("--contact", required=True, help="How an owner reaches the officer.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True)
 @click.option("--out", type=FILE, required=True, help="Where to write the credential.")
-@_json
+@json_option
 def force_credential(
     folder: Path, public: Path, name: str, rank: str, collar: str, unit: str, contact: str, days: int, out: Path,
     as_json: bool,
@@ -97,7 +96,7 @@ def force_credential(
 @click.option("--force", "name", required=True, help="The force's name, as in its credentials.")
 @click.option("--force-key", type=FILE, required=True, help="The force's public key: force.pub.")
 @click.option("--origin", help="What the portal is reached by, such as https://share.example.police.uk.")
-@_json
+@json_option
 def init(folder: Path, name: str, force_key: Path, origin: str | None, as_json: bool) -> None:
     """Make a portal in FOLDER."""
     key = read_public(force_key)
@@ -117,7 +116,7 @@ def init(folder: Path, name: str, force_key: Path, origin: str | None, as_json: 
 
 @main.command("upgrade")
 @click.argument("folder", type=FOLDER)
-@_json
+@json_option
 def upgrade_command(folder: Path, as_json: bool) -> None:
     """Bring the database in FOLDER to this version ('serve' does it by itself)."""
     portal = PortalFolder(folder)
@@ -191,7 +190,7 @@ def officer() -> None:
 @officer.command("add")
 @click.argument("folder", type=FOLDER)
 @click.argument("credential", type=FILE)
-@_json
+@json_option
 def officer_add(folder: Path, credential: Path, as_json: bool) -> None:
     """Let in the officer whose CREDENTIAL file the force signed; again with a newer one renews."""
     signed = read_signed(credential)
@@ -205,7 +204,7 @@ def officer_add(folder: Path, credential: Path, as_json: bool) -> None:
 
 @officer.command("list")
 @click.argument("folder", type=FOLDER)
-@_json
+@json_option
 def officer_list(folder: Path, as_json: bool) -> None:
     """Who is served, and until when."""
     with _database(folder) as (db, _):
@@ -226,7 +225,7 @@ def officer_list(folder: Path, as_json: bool) -> None:
 @officer.command("revoke")
 @click.argument("folder", type=FOLDER)
 @click.argument("who")
-@_json
+@json_option
 def officer_revoke(folder: Path, who: str, as_json: bool) -> None:
     """Shut out the officer WHO (a fingerprint or collar number), and take their open requests from the inboxes."""
     with _database(folder) as (db, _):

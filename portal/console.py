@@ -4,12 +4,23 @@ Not for: what the commands do.
 """
 
 import json
-import sys
 from typing import Any
 
 import click
 
 from exchange.errors import HandoverError
+
+_AS_JSON = "handover.as_json"
+
+
+def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    ctx.meta[_AS_JSON] = value
+    return value
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_remember, help="Print one line of JSON; errors too."
+)
 
 
 class HandoverGroup(click.Group):
@@ -19,7 +30,7 @@ class HandoverGroup(click.Group):
         try:
             return super().invoke(ctx)
         except HandoverError as error:
-            tell(error, as_json="--json" in sys.argv[1:])
+            tell(error, as_json=ctx.meta.get(_AS_JSON, False))
             ctx.exit(error.exit_code)
 
 

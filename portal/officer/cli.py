@@ -18,7 +18,7 @@ from exchange.credentials import open_credential
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
 from exchange.messages import Receipt
 from exchange.signing import PublicKey
-from portal.console import HandoverGroup, one_line
+from portal.console import HandoverGroup, json_option, one_line
 from portal.force import read_public, read_signed
 from portal.officer import show
 from portal.officer.asking import Signer, read_form, sign_request
@@ -41,7 +41,6 @@ from portal.registry import SearchQuery
 T = TypeVar("T")
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
-_json = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 _tz = click.option("--tz", help="Time zone of times without an offset, such as Europe/London; times are shown in it.")
 
 
@@ -75,7 +74,7 @@ def main(ctx: click.Context, state: Path | None) -> None:
 @click.option("--portal", help="The portal's address, such as https://share.example.police.uk.")
 @click.option("--force-key", type=FILE, help="The force's public key (force.pub), from the force itself.")
 @click.option("--credential", type=FILE, help="What the force signed for this officer's key.")
-@_json
+@json_option
 @click.pass_obj
 def setup(desk: Desk, portal: str | None, force_key: Path | None, credential: Path | None, as_json: bool) -> None:
     """Make the officer's key; with the force's credential for it, set up the portal too.
@@ -138,7 +137,7 @@ def _set_up(desk: Desk, portal: str, force_key: PublicKey, credential: Path) -> 
 @click.option("--from", "start", required=True)
 @click.option("--to", "end", required=True)
 @_tz
-@_json
+@json_option
 @click.pass_obj
 def search(desk: Desk, near: str, radius: float, start: str, end: str, tz: str | None, as_json: bool) -> None:
     """Cameras near a place, and whether they may have footage of the time."""
@@ -176,7 +175,7 @@ def search(desk: Desk, near: str, radius: float, start: str, end: str, tz: str |
 @click.option("--case-key", type=click.Choice(["hybrid", "x25519"]), help="Kind of the case's key.  [default: hybrid]")
 @click.option("--accept-changed-device", is_flag=True, help="The camera's owner confirmed the new device.")
 @_tz
-@_json
+@json_option
 @click.pass_obj
 def request(
     desk: Desk, /, path: Path | None, case_key: Kind | None, accept_changed_device: bool, tz: str | None, as_json: bool,
@@ -204,7 +203,7 @@ def request(
 
 @main.command()
 @_tz
-@_json
+@json_option
 @click.pass_obj
 def inbox(desk: Desk, tz: str | None, as_json: bool) -> None:
     """How the requests stand, newest first."""
@@ -225,7 +224,7 @@ def inbox(desk: Desk, tz: str | None, as_json: bool) -> None:
 @click.option("--receipt", "with_receipt", is_flag=True, help="Send a receipt for every package that was verified.")
 @click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
 @_tz
-@_json
+@json_option
 @click.pass_obj
 def open_command(
     desk: Desk, request_id: str, into: Path | None, with_receipt: bool, deep: bool, tz: str | None, as_json: bool
@@ -256,7 +255,7 @@ def open_command(
 @click.option("--into", type=FOLDER, help="Where the packages lie, or are to lie.")
 @click.option("--remarks", help="For the owner.")
 @click.option("--not-verified", is_flag=True, help="Receipt what did not verify too, as received and not verified.")
-@_json
+@json_option
 @click.pass_obj
 def receipt(
     desk: Desk, request_id: str, into: Path | None, remarks: str | None, not_verified: bool, as_json: bool

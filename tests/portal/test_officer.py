@@ -84,7 +84,6 @@ def place(tmp_path: Path, clock: SetClock) -> Place:
 @pytest.fixture
 async def desk(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(cli, "SystemClock", lambda: town.clock)
-    monkeypatch.setattr("sys.argv", ["handover-officer", "--json"])
     desk = Desk(town, tmp_path)
     await desk.set_up()
     return desk

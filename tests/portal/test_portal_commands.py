@@ -1,0 +1,122 @@
+"""handover-portal as an administrator types it: the force's key stays elsewhere, errors say what to do."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from exchange.signing import SigningKey
+from portal import cli
+from portal.force import write_public
+from tests.counterparts.portal import Place as PortalPlace
+from tests.counterparts.portal import PortalProcess
+
+DETAILS = [
+    *("--name", "Ada Okafor", "--rank", "Detective Constable", "--collar", "4711"),
+    *("--unit", "CID Mill Road", "--contact", "ada.okafor@example.police.uk"),
+]
+
+
+def portal(*args: str | Path, code: int = 0) -> Any:
+    """What a command says; its error, if it is to end with another code."""
+    done = CliRunner().invoke(cli.main, [*map(str, args), "--json"], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout if code == 0 else done.stderr)
+
+
+@pytest.fixture
+def force(tmp_path: Path) -> Path:
+    portal("force", "new", tmp_path / "force", "--name", "Example Constabulary")
+    return tmp_path / "force"
+
+
+@pytest.fixture
+def there(tmp_path: Path, force: Path) -> Path:
+    key = force / "force.pub"
+    portal("init", tmp_path / "portal", "--force", "Example Constabulary", "--force-key", key)
+    return tmp_path / "portal"
+
+
+def credential(tmp_path: Path, force: Path, name: str = "officer") -> Path:
+    write_public(tmp_path / f"{name}.pub", SigningKey.generate().public, name)
+    out = tmp_path / f"{name}.json"
+    portal("force", "credential", force, "--officer", tmp_path / f"{name}.pub", *DETAILS, "--out", out)
+    return out
+
+
+def test_an_officer_is_let_in_listed_and_shut_out(tmp_path: Path, force: Path, there: Path) -> None:
+    added = portal("officer", "add", there, credential(tmp_path, force))
+    assert added["name"] == "Ada Okafor"
+    (listed,) = portal("officer", "list", there)
+    assert (listed["collar_number"], listed["revoked"]) == ("4711", None)
+    assert portal("officer", "revoke", there, "4711") == {"name": "Ada Okafor", "requests_taken_back": 0}
+    assert portal("officer", "list", there)[0]["revoked"] is not None
+    again = portal("officer", "add", there, tmp_path / "officer.json", code=10)
+    assert "revoked" in again["error"]
+
+
+def test_the_portals_folder_never_holds_the_forces_private_key(tmp_path: Path, force: Path, there: Path) -> None:
+    portal("officer", "add", there, credential(tmp_path, force))
+    secret = b"".join((force / "force.key").read_bytes().splitlines()[1:-1])[-100:]
+    for path in there.rglob("*"):
+        if path.is_file():
+            assert secret[-60:] not in path.read_bytes()
+            assert b"PRIVATE KEY" not in path.read_bytes()
+    assert there.stat().st_mode & 0o777 == 0o700
+    assert (force / "force.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_credential_by_another_force_lets_nobody_in(tmp_path: Path, there: Path) -> None:
+    portal("force", "new", tmp_path / "other", "--name", "Example Constabulary")
+    other = credential(tmp_path, tmp_path / "other")
+    assert portal("officer", "add", there, other, code=62)["exit_code"] == 62
+    assert portal("officer", "list", there) == []
+
+
+def test_a_force_key_is_never_overwritten(force: Path) -> None:
+    before = (force / "force.key").read_bytes()
+    portal("force", "new", force, "--name", "Another", code=10)
+    assert (force / "force.key").read_bytes() == before
+
+
+def test_beyond_this_machine_the_portal_wants_tls(there: Path) -> None:
+    done = CliRunner().invoke(cli.main, ["serve", str(there), "--listen", "0.0.0.0:0"])
+    assert (done.exit_code, "TLS only" in done.stderr) == (10, True)
+
+
+def test_a_missing_portal_is_told_with_what_to_do(tmp_path: Path) -> None:
+    said = portal("officer", "list", tmp_path / "nowhere", code=10)
+    assert "handover-portal init" in said["do"]
+
+
+def test_an_officer_can_be_added_beside_a_portal_that_runs(place: PortalPlace, tmp_path: Path) -> None:
+    with PortalProcess(place):
+        added = portal("officer", "add", place.folder.path, credential(tmp_path, place.force_folder))
+        assert added["collar_number"] == "4711"
+    assert len(portal("officer", "list", place.folder.path)) == 2
+
+
+def test_the_ready_file_says_where_the_portal_listens(place: PortalPlace, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "portal",
+        "serve",
+        str(place.folder.path),
+        "--listen",
+        "127.0.0.1:0",
+    ]
+    with subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.terminate()
+        assert process.wait(30) == 0
+    assert json.loads(line) == json.loads(ready.read_text())
+    assert json.loads(line)["fingerprint"] == place.force.key.public.fingerprint
