@@ -3,12 +3,19 @@
 Not for: the lines' format and proofs (``exchange.custody``).
 """
 
+import asyncio
+
+import aiosqlite
+
 from agent.store import Transaction
 from exchange.checkpoint import sign_checkpoint
 from exchange.clock import Clock
 from exchange.custody import CustodyKind, ProvenLines, line_leaf, next_line, prove_lines
 from exchange.merkle import MerkleTree
 from exchange.signing import SigningKey
+
+_FEW = 1000
+"""Leaves that are hashed on the event loop: some milliseconds."""
 
 
 class Custody:
@@ -17,6 +24,8 @@ class Custody:
     def __init__(self, clock: Clock, device: SigningKey) -> None:
         self._clock = clock
         self._device = device
+        self._tree = MerkleTree()
+        self._last_leaf = b""
 
     async def record(
         self,
@@ -48,7 +57,7 @@ class Custody:
 
     async def checkpoint(self, tx: Transaction) -> str:
         """Sign the log as it stands, and keep the note for the portal to witness."""
-        tree = MerkleTree(await _leaves(tx))
+        tree = await self._grown(tx)
         note = sign_checkpoint(tree.size, tree.root(), self._device)
         await self._keep(tx, tree.size, note)
         return note
@@ -56,14 +65,36 @@ class Custody:
     async def prove(self, tx: Transaction, request_id: str) -> ProvenLines:
         """The lines of one request with their proofs, for its package; the checkpoint is kept too."""
         rows = await tx.all("SELECT seq, line FROM custody WHERE request_id = ? ORDER BY seq", [request_id])
-        leaves = await _leaves(tx)
-        proven = prove_lines([(int(row["seq"]), str(row["line"])) for row in rows], leaves, self._device)
-        await self._keep(tx, len(leaves), proven.checkpoint)
+        tree = await self._grown(tx)
+        proven = prove_lines([(int(row["seq"]), str(row["line"])) for row in rows], tree, self._device)
+        await self._keep(tx, tree.size, proven.checkpoint)
         return proven
 
     async def _keep(self, tx: Transaction, size: int, note: str) -> None:
         await tx.execute("INSERT OR IGNORE INTO checkpoints (size, note) VALUES (?, ?)", [size, note])
 
+    async def _grown(self, tx: Transaction) -> MerkleTree:
+        """The tree over the whole log; what was hashed before is not hashed again.
 
-async def _leaves(tx: Transaction) -> list[bytes]:
-    return [bytes(row["leaf"]) for row in await tx.all("SELECT leaf FROM custody ORDER BY seq")]
+        It may have been grown in a transaction that was rolled back since. The log itself tells: as each line holds
+        the hash of the one before, all lines up to one are the same when that one is.
+        """
+        known = await tx.one("SELECT leaf FROM custody WHERE seq = ?", [self._tree.size - 1])
+        if known is None or bytes(known["leaf"]) != self._last_leaf:
+            self._tree, self._last_leaf = MerkleTree(), b""
+        rows = await tx.all("SELECT leaf FROM custody WHERE seq >= ? ORDER BY seq", [self._tree.size])
+        if not rows:
+            return self._tree
+        if len(rows) < _FEW:
+            _append(self._tree, rows)
+        else:  # a new one, which nobody sees half-made should this be cancelled
+            earlier = await tx.all("SELECT leaf FROM custody WHERE seq < ? ORDER BY seq", [self._tree.size])
+            self._tree = await asyncio.to_thread(_append, MerkleTree(), [*earlier, *rows])
+        self._last_leaf = bytes(rows[-1]["leaf"])
+        return self._tree
+
+
+def _append(tree: MerkleTree, rows: list[aiosqlite.Row]) -> MerkleTree:
+    for row in rows:
+        tree.append(bytes(row["leaf"]))
+    return tree

@@ -178,12 +178,14 @@ class ProvenLines:
     checkpoint: str
 
 
-def prove_lines(rows: Sequence[tuple[int, str]], leaf_hashes: Iterable[bytes], key: SigningKey) -> ProvenLines:
+def prove_lines(
+    rows: Sequence[tuple[int, str]], leaf_hashes: MerkleTree | Iterable[bytes], key: SigningKey
+) -> ProvenLines:
     """Lines with their index in the log, proven to be in the log that ``leaf_hashes`` (all of them, in order) makes.
 
     The other lines of the log stay unknown to the reader.
     """
-    tree = MerkleTree(leaf_hashes)
+    tree = leaf_hashes if isinstance(leaf_hashes, MerkleTree) else MerkleTree(leaf_hashes)
     written = bytearray()
     for index, line in rows:
         proof = [base64.b64encode(step).decode() for step in tree.inclusion(index)]
