@@ -71,6 +71,7 @@ class CameraRow:
     facts: str
     registered: int
     added_at: int
+    source: str
 
 
 @dataclass(frozen=True)
@@ -206,21 +207,21 @@ class Store:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """One writer at a time; committed when the block ends, rolled back when it raises. DiskFull when no room."""
         async with self._writer:
-            await self._connection.execute("BEGIN IMMEDIATE")
             try:
+                # Within the try: a task that is cancelled here has still begun a transaction, in SQLite's thread.
+                await (await self._connection.execute("BEGIN IMMEDIATE")).close()
                 yield Transaction(self._connection)
+                await self._connection.commit()
             except BaseException as error:
                 await self._connection.rollback()
-                if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+                if isinstance(error, sqlite3.OperationalError) and _is_full(error):
                     raise _no_room() from error
                 raise
-            try:
-                await self._connection.commit()
-            except sqlite3.OperationalError as error:
-                await self._connection.rollback()
-                if "full" in str(error):
-                    raise _no_room() from error
-                raise
+
+
+def _is_full(error: sqlite3.OperationalError) -> bool:
+    """SQLite says so in several ways: of the file and its log, and of the log's index, which it maps."""
+    return error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE)
 
 
 def _no_room() -> DiskFull:
