@@ -144,6 +144,17 @@ class DeviceKeyChanged(HandoverError):
     exit_code = 34
 
 
+class NotEnrolled(HandoverError):
+    """The agent belongs to no portal."""
+
+    exit_code = 35
+
+    def __init__(self, what: str = "", *, meaning: str = "", do: str = "") -> None:
+        super().__init__(
+            what or "This agent is not enrolled with a portal.", meaning=meaning, do=do or "Run: handover setup"
+        )
+
+
 # -- the journey of a request ------------------------------------------------------------------------------------
 
 
