@@ -115,7 +115,8 @@ def _refuse_constant(name: str) -> NoReturn:
 def _first_complaint(error: ValidationError) -> str:
     """Where and why, without the value: a document may hold what shouldn't be in a log."""
     complaint = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(str(step) for step in complaint["loc"])[:100]
+    named = ".".join(str(step) for step in complaint["loc"])  # an unknown field's name is the sender's
+    where = "".join(char if char.isprintable() else "?" for char in named[:100])
     return f"{where}: {complaint['msg']}" if where else str(complaint["msg"])
 
 
