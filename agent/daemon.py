@@ -28,14 +28,14 @@ from agent.owner import control
 from agent.owner.desk import Desk
 from agent.portal import PortalClient
 from agent.requests.journey import Journey
-from agent.requests.parts import NotEnrolled, Parts
+from agent.requests.parts import Parts
 from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.store import Store
 from agent.worker import run_job
-from exchange.clock import Clock, SystemClock
+from exchange.clock import SECOND, Clock, SystemClock
 from exchange.custody import CustodyKind
-from exchange.errors import SettingsInvalid
+from exchange.errors import NotEnrolled, SettingsInvalid
 
 log = logging.getLogger(__name__)
 
@@ -59,16 +59,16 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
 
     AlreadyRunning when another process holds the state.
     """
-    clock = clock or SystemClock()
+    time: Clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        make_folders(settings)
+        await asyncio.to_thread(make_folders, settings)
         stack.enter_context(state_lock(settings.lock))
-        keys = load_or_create_keys(settings.device_key, settings.archive_key)
+        keys = await asyncio.to_thread(load_or_create_keys, settings.device_key, settings.archive_key)
         store = await Store.open(settings.database)
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(_session(settings))
-        custody = Custody(clock, keys.device)
-        recordings = SegmentStore(settings.recordings.directory, clock)
+        custody = Custody(time, keys.device)
+        recordings = SegmentStore(settings.recordings.directory, time)
         footage = RecordedFootage(recordings)
 
         async def portal() -> PortalClient:
@@ -76,12 +76,15 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
                 force = await tx.force()
             if force is None:
                 raise NotEnrolled
-            return PortalClient(session, force.portal, keys.device)
+            return PortalClient(session, force.portal, keys.device, seconds=seconds)
 
         async def open_portal(url: str) -> PortalClient:
-            return PortalClient(session, url, keys.device)
+            return PortalClient(session, url, keys.device, seconds=seconds)
 
-        parts = Parts(settings, store, clock, keys, custody, footage, run_job, portal)
+        def seconds() -> float:
+            return time.now() / SECOND
+
+        parts = Parts(settings, store, time, keys, custody, footage, run_job, portal)
         journey = Journey(parts)
         inventory = Inventory(parts)
         yield House(
@@ -133,7 +136,7 @@ async def run(settings: Settings, *, ready: Path | None = None) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         await _record(house, CustodyKind.AGENT_STARTED)
-        housekeeping.clear_leftovers(settings)
+        await asyncio.to_thread(housekeeping.clear_leftovers, settings)
         await house.inventory.tell_recorder()
         schedule = Schedule(housekeeping.jobs(house.parts, house.journey, house.inventory, house.recordings))
         async with control.serve(house.desk, settings):

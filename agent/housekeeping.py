@@ -12,13 +12,14 @@ from agent.cameras.inventory import Inventory
 from agent.footage.retention import Policy
 from agent.footage.segments import SegmentStore
 from agent.requests.journey import Journey
-from agent.requests.parts import NotEnrolled, Parts
+from agent.requests.parts import Parts
 from agent.requests.states import State
 from agent.schedule import Recurring
 from agent.settings import Settings
 from exchange import api
 from exchange.clock import DAY, HOUR, MINUTE
 from exchange.custody import CustodyKind
+from exchange.errors import NotEnrolled
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ async def heartbeat(parts: Parts, inventory: Inventory) -> None:
     if enrolled:
         beat = api.Heartbeat(
             version=VERSION,
-            cameras_recording=inventory.recording_now(),
+            cameras_recording=await inventory.recording_now(),
             cameras_registered=sum(bool(camera.registered) for camera in cameras),
         )
         await (await parts.portal()).heartbeat(beat)
@@ -122,14 +123,17 @@ async def remind(parts: Parts) -> int:
 
 
 async def delete_old_packages(parts: Parts) -> int:
-    """Delete sealed copies whose time is over (``requests.keep_packages_days`` after the receipt); how many."""
+    """Delete sealed copies whose time is over (``requests.keep_packages_days`` after the receipt, or after
+    the delivery where none came); how many."""
     before, deleted = parts.clock.now() - parts.settings.requests.keep_packages_days * DAY, 0
     async with parts.store.transaction() as tx:
         rows = await tx.all(
-            "SELECT evidence_id, request_id, path FROM packages WHERE receipt_at < ? AND path IS NOT NULL", [before]
+            "SELECT evidence_id, request_id FROM packages "
+            "WHERE coalesce(receipt_at, delivered_at) < ? AND path IS NOT NULL",
+            [before],
         )
     for row in rows:
-        target = parts.settings.packages_dir / f"{row['evidence_id']}.zip.age"
+        target = parts.settings.package(row["evidence_id"])
         await asyncio.to_thread(target.unlink, missing_ok=True)
         async with parts.store.transaction() as tx:
             await tx.update("packages", {"evidence_id": row["evidence_id"]}, path=None)

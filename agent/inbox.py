@@ -8,16 +8,19 @@ import logging
 import random
 
 from agent import membership
+from agent.portal import PortalClient
 from agent.requests import intake, receipt
 from agent.requests.journey import Journey
-from agent.requests.parts import NotEnrolled, Parts
+from agent.requests.parts import Parts
 from exchange import api
 from exchange.clock import MINUTE, SECOND, to_rfc3339
-from exchange.errors import HandoverError
+from exchange.errors import HandoverError, NotEnrolled
 
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 10 * MINUTE
+_CHECK_KEY = 10 * MINUTE
+"""How often the portal is asked for the force's key."""
 
 
 class InboxPoll:
@@ -27,6 +30,7 @@ class InboxPoll:
         self._parts = parts
         self._journey = journey
         self._failures = 0
+        self._key_checked: int | None = None
 
     async def run(self) -> None:
         while True:
@@ -45,27 +49,43 @@ class InboxPoll:
                 await asyncio.sleep(5)
             except HandoverError as error:
                 await self._put_off(error)
+            except Exception:
+                log.exception("an error that should not be, while taking what the portal sent")
+                await self._put_off(HandoverError("An internal error while taking what the portal sent."))
 
     async def fetch(self, wait: int) -> int:
-        """One poll, held by the portal up to ``wait`` seconds; the number of items taken."""
+        """One poll, held by the portal up to ``wait`` seconds; the number of items taken.
+
+        ForceKeyChanged when the portal shows another key, after what it sent was taken: requests under the other key
+        are refused, each with that reason.
+        """
         parts = self._parts
         portal = await parts.portal()
-        if self._failures or wait == 0:
-            await membership.check_force(parts, portal)
         async with parts.store.transaction() as tx:
             cursor = int(await tx.note("inbox-cursor") or "0")
         inbox = await portal.inbox(cursor, wait)
-        for item in inbox.items:
-            await self._take(item)
+        try:
+            for item in inbox.items:  # receipts first: no flood of requests holds them up
+                if item.kind is api.InboxKind.RECEIPT:
+                    await receipt.accept(parts, item.signed)
+            for item in inbox.items:
+                await self._take(item)
+        finally:
+            self._journey.kick()
         if inbox.items:
             log.info("took %d items from the portal", len(inbox.items))
-            self._journey.kick()
+        await self._check_key(portal)
         return len(inbox.items)
+
+    async def _check_key(self, portal: PortalClient) -> None:
+        now = self._parts.clock.monotonic()
+        if self._failures or self._key_checked is None or now - self._key_checked >= _CHECK_KEY:
+            self._key_checked = None
+            await membership.check_force(self._parts, portal)
+            self._key_checked = now
 
     async def _take(self, item: api.InboxItem) -> None:
         parts = self._parts
-        if item.kind is api.InboxKind.RECEIPT:
-            await receipt.accept(parts, item.signed)
         async with parts.store.transaction() as tx:
             if item.kind is api.InboxKind.REQUEST:
                 await intake.receive(tx, parts, item.signed)
@@ -81,6 +101,9 @@ class InboxPoll:
         self._failures += 1
         if self._failures == 1:
             log.warning("%s", error)
-        await self._note_contact(str(error))
+        try:
+            await self._note_contact(str(error))
+        except HandoverError as store_error:
+            log.error("%s", store_error)
         pause = min(_LONGEST_PAUSE / SECOND, 2.0 ** min(self._failures, 10))
         await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 jitter

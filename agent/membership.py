@@ -7,16 +7,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agent.cameras.inventory import registrations
-from agent.portal import PortalClient, origin
-from agent.requests.parts import NotEnrolled, Parts
+from agent.portal import NotRecognised, PortalClient, origin
+from agent.requests.parts import Parts
 from agent.requests.states import UNSENT, State, change_state
-from agent.store import ForceRow
+from agent.store import ForceRow, Transaction
 from exchange.api import ForceInfo
 from exchange.custody import CustodyKind
-from exchange.errors import ForceKeyChanged, PortalAnswerInvalid
+from exchange.errors import ForceKeyChanged, NotEnrolled, PortalAnswerInvalid
 from exchange.messages import Enrolment, Owner, Registration, Signed, Withdrawal
 from exchange.signing import PublicKey, read_unverified, sign_document
 
+_LEAVING = "leaving"
+"""The note that a withdrawal is under way."""
 OpenPortal = Callable[[str], Awaitable[PortalClient]]
 
 
@@ -44,6 +46,7 @@ async def introduce(parts: Parts, portal: PortalClient) -> Introduction:
 async def enrol(parts: Parts, portal: PortalClient, fingerprint: str, confirmed_by: str) -> ForceRow:
     """Pin the force key that the owner confirmed by its fingerprint, and make this device known to the portal.
 
+    Requests under another key, or of another portal, end: what was approved for one is not sent to the other.
     ForceKeyChanged when the portal now shows another key than the one confirmed.
     """
     info = await portal.force()
@@ -69,6 +72,10 @@ async def enrol(parts: Parts, portal: PortalClient, fingerprint: str, confirmed_
     now = parts.clock.now()
     uploads = info.uploads if "://" in info.uploads else portal.url + info.uploads
     async with parts.store.transaction() as tx:
+        before = await tx.force()
+        if before is not None and (before.public_key, origin(before.portal)) != (key.line, origin(portal.url)):
+            await _end_open_requests(parts, tx, confirmed_by)
+            await tx.execute("DELETE FROM registrations")
         await tx.execute("DELETE FROM force")
         await tx.insert(
             "force",
@@ -151,20 +158,43 @@ async def _next_registration(parts: Parts) -> Signed | None:
 async def withdraw(parts: Parts, portal: PortalClient, by: str) -> int:
     """Leave: the portal erases the registration, open requests end; how many of those there were.
 
-    The portal is told first: if it can't be reached, nothing has changed and the owner tries again.
+    The portal is told first: if it can't be reached, nothing has changed and the owner tries again. One that no longer
+    knows this device took an earlier withdrawal, whose answer was lost.
     """
-    document = Withdrawal(device=parts.keys.device.public.fingerprint, issued=parts.clock.now())
-    await portal.withdraw(sign_document(document, parts.keys.device))
-    stopped = 0
     async with parts.store.transaction() as tx:
-        for row in await tx.requests(*UNSENT):
-            if await change_state(tx, row, State.WITHDRAWN, parts.clock.now()):
-                stopped += 1
-                await parts.custody.record(tx, CustodyKind.WITHDRAWN, by, row.request_id)
+        tried_before = await tx.note(_LEAVING)
+        await tx.set_note(_LEAVING, "yes")
+    document = Withdrawal(device=parts.keys.device.public.fingerprint, issued=parts.clock.now())
+    try:
+        await portal.withdraw(sign_document(document, parts.keys.device))
+    except NotRecognised:
+        if not tried_before:
+            raise
+    async with parts.store.transaction() as tx:
+        stopped = await _end_open_requests(parts, tx, by)
         await tx.execute("DELETE FROM force")
         await tx.execute("DELETE FROM registrations")
         await tx.execute("UPDATE cameras SET registered = 0")
+        await tx.execute("DELETE FROM notes WHERE name = ?", [_LEAVING])
         await tx.set_note("inbox-cursor", "0")
         await parts.custody.record(tx, CustodyKind.WITHDRAWN, by)
         await parts.custody.checkpoint(tx)
+    return stopped
+
+
+async def _end_open_requests(parts: Parts, tx: Transaction, by: str) -> int:
+    """What has not left doesn't leave any more, and answers that were not told are owed to nobody; how many ended."""
+    stopped, now = 0, parts.clock.now()
+    for row in await tx.requests(*UNSENT):
+        if await change_state(tx, row, State.WITHDRAWN, now):
+            stopped += 1
+            await parts.custody.record(tx, CustodyKind.WITHDRAWN, by, row.request_id)
+    # RECEIVED: not verified yet; the next force's key would refuse it, and tell the next portal so.
+    untold = (State.RECEIVED, State.REFUSED, State.DECLINED, State.UNAVAILABLE)
+    marks = ", ".join("?" * len(untold))
+    await tx.execute(
+        f"UPDATE requests SET answered_at = ?, retry_at = 0 WHERE answered_at IS NULL AND state IN ({marks})",  # noqa: S608
+        [now, *untold],
+    )
+    await tx.execute("UPDATE requests SET retry_at = 0 WHERE state = ?", [State.DELIVERED])
     return stopped

@@ -8,6 +8,7 @@ import ssl
 import time
 import uuid
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,6 +24,10 @@ P = TypeVar("P", bound=Part)
 
 _LATER = "The agent tries again by itself."
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=15)
+
+
+class NotRecognised(PortalRefused):
+    """The portal doesn't take this device's token: it doesn't know the device, or the clocks differ."""
 
 
 class PortalClient:
@@ -44,20 +49,20 @@ class PortalClient:
         self._seconds = seconds
         self.audience = audience or origin(self.url)
 
-    def token(self) -> str:
-        """A fresh token: EdDSA by the device key, for this portal only, a minute, once."""
+    def token(self, audience: str | None = None) -> str:
+        """A fresh token: EdDSA by the device key, for one origin only (the portal, unless said), a minute, once."""
         now = int(self._seconds())
         claims = {
             "iss": self._device.public.fingerprint,
-            "aud": self.audience,
+            "aud": audience or self.audience,
             "iat": now,
             "exp": now + api.TOKEN_LIFETIME,
             "jti": uuid.uuid4().hex,
         }
         return jwt.encode(claims, self._device.private, algorithm="EdDSA")
 
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token()}"}
+    def headers(self, audience: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token(audience)}"}
 
     async def force(self) -> api.ForceInfo:
         return await self._read("GET", api.FORCE, api.ForceInfo)
@@ -75,7 +80,8 @@ class PortalClient:
         """What came since ``after``; the portal holds the call up to ``wait`` seconds when there is nothing."""
         query = {"after": str(after), "wait": str(wait)}
         inbox = await self._read("GET", api.INBOX, api.Inbox, query=query, extra_wait=wait)
-        if inbox.cursor < after or any(item.cursor <= after for item in inbox.items):
+        cursors = [after, *(item.cursor for item in inbox.items)]
+        if inbox.cursor < after or any(later <= earlier for earlier, later in pairwise(cursors)):
             raise _nonsense("an inbox that goes backward")
         return inbox
 
@@ -169,7 +175,8 @@ def _judge(status: int, content: bytes) -> bytes:
         raise _nonsense("a redirect to another place, which is not followed")
     if status in (408, 425, 429) or status >= 500:
         raise PortalUnreachable(f"The portal can't answer now (status {status}).", meaning=_LATER)
-    raise PortalRefused(f"The portal refused (status {status}{_reason(content)}).")
+    kind = NotRecognised if status == 401 else PortalRefused
+    raise kind(f"The portal refused (status {status}{_reason(content)}).")
 
 
 def _reason(content: bytes) -> str:
@@ -177,7 +184,7 @@ def _reason(content: bytes) -> str:
     try:
         problem: Any = json.loads(content[:4096])
         said = str(problem.get("detail") or problem.get("title") or "")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""
     shown = "".join(char for char in said if char.isprintable())[:300]
     return f": {shown}" if shown else ""

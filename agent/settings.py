@@ -321,6 +321,10 @@ class Settings(Section):
         """Sealed packages: what was sent, byte for byte."""
         return self.data / "packages"
 
+    def package(self, evidence_id: str) -> Path:
+        """Where the sealed package of this evidence id lies."""
+        return self.packages_dir / f"{evidence_id}.zip.age"
+
     @property
     def receipts_dir(self) -> Path:
         """The force's signed receipts."""

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import errno
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,14 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from exchange.errors import PortalAnswerInvalid, PortalRefused, PortalUnreachable
+from exchange.errors import PackageDamaged, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 
+LONGEST_URL = 2048
+"""Characters of an upload's URL."""
 BLOCK = 1024 * 1024
 """Bytes read from the file and given to the socket at a time."""
 _BUSY = frozenset({408, 409, 423, 429, 460})
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
 
 
@@ -58,7 +62,7 @@ class TusUpload:
         self._session = session
         self._headers = headers
         self._source = source
-        self._size = size
+        self.size = size
         self._breaks = breaks or Breaks()
         self._on_progress = on_progress
         self._on_break = on_break
@@ -66,13 +70,13 @@ class TusUpload:
     async def create(self, endpoint: str, metadata: dict[str, str]) -> str:
         """Ask for an upload of this size; its URL. ``metadata`` is readable by the courier: opaque ids only."""
         pairs = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items())
-        headers = {"Upload-Length": str(self._size), "Upload-Metadata": pairs, "Content-Length": "0"}
+        headers = {"Upload-Length": str(self.size), "Upload-Metadata": pairs, "Content-Length": "0"}
         async with self._send("POST", endpoint, headers) as answer:
             if answer.status != 201:
                 raise await self._refusal(answer, "create the upload")
             location = answer.headers.get("Location", "")
-        url = urljoin(endpoint, location)
-        if not location or _origin(url) != _origin(endpoint):
+        url = _joined(endpoint, location)
+        if url is None:
             raise PortalAnswerInvalid(
                 "The upload server named another host for the upload.",
                 meaning="Nothing was sent there.",
@@ -82,29 +86,56 @@ class TusUpload:
 
     async def send(self, url: str) -> None:
         """Bring the upload at ``url`` to its end, resuming as often as there is progress. UploadGone when unknown."""
+        await self._check_source()
         tries, reached = 0, -1
         pause = self._breaks.first
         while True:
+            cause: Exception | None = None
             try:
                 offset = await self._offset(url)
-                if offset > reached:
-                    tries, pause, reached = 0, self._breaks.first, offset
                 self._on_progress(offset)
-                if offset == self._size:
+                if offset == self.size:
                     return
-                if self._on_break is not None and (tries or offset):
-                    await self._on_break(offset)
+                if offset > reached:
+                    if self._on_break is not None and offset:
+                        await self._on_break(offset)
+                    tries, pause, reached = 0, self._breaks.first, offset
                 await self._patch(url, offset)
-                continue
+                if not tries:
+                    tries = 1  # taken, they say; the next HEAD tells whether it was
+                    continue
             except (aiohttp.ClientError, TimeoutError, PortalUnreachable, ConnectionError) as error:
-                tries += 1
-                if tries >= self._breaks.tries:
-                    raise PortalUnreachable(
-                        f"The upload stands still at {max(reached, 0)} of {self._size} bytes.",
-                        meaning="The sealed package is kept; the upload goes on from there.",
-                    ) from error
+                cause = error
+            tries += 1
+            if tries >= self._breaks.tries:
+                raise PortalUnreachable(
+                    f"The upload stands still at {max(reached, 0)} of {self.size} bytes.",
+                    meaning="The sealed package is kept; the upload goes on from there.",
+                ) from cause
             await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 jitter, not a secret
             pause = min(pause * 2, self._breaks.longest)
+
+    async def is_known(self, url: str) -> bool:
+        """Whether the server still has this upload."""
+        try:
+            await self._offset(url)
+        except UploadGone:
+            return False
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise PortalUnreachable("The upload server does not answer.") from error
+        return True
+
+    async def _check_source(self) -> None:
+        try:
+            size = (await asyncio.to_thread(self._source.stat)).st_size
+        except FileNotFoundError:
+            size = None
+        if size != self.size:
+            raise PackageDamaged(
+                f"The sealed package {self._source.name} is gone, or is not what it was.",
+                meaning="It is not sent.",
+                do="Restore it from a backup; or tell the officer, who can send a new request.",
+            )
 
     async def _offset(self, url: str) -> int:
         async with self._send("HEAD", url, {}) as answer:
@@ -113,7 +144,7 @@ class TusUpload:
             if answer.status not in (200, 204):
                 raise await self._refusal(answer, "tell how far the upload is")
             told, length = answer.headers.get("Upload-Offset", ""), answer.headers.get("Upload-Length", "")
-        if not told.isdecimal() or int(told) > self._size or length not in ("", str(self._size)):
+        if not _NUMBER.fullmatch(told) or int(told) > self.size or length not in ("", str(self.size)):
             raise PortalAnswerInvalid("The upload server told an offset that cannot be.", do="Tell the force.")
         return int(told)
 
@@ -121,7 +152,7 @@ class TusUpload:
         headers = {
             "Upload-Offset": str(offset),
             "Content-Type": "application/offset+octet-stream",
-            "Content-Length": str(self._size - offset),
+            "Content-Length": str(self.size - offset),
         }
         async with self._send("PATCH", url, headers, self._blocks(offset)) as answer:
             if answer.status in (404, 410):
@@ -133,14 +164,14 @@ class TusUpload:
         stream = await asyncio.to_thread(self._source.open, "rb", 0)
         try:
             await asyncio.to_thread(stream.seek, offset)
-            left = self._size - offset
+            left = self.size - offset
             while left:
                 block = await asyncio.to_thread(stream.read, min(BLOCK, left))
                 if not block:
                     raise OSError(errno.EIO, "the sealed package is shorter than it was", str(self._source))
                 left -= len(block)
                 yield block
-                self._on_progress(self._size - left)
+                self._on_progress(self.size - left)
         finally:
             stream.close()
 
@@ -161,13 +192,33 @@ class TusUpload:
             return PortalUnreachable(f"The upload server could not {what} now (status {answer.status}).")
         if answer.status == 413:
             return PortalRefused(
-                f"The upload server takes no file of {self._size} bytes.",
+                f"The upload server takes no file of {self.size} bytes.",
                 meaning="The package stays here, sealed.",
                 do="Ask the force for another way: the package can be handed over on a medium.",
             )
         return PortalRefused(f"The upload server will not {what} (status {answer.status}).")
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+def same_origin(one: str, other: str) -> bool:
+    """Whether two URLs lead to the same scheme, host and port, without a user's name in them."""
+    return (found := _origin(one)) is not None and found == _origin(other)
+
+
+def _joined(endpoint: str, location: str) -> str | None:
+    """The URL that a Location names; None when it leads elsewhere, or nowhere."""
+    try:
+        url = urljoin(endpoint, location)
+    except ValueError:
+        return None
+    return url if location and len(url) <= LONGEST_URL and same_origin(url, endpoint) else None
+
+
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    if "@" in parts.netloc or not parts.hostname:
+        return None
+    return parts.scheme, parts.hostname, port

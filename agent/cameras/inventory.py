@@ -18,7 +18,7 @@ from agent.cameras.catalogue import CameraFacts
 from agent.cameras.discovery import discover
 from agent.cameras.onvif import probe_camera
 from agent.footage.recorder_config import CameraSource, RecorderConfig, save
-from agent.footage.recorder_state import read_state
+from agent.footage.recorder_state import RecorderState, read_state
 from agent.requests.parts import Parts
 from agent.settings import Settings
 from agent.store import CameraRow, Transaction
@@ -145,7 +145,7 @@ class Inventory:
         """Ask a camera again: its facts, and its clock against ours; kept as history."""
         row = await self._row(camera_id)
         address = CameraAddress(**json.loads(row.address))
-        facts = await probe_camera(address, self._credentials(camera_id), clock=self._parts.clock)
+        facts = await probe_camera(address, await self._credentials(camera_id), clock=self._parts.clock)
         async with self._parts.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": camera_id}, facts=facts.model_dump_json())
             await _keep_clock(tx, camera_id, facts)
@@ -168,9 +168,13 @@ class Inventory:
         await self._set_password(camera_id, None)
         await self.tell_recorder()
 
-    def summary(self, row: CameraRow) -> Json:
+    async def summaries(self, rows: Sequence[CameraRow]) -> list[Json]:
+        """Each camera, and how its recording goes, for a person."""
+        recorder = await asyncio.to_thread(read_state, self._settings.recordings.directory)
+        return [self._summary(row, recorder) for row in rows]
+
+    def _summary(self, row: CameraRow, recorder: RecorderState) -> Json:
         registration, facts = registration_of(row), facts_of(row)
-        recorder = read_state(self._settings.recordings.directory)
         return {
             "camera_id": row.camera_id,
             "label": registration.label,
@@ -182,15 +186,16 @@ class Inventory:
             "recording": recorder.camera_in_words(row.camera_id, self._parts.clock.now()),
         }
 
-    def recording_now(self) -> int:
+    async def recording_now(self) -> int:
         """How many cameras are being recorded."""
-        return read_state(self._settings.recordings.directory).recording(self._parts.clock.now())
+        recorder = await asyncio.to_thread(read_state, self._settings.recordings.directory)
+        return recorder.recording(self._parts.clock.now())
 
     async def tell_recorder(self) -> None:
         """Write the recorder's own file; it reads it anew by itself."""
         cameras = []
         for row in await self._rows():
-            credentials = self._credentials(row.camera_id)
+            credentials = await self._credentials(row.camera_id)
             cameras.append(
                 CameraSource(
                     camera_id=row.camera_id,
@@ -225,24 +230,28 @@ class Inventory:
     def _password_file(self) -> Path:
         return self._settings.keys / "cameras.json"
 
-    def _passwords(self) -> dict[str, dict[str, str]]:
+    async def _passwords(self) -> dict[str, dict[str, str]]:
         try:
-            kept: dict[str, dict[str, str]] = json.loads(self._password_file.read_text())
+            kept: dict[str, dict[str, str]] = json.loads(await asyncio.to_thread(self._password_file.read_text))
         except FileNotFoundError:
             return {}
         return kept
 
-    def _credentials(self, camera_id: str) -> Credentials | None:
-        kept = self._passwords().get(camera_id)
+    async def _credentials(self, camera_id: str) -> Credentials | None:
+        kept = (await self._passwords()).get(camera_id)
         return Credentials(kept["user"], kept["password"]) if kept else None
 
     async def _set_password(self, camera_id: str, credentials: Credentials | None) -> None:
-        kept = self._passwords()
+        kept = await self._passwords()
         kept.pop(camera_id, None)
         if credentials is not None:
             kept[camera_id] = {"user": credentials.user, "password": credentials.password}
-        with durable_file(self._password_file) as file:
-            file.write(json.dumps(kept).encode())
+        await asyncio.to_thread(_write, self._password_file, json.dumps(kept).encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with durable_file(path) as file:
+        file.write(content)
 
 
 def _choose(facts: CameraFacts, token: str | None) -> Any:

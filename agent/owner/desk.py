@@ -98,7 +98,7 @@ class Desk:
             "force": None if force is None else {"name": force.name, "portal": force.portal},
             "last_contact": contact,
             "portal_trouble": trouble or None,
-            "cameras": [self._inventory.summary(camera) for camera in cameras],
+            "cameras": await self._inventory.summaries(cameras),
             "requests": {state: sum(row.state == state for row in rows) for state in sorted({r.state for r in rows})},
             "waiting_for_you": [row.request_id for row in rows if row.state == State.ASKED],
             "held_bytes": await parts.footage.held_bytes(),
@@ -187,7 +187,7 @@ class Desk:
     async def cameras(self, _: Nothing, actor: Actor) -> Json:
         async with self._parts.store.transaction() as tx:
             rows = await tx.cameras()
-        return {"cameras": [self._inventory.summary(row) for row in rows]}
+        return {"cameras": await self._inventory.summaries(rows)}
 
     async def discover(self, asked: Discover, actor: Actor) -> Json:
         return await self._inventory.discover(asked.seconds)

@@ -3,13 +3,16 @@
 Not for: an expired or withdrawn request, of which nobody is told anything by us.
 """
 
+import asyncio
+import shutil
+
 from agent.requests.decision import stored_decision
-from agent.requests.parts import Move, NotEnrolled, Parts
+from agent.requests.parts import Move, Parts
 from agent.requests.states import State
 from agent.store import RequestRow, Transaction
 from exchange.api import MAX_BODY
 from exchange.custody import CustodyKind
-from exchange.errors import PortalRefused
+from exchange.errors import NotEnrolled, PortalRefused
 from exchange.messages import Decision, Refusal, Signed, Status
 from exchange.signing import parse_strictly, read_unverified, sign_document
 
@@ -34,7 +37,10 @@ async def tell(parts: Parts, row: RequestRow) -> None:
 
 
 async def close(parts: Parts, row: RequestRow) -> Move:
-    """REFUSED, DECLINED, UNAVAILABLE, EXPIRED, WITHDRAWN -> CLOSED, once the portal knows what it may know."""
+    """REFUSED, DECLINED, UNAVAILABLE, EXPIRED, WITHDRAWN -> CLOSED, once the portal knows what it may know.
+
+    Nothing that was made for the request stays: no hold, no clip, and no package that was never sent.
+    """
     if row.state == State.UNAVAILABLE:
         await _decide_unavailable(parts, row)
     trouble = row.trouble if row.state == State.REFUSED else None
@@ -45,13 +51,38 @@ async def close(parts: Parts, row: RequestRow) -> Move:
             # A stray request is not the portal's to take an answer for, and an owner who left owes none.
             trouble = trouble or error.what
     await parts.footage.release(row.request_id)
+    await clear_work(parts, row.request_id)
+    unsent = await _unsent_packages(parts, row.request_id)
 
     async def write(tx: Transaction) -> None:
         await tx.update("requests", {"request_id": row.request_id}, trouble=trouble)
+        for evidence_id in unsent:
+            await tx.update("packages", {"evidence_id": evidence_id}, path=None)
+            await parts.custody.record(
+                tx, CustodyKind.DELETED, "agent", row.request_id, reason="a sealed package that was never sent"
+            )
         await tx.execute("DELETE FROM plans WHERE request_id = ?", [row.request_id])
         await parts.custody.record(tx, CustodyKind.HOLD_RELEASED, "agent", row.request_id)
 
     return Move(State.CLOSED, write)
+
+
+async def clear_work(parts: Parts, request_id: str) -> None:
+    """Away with the makings: clips, working copies, what was fetched."""
+    await asyncio.to_thread(shutil.rmtree, parts.settings.work_dir / request_id, ignore_errors=True)
+
+
+async def _unsent_packages(parts: Parts, request_id: str) -> list[str]:
+    """Delete the sealed packages that did not leave; their evidence ids."""
+    async with parts.store.transaction() as tx:
+        unsent = [
+            package.evidence_id
+            for package in await tx.packages(request_id)
+            if package.delivered_at is None and package.sealed_at is not None
+        ]
+    for evidence_id in unsent:
+        await asyncio.to_thread(parts.settings.package(evidence_id).unlink, missing_ok=True)
+    return unsent
 
 
 async def _decide_unavailable(parts: Parts, row: RequestRow) -> None:

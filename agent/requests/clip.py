@@ -3,6 +3,7 @@
 Not for: the copying itself, which a worker does (``agent/media/cut.py``).
 """
 
+import asyncio
 import json
 import logging
 
@@ -40,7 +41,7 @@ async def clip(parts: Parts, row: RequestRow) -> Move:
 async def _clip_one(parts: Parts, approval: Approval, cut: ApprovedCut) -> None:
     request_id = approval.request.request_id
     folder = parts.settings.work_dir / request_id / cut.evidence_id
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await asyncio.to_thread((folder / "working").mkdir, mode=0o700, parents=True, exist_ok=True)
     total = max(1, cut.camera.video_bytes + (cut.camera.sound_bytes if cut.sound else 0))
 
     def show(report: Job) -> None:
@@ -51,7 +52,6 @@ async def _clip_one(parts: Parts, approval: Approval, cut: ApprovedCut) -> None:
         "agent.media.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
     )
     _check_window(cut, result)
-    (folder / "working").mkdir(mode=0o700, exist_ok=True)
     sheet = await _contact_sheet(parts, folder, result)
     async with parts.store.transaction() as tx:
         await tx.insert(

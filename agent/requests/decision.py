@@ -28,7 +28,7 @@ from exchange.messages import (
     Status,
     Text,
 )
-from exchange.signing import open_document, sign_document
+from exchange.signing import document_sha256, open_document, sign_document
 
 
 class Choice(Part):
@@ -141,6 +141,8 @@ def _refuse_unless_open(row: RequestRow, now: int) -> None:
 
 def _decision(row: RequestRow, plan: Plan, verdict: Verdict, by: DecidedBy, now: int) -> Decision:
     choices = {choice.position: choice for choice in verdict.choices}
+    if len(choices) != len(verdict.choices):
+        raise DecisionRefused("A camera was answered twice.", meaning="Nothing was decided.")
     if unknown := choices.keys() - {camera.position for camera in plan.cameras}:
         raise DecisionRefused(f"The plan has no position {min(unknown)}.", meaning="Nothing was decided.")
     cameras = tuple(_decided(camera, choices.get(camera.position)) for camera in plan.cameras)
@@ -183,7 +185,7 @@ def _decided(camera: PlannedCamera, choice: Choice | None) -> DecidedCamera:
 
 
 async def load_approval(parts: Parts, request_id: str) -> Approval:
-    """The owner's yes, checked anew: the signature, the request's hash, the plan's hash. DecisionRefused otherwise."""
+    """The owner's yes, checked anew: the signature, the request's bytes, the plan's hash. DecisionRefused otherwise."""
     async with parts.store.transaction() as tx:
         row = await tx.request(request_id)
         decided = await tx.one("SELECT * FROM decisions WHERE request_id = ?", [request_id])
@@ -191,6 +193,7 @@ async def load_approval(parts: Parts, request_id: str) -> Approval:
     if row is None or decided is None or shown is None or row.state not in _UNDER_WAY:
         raise DecisionRefused(f"Nobody approved {request_id}.", meaning="Nothing of it is cut or sent.")
     signed = Signed(document=decided["document"], signature=decided["signature"])
+    signed_request = Signed(document=row.document, signature=row.signature)
     try:
         decision = open_document(signed, Decision, parts.keys.device.public)
     except SignatureInvalid as error:
@@ -198,7 +201,7 @@ async def load_approval(parts: Parts, request_id: str) -> Approval:
     if (
         decision.status not in (Status.APPROVED, Status.PARTLY_APPROVED)
         or decision.request_id != request_id
-        or decision.request_sha256 != row.sha256
+        or decision.request_sha256 != document_sha256(signed_request)
         or plan_sha256(shown["plan"]) != decision.plan_sha256
     ):
         raise DecisionRefused(f"What was decided on {request_id} is not this.", meaning="Nothing is cut or sent.")
@@ -206,7 +209,7 @@ async def load_approval(parts: Parts, request_id: str) -> Approval:
     return Approval(
         _DOOR,
         verified_request(row),
-        Signed(document=row.document, signature=row.signature),
+        signed_request,
         decision,
         signed,
         tuple(_cuts(decision, plan)),

@@ -4,19 +4,18 @@ Not for: what may be delivered (the ``Approval`` says), or the upload protocol (
 """
 
 import uuid
-from pathlib import Path
 
-from agent.portal import PortalClient
+from agent.portal import PortalClient, origin
 from agent.requests import answer
 from agent.requests.decision import Approval, load_approval
 from agent.requests.parts import Move, Parts
 from agent.requests.states import State
 from agent.store import PackageRow, RequestRow, Transaction
-from agent.tus import TusUpload, UploadGone
+from agent.tus import TusUpload, UploadGone, same_origin
 from exchange import api
 from exchange.api import MAX_BODY
 from exchange.custody import CustodyKind
-from exchange.errors import ClipFailed, PortalAnswerInvalid, PortalUnreachable
+from exchange.errors import ClipFailed, NotEnrolled, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 from exchange.messages import Delivery, Signed
 from exchange.signing import parse_strictly, sign_document
 
@@ -28,10 +27,13 @@ async def deliver(parts: Parts, row: RequestRow) -> Move:
     async with parts.store.transaction() as tx:
         packages = await tx.packages(row.request_id)
         force = await tx.force()
+    if force is None:
+        raise NotEnrolled
+    if {package.evidence_id for package in packages} != {cut.evidence_id for cut in approval.cuts}:
+        raise ClipFailed("What was sealed is not what was approved.", meaning="Nothing is sent.")
     for package in packages:
-        approval.cut(package.evidence_id)
         if package.delivered_at is None:
-            await _deliver_one(parts, approval, package, "" if force is None else force.uploads)
+            await _deliver_one(parts, approval, package, force.uploads)
 
     async def write(tx: Transaction) -> None:
         await parts.custody.record(tx, CustodyKind.DELIVERED, "agent", row.request_id)
@@ -43,13 +45,18 @@ async def deliver(parts: Parts, row: RequestRow) -> Move:
 async def _deliver_one(parts: Parts, approval: Approval, package: PackageRow, uploads: str) -> None:
     portal = await parts.portal()
     delivery_id = package.delivery_id or await _name(parts, package)
+    upload = _upload_of(parts, portal, package, uploads)
     if package.uploaded_at is None:
-        await _upload(parts, portal, package, delivery_id, uploads)
+        await _upload(parts, upload, package, delivery_id, uploads)
     fresh = await _reload(parts, package)
     signed = await _announcement(parts, fresh, delivery_id, approval)
-    await portal.deliver(
-        package.request_id, delivery_id, api.SignedDelivery(signed=signed, upload=fresh.upload_url or "")
-    )
+    url = fresh.upload_url or ""
+    try:
+        await portal.deliver(package.request_id, delivery_id, api.SignedDelivery(signed=signed, upload=url))
+    except PortalRefused:
+        if same_origin(url, uploads) and not await upload.is_known(url):
+            await _forget_upload(parts, package)  # it was tidied away there before it was announced: once more
+        raise
     async with parts.store.transaction() as tx:
         await tx.update("packages", {"evidence_id": package.evidence_id}, delivered_at=parts.clock.now())
 
@@ -61,9 +68,15 @@ async def _name(parts: Parts, package: PackageRow) -> str:
     return delivery_id
 
 
-async def _upload(parts: Parts, portal: PortalClient, package: PackageRow, delivery_id: str, uploads: str) -> None:
-    assert package.path is not None
-    assert package.size is not None
+async def _forget_upload(parts: Parts, package: PackageRow) -> None:
+    async with parts.store.transaction() as tx:
+        await tx.update("packages", {"evidence_id": package.evidence_id}, uploaded_at=None, upload_url=None)
+
+
+def _upload_of(parts: Parts, portal: PortalClient, package: PackageRow, uploads: str) -> TusUpload:
+    """The sealed file is found by its evidence id: no row can name another one."""
+    if package.size is None or package.sealed_at is None:
+        raise ClipFailed("The package was not sealed.", meaning="It is not sent.")
     size = package.size
 
     def show(offset: int) -> None:
@@ -75,8 +88,15 @@ async def _upload(parts: Parts, portal: PortalClient, package: PackageRow, deliv
                 tx, CustodyKind.UPLOAD_RESUMED, "agent", package.request_id, details={"offset": offset}
             )
 
-    upload = TusUpload(portal.session, portal.headers, Path(package.path), size, on_progress=show, on_break=resumed)
+    source = parts.settings.package(package.evidence_id)
+    audience = origin(uploads)
+    return TusUpload(portal.session, lambda: portal.headers(audience), source, size, on_progress=show, on_break=resumed)
+
+
+async def _upload(parts: Parts, upload: TusUpload, package: PackageRow, delivery_id: str, uploads: str) -> None:
     url = package.upload_url
+    if url is not None and not same_origin(url, uploads):
+        url = None  # begun at a place that the portal no longer names
     for _ in range(3):
         if url is None:
             url = await upload.create(uploads, {"delivery": delivery_id})
@@ -94,7 +114,7 @@ async def _upload(parts: Parts, portal: PortalClient, package: PackageRow, deliv
             raise
         async with parts.store.transaction() as tx:
             await tx.update("packages", {"evidence_id": package.evidence_id}, uploaded_at=parts.clock.now())
-            details: dict[str, str | int | bool] = {"size": size, "sha256": package.ciphertext_sha256 or ""}
+            details: dict[str, str | int | bool] = {"size": upload.size, "sha256": package.ciphertext_sha256 or ""}
             await parts.custody.record(tx, CustodyKind.UPLOAD_FINISHED, "agent", package.request_id, details=details)
         return
     raise PortalAnswerInvalid("The upload server forgets every upload at once.", do="Tell the force.")

@@ -6,19 +6,23 @@ Not for: whether footage exists (``plan.py``), or what the owner wants (``decisi
 import hashlib
 
 from agent.requests.parts import Move, Parts
-from agent.requests.states import State
+from agent.requests.states import UNDECIDED, State
 from agent.store import RequestRow, Transaction
-from exchange.clock import to_rfc3339
+from exchange.age import parse_recipient
+from exchange.clock import DAY, Window, to_rfc3339
 from exchange.credentials import CredentialFault, CredentialInvalid, open_by_officer
 from exchange.custody import CustodyKind
-from exchange.errors import DocumentInvalid, RequestRefused, SignatureInvalid
+from exchange.errors import DocumentInvalid, HandoverError, PortalAnswerInvalid, RequestRefused, SignatureInvalid
 from exchange.messages import Credential, Refusal, RefusalReason, Request, Signed
 from exchange.signing import PublicKey, document_sha256, read_unverified, sign_document
 
 CLOCK_SKEW = 5 * 60 * 1_000_000
 """A request may be dated this far ahead of our clock (microseconds): clocks differ."""
-MOST_OPEN = 500
-"""Requests in the store that are not closed; a portal that sends more is not listened to until some are."""
+MOST_UNDECIDED = 500
+MOST_A_DAY = 1000
+"""Requests that are kept: waiting for an answer at once, and come within a day. A portal that sends more is not
+listened to until there are fewer: each may be of 256 KiB, and the disk is the recordings' too."""
+_STRAY = "stray-"
 
 _FAULTS = {
     CredentialFault.UNPINNED_FORCE: RefusalReason.UNPINNED_FORCE,
@@ -28,24 +32,21 @@ _FAULTS = {
 
 
 async def receive(tx: Transaction, parts: Parts, signed: Signed) -> str | None:
-    """Keep a request's bytes as they came; the row's id, or None when it is already known or there are too many.
+    """Keep a request's bytes as they came; the row's id, or None when it is already known.
 
-    A second document under an id that was seen gets a row of its own, whose verification will refuse it.
+    A document that no officer of the force signed gets a row under an id of its own, and so does a second one under an
+    id that was seen: verification will refuse it, and it can't take the place of the true one. PortalAnswerInvalid
+    when there are too many.
     """
     sha256 = document_sha256(signed)
     if await tx.one("SELECT 1 FROM requests WHERE sha256 = ?", [sha256]) is not None:
         return None
-    open_ones = await tx.one("SELECT count(*) AS n FROM requests WHERE state != ?", [State.CLOSED])
-    if open_ones is not None and open_ones["n"] >= MOST_OPEN:
-        return None
-    row_id, expires = _stray_id(sha256), 0
-    try:
-        claimed = read_unverified(signed, Request)
-        if await tx.request(claimed.request_id) is None:
-            row_id, expires = claimed.request_id, claimed.expires
-    except DocumentInvalid:
-        pass
     now = parts.clock.now()
+    await _refuse_a_flood(tx, now)
+    row_id, expires = f"{_STRAY}{sha256[:32]}", 0
+    request = await _if_signed(tx, signed, now)
+    if request is not None and await tx.request(request.request_id) is None:
+        row_id, expires = request.request_id, request.expires
     await tx.insert(
         "requests",
         request_id=row_id,
@@ -61,8 +62,29 @@ async def receive(tx: Transaction, parts: Parts, signed: Signed) -> str | None:
     return row_id
 
 
-def _stray_id(sha256: str) -> str:
-    return f"stray-{sha256[:32]}"
+async def _refuse_a_flood(tx: Transaction, now: int) -> None:
+    undecided = (State.RECEIVED, *UNDECIDED)
+    marks = ", ".join("?" * len(undecided))
+    waiting = await tx.one(f"SELECT count(*) AS n FROM requests WHERE state IN ({marks})", undecided)  # noqa: S608
+    today = await tx.one("SELECT count(*) AS n FROM requests WHERE received_at BETWEEN ? AND ?", [now - DAY, now])
+    if (waiting and waiting["n"] >= MOST_UNDECIDED) or (today and today["n"] >= MOST_A_DAY):
+        raise PortalAnswerInvalid(
+            "The portal sends more requests than this agent takes.",
+            meaning=f"At most {MOST_UNDECIDED} may wait for an answer, and {MOST_A_DAY} come in a day.",
+            do="Answer those that wait (handover requests), and ask the force why there are so many.",
+        )
+
+
+async def _if_signed(tx: Transaction, signed: Signed, now: int) -> Request | None:
+    """The request if an officer of the pinned force signed it, and its id is none of ours."""
+    force = await tx.force()
+    if force is None:
+        return None
+    try:
+        request, _ = open_by_officer(signed, Request, PublicKey.parse(force.public_key), now)
+    except HandoverError:
+        return None
+    return None if request.request_id.startswith(_STRAY) else request
 
 
 async def verify(parts: Parts, row: RequestRow) -> Move:
@@ -76,6 +98,8 @@ async def verify(parts: Parts, row: RequestRow) -> Move:
     request: Request | None = None
     try:
         request, credential = _open(signed, PublicKey.parse(force.public_key), parts.clock.now())
+        if request.request_id.startswith(_STRAY):
+            raise RequestRefused(f"No request may be called {request.request_id}.", reason=RefusalReason.INVALID)
         if row.request_id != request.request_id:
             raise RequestRefused(
                 f"The id {request.request_id} was used before for another request.", reason=RefusalReason.REPLAYED
@@ -120,12 +144,29 @@ def check(request: Request, device: str, cameras: set[str], longest: int, now: i
             )
         if asked.window.end > now:
             raise RequestRefused("It asks for a time that is still to come.", reason=RefusalReason.IN_THE_FUTURE)
-        if asked.window.window.duration > longest:
-            raise RequestRefused(
-                f"It asks for {asked.window.window.duration // 60_000_000} minutes in one piece; "
-                f"this owner allows {longest // 60_000_000}.",
-                reason=RefusalReason.TOO_LONG,
-            )
+    if (piece := _longest_piece(request)) > longest:
+        raise RequestRefused(
+            f"It asks for {piece / 60_000_000:.4g} minutes in one piece; this owner allows {longest / 60_000_000:.4g}.",
+            reason=RefusalReason.TOO_LONG,
+        )
+    try:
+        parse_recipient(request.recipient)
+    except (HandoverError, ValueError):
+        raise RequestRefused(
+            "The case's recipient is no age recipient, so nothing could be sealed for it.", reason=RefusalReason.INVALID
+        ) from None
+
+
+def _longest_piece(request: Request) -> int:
+    """Microseconds of the longest stretch of one camera: windows that touch are one, however they were asked for."""
+    longest = 0
+    for camera_id in {asked.camera_id for asked in request.asked}:
+        windows = sorted(asked.window.window for asked in request.asked if asked.camera_id == camera_id)
+        piece = windows[0]
+        for window in windows:
+            piece = Window(piece.start, max(piece.end, window.end)) if window.start <= piece.end else window
+            longest = max(longest, piece.duration)
+    return longest
 
 
 def _claimed(signed: Signed) -> Request | None:

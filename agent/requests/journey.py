@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
 from agent.requests.parts import Later, Move, Parts
@@ -41,7 +42,19 @@ STEPS: Mapping[State, Step] = {
 _HEAVY = frozenset({State.APPROVED, State.CLIPPED})
 """Steps that work a disk and a core: one at a time on the whole machine."""
 _FIRST_PAUSE = 5 * SECOND
+_LONGEST_SLEEP = 60.0
+"""Seconds."""
+_TROUBLE = 2000
+"""Characters of a trouble that are kept."""
 _LONGEST_PAUSE = 15 * MINUTE
+
+
+@dataclass(frozen=True)
+class _PutOff:
+    """A step that waits: until when by the clock that is never set, and what its row says while it does (None: any)."""
+
+    due: int
+    retry_at: int | None
 
 
 class Journey:
@@ -52,6 +65,7 @@ class Journey:
         self._steps = steps
         self._changed = asyncio.Event()
         self._walks: dict[str, asyncio.Task[int]] = {}
+        self._waiting: dict[str, _PutOff] = {}
         self._heavy = asyncio.Lock()
         self._paused = False
 
@@ -64,9 +78,14 @@ class Journey:
         try:
             while True:
                 self._changed.clear()
-                await self._start_walks()
                 try:
-                    async with asyncio.timeout(self._pause(await self._next_retry())):
+                    await self._start_walks()
+                    pause = await self._pause()
+                except HandoverError as error:  # the store's disk is full, perhaps: that passes
+                    log.error("%s", error)
+                    pause = _LONGEST_SLEEP
+                try:
+                    async with asyncio.timeout(pause):
                         await self._changed.wait()
                 except TimeoutError:
                     pass
@@ -100,31 +119,39 @@ class Journey:
     async def _start_walks(self) -> None:
         if self._paused:
             return
-        now = self._parts.clock.now()
         async with self._parts.store.transaction() as tx:
             rows = await tx.requests(*self._steps)
         for row in rows:
-            if row.request_id not in self._walks and row.retry_at <= now and not self._paused:
+            if row.request_id not in self._walks and self._left(row) <= 0 and not self._paused:
                 walk = asyncio.create_task(self._walk(row.request_id), name=f"request {row.request_id}")
                 self._walks[row.request_id] = walk
                 walk.add_done_callback(lambda _, request_id=row.request_id: self._walked(request_id))  # type: ignore[misc]
 
     def _walked(self, request_id: str) -> None:
-        self._walks.pop(request_id, None)
+        walk = self._walks.pop(request_id)
+        if not walk.cancelled() and (error := walk.exception()) is not None:
+            log.error("request %s: %s", request_id, error, exc_info=error)
+            self._waiting[request_id] = _PutOff(self._parts.clock.monotonic() + MINUTE, None)
         self._parts.progress.doing.pop(request_id, None)
         self._changed.set()
 
-    async def _next_retry(self) -> int | None:
+    def _left(self, row: RequestRow) -> int:
+        """Microseconds until a request's step may be tried again.
+
+        Measured by the monotonic clock: the host's may be set. Nothing is waited for after a start, nor when somebody
+        changed the row meanwhile (a receipt came).
+        """
+        waiting = self._waiting.get(row.request_id)
+        if waiting is None or waiting.retry_at not in (row.retry_at, None):
+            return 0
+        return waiting.due - self._parts.clock.monotonic()
+
+    async def _pause(self) -> float:
+        """Seconds to sleep until the next step that waits is due."""
         async with self._parts.store.transaction() as tx:
             rows = await tx.requests(*self._steps)
-        waiting = [row.retry_at for row in rows if row.request_id not in self._walks]
-        return min(waiting, default=None)
-
-    def _pause(self, until: int | None) -> float:
-        """Seconds to sleep; never long, so that a host clock that steps back delays nobody for more than a minute."""
-        if until is None:
-            return 60.0
-        return min(60.0, max(0.0, (until - self._parts.clock.now()) / SECOND))
+        left = min((self._left(row) for row in rows if row.request_id not in self._walks), default=MINUTE)
+        return min(_LONGEST_SLEEP, max(0.0, left / SECOND))
 
     async def _walk(self, request_id: str) -> int:
         """Take steps until one must wait; the number taken."""
@@ -152,16 +179,17 @@ class Journey:
             async with parts.store.transaction() as tx:
                 if await change_state(tx, row, move.to, parts.clock.now()):
                     await move.write(tx)
+            self._waiting.pop(row.request_id, None)
             log.info("request %s: %s -> %s", row.request_id, row.state, move.to)
             return True
         except Later as later:
-            await self._put_off(row, later.at, None)
+            await self._put_off(row, later.at - parts.clock.now(), None)
         except HandoverError as error:
-            log.warning("request %s, %s: %s", row.request_id, row.state, error)
-            await self._put_off(row, self._next_try(row), str(error), quiet=isinstance(error, PortalUnreachable))
+            log.log(_level(row, error), "request %s, %s: %s", row.request_id, row.state, error)
+            await self._put_off(row, _next_pause(row), str(error))
         except Exception:
             log.exception("request %s, %s: an error that should not be", row.request_id, row.state)
-            await self._put_off(row, self._next_try(row), "An internal error; the log has the details.")
+            await self._put_off(row, _next_pause(row), "An internal error; the log has the details.")
         return False
 
     async def _expire(self, row: RequestRow) -> bool:
@@ -170,19 +198,20 @@ class Journey:
                 await self._parts.custody.record(tx, CustodyKind.EXPIRED, "agent", row.request_id)
         return True
 
-    def _next_try(self, row: RequestRow) -> int:
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(row.failures, 10))
-        return self._parts.clock.now() + int(pause * random.uniform(0.75, 1.25))  # noqa: S311 jitter
-
-    async def _put_off(self, row: RequestRow, until: int, trouble: str | None, *, quiet: bool = False) -> None:
-        async with self._parts.store.transaction() as tx:
-            await tx.update(
-                "requests",
-                {"request_id": row.request_id, "state": row.state},
-                retry_at=until,
-                failures=row.failures + (trouble is not None),
-                trouble=trouble if trouble is not None else row.trouble,
-            )
+    async def _put_off(self, row: RequestRow, pause: int, trouble: str | None) -> None:
+        """Not again for ``pause`` microseconds. The row tells when and why; if it can't, we wait all the same."""
+        clock = self._parts.clock
+        until = clock.now() + pause
+        self._waiting[row.request_id] = _PutOff(clock.monotonic() + pause, row.retry_at)
+        columns = {} if trouble is None else {"failures": row.failures + 1, "trouble": trouble[:_TROUBLE]}
+        try:
+            async with self._parts.store.transaction() as tx:
+                # Only if nobody woke the request since its row was read.
+                key = {"request_id": row.request_id, "state": row.state, "retry_at": row.retry_at}
+                if await tx.update("requests", key, retry_at=until, **columns):
+                    self._waiting[row.request_id] = _PutOff(clock.monotonic() + pause, until)
+        except HandoverError as error:
+            log.error("request %s: what hinders it could not be noted: %s", row.request_id, error)
 
     async def expire(self) -> int:
         """Close what the owner left unanswered until its end; how many. Nobody is told anything of it."""
@@ -195,3 +224,14 @@ class Journey:
         if expired:
             self.kick()
         return expired
+
+
+def _next_pause(row: RequestRow) -> int:
+    """Microseconds, twice as long after every failure in a row."""
+    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(row.failures, 10))
+    return int(pause * random.uniform(0.75, 1.25))  # noqa: S311 jitter
+
+
+def _level(row: RequestRow, error: HandoverError) -> int:
+    """A portal that is away is told once, not every quarter of an hour."""
+    return logging.DEBUG if isinstance(error, PortalUnreachable) and row.failures else logging.WARNING

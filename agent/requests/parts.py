@@ -13,7 +13,6 @@ from agent.requests.states import State
 from agent.settings import Settings
 from agent.store import Store, Transaction
 from exchange.clock import Clock, to_rfc3339
-from exchange.errors import HandoverError
 
 if TYPE_CHECKING:
     from agent.footage.source import FootageSource
@@ -70,12 +69,3 @@ class Later(Exception):
         super().__init__(f"{why}; again at {to_rfc3339(at)}")
         self.at = at
         self.why = why
-
-
-class NotEnrolled(HandoverError):
-    """The agent belongs to no portal yet."""
-
-    exit_code = 34
-
-    def __init__(self) -> None:
-        super().__init__("This agent is not enrolled with a portal.", do="Run: handover setup")

@@ -30,8 +30,7 @@ async def stills(parts: Parts, request_id: str) -> list[tuple[str, bytes]]:
 
 
 async def _stills_of(parts: Parts, stretches: list[dict[str, object]], name: str) -> list[tuple[str, bytes]]:
-    parts.settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="stills-", dir=parts.settings.work_dir))
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="stills-", dir=parts.settings.work_dir))
     try:
         job = {"stretches": stretches, "out_dir": str(folder)}
         result = await parts.run_job("agent.media.pictures:stills_job", job, limits=PICTURE)

@@ -3,6 +3,7 @@
 Not for: cutting (``clip.py``), or deciding (``decision.py``), which binds the owner's word to this plan's SHA-256.
 """
 
+import asyncio
 import hashlib
 from typing import Annotated, Any
 
@@ -131,7 +132,7 @@ async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Aske
     }
     seen = facts.inspection(await parts.run_job("agent.media.inspect:job", job, limits=CLIP))
     gaps = tuple(GapNote(start=gap.start_us, end=gap.end_us, reason=_GAP_WORDS[gap.kind]) for gap in seen.gaps)
-    unreadable = tuple(f"{entry.path.name}: {entry.why}"[:200] for entry in seen.unreadable)
+    unreadable = tuple(_line(f"{entry.path.name}: {entry.why}") for entry in seen.unreadable)
     would = seen.trimmed(facts.Trim(trim))
     if not would.stretches:
         return PlannedCamera(**planned, gaps=gaps or (_whole_gap(window),), unreadable=unreadable)
@@ -144,8 +145,8 @@ async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Aske
         frames=would.frames,
         video_bytes=would.video_bytes,
         sound_bytes=would.sound_bytes,
-        sound_codec=sound.codec if sound else None,
-        picture=f"{first.codec} {first.width}x{first.height}, {first.fps:.4g} frames a second",
+        sound_codec=_line(sound.codec) if sound else None,
+        picture=_line(f"{first.codec} {first.width}x{first.height}, {first.fps:.4g} frames a second"),
         gaps=gaps,
         unreadable=unreadable,
         stretches=tuple(facts.to_json(stretch) for stretch in would.stretches),
@@ -158,8 +159,9 @@ async def segments_of(parts: Parts, row: RequestRow, camera_id: str, window: Win
     Later while one of them is still being written, within reason.
     """
     coverage = await parts.footage.coverage(camera_id, window)
-    patience = row.received_at + 2 * parts.settings.recordings.segment + MINUTE
-    if coverage.growing_until is not None and parts.clock.now() < patience:
+    patience = 2 * parts.settings.recordings.segment + MINUTE
+    # Before it was received: the host's clock was set back, and nobody knows how long it has waited.
+    if coverage.growing_until is not None and 0 <= parts.clock.now() - row.received_at < patience:
         raise Later(parts.clock.now() + 2 * SECOND, "the recording of this time is still being written")
     files = []
     for span in coverage.spans:
@@ -167,7 +169,7 @@ async def segments_of(parts: Parts, row: RequestRow, camera_id: str, window: Win
             files.append(facts.SourceRef(span.path, span.window.start, span.window.end))
         else:
             folder = parts.settings.work_dir / row.request_id / "fetched"
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
             fetched = await parts.footage.fetch(span, folder)
             files += [facts.SourceRef(file.path, file.start, file.end) for file in fetched]
     return files
@@ -178,6 +180,11 @@ def _label(registration: str) -> str:
         return parse_strictly(registration.encode(), CameraRegistration).label
     except DocumentInvalid:
         return "a camera"
+
+
+def _line(text: str) -> str:
+    """What was read from a recording, as one line that may be shown."""
+    return "".join(char if char.isprintable() else "?" for char in text)[:200]
 
 
 def _whole_gap(window: Window) -> GapNote:

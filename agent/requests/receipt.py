@@ -5,8 +5,9 @@ Not for: keeping the owner's own sealed copy, which is the very file that was se
 
 import asyncio
 import logging
-import shutil
+from pathlib import Path
 
+from agent.requests.answer import clear_work
 from agent.requests.parts import Later, Move, Parts
 from agent.requests.states import State
 from agent.store import PackageRow, RequestRow, Transaction
@@ -34,24 +35,32 @@ async def accept(parts: Parts, signed: Signed) -> bool:
         return False
     if receipt is None:
         return False
-    await _keep_file(parts, receipt, signed)
+    async with parts.store.transaction() as tx:
+        packages = await tx.packages(receipt.request_id)
+    if any(package.evidence_id == receipt.evidence_id and package.receipt is not None for package in packages):
+        return True  # the first stands: file and row tell the same
+    await asyncio.to_thread(_keep_file, parts.settings.receipts_dir, receipt, signed)
     async with parts.store.transaction() as tx:
         await _keep_row(tx, parts, receipt, signed)
-        await tx.update("requests", {"request_id": receipt.request_id}, retry_at=0)
     return True
 
 
 async def settle(parts: Parts, row: RequestRow) -> Move:
-    """DELIVERED -> CLOSED, once every package has its receipt: the sealed packages stay, their makings go."""
+    """DELIVERED -> CLOSED, once every package has its receipt: the sealed packages stay, their makings go at once.
+
+    An owner who left the portal gets no receipts any more, and waits for none.
+    """
+    await clear_work(parts, row.request_id)
     async with parts.store.transaction() as tx:
-        packages = await tx.packages(row.request_id)
-    if not all(package.receipt is not None for package in packages):
+        missing = sum(package.receipt is None for package in await tx.packages(row.request_id))
+        left = await tx.force() is None
+    if missing and not left:
         raise Later(parts.clock.now() + HOUR, "the force's receipt is awaited")
     await parts.footage.release(row.request_id)
-    await asyncio.to_thread(shutil.rmtree, parts.settings.work_dir / row.request_id, ignore_errors=True)
+    trouble = row.trouble or ("You left the portal before the force's receipt came." if missing else None)
 
     async def write(tx: Transaction) -> None:
-        await tx.update("requests", {"request_id": row.request_id}, trouble=row.trouble)
+        await tx.update("requests", {"request_id": row.request_id}, trouble=trouble)
         await tx.execute("DELETE FROM plans WHERE request_id = ?", [row.request_id])
         await parts.custody.record(tx, CustodyKind.HOLD_RELEASED, "agent", row.request_id)
         await parts.custody.checkpoint(tx)
@@ -66,7 +75,9 @@ async def _checked(parts: Parts, signed: Signed) -> Receipt | None:
         packages = await tx.packages(claimed.request_id)
     if force is None:
         return None
-    receipt, _ = open_by_officer(signed, Receipt, PublicKey.parse(force.public_key), parts.clock.now())
+    # A receipt may wait for an agent that is switched off; its officer's credential counts when it was signed.
+    at = min(parts.clock.now(), claimed.issued)
+    receipt, _ = open_by_officer(signed, Receipt, PublicKey.parse(force.public_key), at)
     for package in packages:
         if _matches(receipt, package):
             return receipt
@@ -83,9 +94,8 @@ def _matches(receipt: Receipt, package: PackageRow) -> bool:
     )
 
 
-async def _keep_file(parts: Parts, receipt: Receipt, signed: Signed) -> None:
+def _keep_file(folder: Path, receipt: Receipt, signed: Signed) -> None:
     """The receipt as two plain files, for the owner's own records: ``ssh-keygen -Y verify`` checks them."""
-    folder = parts.settings.receipts_dir
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for suffix, text in (("json", signed.document), ("json.sig", signed.signature)):
         with durable_file(folder / f"{receipt.evidence_id}.{suffix}") as file:
@@ -100,6 +110,8 @@ async def _keep_row(tx: Transaction, parts: Parts, receipt: Receipt, signed: Sig
     if changed:
         details: dict[str, str | int | bool] = {"verified": receipt.verified, "sha256": receipt.ciphertext_sha256}
         await parts.custody.record(tx, CustodyKind.RECEIPT, "force", receipt.request_id, details=details)
+        # Another value than it had, and long past: the request is awake, also while it just now goes to sleep.
+        await tx.execute("UPDATE requests SET retry_at = retry_at = 0 WHERE request_id = ?", [receipt.request_id])
         if not receipt.verified:
             trouble = f"The force has the package but could not verify it: {receipt.remarks or 'no reason given'}"
             await tx.update("requests", {"request_id": receipt.request_id}, trouble=trouble[:1000])

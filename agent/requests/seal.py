@@ -40,7 +40,9 @@ async def seal(parts: Parts, row: RequestRow) -> Move:
     if force is None:
         raise ClipFailed("The agent left the portal.", meaning="Nothing is sealed.")
     for cut in approval.cuts:
-        package = packages[cut.evidence_id]
+        package = packages.get(cut.evidence_id)
+        if package is None:
+            raise ClipFailed("Not all that was approved was cut.", meaning="Nothing is sealed.")
         if package.sealed_at is None:
             if package.evidence is None:
                 package = await _fix_manifest(parts, approval, cut, package)
@@ -99,7 +101,7 @@ async def _seal_one(parts: Parts, approval: Approval, package: PackageRow, force
     assert package.custody is not None
     assert package.checkpoint is not None
     request_id = package.request_id
-    target = parts.settings.packages_dir / f"{package.evidence_id}.zip.age"
+    target = parts.settings.package(package.evidence_id)
     signed = parse_strictly(package.evidence.encode(), Signed, MAX_BODY)
     evidence = open_document(signed, Evidence, parts.keys.device.public)
     clip: Job = json.loads(package.clip)

@@ -60,7 +60,10 @@ UNSENT = (*UNDECIDED, State.APPROVED, State.CLIPPED, State.SEALED)
 
 
 async def change_state(tx: Transaction, row: RequestRow, to: State, now: int) -> bool:
-    """Move a request along the table if it still stands where ``row`` says; False when somebody was quicker."""
+    """Move a request along the table if it still stands where ``row`` says; False when somebody was quicker.
+
+    What troubled it before is over.
+    """
     if to not in MOVES[State(row.state)]:
         raise AssertionError(f"no move leads from {row.state} to {to}")
     changed = await tx.update(
@@ -70,5 +73,6 @@ async def change_state(tx: Transaction, row: RequestRow, to: State, now: int) ->
         state_at=now,
         failures=0,
         retry_at=0,
+        trouble=None,
     )
     return changed == 1
