@@ -6,9 +6,11 @@ signature is left out, so that the notes can be shown to anybody.
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import itertools
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,15 +23,17 @@ _NOTED = ("Upload-Offset", "Upload-Length", "Upload-Metadata", "Content-Type", "
 
 
 class SentNotes:
-    """Serves on a port of 127.0.0.1 and passes everything to ``upstream``; notes go to ``folder``."""
+    """Serves on ``door``, a listening socket, and passes everything on; notes go to ``folder``."""
 
-    def __init__(self, folder: Path, upstream: str) -> None:
+    def __init__(self, folder: Path, door: socket.socket) -> None:
         self._folder = folder
-        self._upstream = upstream
+        self._door = door
         self._numbers = itertools.count(1)
         self._runner: web.AppRunner | None = None
 
-    async def start(self, port: int) -> None:
+    async def start(self, upstream: str) -> None:
+        """Pass on to ``upstream``, such as http://127.0.0.1:8080."""
+        self._upstream = upstream
         self._folder.mkdir(parents=True, exist_ok=True)
         self._session = aiohttp.ClientSession(
             auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
@@ -38,7 +42,7 @@ class SentNotes:
         app.router.add_route("*", "/{path:.*}", self._pass_on)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        await web.SockSite(self._runner, self._door).start()
 
     async def stop(self) -> None:
         if self._runner is not None:
@@ -57,16 +61,19 @@ class SentNotes:
             data=body.blocks() if has_body else None,
             allow_redirects=False,
         ) as answer:
-            response = web.StreamResponse(status=answer.status)
+            status = answer.status
+            response = web.StreamResponse(status=status)
             for name, value in answer.headers.items():
                 if name.lower() not in _HOP:
                     response.headers[name] = value
-            await response.prepare(request)
-            async for block in answer.content.iter_any():
-                await response.write(block)
-            await response.write_eof()
+            # Who asked may be gone by now, as at the end of a long poll; what left the agent is noted all the same.
+            with contextlib.suppress(ConnectionError):
+                await response.prepare(request)
+                async for block in answer.content.iter_any():
+                    await response.write(block)
+                await response.write_eof()
         if from_agent:
-            await asyncio.to_thread(self._note, request, body, answer.status)
+            await asyncio.to_thread(self._note, request, body, status)
         return response
 
     def _note(self, request: web.Request, body: "_Body", status: int) -> None:

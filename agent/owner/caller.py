@@ -10,16 +10,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-import aiohttp
-
-from agent.owner.control import actor_of
-from agent.owner.desk import OPERATIONS, Json
 from agent.settings import Settings
 from exchange import errors
 from exchange.errors import DaemonNotRunning, HandoverError
-from exchange.signing import parse_strictly
+
+Json = dict[str, Any]
 
 MAX_ANSWER = 64 * 1024 * 1024
+PATIENCE = 180
+"""Seconds for one call: a camera that is asked may take a minute or two."""
 
 
 class Call(Protocol):
@@ -28,28 +27,47 @@ class Call(Protocol):
 
 @asynccontextmanager
 async def daemon_call(settings: Settings) -> AsyncIterator[Call]:
-    """Calls go to the running daemon. DaemonNotRunning when none listens."""
-    connector = aiohttp.UnixConnector(path=str(settings.socket))
-    async with aiohttp.ClientSession(connector=connector) as session:
+    """Calls go to the running daemon. DaemonNotRunning when none listens, or when it stops before it answers."""
 
-        async def call(operation: str, **arguments: Any) -> Json:
-            try:
-                async with session.post(
-                    f"http://daemon/{operation}", json=arguments, timeout=aiohttp.ClientTimeout(total=180)
-                ) as answer:
-                    data = await answer.content.read(MAX_ANSWER)
-                    while more := await answer.content.read(MAX_ANSWER - len(data)):
-                        data += more
-                    body: Json = await asyncio.to_thread(_json, data)
-                    if answer.status != 200:
-                        raise _raised(body)
-                    return body
-            except PermissionError as error:
-                raise _not_running(settings, "this user may not open its socket", "Use sudo.") from error
-            except (aiohttp.ClientConnectorError, FileNotFoundError) as error:
-                raise _not_running(settings, "nothing listens on its socket", "Start it: handover run") from error
+    async def call(operation: str, **arguments: Any) -> Json:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                status, data = await _exchange(str(settings.socket), operation, json.dumps(arguments).encode())
+        except PermissionError as error:
+            raise _not_running(settings, "this user may not open its socket", "Use sudo.") from error
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise _not_running(settings, "nothing listens on its socket", "Start it: handover run") from error
+        except TimeoutError as error:
+            raise _not_running(settings, f"no answer in {PATIENCE} s", "Its log may say what it is at.") from error
+        except (OSError, EOFError, ValueError) as error:
+            why = "it stopped before it answered"
+            raise _not_running(settings, why, "See what was done with: handover status") from error
+        body: Json = await asyncio.to_thread(json.loads, data)
+        if status != 200:
+            raise _raised(body)
+        return body
 
-        yield call
+    yield call
+
+
+async def _exchange(path: str, operation: str, body: bytes) -> tuple[int, bytes]:
+    """One HTTP call (RFC 9112) on a connection of its own; the status and the answer's body.
+
+    Written out because an HTTP library takes longer to load than the whole call does, and commands are typed often.
+    """
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        head = f"POST /{operation} HTTP/1.1\r\nHost: daemon\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+        length = int(headers["content-length"]) if "content-length" in headers else -1
+        if not 0 <= length <= MAX_ANSWER:
+            raise ValueError(f"an answer of {length} bytes")
+        return int(lines[0].split()[1]), await reader.readexactly(length)
+    finally:
+        writer.close()
 
 
 @asynccontextmanager
@@ -70,7 +88,11 @@ async def any_call(settings: Settings) -> AsyncIterator[Call]:
 @asynccontextmanager
 async def own_call(settings: Settings) -> AsyncIterator[Call]:
     """The desk in this process. AlreadyRunning when a daemon holds the state."""
-    from agent.daemon import build  # the daemon's parts are heavy; most commands don't need them
+    # The daemon's parts take a second to load on a small machine; most commands don't need them.
+    from agent.daemon import build
+    from agent.owner.control import actor_of
+    from agent.owner.desk import OPERATIONS
+    from exchange.signing import parse_strictly
 
     actor = actor_of(os.getuid(), "at a terminal of the owner's machine")
     async with build(settings) as house:
@@ -80,11 +102,6 @@ async def own_call(settings: Settings) -> AsyncIterator[Call]:
             return await method(house.desk, parse_strictly(json.dumps(arguments).encode(), model), actor)
 
         yield call
-
-
-def _json(data: bytes) -> Json:
-    body: Json = json.loads(data)
-    return body
 
 
 def _raised(body: Json) -> HandoverError:
