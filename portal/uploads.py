@@ -19,9 +19,9 @@ from typing import Protocol, TypeVar, TypeVarTuple, Unpack
 from exchange.durable import sync_folder
 from portal.problems import ProblemError
 
-BLOCK = 1024 * 1024
+BLOCK = 2 * 1024 * 1024
 """Bytes that are gathered before a thread writes and hashes them."""
-PUSH = 64 * BLOCK
+PUSH = 64 * 1024 * 1024
 """Written data is pushed to the disk in steps of this, so that the fsync at the end finds little left to do."""
 STALL_SECONDS = 60
 """How long a sender may be silent before its call ends."""
@@ -31,13 +31,15 @@ TAKEOVER_SECONDS = 10
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 HASHES_KEPT = 256
-READ = 4 * BLOCK
+READ = 4 * 1024 * 1024
 
 
 class Source(Protocol):
     """A body as it comes in (aiohttp's StreamReader)."""
 
-    async def readany(self) -> bytes: ...
+    async def readchunk(self) -> tuple[bytes, bool]:
+        """What came, uncopied, and whether it ends an HTTP chunk; ``(b"", False)`` at the end of the body."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class UploadFolder:
         self._folder = folder
         self._turns: dict[str, Turn] = {}
         self._hashes: dict[str, RunningHash] = {}
-        self._threads = ThreadPoolExecutor(4, "portal-uploads")
+        self._threads = ThreadPoolExecutor(8, "portal-uploads")
 
     def path(self, upload: str) -> Path:
         return self._folder / upload
@@ -208,7 +210,7 @@ class _Receiving:
         self._descriptor = descriptor
         self._size = size
         self._turn = turn
-        self._writing: asyncio.Future[None] | None = None
+        self._working: list[asyncio.Future[None]] = []
         self._pushing: asyncio.Future[None] | None = None
         self._pushed = 0
         self.length = 0
@@ -257,8 +259,8 @@ class _Receiving:
         try:
             while True:
                 async with asyncio.timeout(STALL_SECONDS):
-                    data = await source.readany()
-                if not data:
+                    data, ends_chunk = await source.readchunk()
+                if not data and not ends_chunk:
                     return part
                 self._turn.heard()
                 if len(data) > self._size - self.length - held:
@@ -277,25 +279,31 @@ class _Receiving:
         await self._drain()
         loop = asyncio.get_running_loop()
         self.length += held
-        self._writing = loop.run_in_executor(
-            self._folder._threads, _write, self._descriptor, block, self._running, part
-        )
+        self._working = [  # both let go of the interpreter: on two cores they run at once
+            loop.run_in_executor(self._folder._threads, _write, self._descriptor, block),
+            loop.run_in_executor(self._folder._threads, _hash, block, self._running, part),
+        ]
         if self.length - self._pushed >= PUSH and (self._pushing is None or self._pushing.done()):
             self._pushed = self.length
             self._pushing = loop.run_in_executor(self._folder._threads, os.fdatasync, self._descriptor)
 
     async def _drain(self) -> None:
-        """Wait for the block that is being written; OSError when that failed."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            await writing
+        """Wait for the block that is being written and hashed; OSError when that failed."""
+        working, self._working = self._working, []
+        for result in await asyncio.gather(*working, return_exceptions=True):
+            if result is not None:
+                raise result
 
 
-def _write(descriptor: int, block: list[bytes], running: RunningHash, part: "hashlib._Hash | None") -> None:
+def _write(descriptor: int, block: list[bytes]) -> None:
     for data in block:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
+
+
+def _hash(block: list[bytes], running: RunningHash, part: "hashlib._Hash | None") -> None:
+    for data in block:
         running.update(data)
         if part is not None:
             part.update(data)
