@@ -112,5 +112,17 @@ CREATE TABLE notes (
 ) STRICT;
 """
 
-STEPS: tuple[str, ...] = (V1,)
+V2 = """
+-- Where each camera's footage comes from: SourceSetting, JSON.
+ALTER TABLE cameras ADD COLUMN source TEXT NOT NULL DEFAULT '{"kind": "recorder"}';
+
+CREATE TABLE source_reach (
+    camera_id       TEXT NOT NULL,
+    at              INTEGER NOT NULL,
+    oldest          INTEGER NOT NULL,            -- where the device's oldest footage began, at that time
+    PRIMARY KEY (camera_id, at)
+) STRICT;
+"""
+
+STEPS: tuple[str, ...] = (V1, V2)
 """Step N brings a file from version N to N + 1 (``PRAGMA user_version``)."""

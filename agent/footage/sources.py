@@ -1,0 +1,200 @@
+"""Which sources there are, which one each camera's footage comes from, and the way to all of them as one.
+
+Not for: fetching (``device``), our own recordings (``segments``), or what is kept of a fetch (``fetched``).
+"""
+
+import asyncio
+import importlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from agent.cameras.address import Credentials
+from agent.cameras.clock import ClockCheck
+from agent.footage.device import Device, DeviceFootage, Looked
+from agent.footage.device_kind import DeviceKind
+from agent.footage.segments import RecordedFootage
+from agent.footage.source import Coverage, Progress, SourceFile, Span
+from agent.store import CameraRow, Store
+from exchange.clock import Window
+from exchange.durable import durable_file
+from exchange.errors import NoFootage, SettingsInvalid
+from exchange.messages import Part
+
+RECORDER = "recorder"
+"""Handover's own recorder: what a camera has unless it is given another source."""
+_KINDS = ("folder", "onvif_replay", "hikvision", "dahua", "reolink", "frigate", "mediamtx", "unifi")
+"""A kind is the module of that name beside this one."""
+
+
+class SourceSetting(Part):
+    """Where a camera's footage comes from, as it is stored. No secret is in it."""
+
+    kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,30}$")] = RECORDER
+    address: Annotated[str, Field(max_length=512)] = ""
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+@cache
+def kinds() -> dict[str, DeviceKind]:
+    """Every device source by name."""
+    found = {}
+    for kind in _KINDS:
+        name = _module(kind)
+        if importlib.util.find_spec(name) is not None:
+            found[kind] = importlib.import_module(name).SOURCE
+    return found
+
+
+def _module(kind: str) -> str:
+    return f"agent.footage.{kind}"
+
+
+def checked_setting(kind: str, address: str, options: dict[str, Any]) -> SourceSetting:
+    """What an owner typed, checked by the source's own options. SettingsInvalid names each mistake."""
+    if kind == RECORDER:
+        if options or address:
+            raise SettingsInvalid(
+                "Handover's own recorder takes no options here.", do="handover.yaml says what it keeps."
+            )
+        return SourceSetting()
+    found = kinds().get(kind)
+    if found is None:
+        offered = ", ".join([RECORDER, *kinds()])
+        raise SettingsInvalid(f"There is no source {kind!r}.", do=f"Choose one of: {offered}.")
+    if found.address and not address:
+        raise SettingsInvalid(
+            f"{found.title}: an address is wanted.", do="Write it as --option address=HOST, HOST:PORT or a URL."
+        )
+    if "@" in address.partition("://")[2].partition("/")[0] or (address and not address.isprintable()):
+        raise SettingsInvalid(
+            "The recorder's address can't be used.",
+            do="Write the user name with --user and the password when it is asked for, not in the address.",
+        )
+    try:
+        typed = found.options.model_validate(options)
+    except ValidationError as error:
+        raise SettingsInvalid(
+            "\n".join(_mistake(found, each) for each in error.errors(include_url=False)),
+            meaning="Nothing was changed.",
+            do=f"docs/sources.md explains the options of {kind}.",
+        ) from error
+    return SourceSetting(kind=kind, address=address, options=typed.model_dump(mode="json", exclude_defaults=True))
+
+
+def _mistake(found: DeviceKind, error: Any) -> str:
+    name = ".".join(map(str, error["loc"])) or "options"
+    if error["type"] == "extra_forbidden":
+        return f"{name}: {found.title} have no such option; there are {', '.join(sorted(found.options.model_fields))}."
+    if error["type"] == "missing":
+        return f"{name}: this option is wanted."
+    return f"{name}: {error['msg']}."
+
+
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    """What each source is logged in to with: one file of mode 0600 under ``keys/``."""
+
+    file: Path
+
+    def all(self) -> dict[str, dict[str, str]]:
+        try:
+            kept: dict[str, dict[str, str]] = json.loads(self.file.read_text())
+        except FileNotFoundError:
+            return {}
+        return kept
+
+    def of(self, camera_id: str) -> Credentials | None:
+        kept = self.all().get(camera_id)
+        return Credentials(kept["user"], kept["password"]) if kept else None
+
+    def keep(self, camera_id: str, credentials: Credentials | None) -> None:
+        kept = self.all()
+        kept.pop(camera_id, None)
+        if credentials is not None:
+            kept[camera_id] = {"user": credentials.user, "password": credentials.password}
+        with durable_file(self.file) as file:
+            file.write(json.dumps(kept).encode())
+
+
+class Sources:
+    """``FootageSource`` over all of a house's cameras: our own recordings, and every other source."""
+
+    def __init__(
+        self, store: Store, recorded: RecordedFootage, devices: DeviceFootage, passwords: Passwords, state: Path
+    ) -> None:
+        self.recorded = recorded
+        self.devices = devices
+        self.passwords = passwords
+        self.store = store
+        self._state = state
+        devices.checked = self._keep_clock
+
+    async def device(self, camera_id: str) -> Device | None:
+        """The camera's device source; None when Handover's own recorder records it, or there is no such camera."""
+        async with self.store.transaction() as tx:
+            row = await tx.camera(camera_id)
+            checks = await tx.all(
+                "SELECT result FROM clock_checks WHERE camera_id = ? ORDER BY at DESC LIMIT 1", [camera_id]
+            )
+        setting = setting_of(row) if row is not None else SourceSetting()
+        if setting.kind == RECORDER:
+            return None
+        kind = kinds().get(setting.kind)
+        if kind is None:
+            raise SettingsInvalid(
+                f"The source {setting.kind} of camera {camera_id} is not installed.",
+                do=f"Give it another with: handover cameras source {camera_id} KIND",
+            )
+        return Device(
+            camera_id=camera_id,
+            module=_module(setting.kind),
+            kind=kind,
+            options=kind.options.model_validate(setting.options),
+            state=self._state / camera_id,
+            address=setting.address,
+            credentials=await asyncio.to_thread(self.passwords.of, camera_id),
+            clock=ClockCheck.model_validate_json(checks[0]["result"]) if checks else None,
+        )
+
+    async def _keep_clock(self, camera_id: str, check: ClockCheck) -> None:
+        async with self.store.transaction() as tx:
+            await tx.execute(
+                "INSERT OR REPLACE INTO clock_checks (camera_id, at, result) VALUES (?, ?, ?)",
+                [camera_id, check.at, check.model_dump_json()],
+            )
+
+    async def coverage(self, camera_id: str, window: Window) -> Coverage:
+        device = await self.device(camera_id)
+        if device is None:
+            return await self.recorded.coverage(camera_id, window)
+        return (await self.devices.look(device, window)).coverage
+
+    async def look(self, device: Device, window: Window) -> Looked:
+        return await self.devices.look(device, window)
+
+    async def fetch(self, span: Span, into: Path, progress: Progress | None = None) -> tuple[SourceFile, ...]:
+        device = await self.device(span.camera_id)
+        if device is None:
+            return await self.recorded.fetch(span, into, progress)
+        if span.path is None and not span.reference:
+            raise NoFootage("There is nothing to fetch.")
+        return await self.devices.fetch(device, span, into, progress)
+
+    async def hold(self, hold_id: str, camera_id: str, window: Window) -> int:
+        return await self.recorded.hold(hold_id, camera_id, window)
+
+    async def release(self, hold_id: str) -> None:
+        await self.recorded.release(hold_id)
+
+    async def held_bytes(self) -> int:
+        return await self.recorded.held_bytes()
+
+
+def setting_of(row: CameraRow) -> SourceSetting:
+    return SourceSetting.model_validate_json(row.source)
