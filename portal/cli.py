@@ -20,7 +20,7 @@ from portal import officers
 from portal.console import HandoverGroup, json_option, one_line
 from portal.database import Database, upgrade
 from portal.force import Force, OfficerDetails, read_public, read_signed, validity, write_signed
-from portal.server import DEFAULT_LISTEN, Listen, running, tls_context, until_told_to_stop
+from portal.server import DEFAULT_LISTEN, Listen, running, tls_context, told_to_stop
 from portal.settings import PortalFolder, PortalSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -165,18 +165,19 @@ def serve(
 async def _serve(
     folder: PortalFolder, settings: PortalSettings, listen: Listen, tls: ssl.SSLContext | None, ready: Path | None
 ) -> None:
-    async with running(folder, settings, listen, tls) as now:
-        line = {
-            "listening": now.address,
-            "origin": now.portal.origin,
-            "force": settings.force,
-            "fingerprint": settings.key.fingerprint,
-        }
-        text = json.dumps(line) + "\n"
-        if ready is not None:
-            await asyncio.to_thread(_write, ready, text)
-        await asyncio.to_thread(_say, text)
-        await until_told_to_stop()
+    with told_to_stop() as told:
+        async with running(folder, settings, listen, tls) as now:
+            line = {
+                "listening": now.address,
+                "origin": now.portal.origin,
+                "force": settings.force,
+                "fingerprint": settings.key.fingerprint,
+            }
+            text = json.dumps(line) + "\n"
+            if ready is not None:
+                await asyncio.to_thread(_write, ready, text)
+            await asyncio.to_thread(_say, text)
+            await told.wait()
 
 
 # -- officers ----------------------------------------------------------------------------------------------------

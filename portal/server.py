@@ -146,14 +146,15 @@ def _bound(listen: Listen) -> Iterator[socket.socket]:
         listener.close()
 
 
-async def until_told_to_stop() -> None:
-    """SIGTERM or SIGINT."""
+@contextlib.contextmanager
+def told_to_stop() -> Iterator[asyncio.Event]:
+    """Set by SIGTERM or SIGINT, from the start of the block."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     try:
-        await told.wait()
+        yield told
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

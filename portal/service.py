@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from portal.tokens import Caller
 from portal.uploads import UploadFolder
 
 P = TypeVar("P", bound=Part)
+log = logging.getLogger("handover.portal")
 BODY_SECONDS = 30
 """How long a caller may take to send a JSON body."""
 SWEEP_SECONDS = 600
@@ -94,7 +96,10 @@ async def open_portal(
 
 async def _sweep_for_ever(portal: Portal) -> None:
     while True:
-        await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+        try:
+            await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+        except Exception:  # a full disk or a busy file passes; the next round takes what this one left
+            log.exception("the sweep failed; it is tried again")
         await asyncio.sleep(SWEEP_SECONDS)
 
 

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from exchange.signing import SigningKey
 from portal import cli
 from portal.force import write_public
+from portal.routes import ROUTES
+from portal.settings import GIB, Limits
 from tests.counterparts.portal import Place as PortalPlace
 from tests.counterparts.portal import PortalProcess
 
@@ -102,17 +104,7 @@ def test_an_officer_can_be_added_beside_a_portal_that_runs(place: PortalPlace, t
 
 def test_the_ready_file_says_where_the_portal_listens(place: PortalPlace, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
-    command = [
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "portal",
-        "serve",
-        str(place.folder.path),
-        "--listen",
-        "127.0.0.1:0",
-    ]
+    command = [sys.executable, "-m", "portal", "serve", str(place.folder.path), "--listen", "127.0.0.1:0"]
     with subprocess.Popen([*command, "--ready-file", str(ready)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -120,3 +112,13 @@ def test_the_ready_file_says_where_the_portal_listens(place: PortalPlace, tmp_pa
         assert process.wait(30) == 0
     assert json.loads(line) == json.loads(ready.read_text())
     assert json.loads(line)["fingerprint"] == place.force.key.public.fingerprint
+
+
+def test_the_protocol_document_names_every_call_limit_and_setting() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    for route in ROUTES:
+        last = route.path.replace("request_id", "id").replace("delivery_id", "delivery").replace("upload_id", "upload")
+        assert last in text, route.path
+        assert route.method in text
+    for name, field in Limits.model_fields.items():
+        assert f"`{name}` | {field.default}" in text or f"`{name}` | {field.default // GIB} GiB" in text, name

@@ -5,6 +5,7 @@ import io
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 
 from exchange import api
@@ -14,9 +15,9 @@ from exchange.messages import Asked, DecidedCamera, Outcome, Refusal, RefusalRea
 from exchange.signing import SigningKey, document_sha256
 from portal import officers
 from portal.settings import Limits
-from tests.counterparts.portal import add_officer
+from tests.counterparts.portal import Place, add_officer, in_process
 from tests.portal.conftest import NOON, Town
-from tests.portal.wire import Agent, Officer
+from tests.portal.wire import Agent, Officer, SetClock
 
 
 @pytest.fixture
@@ -135,6 +136,18 @@ async def test_a_long_poll_ends_as_soon_as_something_comes(town: Town, agent: Ag
     await town.officer.ask(agent)
     async with asyncio.timeout(10):
         assert len((await poll).items) == 1
+
+
+async def test_a_portal_that_ends_answers_the_polls_that_it_holds(place: Place, clock: SetClock) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with in_process(place, clock) as running:
+            here = Town(place, clock, running, session)
+            agent = await here.agent().join(place)
+            held = here.listening
+            poll = asyncio.create_task(agent.inbox(wait=50))
+            await held.wait()
+        async with asyncio.timeout(10):
+            assert (await poll).items == ()
 
 
 async def test_a_long_poll_for_another_device_is_not_woken(town: Town, agent: Agent) -> None:
