@@ -27,6 +27,8 @@ class DeviceOptions(BaseModel):
     """Seconds without a byte after which it counts as gone."""
     margin: float = Field(15.0, ge=0, le=600)
     """Seconds before and after a window that are fetched with it, as a copy can start only at a key frame."""
+    certificate: str | None = Field(None, pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$")
+    """SHA-256 of its TLS certificate, once you compared it; unset where this system trusts it anyway."""
 
 
 @dataclass(frozen=True, slots=True)

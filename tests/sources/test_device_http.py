@@ -1,0 +1,251 @@
+"""A recorder's HTTP: logged in, bounded, resumed, and told apart when it fails."""
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from agent.cameras.address import Credentials
+from agent.footage.device_http import Http
+from exchange.clock import SystemClock
+from exchange.errors import (
+    CameraAnswerInvalid,
+    CameraRefused,
+    CameraUnreachable,
+    CertificateChanged,
+    InputInvalid,
+    NoFootage,
+)
+
+CONTENT = bytes(range(256)) * 4096
+LOGIN = Credentials("viewer", "right horse")
+Behave = Callable[[Any], None]
+
+
+@contextmanager
+def served(behave: Behave, tls: trustme.LeafCert | None = None) -> Iterator[int]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            behave(self)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        import ssl
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.configure_cert(context)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def send(handler: Any, content: bytes, status: int = 200, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in {"Content-Length": str(len(content)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+_OPEN: list[Http] = []
+
+
+def client(port: int | str, login: Credentials | None = None, **more: Any) -> Http:
+    address = port if isinstance(port, str) else f"127.0.0.1:{port}"
+    _OPEN.append(Http(address, login, more.pop("timeout", 1.0), SystemClock().now, **more))
+    return _OPEN[-1]
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while _OPEN:
+        _OPEN.pop().close()
+
+
+def download(http_: Http, into: Path, **more: Any) -> Path:
+    settings: dict[str, Any] = {"most_bytes": 1 << 24, "report": lambda _: None, **more}
+    return http_.download("/file", into, "file.mp4", **settings)
+
+
+def test_a_download_is_whole_under_its_name_and_tells_how_far_it_is(tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    with served(lambda handler: send(handler, CONTENT)) as port:
+        path = download(client(port), tmp_path, report=told.append)
+    assert path.read_bytes() == CONTENT
+    assert told[-1] == {"bytes": len(CONTENT), "total": len(CONTENT)}
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file.mp4"]
+
+
+@pytest.mark.parametrize("skip", [0, 1000])
+def test_a_download_that_broke_off_goes_on_where_it_stopped(tmp_path: Path, skip: int) -> None:
+    asked: list[str | None] = []
+
+    def behave(handler: Any) -> None:
+        wanted = handler.headers.get("Range")
+        asked.append(wanted)
+        if wanted is None:
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(CONTENT)))
+            handler.end_headers()
+            handler.wfile.write(CONTENT[:500_000])
+            handler.close_connection = True
+            return
+        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        span = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
+        send(handler, CONTENT[start:], 206, Content_Range=span)
+
+    with served(behave) as port:
+        with pytest.raises(CameraUnreachable):
+            download(client(port), tmp_path, skip=skip)
+        assert not (tmp_path / "file.mp4").exists()
+        path = download(client(port), tmp_path, skip=skip)
+    assert path.read_bytes() == CONTENT[skip:]
+    assert asked == [None, "bytes=500000-"]
+
+
+def test_a_part_of_another_file_is_not_gone_on_with(tmp_path: Path) -> None:
+    contents = [CONTENT, CONTENT[::-1]]
+
+    def behave(handler: Any) -> None:
+        content = contents[0]
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.send_header("ETag", str(hash(content)))
+        handler.end_headers()
+        handler.wfile.write(content[: len(content) // len(contents)])
+        handler.close_connection = True
+        contents.pop(0)
+
+    with served(behave) as port:
+        with pytest.raises(CameraUnreachable):
+            download(client(port), tmp_path)
+        assert download(client(port), tmp_path).read_bytes() == CONTENT[::-1]
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+def test_digest_opens_and_the_password_is_never_sent_readable(tmp_path: Path, algorithm: str) -> None:
+    seen: list[str] = []
+
+    def behave(handler: Any) -> None:
+        told = handler.headers.get("Authorization", "")
+        seen.append(told)
+        challenge = f'Digest realm="x", nonce="n1", qop="auth", algorithm={algorithm}'
+        send(handler, CONTENT) if "response=" in told else send(handler, b"", 401, WWW_Authenticate=challenge)
+
+    with served(behave) as port:
+        assert client(port, LOGIN).ask("/a").content == CONTENT
+    assert len(seen) == 2
+    assert "horse" not in "".join(seen)
+
+
+def test_a_wrong_password_is_tried_once(tmp_path: Path) -> None:
+    count = []
+
+    def behave(handler: Any) -> None:
+        count.append(1)
+        send(handler, b"no", 401, WWW_Authenticate='Digest realm="x", nonce="n1", qop="auth"')
+
+    with served(behave) as port, pytest.raises(CameraRefused, match="user name or password"):
+        client(port, LOGIN).ask("/a")
+    assert len(count) == 2
+
+
+def test_basic_is_refused_without_tls_unless_allowed() -> None:
+    def behave(handler: Any) -> None:
+        told = handler.headers.get("Authorization", "")
+        send(handler, b"in") if told else send(handler, b"", 401, WWW_Authenticate='Basic realm="x"')
+
+    with served(behave) as port:
+        with pytest.raises(CameraRefused, match="anyone on the network"):
+            client(port, LOGIN).ask("/a")
+        assert client(port, LOGIN, basic=True).ask("/a").content == b"in"
+
+
+def test_silence_is_unreachable_after_the_timeout() -> None:
+    quiet = threading.Event()
+    with served(lambda _handler: quiet.wait(5) and None) as port:
+        with pytest.raises(CameraUnreachable, match="stopped answering"):
+            client(port, timeout=0.2).ask("/a")
+        quiet.set()
+
+
+def test_nobody_there_is_unreachable(unused_tcp_port: int) -> None:
+    with pytest.raises(CameraUnreachable):
+        client(unused_tcp_port).ask("/a")
+
+
+def test_too_much_is_refused(tmp_path: Path) -> None:
+    with served(lambda handler: send(handler, CONTENT)) as port:
+        with pytest.raises(CameraAnswerInvalid):
+            client(port).ask("/a", most=1000)
+        with pytest.raises(CameraAnswerInvalid):
+            download(client(port), tmp_path, most_bytes=1000)
+    assert not (tmp_path / "file.mp4").exists()
+
+
+def test_what_is_gone_from_the_recorder_is_no_footage(tmp_path: Path) -> None:
+    with served(lambda handler: send(handler, b"", 404)) as port, pytest.raises(NoFootage):
+        download(client(port), tmp_path)
+
+
+def test_redirects_are_not_followed() -> None:
+    elsewhere = {"Location": "http://192.0.2.1/"}
+    with (
+        served(lambda handler: send(handler, b"", 302, **elsewhere)) as port,
+        pytest.raises(CameraAnswerInvalid, match="302"),
+    ):
+        client(port).ask("/a")
+
+
+def test_a_certificate_must_be_the_pinned_one() -> None:
+    from hashlib import sha256
+    from ssl import PEM_cert_to_DER_cert
+
+    leaf = trustme.CA().issue_cert("127.0.0.1")
+    pin = sha256(PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())).hexdigest()
+    with served(lambda handler: send(handler, b"in"), leaf) as port:
+        address = f"https://127.0.0.1:{port}"
+        with pytest.raises(CertificateChanged, match=pin):
+            client(address).ask("/a")
+        with pytest.raises(CertificateChanged, match="another certificate"):
+            client(address, pin="0" * 64).ask("/a")
+        assert client(address, pin=pin).ask("/a").content == b"in"
+
+
+def test_the_date_header_is_a_clock() -> None:
+    with served(lambda handler: send(handler, b"in")) as port:
+        check = client(port).ask("/a").date()
+    assert check is not None
+    assert abs(check.offset_us) <= 2_000_000
+
+
+@pytest.mark.parametrize("address", ["ftp://x", "http://u:p@x", "http://", "x:99999"])
+def test_what_is_no_address_is_told(address: str) -> None:
+    with pytest.raises(InputInvalid):
+        Http(address, None, 1.0, SystemClock().now)
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
