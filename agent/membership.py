@@ -3,6 +3,7 @@
 Not for: requests. What officers learn of a camera is in ``CameraRegistration`` and nowhere else.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -40,7 +41,8 @@ async def introduce(parts: Parts, portal: PortalClient) -> Introduction:
     async with parts.store.transaction() as tx:
         force = await tx.force()
     known = None if force is None else PublicKey.parse(force.public_key).fingerprint
-    return Introduction(info, key.fingerprint, key.words, known if known != key.fingerprint else None)
+    words = await asyncio.to_thread(lambda: key.words)  # from a list in a file
+    return Introduction(info, key.fingerprint, words, known if known != key.fingerprint else None)
 
 
 async def enrol(parts: Parts, portal: PortalClient, fingerprint: str, confirmed_by: str) -> ForceRow:

@@ -107,7 +107,8 @@ async def _seal_one(parts: Parts, approval: Approval, package: PackageRow, force
     clip: Job = json.loads(package.clip)
     folder = Path(clip["folder"])
     recordings = [PackageEntry(file.path, folder / file.path.removeprefix("data/")) for file in evidence.files]
-    entries = bag_entries(
+    entries = await asyncio.to_thread(
+        bag_entries,
         evidence=signed,
         request=approval.signed_request,
         decision=approval.signed_decision,

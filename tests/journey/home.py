@@ -3,22 +3,31 @@
 Not for: tests themselves, or a camera (the footage is recorded by ffmpeg and lies where the recorder would put it).
 """
 
+import atexit
 import json
+import shutil
+import tempfile
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from agent import daemon, membership
 from agent.cameras.address import CameraAddress
 from agent.footage import layout
 from agent.inbox import InboxPoll
-from agent.owner.desk import Actor
+from agent.owner.desk import Actor, Json, Named, Nothing
 from agent.requests.decision import Choice, Verdict, decide
 from agent.settings import Settings, settings_from_text
+from agent.store import PackageRow, RequestRow
 from exchange.age import Identity, generate_identity
-from exchange.clock import HOUR, SECOND, Clock, SystemClock, Window
+from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
+from exchange.credentials import issue_credential
+from exchange.custody import check_chain, read_line
 from exchange.messages import (
     Asked,
     CameraRegistration,
@@ -31,14 +40,38 @@ from exchange.messages import (
     Signed,
     Stretch,
 )
-from exchange.signing import sign_document
+from exchange.signing import SigningKey, sign_document
 from portal.officer.client import OfficerClient
-from tests.agent.recordings import Recording, record
+from tests.agent.recordings import START_US, Recording, record
 from tests.counterparts import portal as portals
+from tests.counterparts import same_process
+from tests.counterparts.hostile_portal import HostilePortal
 
 OWNER = DecidedBy(name="Robin Example", method="operating system user robin (uid 1000) at a terminal")
 ACTOR = Actor("robin", 1000, OWNER.method)
 CAMERA = "front-door"
+NOON = from_rfc3339("2026-11-21T12:00:00Z")
+
+
+class HomeClock:
+    """Stands until it is moved. ``forward``: time passes; ``step``: somebody sets the host's clock."""
+
+    def __init__(self, now: int = NOON) -> None:
+        self._now = now
+        self._monotonic = 1000 * SECOND
+
+    def now(self) -> int:
+        return self._now
+
+    def monotonic(self) -> int:
+        return self._monotonic
+
+    def forward(self, microseconds: int) -> None:
+        self._now += microseconds
+        self._monotonic += microseconds
+
+    def step(self, microseconds: int) -> None:
+        self._now += microseconds
 
 
 def settings_at(data: Path, url: str, extra: str = "") -> Settings:
@@ -55,15 +88,37 @@ recordings: {{segment: 10s, keep_free: 1 MB}}
     return settings_from_text(text, data / "handover.yaml")
 
 
-def place_recording(root: Path, recording: Recording, camera_id: str = CAMERA) -> None:
-    """Lay segments where the recorder lays them, under the names it gives them."""
+def place_recording(
+    root: Path, recording: Recording, camera_id: str = CAMERA, *, later: int = 0, without: Iterable[int] = ()
+) -> list[Path]:
+    """Lay segments where the recorder lays them, under the names it gives them, ``later`` by so many microseconds.
+
+    ``without``: the indexes of those that are missing.
+    """
+    placed = []
     ends = [file.start_us for file in recording.files[1:]] + [recording.end_us]
-    for file, end in zip(recording.files, ends, strict=True):
+    for index, (file, end) in enumerate(zip(recording.files, ends, strict=True)):
         container = file.path.suffix.removeprefix(".")
-        name = layout.SegmentName(file.start_us, end - file.start_us, layout.SegmentState.WHOLE, container)
-        folder = root / camera_id / layout.day_of(file.start_us)
+        name = layout.SegmentName(file.start_us + later, end - file.start_us, layout.SegmentState.WHOLE, container)
+        folder = root / camera_id / layout.day_of(file.start_us + later)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / str(name)).write_bytes(file.path.read_bytes())
+        if index not in without:
+            placed.append(folder / str(name))
+            placed[-1].write_bytes(file.path.read_bytes())
+    return placed
+
+
+@cache
+def _recordings() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="handover-recordings-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def shared_recording(kind: str) -> Recording:
+    """Nine seconds in three segments, made once for all tests: it is not changed."""
+    return record(_recordings() / kind, kind, start_us=START_US)
 
 
 def make_recording(folder: Path, start: int, *, kind: str = "h264-aac", seconds: int = 9) -> Recording:
@@ -75,16 +130,21 @@ class Home:
     """Everything at hand; ``window`` is what the recordings cover."""
 
     house: daemon.House
-    place: portals.Place
+    place: Any
+    """Whoever asks: ``.force``, ``.officer``, ``.credential``."""
     origin: str
-    officer: OfficerClient
     case: Identity
     window: Window
-    clock: Clock
+    clock: HomeClock
+    segments: list[Path]
 
     @property
     def poll(self) -> InboxPoll:
         return InboxPoll(self.house.parts, self.house.journey)
+
+    @property
+    def settings(self) -> Settings:
+        return self.house.settings
 
     def request(self, window: Window | None = None, **changed: object) -> Signed:
         """A request for the recorded camera, signed by the officer; ``changed`` fields replace the usual ones."""
@@ -109,19 +169,52 @@ class Home:
         }
         return sign_document(Request.model_validate(fields | changed), self.place.officer)
 
-    async def send(self, signed: Signed) -> str:
-        """Through the portal, as an officer does; the request's id."""
-        return (await self.officer.send(signed)).request_id
-
     async def fetch_and_walk(self) -> None:
         await self.poll.fetch(0)
         await self.house.journey.settle()
 
-    async def state(self, request_id: str) -> str:
+    async def walk(self, later: int = 0) -> None:
+        """Let time pass (microseconds), then every step that is due."""
+        self.clock.forward(later)
+        await self.house.journey.settle()
+
+    async def rows(self) -> list[RequestRow]:
+        async with self.house.parts.store.transaction() as tx:
+            return await tx.requests()
+
+    async def row(self, request_id: str) -> RequestRow:
         async with self.house.parts.store.transaction() as tx:
             row = await tx.request(request_id)
         assert row is not None
-        return row.state
+        return row
+
+    async def state(self, request_id: str) -> str:
+        return (await self.row(request_id)).state
+
+    async def packages(self, request_id: str) -> list[PackageRow]:
+        async with self.house.parts.store.transaction() as tx:
+            return await tx.packages(request_id)
+
+    async def execute(self, sql: str, *values: object) -> None:
+        """What somebody with the database in hand could do."""
+        async with self.house.parts.store.transaction() as tx:
+            assert await tx.execute(sql, values)
+
+    async def listed(self, request_id: str) -> Json:
+        """What ``handover requests`` lists of it."""
+        told = await self.house.desk.requests(Nothing(), ACTOR)
+        return next(row for row in told["requests"] if row["request_id"] == request_id)
+
+    async def shown(self, request_id: str) -> Json:
+        """What the prompt has of it."""
+        return await self.house.desk.show(Named(request_id=request_id), ACTOR)
+
+    async def events(self) -> list[str]:
+        """What the custody log tells, after its whole chain was checked."""
+        async with self.house.parts.store.transaction() as tx:
+            lines = [str(row["line"]) for row in await tx.all("SELECT line FROM custody ORDER BY seq")]
+        assert check_chain(lines) == len(lines)
+        return [read_line(line).event.value for line in lines]
 
     async def plan_sha256(self, request_id: str) -> str:
         async with self.house.parts.store.transaction() as tx:
@@ -135,7 +228,8 @@ class Home:
         verdict = Verdict(plan_sha256=await self.plan_sha256(request_id), choices=choices)
         return await decide(self.house.parts, request_id, verdict, OWNER)
 
-    def receipt_for(self, request_id: str, delivery: object, **changed: object) -> Signed:
+    def receipt_for(self, request_id: str, delivery: Any, **changed: object) -> Signed:
+        """The officer's, for a ``Delivery`` or a row of packages."""
         fields = {
             "receipt_id": str(uuid.uuid4()),
             "delivery_id": delivery.delivery_id,
@@ -148,6 +242,71 @@ class Home:
             "issued": self.clock.now(),
         }
         return sign_document(Receipt.model_validate(fields | changed), self.place.officer)
+
+
+@dataclass
+class Town(Home):
+    """With the reference portal, and an officer who uses it."""
+
+    officer: OfficerClient
+
+    async def send(self, signed: Signed) -> str:
+        """Through the portal, as an officer does; the request's id."""
+        return (await self.officer.send(signed)).request_id
+
+    async def asked(self, signed: Signed | None = None) -> str:
+        """A request that waits for the owner; its id."""
+        request_id = await self.send(signed or self.request())
+        await self.fetch_and_walk()
+        assert await self.state(request_id) == "asked"
+        return request_id
+
+
+@dataclass
+class Siege(Home):
+    """With a portal that does what the test says."""
+
+    portal: HostilePortal
+
+    async def take(self, signed: Signed) -> str:
+        """Through the portal's inbox, as far as it goes; the id of the row that it became."""
+        before = {row.request_id for row in await self.rows()}
+        self.portal.put(signed)
+        await self.fetch_and_walk()
+        (new,) = {row.request_id for row in await self.rows()} - before
+        return new
+
+    async def asked(self, signed: Signed | None = None) -> str:
+        request_id = await self.take(signed or self.request())
+        assert await self.state(request_id) == "asked"
+        return request_id
+
+
+@dataclass(frozen=True)
+class Force:
+    name: str
+    key: SigningKey
+
+    def credential(self, officer: SigningKey, valid: Window, **changed: str) -> Signed:
+        details = {"rank": "Detective Constable", "collar_number": "4711", "unit": "CID Mill Road"} | changed
+        return issue_credential(
+            self.key, force=self.name, credential_id=str(uuid.uuid4()), name="Ada Okafor",
+            contact="ada.okafor@example.police.uk", public_key=officer.public, valid=valid, **details,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class People:
+    """A force and its officer, without a portal of theirs."""
+
+    force: Force
+    officer: SigningKey
+    credential: Signed
+
+
+def people(now: int = NOON) -> People:
+    force, officer = Force("Example Constabulary", SigningKey.generate()), SigningKey.generate()
+    return People(force, officer, force.credential(officer, Window(now - DAY, now + 90 * DAY)))
 
 
 async def add_camera(house: daemon.House, camera_id: str = CAMERA) -> None:
@@ -182,19 +341,60 @@ async def join(house: daemon.House, origin: str) -> None:
     await membership.register(house.parts, await house.parts.portal())
 
 
+@dataclass(frozen=True)
+class Ways:
+    """How a home is. ``workers``: media work runs in processes of its own, as it does in life."""
+
+    kind: str = "h264-aac"
+    case: str = "hybrid"
+    extra: str = ""
+    workers: bool = False
+    without: tuple[int, ...] = ()
+
+
 @asynccontextmanager
-async def home(tmp_path: Path, *, kind: str = "h264-aac", case: str = "hybrid", extra: str = "") -> AsyncIterator[Home]:
-    """A home that is enrolled, with nine seconds of footage of a minute ago."""
-    clock = SystemClock()
-    start = clock.now() - 60 * SECOND
-    place = portals.make_place(tmp_path / "force")
-    async with portals.in_process(place) as running:
-        settings = settings_at(tmp_path / "agent", running.address, extra)
-        recording = make_recording(tmp_path / "camera", start, kind=kind)
-        place_recording(settings.recordings.directory, recording)
-        async with daemon.build(settings) as house, place.client(running.address) as officer:
-            await add_camera(house)
-            await join(house, running.address)
-            window = Window(recording.files[0].start_us, recording.end_us)
-            identity = generate_identity("hybrid" if case == "hybrid" else "x25519")
-            yield Home(house, place, running.address, officer, identity, window, clock)
+async def home(tmp_path: Path, **ways: Any) -> AsyncIterator[Town]:
+    """A home that is enrolled with the reference portal, with nine seconds of footage of a minute ago."""
+    clock = HomeClock()
+    place = portals.make_place(tmp_path / "force", clock=clock)
+    async with (
+        portals.in_process(place, clock) as running,
+        _household(tmp_path, running.address, clock, Ways(**ways)) as (house, case, window, segments),
+        place.client(running.address, clock) as officer,
+    ):
+        at = Town(house, place, running.address, case, window, clock, segments, officer)
+        yield at
+        await at.events()
+
+
+@asynccontextmanager
+async def besieged(tmp_path: Path, **ways: Any) -> AsyncIterator[Siege]:
+    """The same, with a portal that does what the test says."""
+    place = people()
+    portal = HostilePortal(place.force.name, place.force.key.public)
+    clock = HomeClock()
+    async with (
+        portal.running(),
+        _household(tmp_path, portal.origin, clock, Ways(**ways)) as (house, case, window, segments),
+    ):
+        at = Siege(house, place, portal.origin, case, window, clock, segments, portal)
+        yield at
+        await at.events()
+
+
+@asynccontextmanager
+async def _household(
+    tmp_path: Path, origin: str, clock: HomeClock, ways: Ways
+) -> AsyncIterator[tuple[daemon.House, Identity, Window, list[Path]]]:
+    settings = settings_at(tmp_path / "agent", origin, ways.extra)
+    recording = shared_recording(ways.kind)
+    later = clock.now() - MINUTE - recording.files[0].start_us
+    segments = place_recording(settings.recordings.directory, recording, later=later, without=ways.without)
+    async with AsyncExitStack() as stack:
+        if not ways.workers:
+            stack.enter_context(mock.patch("agent.daemon.run_job", same_process.run_job))
+        house = await stack.enter_async_context(daemon.build(settings, clock))
+        await add_camera(house)
+        await join(house, origin)
+        window = Window(recording.files[0].start_us + later, recording.end_us + later)
+        yield house, generate_identity("hybrid" if ways.case == "hybrid" else "x25519"), window, segments

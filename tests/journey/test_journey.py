@@ -5,11 +5,11 @@ from pathlib import Path
 from exchange.checking import verify_package
 from exchange.messages import Delivery, Status
 from exchange.signing import open_document
-from tests.journey.home import Home, home
+from tests.journey.home import Town, home
 
 
 async def test_an_approved_window_reaches_the_officer_and_its_receipt_closes_it(tmp_path: Path) -> None:
-    async with home(tmp_path) as at:
+    async with home(tmp_path, workers=True) as at:
         request_id = await at.send(at.request())
         await at.fetch_and_walk()
         assert await at.state(request_id) == "asked"
@@ -30,7 +30,7 @@ async def test_an_approved_window_reaches_the_officer_and_its_receipt_closes_it(
         assert await at.state(request_id) == "closed"
 
 
-async def trouble(at: Home, request_id: str) -> str | None:
+async def trouble(at: Town, request_id: str) -> str | None:
     async with at.house.parts.store.transaction() as tx:
         row = await tx.request(request_id)
     return row.trouble if row else None
