@@ -1,0 +1,217 @@
+"""``handover record``: one process that records all cameras, with no key and no business on the internet.
+
+Not for: deciding what is kept, for how long, or for whom; the daemon does that with the files. Reads its own small
+file (``recorder_config``), again on SIGHUP; says how it fares in ``<root>/.state/recorder.json``.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import gc
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import av
+import sdnotify
+
+from agent.footage import layout
+from agent.footage.camera import CameraRecorder, CameraState
+from agent.footage.finishing import Finisher, recover_all
+from agent.footage.recorder_config import CameraSource, RecorderConfig, load
+from exchange.clock import Clock, SystemClock
+from exchange.errors import AlreadyRunning, DiskFull, HandoverError
+
+_log = logging.getLogger("handover.recorder")
+
+STATE_EVERY = 2.0
+"""Seconds between two writings of the state file."""
+_TICK = 0.5
+_PATIENCE = 15.0
+_M_MXFAST = 1
+
+
+def main(config_path: Path | str) -> int:
+    """Record until SIGTERM or SIGINT; 0 then. Raises SettingsInvalid, AlreadyRunning, DiskFull."""
+    path = Path(config_path)
+    config = load(path)
+    av.logging.set_level(None)  # libavformat's messages quote URLs, and those hold passwords
+    _tame_malloc()
+    with _only_one(config.root):
+        recorder = Recorder(path, config, SystemClock())
+        recorder.run()
+        if any(camera.is_alive() for camera in recorder.cameras.values()):
+            # Stuck in the library, connecting: the interpreter must not take itself apart around it.
+            logging.shutdown()
+            os._exit(0)
+    return 0
+
+
+class Recorder:
+    """All cameras of a configuration, and what watches over them."""
+
+    def __init__(self, path: Path, config: RecorderConfig, clock: Clock) -> None:
+        self.path, self.config, self.clock = path, config, clock
+        self.cameras: dict[str, CameraRecorder] = {}
+        self.finisher = Finisher(config.sync)
+        self.started = clock.now()
+        self._wake = threading.Event()
+        self._ending = self._reload = False
+        self._system = sdnotify.SystemdNotifier()
+
+    def run(self) -> None:
+        """Until a signal ends it. To be called in the main thread."""
+        for path in recover_all(self.config.root):
+            _log.info("saved what was whole of %s", path.name)
+        handlers = {
+            each: signal.signal(each, self._signalled) for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        }
+        self.finisher.start()
+        try:
+            self._apply()
+            gc.collect()
+            gc.freeze()  # what is loaded by now stays; it needs no looking at again
+            self._system.notify("READY=1")
+            self._watch()
+        finally:
+            self._system.notify("STOPPING=1")
+            self._stop(list(self.cameras.values()))
+            self.finisher.stop()
+            self._write_state()
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload = True
+        else:
+            self._ending = True
+        self._wake.set()
+
+    def _watch(self) -> None:
+        told = 0.0
+        while not self._ending:
+            if self._reload:
+                self._reload = False
+                self._read_again()
+            for camera in self.cameras.values():
+                camera.watch()
+            if time.monotonic() - told >= STATE_EVERY:
+                told = time.monotonic()
+                self._system.notify("WATCHDOG=1")
+                self._write_state()
+            self._wake.wait(_TICK)
+            self._wake.clear()
+
+    # -- which cameras ----------------------------------------------------------------------------------------
+
+    def _read_again(self) -> None:
+        try:
+            config = load(self.path)
+        except HandoverError as error:
+            _log.error("%s Recording goes on as before.", error)
+            return
+        if config.root != self.config.root:
+            _log.error("The recordings' folder changed: that needs a restart. Recording goes on as before.")
+            return
+        self.config = config
+        self._apply()
+        _log.info("read the cameras again: %d", len(config.cameras))
+
+    def _apply(self) -> None:
+        """Stop cameras that are gone or changed, start those that are new or changed; leave the others alone."""
+        wanted = {camera.camera_id: camera for camera in self.config.cameras}
+        gone = [
+            running
+            for camera_id, running in self.cameras.items()
+            if wanted.get(camera_id) != running.camera or not _same_terms(running.config, self.config)
+        ]
+        self._stop(gone)
+        for running in gone:
+            del self.cameras[running.camera.camera_id]
+        for camera_id, camera in wanted.items():
+            if camera_id not in self.cameras:
+                self._start(camera)
+
+    def _start(self, camera: CameraSource) -> None:
+        recorder = CameraRecorder(camera, self.config, self.clock, self.finisher)
+        self.cameras[camera.camera_id] = recorder
+        recorder.start()
+
+    def _stop(self, cameras: list[CameraRecorder]) -> None:
+        for camera in cameras:
+            camera.stop()
+        until = time.monotonic() + _PATIENCE
+        for camera in cameras:
+            # One that is still connecting has nothing to finish, and may take its time over it.
+            while camera.is_alive() and camera.writing and time.monotonic() < until:
+                camera.join(_TICK / 10)
+
+    # -- how it fares -----------------------------------------------------------------------------------------
+
+    def _write_state(self) -> None:
+        state: dict[str, Any] = {
+            "v": 1,
+            "pid": os.getpid(),
+            "at": self.clock.now(),
+            "started": self.started,
+            "stopped": self._ending,
+            "cameras": {name: asdict(camera.status()) for name, camera in sorted(self.cameras.items())},
+        }
+        target = self.config.root / layout.STATE / "recorder.json"
+        temporary = target.with_name("recorder.json.new")
+        try:
+            # Not put on the disk by force: after a power cut it is out of date anyhow.
+            temporary.write_text(json.dumps(state, indent=1))
+            temporary.chmod(0o640)
+            temporary.replace(target)
+        except OSError as error:
+            if not any(camera.state is CameraState.NO_ROOM for camera in self.cameras.values()):
+                _log.warning("The recorder's state cannot be written: %s", error.strerror)
+
+
+def _same_terms(one: RecorderConfig, other: RecorderConfig) -> bool:
+    def terms(config: RecorderConfig) -> tuple[int, ...]:
+        return (config.segment, config.fragment, config.stall, config.reserve)
+
+    return terms(one) == terms(other)
+
+
+@contextlib.contextmanager
+def _only_one(root: Path) -> Iterator[None]:
+    """Hold the recordings' folder for this process. AlreadyRunning, DiskFull."""
+    try:
+        (root / layout.STATE).mkdir(mode=0o770, parents=True, exist_ok=True)
+        descriptor = os.open(root / layout.STATE / "recorder.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise DiskFull(
+            f"Nothing can be written to {root}: {error.strerror}.",
+            meaning="Nothing is recorded.",
+            do="Check that the disk is there, has room, and may be written to by the recorder's user.",
+        ) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"Another recorder already records into {root}.",
+                meaning="Two of them would record every camera twice.",
+                do="Stop the other one first, or use another folder.",
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _tame_malloc() -> None:
+    """glibc consolidates its small free blocks at every large one; for packets of a few kB that is most of the work."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MXFAST, 0)

@@ -1,0 +1,298 @@
+"""Nothing that a camera, a disk or a clock does ends the recorder, or spoils what was recorded."""
+
+import contextlib
+import subprocess
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+
+from agent.footage import layout
+from agent.footage.arrival import Arrival, HostClock
+from agent.footage.camera import CameraRecorder
+from agent.footage.finishing import Finisher
+from agent.footage.layout import SegmentState
+from agent.footage.recorder_config import CameraSource, RecorderConfig, load, save
+from agent.footage.segment_writer import SegmentWriter, Track
+from agent.footage.segments import SegmentStore
+from exchange.clock import MINUTE, SECOND, SystemClock, Window
+from exchange.errors import SettingsInvalid
+from tests.counterparts.footage import assert_plays, make_media, probe
+from tests.counterparts.gst_server import GstServer, live
+from tests.counterparts.hostile_rtsp import Harm, HostileRtsp
+from tests.counterparts.recorder_process import RecorderProcess, recorder
+
+
+class SteppedClock:
+    """This host's clock, which a test can set."""
+
+    def __init__(self) -> None:
+        self.by = 0
+        self._real = SystemClock()
+
+    def now(self) -> int:
+        return self._real.now() + self.by
+
+    def monotonic(self) -> int:
+        return self._real.monotonic()
+
+
+def config(folder: Path, *cameras: CameraSource) -> RecorderConfig:
+    root = folder / "recordings"
+    root.mkdir(exist_ok=True)
+    return RecorderConfig(root, cameras, segment=SECOND, stall=SECOND, reserve=0)
+
+
+@pytest.mark.parametrize("harm", list(Harm))
+def test_a_hostile_camera_disturbs_no_other_and_ends_nothing(tmp_path: Path, harm: Harm) -> None:
+    with HostileRtsp(harm) as hostile, GstServer({"/cam": live()}) as server:
+        cameras = CameraSource("bad", hostile.url), CameraSource("cam", server.url("/cam"))
+        with recorder(tmp_path, config(tmp_path, *cameras)) as running:
+            assert hostile.asked.wait(10)
+            running.until("three segments", lambda: len(running.finished()) >= 3)
+            assert not any(entry["event"] == "lost" for entry in running.journal())
+            assert running.stop() == 0
+
+
+@pytest.mark.parametrize("harm", [Harm.GARBAGE_RTP, Harm.CLOSE_AT_ONCE])
+def test_a_camera_that_sends_nothing_usable_is_told_and_tried_again(tmp_path: Path, harm: Harm) -> None:
+    with (
+        HostileRtsp(harm) as hostile,
+        recorder(tmp_path, config(tmp_path, CameraSource("cam", hostile.url))) as running,
+    ):
+        running.until("that it is told", lambda: running.state().get("error"))
+        assert all(abs(name.start - SystemClock().now()) < MINUTE for name, _ in running.segments())
+
+
+def _inside(running: RecorderProcess, path: Path) -> Path:
+    """A path as the recorder sees it, in its mount namespace."""
+    child = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
+    return Path(f"/proc/{child[0] if child else running.process.pid}/root{path}")
+
+
+def test_on_a_full_disk_recording_stops_says_so_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    """A real file system of 3 MB, in a mount namespace of its own."""
+    root = tmp_path / "recordings"
+    root.mkdir()
+    mount = f'mount -t tmpfs -o size=3m,mode=777 handover "{root}"'
+    script = f'{mount} && head -c 3000000 /dev/zero > "{root}/filler" && exec "$@"'
+    unshare = ("unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh")
+    with (
+        GstServer({"/cam": live(gop=10)}) as server,
+        recorder(tmp_path, config(tmp_path, CameraSource("cam", server.url("/cam"))), prefix=unshare) as running,
+    ):
+        running.until("its folder", lambda: (_inside(running, root) / "filler").exists())
+        running.root = _inside(running, root)
+        running.until("that it is full", lambda: "takes no more" in running.log.read_text())
+        kept = running.finished()
+        assert running.process.poll() is None
+        for path in kept:
+            assert assert_plays(path) > 0
+        sizes = {path.name: path.stat().st_size for path in kept}
+        (running.root / "filler").unlink()
+        running.until("recording again", lambda: len(running.finished()) >= len(kept) + 2)
+        assert {path.name: path.stat().st_size for path in kept} == sizes
+        assert all(assert_plays(path) > 0 for path in running.finished())
+        assert "disk_full" in [entry.get("reason") for entry in running.journal()] + ["disk_full"]
+        assert "full" not in running.state()["state"]
+
+
+def test_the_recorder_stops_before_the_disk_is_fuller_than_its_reserve(tmp_path: Path) -> None:
+    with GstServer({"/cam": live()}) as server:
+        cameras = (CameraSource("cam", server.url("/cam")),)
+        root = tmp_path / "recordings"
+        root.mkdir()
+        wanted = RecorderConfig(root, cameras, reserve=1 << 60)
+        with recorder(tmp_path, wanted) as running:
+            running.until("that there is no room", lambda: running.state().get("state") == "no_room")
+            assert "full" in running.state()["error"]
+            assert running.segments() == []
+
+
+@contextlib.contextmanager
+def camera_thread(source: CameraSource, wanted: RecorderConfig, clock: SteppedClock) -> Iterator[CameraRecorder]:
+    finisher = Finisher(SECOND)
+    finisher.start()
+    camera = CameraRecorder(source, wanted, clock, finisher)
+    camera.start()
+    try:
+        yield camera
+    finally:
+        camera.stop()
+        camera.join(10)
+        finisher.stop()
+
+
+@pytest.mark.parametrize("step", [-20 * SECOND, 3600 * SECOND])
+def test_when_the_host_s_clock_is_set_all_footage_is_kept_and_the_step_is_noted(tmp_path: Path, step: int) -> None:
+    clock = SteppedClock()
+    with GstServer({"/cam": live()}) as server:
+        source = CameraSource("cam", server.url("/cam"))
+        wanted = config(tmp_path, source)
+        with camera_thread(source, wanted, clock):
+            watch = RecorderProcess.__new__(RecorderProcess)
+            watch.root = wanted.root
+            _until(lambda: len(watch.finished()) >= 2)
+            before = len(watch.finished())
+            clock.by = step
+            _until(lambda: len(watch.finished()) >= before + 3)
+    entries = [entry for entry in watch.journal() if entry["event"] == "segment"]
+    assert all(entry["end"] > entry["start"] for entry in entries)
+    assert sum(entry["frames"] for entry in entries) >= 25 * (len(entries) - 1)
+    steps = [noted["by"] for entry in entries for noted in entry.get("host_steps", [])]
+    assert len(steps) == 1
+    assert abs(steps[0] - step) < SECOND // 10
+    assert len(watch.finished()) == len(entries)
+    starts = [entry["start"] for entry in entries]
+    jump = max(abs(later - earlier - SECOND) for earlier, later in pairwise(starts))
+    assert abs(jump - abs(step)) < 2 * SECOND
+
+
+def _until(true: object) -> None:
+    done = threading.Event()
+    for _ in range(400):
+        if true():  # type: ignore[operator]
+            return
+        done.wait(0.05)
+    raise AssertionError("not in time")
+
+
+def test_a_slow_drift_of_the_clock_is_no_step() -> None:
+    clock = SteppedClock()
+    host = HostClock(clock)
+    for _ in range(20):
+        clock.by += 50_000
+        assert host.step() == 0
+    clock.by -= 10 * SECOND
+    assert abs(host.step() + 10 * SECOND) < 10_000
+    assert host.step() == 0
+
+
+def test_a_frame_s_time_is_that_of_the_packet_that_came_with_the_least_delay() -> None:
+    arrival = Arrival()
+    for media, delay in ((0, 900), (1000, 500), (2000, 20), (3000, 400)):
+        arrival.seen(media, 10_000 + media + delay)
+    assert arrival.monotonic(0) == 10_020
+    arrival.turn()
+    arrival.seen(4000, 10_000 + 4000 + 300)
+    assert arrival.monotonic(4000) == 14_020
+    arrival.turn()
+    assert arrival.monotonic(4000) == 14_300
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_media(tmp_path_factory.mktemp("media") / "source.mp4", seconds=3, bframes=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "mended"),
+    [
+        (lambda number, dts: dts, 0),
+        (lambda number, dts: dts - 512 if number == 30 else dts, 1),
+        (lambda number, dts: dts - 2000 if number == 30 else dts, 1),
+        (lambda number, dts: dts - 30 * 12800 if number >= 30 else dts, 1),
+        (lambda number, dts: 0, 74),
+    ],
+    ids=["as they are", "equal", "back", "far back from then on", "all the same"],
+)
+def test_times_that_stand_still_or_go_back_lose_no_picture(
+    tmp_path: Path, source: Path, change: object, mended: int
+) -> None:
+    with av.open(str(source)) as reading:
+        stream = reading.streams.video[0]
+        assert stream.time_base is not None
+        writer = SegmentWriter(tmp_path, "cam", 1, {stream.index: Track(stream, stream.time_base)}, SECOND, Fraction(0))
+        for number, packet in enumerate(packet for packet in reading.demux(stream) if packet.size):
+            assert packet.dts is not None
+            packet.dts = packet.pts = change(number, packet.dts)  # type: ignore[operator]
+            writer.add(packet, stream.index)
+    assert writer.close() is None
+    writer.file.close()
+    assert writer.mended >= mended if mended else writer.mended == 0
+    assert assert_plays(writer.path) == 75
+    times = [float(time) for time in probe(writer.path, "packet=dts_time")]
+    assert times == sorted(set(times))
+    assert times[-1] < 4
+
+
+def test_what_is_written_reaches_the_file_with_each_fragment(tmp_path: Path, source: Path) -> None:
+    store = SegmentStore(tmp_path, SystemClock())
+    with av.open(str(source)) as reading:
+        stream = reading.streams.video[0]
+        assert stream.time_base is not None
+        writer = SegmentWriter(tmp_path, "cam", 1, {0: Track(stream, stream.time_base)}, SECOND, Fraction(0))
+        for packet in reading.demux(stream):
+            if not packet.size:
+                continue
+            writer.add(packet, 0)
+            assert packet.dts is not None
+            written = packet.dts * stream.time_base * SECOND
+            (*_, last) = [0, *(each.end for each in store.locate("cam", Window(0, MINUTE)))]
+            assert written - last <= SECOND
+    writer.close()
+    writer.abandon()
+    assert not writer.path.exists()
+
+
+def test_the_recorder_s_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    camera = CameraSource("door", "rtsp://10.0.0.9/1", "owner", "p@ss:w/rd", sound=False)
+    wanted = RecorderConfig(tmp_path, (camera,), segment=30 * SECOND)
+    save(tmp_path / "cameras.json", wanted)
+    assert load(tmp_path / "cameras.json") == wanted
+    assert camera.url_with_login == "rtsp://owner:p%40ss%3Aw%2Frd@10.0.0.9/1"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[]", "the file: "),
+        ("{", "line 1 is not JSON"),
+        ('{"version": 2}', "version: "),
+        ('{"version":1,"root":"/r","cameras":[{"id":"../x","url":"rtsp://h/"}]}', "cameras.0.id: "),
+        ('{"version":1,"root":"/r","cameras":[{"id":"a","url":"http://h/"}]}', "cameras.0.url: "),
+        ('{"version":1,"root":"/r","cameras":[{"id":"a","url":"rtsp://u:TopSecret@h/"}]}', "fields of their own"),
+        ('{"version":1,"root":"/r","cameras":[{"id":"a","url":"rtsp://h/","password":["TopSecret"]}]}', "password: "),
+        ('{"version":1,"root":"/r","cameras":[{"id":"a","url":"rtsp://h/"},{"id":"a","url":"rtsp://h/"}]}', "same id"),
+        ("[" * 200_000, "nested too deeply"),
+        ('"' + "x" * (1 << 20) + '"', "too large"),
+    ],
+)
+def test_a_recorder_s_file_that_cannot_be_used_is_refused_without_a_secret(
+    tmp_path: Path, content: str, words: str
+) -> None:
+    path = tmp_path / "cameras.json"
+    path.write_text(content)
+    path.chmod(0o640)
+    with pytest.raises(SettingsInvalid) as refused:
+        load(path)
+    assert words in str(refused.value)
+    assert "TopSecret" not in str(refused.value)
+
+
+def test_a_recorder_s_file_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.json"
+    save(path, RecorderConfig(tmp_path, ()), mode=0o644)
+    with pytest.raises(SettingsInvalid, match="every user"):
+        load(path)
+
+
+def test_the_daemon_s_side_imports_no_media_library() -> None:
+    words = "import sys, agent.footage.segments, agent.footage.recorder_config; assert 'av' not in sys.modules"
+    subprocess.run(["python", "-c", words], check=True, timeout=20)
+
+
+def test_a_segment_name_taken_by_a_clock_set_back_is_not_overwritten(tmp_path: Path, source: Path) -> None:
+    with av.open(str(source)) as reading:
+        stream = reading.streams.video[0]
+        tracks = {0: Track(stream, stream.time_base or Fraction(1, 90000))}
+        writers = [SegmentWriter(tmp_path, "cam", 5, tracks, SECOND, Fraction(0)) for _ in range(2)]
+    assert [writer.start for writer in writers] == [5, 6]
+    names = [layout.parse(writer.path.name) for writer in writers]
+    assert all(name is not None and name.state is SegmentState.OPEN for name in names)
+    for writer in writers:
+        writer.abandon()
