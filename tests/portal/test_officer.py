@@ -77,8 +77,8 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def place(tmp_path: Path, clock: SetClock) -> Place:
-    return make_place(tmp_path / "there", clock=clock)
+def place(room: Path, clock: SetClock) -> Place:
+    return make_place(room, clock=clock)
 
 
 @pytest.fixture
