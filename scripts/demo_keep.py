@@ -62,12 +62,12 @@ def _signers(stage: Stage) -> str:
     credential = parse_strictly((stage.officer / "given.json").read_bytes(), Signed)
     officer = PublicKey.parse(open_credential(credential, force, time.time_ns() // 1000).public_key)
 
-    def namespaces(*documents: type[Document]) -> list[str]:
-        return [document.namespace() for document in documents]
+    def namespaces(*documents: type[Document]) -> tuple[str, ...]:
+        return tuple(document.namespace() for document in documents)
 
-    by_device = [*namespaces(Evidence, Decision, Delivery, Registration, Refusal), "read-me-first.v1@handover"]
+    by_device = (*namespaces(Evidence, Decision, Delivery, Registration, Refusal), "read-me-first.v1@handover")
     return (
         allowed_signers("device", device, by_device)
         + allowed_signers("officer", officer, namespaces(Request, Receipt))
-        + allowed_signers("force", force, ["credential.v1@handover"])
+        + allowed_signers("force", force, ("credential.v1@handover",))
     )
