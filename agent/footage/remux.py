@@ -1,0 +1,342 @@
+"""Copies footage out of containers that cannot be cut (AVI, MPEG-TS, DAV …) into Matroska: packets, never re-encoded.
+
+Not for: placing it on the wall clock (``placing``), or MP4 and Matroska that can be cut as they are. In workers only.
+
+The copy is read again and every packet compared: the same bytes, or, where Matroska wants lengths in place of start
+codes (H.264, H.265), the same NAL units, one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+from av.bitstream import BitStreamFilterContext
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+
+from agent.footage import dav
+from agent.footage.source import Remux, TrackHash
+from agent.media.hashing import sha256
+from agent.media.segment import NotFootage
+from exchange.durable import disk_full_told, sync_folder
+
+_PROBE = {"probesize": "8000000", "analyzeduration": "8000000", "fflags": "+genpts"}
+_WRAPPED = "Matroska holds lengths where the recorder's file has start codes; every NAL unit is the same"
+_UNHEADED = "Matroska holds sound without the header that streams put before every frame; the frames are the same"
+UNTIMED = frozenset({"avi", "h264", "hevc"})
+"""Containers whose frames have no time of their own, only a rate that the file claims."""
+_DENIED = frozenset({"pcm_alaw", "pcm_mulaw", "adpcm_g726", "adpcm_ima_wav", "adpcm_ms"})
+_NALS = frozenset({"h264", "hevc"})
+
+
+def container_of(path: Path) -> str:
+    """FFmpeg's name of what the file is, by how it begins; "" when it is nothing that we read."""
+    with path.open("rb") as file:
+        begin = file.read(4096)
+    if begin[4:8] in (b"ftyp", b"styp", b"moov"):
+        return "mp4"
+    if begin[:4] == b"\x1a\x45\xdf\xa3":
+        return "matroska"
+    if begin[:4] == b"RIFF" and begin[8:12] == b"AVI ":
+        return "avi"
+    if begin[:3] == b"FLV":
+        return "flv"
+    if begin[:5] == b"DAHUA" or begin[:4] == b"DHAV" or b"DHAV" in begin[:2048]:
+        return "dhav"
+    if begin[:4] in (b"\0\0\1\xba", b"IMKH"):
+        return "mpeg"
+    if len(begin) > 376 and begin[0] == begin[188] == begin[376] == 0x47:
+        return "mpegts"
+    return _elementary(begin)
+
+
+def _elementary(begin: bytes) -> str:
+    at = begin.find(b"\0\0\1")
+    if not 0 <= at <= 1 or at + 4 > len(begin):
+        return ""
+    kind = begin[at + 3]
+    if kind & 0x9F in (7, 9):
+        return "h264"
+    return "hevc" if (kind >> 1) & 0x3F in (32, 33, 35) else ""
+
+
+@dataclass(slots=True)
+class _Track:
+    """One track while it is copied."""
+
+    codec: str
+    kind: str
+    source: Stream
+    target: Stream
+    before: Any = field(default_factory=hashlib.sha256)
+    after: Any = field(default_factory=hashlib.sha256)
+    units: list[bytes] = field(default_factory=list)
+    """A digest of each packet's content, whatever its wrapping."""
+    last: int | None = None
+
+    @property
+    def in_nals(self) -> bool:
+        return self.codec in _NALS
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """``path`` is the copy; ``torn``: the source's end was lost."""
+
+    path: Path
+    remux: Remux
+    torn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which of the source's video packets are copied, in decode order, half-open; sound as long as they last."""
+
+    first: int = 0
+    end: int | None = None
+
+
+def remux(
+    source: Path, target: Path, *, container: str, spread_us: int | None = None, part: Part = Part(), done: str = ""
+) -> Copied:
+    """Copy into ``target``, a Matroska file that is whole and durable when this returns.
+
+    ``spread_us``: lay the video frames evenly over so many microseconds, for a file whose frame rate lies. Raises
+    NotFootage when there is no video in it or the copy is not exact, DiskFull.
+    """
+    unfinished = target.with_name(f"{target.name}.part")
+    with disk_full_told(target):
+        try:
+            tracks = _copy(source, unfinished, container, spread_us, part)
+            _prove(unfinished, tracks)
+            _sync(unfinished)
+            unfinished.rename(target)
+            sync_folder(target.parent)
+        except (FFmpegError, ValueError, EOFError) as error:
+            raise NotFootage(f"it cannot be copied out of {container} ({_told(error)})") from None
+        finally:
+            unfinished.unlink(missing_ok=True)
+    hashes = tuple(
+        TrackHash(track.kind, track.codec, before, after, _why(track) if before != after else "")
+        for track in tracks
+        for before, after in ((track.before.hexdigest(), track.after.hexdigest()),)
+    )
+    what = done or "All packets were copied byte for byte into a Matroska file; nothing was decoded or encoded."
+    return Copied(
+        target,
+        Remux(source.name, sha256(source), source.stat().st_size, container, hashes, what),
+        torn=is_torn(source, container),
+    )
+
+
+def _copy(source: Path, target: Path, container: str, spread_us: int | None, part: Part) -> list[_Track]:
+    with _opened(source, container) as reading, av.open(str(target), "w", format="matroska", options={"fflags": "+bitexact", "cluster_time_limit": "2000"}) as writing:  # noqa: E501  # fmt: skip
+        tracks = _tracks(reading, writing)
+        if not any(track.kind == "video" for track in tracks.values()):
+            raise NotFootage("it holds no video")
+        clock = _Times(source, container, spread_us, reading)
+        began = False
+        position = 0
+        for packet in _packets(reading):
+            track = tracks.get(packet.stream_index)
+            if track is None:
+                continue
+            is_video = track.kind == "video"
+            if is_video:
+                position += 1
+                if position <= part.first or (part.end is not None and position > part.end):
+                    if part.end is not None and position > part.end:
+                        break
+                    continue
+                began = True
+            if not began:
+                continue  # sound before the first frame would begin the file before its first picture
+            content = bytes(packet)
+            clock.set(packet, is_video=is_video)
+            _forward(packet, track)
+            track.before.update(content)
+            track.units.append(_digest(content, track))
+            packet.stream = track.target
+            writing.mux(packet)
+        if not began:
+            raise NotFootage("it holds no video")
+    return [track for track in tracks.values() if track.units]
+
+
+def _opened(source: Path, container: str) -> InputContainer:
+    return av.open(str(source), "r", format=container, container_options=_PROBE, options=_options(container))
+
+
+def _options(container: str) -> dict[str, str]:
+    return {"advanced_editlist": "0"} if container == "mp4" else {}
+
+
+def _tracks(reading: InputContainer, writing: OutputContainer) -> dict[int, _Track]:
+    wanted = [next(iter(reading.streams.video), None), next(iter(reading.streams.audio), None)]
+    tracks: dict[int, _Track] = {}
+    for stream in wanted:
+        if stream is None:
+            continue
+        if stream.type == "audio" and stream.codec.canonical_name in _DENIED:
+            # The muxer takes it (as A_MS/ACM) though it denies that when asked, and PyAV asks: so the stream is made
+            # for another codec, and then given the parameters of the real one.
+            made: Stream = writing.add_mux_stream("pcm_s16le")
+            BitStreamFilterContext("null", stream, made)
+        else:
+            made = writing.add_stream_from_template(stream, opaque=True)
+        tracks[stream.index] = _Track(stream.codec.canonical_name, stream.type, stream, made)
+    return tracks
+
+
+def _packets(reading: InputContainer) -> Iterator[Packet[Stream]]:
+    """Up to the first thing that is torn."""
+    try:
+        for packet in reading.demux():
+            if packet.size and not packet.is_corrupt:
+                yield packet
+    except (FFmpegError, EOFError):
+        return
+
+
+class _Times:
+    """What time each packet gets: the container's, the recorder's own where that is better, or spread evenly."""
+
+    def __init__(self, source: Path, container: str, spread_us: int | None, reading: InputContainer) -> None:
+        self._elapsed = dav.elapsed(source) if container == "dhav" else {}
+        self._spread_us = spread_us
+        self._count = count_video(source, container) if spread_us is not None else 0
+        self._seen = 0
+        # Without a time for each frame, the decoder's order is also the order shown, unless frames are reordered.
+        video = next(iter(reading.streams.video), None)
+        self._in_order = container in UNTIMED and video is not None and not video.codec_context.has_b_frames
+
+    def set(self, packet: Packet[Stream], *, is_video: bool) -> None:
+        base = packet.time_base
+        if self._elapsed and packet.pos is not None and packet.pos in self._elapsed and base is not None:
+            at = round(self._elapsed[packet.pos] / 1000 / base)
+            packet.pts = packet.dts = at
+        if is_video and self._spread_us is not None and base is not None:
+            at = round(self._seen * self._spread_us / max(self._count, 1) / 1_000_000 / base)
+            packet.pts = packet.dts = at
+            self._seen += 1
+        if packet.pts is None or (self._in_order and packet.dts is not None):
+            packet.pts = packet.dts
+        if packet.pts is None:
+            raise NotFootage("its packets have no times")
+
+
+def _forward(packet: Packet[Stream], track: _Track) -> None:
+    """Decoding times go forward, as Matroska wants; presentation times stay what they are."""
+    dts = packet.dts if packet.dts is not None else packet.pts
+    if track.last is not None and dts is not None and dts <= track.last:
+        dts = track.last + 1
+    packet.dts = track.last = dts
+    if packet.pts is not None and dts is not None and packet.pts < dts and track.kind != "video":
+        packet.pts = dts
+
+
+def _prove(copy: Path, tracks: list[_Track]) -> None:
+    """Every packet of the copy is the source's."""
+    by_kind = {track.kind: track for track in tracks}
+    seen = dict.fromkeys(by_kind, 0)
+    with av.open(str(copy), "r", format="matroska", container_options={"fflags": "nofillin+noparse"}) as reading:
+        for packet in _packets(reading):
+            track = by_kind[packet.stream.type]
+            content = bytes(packet)
+            index = seen[track.kind]
+            if index >= len(track.units) or _digest(content, track) != track.units[index]:
+                raise NotFootage("the copy in Matroska is not what was in the recorder's file")
+            track.after.update(content)
+            seen[track.kind] = index + 1
+    if any(seen[track.kind] != len(track.units) for track in tracks):
+        raise NotFootage("the copy in Matroska holds less than the recorder's file")
+
+
+def _why(track: _Track) -> str:
+    return _WRAPPED if track.in_nals else _UNHEADED
+
+
+def _digest(content: bytes, track: _Track) -> bytes:
+    units = _nals(content) if track.in_nals else [_bare(content, track)]
+    digest = hashlib.blake2b(digest_size=16)
+    for unit in units:
+        digest.update(len(unit).to_bytes(4, "big"))
+        digest.update(unit)
+    return digest.digest()
+
+
+def _bare(content: bytes, track: _Track) -> bytes:
+    """AAC without the header that streams put before every frame (ADTS, ISO/IEC 14496-3, 1.A.3.2)."""
+    if track.codec == "aac" and len(content) > 9 and content[0] == 0xFF and content[1] & 0xF6 == 0xF0:
+        return content[7 if content[1] & 1 else 9 :]
+    return content
+
+
+def _nals(content: bytes) -> list[bytes]:
+    """The NAL units of a packet, whether start codes or lengths of four bytes are between them (H.264 annex B;
+    ISO/IEC 14496-15); zeros at a unit's end are padding (H.264 7.4.1)."""
+    if content[:3] == b"\0\0\1" or content[:4] == b"\0\0\0\1":
+        return [unit.rstrip(b"\0") for unit in content.split(b"\0\0\1") if unit.rstrip(b"\0")]
+    units, at = [], 0
+    while at + 4 <= len(content):
+        length = int.from_bytes(content[at : at + 4], "big")
+        if length == 0 or at + 4 + length > len(content):
+            return [content]
+        units.append(content[at + 4 : at + 4 + length].rstrip(b"\0"))
+        at += 4 + length
+    return units
+
+
+def count_video(source: Path, container: str) -> int:
+    """How many video packets there are."""
+    with _opened(source, container) as reading:
+        video = next(iter(reading.streams.video), None)
+        if video is None:
+            raise NotFootage("it holds no video")
+        return sum(1 for packet in _packets(reading) if packet.stream_index == video.index)
+
+
+def is_torn(source: Path, container: str) -> bool:
+    """Whether the file's own structure says that its end is missing."""
+    size = source.stat().st_size
+    if container == "dhav":
+        return not dav.is_whole(source)
+    if container == "mpegts":
+        return size % 188 != 0
+    with source.open("rb") as file:
+        if container == "avi":
+            return int.from_bytes(file.read(8)[4:8], "little") + 8 > size
+        if container == "mp4":
+            at = 0
+            while at + 8 <= size:
+                file.seek(at)
+                header = file.read(16)
+                length = int.from_bytes(header[:4], "big")
+                length = int.from_bytes(header[8:16], "big") if length == 1 else length
+                if length == 0:
+                    return False
+                if length < 8:
+                    return True
+                at += length
+            return at != size
+    return False
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _told(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__
