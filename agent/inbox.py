@@ -6,6 +6,7 @@ Not for: judging it (``requests/intake.py``, ``requests/receipt.py``).
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable, Callable
 
 from agent import membership
 from agent.portal import PortalClient
@@ -26,7 +27,11 @@ _CHECK_KEY = 10 * MINUTE
 class InboxPoll:
     """Runs as long as the daemon lives."""
 
-    def __init__(self, parts: Parts, journey: Journey) -> None:
+    def __init__(
+        self, parts: Parts, journey: Journey, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """``sleep`` passes so many seconds."""
+        self._sleep = sleep
         self._parts = parts
         self._journey = journey
         self._failures = 0
@@ -44,9 +49,9 @@ class InboxPoll:
                     # A portal that does not hold the call is not asked more often for it.
                     left = every - (self._parts.clock.monotonic() - begun)
                     jitter = random.uniform(0, self._parts.settings.poll.jitter)  # noqa: S311 not a secret
-                    await asyncio.sleep(max(0, left + jitter) / SECOND)
+                    await self._sleep(max(0, left + jitter) / SECOND)
             except NotEnrolled:
-                await asyncio.sleep(5)
+                await self._sleep(5)
             except HandoverError as error:
                 await self._put_off(error)
             except Exception:
@@ -106,4 +111,4 @@ class InboxPoll:
         except HandoverError as store_error:
             log.error("%s", store_error)
         pause = min(_LONGEST_PAUSE / SECOND, 2.0 ** min(self._failures, 10))
-        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 jitter
+        await self._sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 jitter
