@@ -1,21 +1,28 @@
-"""Puts what a device source brought on the wall clock: first key frame, true end, torn tail, one copy of each frame.
+"""Puts what a device source brought on the wall clock: first key frame, true end, torn tail; remuxed where needed.
 
-Not for: fetching (``device``), or cutting (``agent.media``). Meant for a worker process: see ``job``.
+Not for: fetching (``device``), or frames that two files have (``overlap``). For a worker process: see ``job``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.footage.overlap import without_doubles
+from agent.footage.remux import UNTIMED, container_of, is_torn, remux
 from agent.media import segment as segments
 from agent.media.hashing import sha256
 from agent.media.segment import NotFootage, Segment, Track
+from exchange.clock import SECOND
 from exchange.errors import CameraAnswerInvalid
 
 Json = dict[str, Any]
+
+CUTTABLE = frozenset({"mp4", "matroska"})
+LIE = 0.03
+"""By how much of itself a file's length may differ from what its recorder says, before one of them is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Placed:
     torn: bool
     sha256: str
     remux: Json | None = None
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
 
 
 def job(job: Json, report: Callable[[Json], None]) -> Json:
@@ -43,7 +50,7 @@ def job(job: Json, report: Callable[[Json], None]) -> Json:
     why = "it brought no file"
     for fetched in job["files"]:
         try:
-            placed.append(_place(into, fetched))
+            placed.append(place(into, fetched))
         except NotFootage as reason:
             why = f"{fetched['name']}: {reason}"
     if not placed:
@@ -52,34 +59,80 @@ def job(job: Json, report: Callable[[Json], None]) -> Json:
             meaning="Nothing of it was used.",
             do="Play that time on the recorder itself; if it plays there, tell us what recorder it is.",
         )
-    placed.sort(key=lambda each: (each.start, each.name))
-    return {"files": [asdict(each) for each in placed]}
+    return {"files": [asdict(each) for each in without_doubles(into, placed)]}
 
 
-def _place(into: Path, fetched: Json) -> Placed:
+def place(into: Path, fetched: Json) -> Placed:
+    """One file. It is replaced by its copy where it has to be remuxed. Raises NotFootage."""
     path = into / fetched["name"]
+    container = container_of(path)
+    if not container:
+        raise NotFootage("it is empty" if not path.stat().st_size else "it is no kind of video that is known here")
+    notes = list(fetched["notes"])
+    claimed = fetched["end"] - fetched["start"] if fetched["end"] is not None else None
+    torn = fetched["torn"] or is_torn(path, container)
+    copied = None
+    spread = None
+    if container not in CUTTABLE:
+        target = path.with_name(f"{path.stem}.mkv" if path.suffix != ".mkv" else f"{path.name}.mkv")
+        copied = remux(path, target, container=container)
+        torn = torn or copied.torn
+        if container in UNTIMED and claimed is not None and not torn:
+            spread = _lie(segments.read(target), claimed)
+        if spread is not None:
+            rate = _lasts(segments.read(target)) / SECOND
+            copied = remux(path, target, container=container, spread_us=spread)
+            notes.append(
+                f"The file has no time for each frame; its frame rate would make it {rate:.1f} s long, its recorder "
+                f"says {spread / SECOND:.1f} s. The frames were laid evenly over the recorder's time."
+            )
+        path.unlink()
+        path = target
     segment = segments.read(path)
-    start, end = _edges(segment, fetched)
+    uncertainty = fetched["uncertainty_us"]
+    if spread is None and claimed is not None and not torn and (other := _lie(segment, claimed)) is not None:
+        off = abs(other - _lasts(segment))
+        uncertainty = max(uncertainty, off if container in UNTIMED else uncertainty)
+        notes.append(
+            f"Its frames last {_lasts(segment) / SECOND:.1f} s by their own times, its recorder says "
+            f"{other / SECOND:.1f} s. The frames' own times were kept."
+        )
+    start, end = edges(segment, fetched["start"], at_key=fetched["at_key"])
     return Placed(
-        name=fetched["name"],
+        name=path.name,
         start=start,
         end=end,
         clock=fetched["clock"],
-        uncertainty_us=fetched["uncertainty_us"],
-        torn=fetched["torn"] or not segment.whole,
-        sha256=sha256(path, None),
-        notes=tuple(fetched["notes"]),
+        uncertainty_us=uncertainty,
+        torn=torn or not segment.whole,
+        sha256=sha256(path),
+        remux=asdict(copied.remux) if copied else None,
+        notes=tuple(notes),
     )
 
 
-def _edges(segment: Segment, fetched: Json) -> tuple[int, int]:
-    """The UTC of the first key frame, and of the end of the last frame that is there."""
+def _lie(segment: Segment, claimed: int) -> int | None:
+    """What the recorder says of the length, when that is far from what the frames' times say."""
+    lasts = _lasts(segment)
+    return claimed if abs(lasts - claimed) > max(LIE * claimed, 2 * SECOND) else None
+
+
+def _lasts(segment: Segment) -> int:
     video = segment.video
-    first, last = min(video.pts), max(range(len(video.pts)), key=video.pts.__getitem__)
-    before_key = 0 if fetched["at_key"] else segment.anchor - first
-    start = fetched["start"] + _us(before_key, video)
-    return start, start + _us(video.pts[last] + video.durations[last] - segment.anchor, video)
+    last = max(range(len(video.pts)), key=video.pts.__getitem__)
+    return in_us(video.pts[last] + video.durations[last] - min(video.pts), video)
 
 
-def _us(units: int, track: Track) -> int:
+def edges(segment: Segment, start: int, *, at_key: bool = False) -> tuple[int, int]:
+    """The UTC of the first key frame, and of the end of the last frame that is there.
+
+    ``start``: the UTC of the first frame, or, ``at_key``, of the first key frame.
+    """
+    video = segment.video
+    last = max(range(len(video.pts)), key=video.pts.__getitem__)
+    first_key = start if at_key else start + in_us(segment.anchor - min(video.pts), video)
+    return first_key, first_key + in_us(video.pts[last] + video.durations[last] - segment.anchor, video)
+
+
+def in_us(units: int, track: Track) -> int:
     return (units * 1_000_000 + track.timescale // 2) // track.timescale

@@ -191,7 +191,12 @@ def _tracks(reading: InputContainer, writing: OutputContainer) -> dict[int, _Tra
             made: Stream = writing.add_mux_stream("pcm_s16le")
             BitStreamFilterContext("null", stream, made)
         else:
-            made = writing.add_stream_from_template(stream, opaque=True)
+            try:
+                made = writing.add_stream_from_template(stream, opaque=True)
+            except (FFmpegError, ValueError):
+                if stream.type == "video":
+                    raise
+                continue  # sound that nothing can hold: the pictures are still evidence
         tracks[stream.index] = _Track(stream.codec.canonical_name, stream.type, stream, made)
     return tracks
 

@@ -1,0 +1,144 @@
+"""Frames that two files both have are kept once: the first file is cut where the second begins, to the frame.
+
+Not for: files of other pictures of the same time; those are told apart by their bytes, and the later one gives way.
+
+Recorders answer a search with files that overlap by seconds, or hand out a file again that was longer meanwhile. The
+same frames are known by their packets' bytes, whatever time either file gives them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.media import segment as segments
+from agent.media.hashing import sha256
+from agent.media.payload import parts, payloads
+from agent.media.segment import Segment
+
+if TYPE_CHECKING:
+    from agent.footage.placing import Placed
+
+_NEAR = 5_000_000
+"""Microseconds by which two files may disagree on when a frame was, and it still is looked for."""
+
+
+def without_doubles(into: Path, placed: list[Placed]) -> list[Placed]:
+    """The files by start, none with a frame that another has. Files that lose some are copied into Matroska."""
+    kept: list[Placed] = []
+    for each in sorted(placed, key=lambda one: (one.start, one.end, one.name)):
+        if kept and each.start < kept[-1].end:
+            kept += _settled(into, kept.pop(), each)
+        else:
+            kept.append(each)
+    return kept
+
+
+def _settled(into: Path, first: Placed, second: Placed) -> list[Placed]:
+    """Two that overlap, or nearly do, as what remains of them."""
+    before, after = segments.read(into / first.name), segments.read(into / second.name)
+    at = _found(first, before, second, after)
+    if at is None:
+        return _other_pictures(into, first, second, after)
+    begins = first.start + _us(before, before.video.pts[at] - before.anchor)
+    if len(before.video.pts) - at >= len(after.video.pts):
+        return [_note(first, f"{second.name} has no frame that {first.name} lacks, and was left out.")]
+    length = second.end - second.start
+    moved = replace(second, start=begins, end=begins + length)
+    if at == 0:
+        return [_note(moved, f"{first.name} has no frame that {second.name} lacks, and was left out.")]
+    words = f"{first.name} and {second.name} both have some frames; they were kept once, in {second.name}."
+    return [_cut(into, first, before, 0, at, words), moved]
+
+
+def _found(first: Placed, before: Segment, second: Placed, after: Segment) -> int | None:
+    """The index of the first file's key frame that is the second file's first, when all that follows is the same."""
+    if before.video.codec != after.video.codec:
+        return None
+    sought = next(_packets(after, after.video.keys[0], after.video.keys[0] + 1))
+    size = after.video.sizes[after.video.keys[0]]
+    for key in before.video.keys:
+        time = first.start + _us(before, before.video.pts[key] - before.anchor)
+        near = abs(time - second.start) <= _NEAR + first.uncertainty_us + second.uncertainty_us
+        if not near or before.video.sizes[key] != size:
+            continue
+        if next(_packets(before, key, key + 1)) == sought and _goes_on(before, key, after):
+            return key
+    return None
+
+
+def _goes_on(before: Segment, at: int, after: Segment) -> bool:
+    begin = after.video.keys[0]
+    count = min(len(before.video.pts) - at, len(after.video.pts) - begin)
+    same = zip(_packets(before, at, at + count), _packets(after, begin, begin + count), strict=True)
+    return all(one == other for one, other in same)
+
+
+def _packets(segment: Segment, first: int, end: int) -> Iterator[bytes]:
+    """A digest of each video packet in [first, end)."""
+    sizes = iter(segment.video.sizes[first:end])
+    digest, left = hashlib.blake2b(digest_size=16), next(sizes)
+    for sound, content in payloads(segment, parts(segment, [(first, end)], [])):
+        assert not sound
+        view = memoryview(content)
+        while len(view):
+            taken = min(left, len(view))
+            digest.update(view[:taken])
+            view, left = view[taken:], left - taken
+            if not left:
+                yield digest.digest()
+                digest, left = hashlib.blake2b(digest_size=16), next(sizes, 0)
+
+
+def _other_pictures(into: Path, first: Placed, second: Placed, after: Segment) -> list[Placed]:
+    """Not the same frames: the later file begins where the earlier one ends, at its next key frame."""
+    slack = 1_000_000 // 20
+    if second.start >= first.end - slack:
+        return [first, second]
+    words = (
+        f"{first.name} and {second.name} show the same time with other pictures; until its end, {first.name} is used."
+    )
+    for key in after.video.keys:
+        if second.start + _us(after, after.video.pts[key] - after.anchor) >= first.end - slack:
+            return [_note(first, words), _cut(into, second, after, key, None, words)]
+    return [_note(first, f"{words} Nothing of the other follows it.")]
+
+
+def _cut(into: Path, placed: Placed, segment: Segment, low: int, high: int | None, words: str) -> Placed:
+    """The packets [low, high) of a file, in decode order, as a file of their own."""
+    from agent.footage.placing import edges
+    from agent.footage.remux import Part, container_of, remux
+
+    path = into / placed.name
+    target = path.with_name(f"{path.stem}.once.mkv")
+    done = "Those packets that no other file has were copied byte for byte into a Matroska file; nothing was encoded."
+    copied = remux(path, target, container=container_of(path), part=Part(low, high), done=done)
+    path.unlink()
+    cut = segments.read(target)
+    key = segment.video.keys[0] if low == 0 else low
+    start = placed.start + _us(segment, segment.video.pts[key] - segment.anchor)
+    first_key, end = edges(cut, start, at_key=True)
+    told = asdict(copied.remux)
+    if placed.remux is not None:
+        told |= {name: placed.remux[name] for name in ("name", "sha256", "size", "container")}
+    return replace(
+        placed,
+        name=target.name,
+        start=first_key,
+        end=end,
+        sha256=sha256(target),
+        remux=told,
+        notes=(*placed.notes, words),
+    )
+
+
+def _note(placed: Placed, words: str) -> Placed:
+    return replace(placed, notes=(*placed.notes, words))
+
+
+def _us(segment: Segment, units: int) -> int:
+    scale = segment.video.timescale
+    return (units * 1_000_000 + scale // 2) // scale
