@@ -12,8 +12,10 @@ CACHE = Path(__file__).parents[1] / ".npm"
 """Kept between runs and shared by all of them; it hides itself from git, and may be deleted at any time."""
 
 
-def npm_package(name: str, version: str) -> Path:
+def npm_package(name: str, version: str, *beside: str) -> Path:
     """The folder to run node in so that ``import "name"`` finds exactly ``version``; installs it the first time.
+
+    ``beside``: more packages that it needs, as ``name@version``.
 
     Two runs at once wait for each other. Raises CalledProcessError when npm cannot install it, which is a failure
     of the test that asked: there is no skipping.
@@ -28,6 +30,8 @@ def npm_package(name: str, version: str) -> Path:
             folder.mkdir()
             (folder / "package.json").write_text('{"name": "counterpart", "private": true, "type": "module"}\n')
             command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--save-exact"]
-            subprocess.run([*command, f"{name}@{version}"], cwd=folder, check=True, capture_output=True, timeout=120)
+            subprocess.run(
+                [*command, f"{name}@{version}", *beside], cwd=folder, check=True, capture_output=True, timeout=120
+            )
             (folder / "installed").touch()
     return folder
