@@ -216,9 +216,9 @@ class Desk:
 
     async def enrol(self, asked: Enrol, actor: Actor) -> Json:
         client: PortalClient = await self._open_portal(asked.url)
-        force = await membership.enrol(self._parts, client, asked.fingerprint, actor.name)
+        async with self._journey.paused():  # what is under way may be for another force
+            force = await membership.enrol(self._parts, client, asked.fingerprint, actor.name)
         registered = await self._register()
-        self._journey.kick()
         return {"force": force.name, "device": self._parts.keys.device.public.fingerprint, "registered": registered}
 
     async def withdraw(self, _: Nothing, actor: Actor) -> Json:

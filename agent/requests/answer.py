@@ -5,6 +5,7 @@ Not for: an expired or withdrawn request, of which nobody is told anything by us
 
 import asyncio
 import shutil
+from pathlib import Path
 
 from agent.requests.decision import stored_decision
 from agent.requests.parts import Move, Parts
@@ -73,16 +74,18 @@ async def clear_work(parts: Parts, request_id: str) -> None:
 
 
 async def _unsent_packages(parts: Parts, request_id: str) -> list[str]:
-    """Delete the sealed packages that did not leave; their evidence ids."""
+    """Delete the sealed packages that did not leave, also one whose sealing was cut off; the evidence ids."""
     async with parts.store.transaction() as tx:
-        unsent = [
-            package.evidence_id
-            for package in await tx.packages(request_id)
-            if package.delivered_at is None and package.sealed_at is not None
-        ]
-    for evidence_id in unsent:
-        await asyncio.to_thread(parts.settings.package(evidence_id).unlink, missing_ok=True)
-    return unsent
+        unsent = [package for package in await tx.packages(request_id) if package.delivered_at is None]
+    for package in unsent:
+        await asyncio.to_thread(_delete, parts.settings.package(package.evidence_id))
+    return [package.evidence_id for package in unsent if package.path is not None]
+
+
+def _delete(sealed: Path) -> None:
+    for partial in sealed.parent.glob(f".{sealed.name}.*.partial"):
+        partial.unlink(missing_ok=True)
+    sealed.unlink(missing_ok=True)
 
 
 async def _decide_unavailable(parts: Parts, row: RequestRow) -> None:
