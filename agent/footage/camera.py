@@ -25,7 +25,7 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Seconds between attempts; doubled from the first to the longest, a third more or less by chance."""
 REFUSED_WAIT = 60.0
 """Seconds after a refused password: cameras lock users out who try too often."""
-ROOM_WAIT = 5.0
+ROOM_WAIT = 2.0
 _STEADY = MINUTE
 _NO_KEY_FRAME = MINUTE
 
@@ -70,6 +70,8 @@ class CameraRecorder(threading.Thread):
         self._connection: Connection | None = None
         self._copying: Copying | None = None
         self._connected = 0
+        self._progress = (0, 0)
+        """How many pictures there were when ``watch`` last saw their number change, and when that was (monotonic)."""
         self._counted = (clock.monotonic(), 0)
         self._fps = 0.0
 
@@ -107,7 +109,7 @@ class CameraRecorder(threading.Thread):
         try:
             self._connection = connection
             self._connected = self.clock.monotonic()
-            self.meter.last_packet = self._connected
+            self._progress = (self.meter.frames, self._connected)
             self._copying = Copying(self.camera, self.config, connection, self.host, self.finisher, self.meter, why)
             self.state, self.since, self.error = CameraState.RECORDING, self.clock.now(), ""
             _log.info("%s: recording", self.camera.camera_id)
@@ -159,7 +161,9 @@ class CameraRecorder(threading.Thread):
         copying = self._copying
         if copying is None:
             return
-        if now - self.meter.last_packet > self.config.stall:
+        if self.meter.frames != self._progress[0]:
+            self._progress = (self.meter.frames, now)
+        if now - self._progress[1] > self.config.stall:
             seconds = self.config.stall // SECOND
             self._interrupt(f"The stream froze: no picture for {seconds} seconds, though the connection was open.")
         elif copying.writer is None and now - self._connected > _NO_KEY_FRAME:
@@ -183,7 +187,7 @@ class CameraRecorder(threading.Thread):
         return Status(
             state=self.state,
             since=self.since,
-            last_packet=self.host.wall(meter.last_packet) if frames else None,
+            last_packet=self.host.wall(self._progress[1]) if frames else None,
             error=self.error or None,
             bytes=meter.bytes,
             fps=round(self._fps, 2),

@@ -48,8 +48,6 @@ class Meter:
 
     bytes: int = 0
     frames: int = 0
-    last_packet: int = 0
-    """Monotonic, of the last picture."""
     segments: int = 0
     video: str = ""
     audio: str = ""
@@ -123,6 +121,8 @@ class Copying:
             waited = clock() - done > _BLOCKED
             index = packet.stream_index
             dts = packet.dts
+            if dts is None and not packet.size:
+                continue  # at the stream's end, a sign to decoders
             if index == video:
                 meter.frames += 1
                 if waited:
@@ -134,7 +134,7 @@ class Copying:
                 last[index] = dts  # type: ignore[assignment]
                 packet.stream = outputs[index]
                 mux(packet)  # type: ignore[misc]
-            elif packet.size and (writer := self._special(packet, index)) is not None:
+            elif (writer := self._special(packet, index)) is not None:
                 last, outputs, mux = writer.last, writer.outputs, writer.mux
             if waited:
                 sleep(PACE)
@@ -142,10 +142,8 @@ class Copying:
 
     def _arrived(self, packet: Packet[Stream]) -> None:
         """A picture that had to be waited for: its arrival tells the time."""
-        now = self.host.clock.monotonic()
-        self.meter.last_packet = now
         if packet.pts is not None:
-            self.arrival.seen(packet.pts * self.scale, now)
+            self.arrival.seen(packet.pts * self.scale, self.host.clock.monotonic())
 
     def _special(self, packet: Packet[Stream], index: int) -> SegmentWriter | None:
         """A key frame, a packet without a time, or one whose time doesn't go on: then all before the first segment."""
@@ -155,7 +153,6 @@ class Copying:
             assert each.dts is not None
             if each.stream_index == self.video.index and each.is_keyframe:
                 now = self.host.clock.monotonic()
-                self.meter.last_packet = now
                 if self.arrival.unknown:
                     self.arrival.seen(each.pts * self.scale, now)
                 self._key_frame(each, each.pts, each.dts, now)

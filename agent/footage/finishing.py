@@ -4,11 +4,13 @@ once: fsync, its lasting name, fsync of the folder, a line in the journal.
 Not for: deciding when a segment is finished.
 """
 
+import contextlib
 import logging
 import os
 import queue
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from agent.footage.layout import SegmentName, SegmentState
 from exchange.clock import SECOND
 from exchange.durable import sync_folder
 
+_MOST_OWED = 10_000
 _log = logging.getLogger("handover.recorder")
 
 
@@ -45,6 +48,18 @@ class Noted:
     entry: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line that a journal is to have."""
+
+    folder: Path
+    entry: dict[str, Any]
+
+    def write(self) -> None:
+        self.folder.mkdir(mode=0o770, parents=True, exist_ok=True)
+        journal.append(self.folder, self.entry)
+
+
 class Finisher(threading.Thread):
     """One thread for all cameras. ``synced`` are open segments' descriptors: put on the disk every ``interval``."""
 
@@ -55,6 +70,7 @@ class Finisher(threading.Thread):
         self._open: dict[int, int] = {}
         """Descriptor to how many bytes of it are on the disk."""
         self._lock = threading.Lock()
+        self._owed: deque[Line] = deque(maxlen=_MOST_OWED)
 
     def opened(self, descriptor: int) -> None:
         with self._lock:
@@ -77,20 +93,34 @@ class Finisher(threading.Thread):
     def run(self) -> None:
         due = time.monotonic() + self._interval
         while True:
-            try:
+            with contextlib.suppress(queue.Empty):
                 job = self._jobs.get(timeout=max(due - time.monotonic(), 0))
-            except queue.Empty:
+                if job is None:
+                    self._write_owed()
+                    return
+                self._do(job)
+            if time.monotonic() >= due:
                 self._sync()
                 due = time.monotonic() + self._interval
-                continue
-            if job is None:
-                return
+
+    def _do(self, job: Finished | Noted) -> None:
+        try:
+            self._owed.append(finish(job) if isinstance(job, Finished) else _line(job))
+        except OSError as error:
+            _log.warning("%s: could not be put on the disk: %s", job.camera_id, error.strerror)
+        self._write_owed()
+
+    def _write_owed(self) -> None:
+        """Write the journals' lines; those that a full disk doesn't take are kept until it does."""
+        while self._owed:
             try:
-                finish(job) if isinstance(job, Finished) else _note(job)
-            except OSError as error:
-                _log.warning("%s: could not be put on the disk: %s", job.camera_id, error.strerror)
+                self._owed[0].write()
+            except OSError:
+                return
+            self._owed.popleft()
 
     def _sync(self) -> None:
+        self._write_owed()
         with self._lock:
             # Duplicates, so that a segment may be finished while the disk is slow.
             pending = {
@@ -111,8 +141,8 @@ class Finisher(threading.Thread):
                     self._open[descriptor] = size
 
 
-def finish(job: Finished) -> Path | None:
-    """Give a segment its lasting name; None when there was nothing whole in it. OSError."""
+def finish(job: Finished) -> Line:
+    """Give a segment its lasting name; the journal's line about it. OSError."""
     opened = layout.parse(job.path.name)
     assert opened is not None
     if job.broken:
@@ -126,21 +156,23 @@ def finish(job: Finished) -> Path | None:
     return _named(job.root, job.camera_id, job.path, name, job.facts)
 
 
-def recover(root: Path, camera_id: str, path: Path, facts: dict[str, Any]) -> Path | None:
-    """Save what is whole of a segment whose end was lost, named torn; None when nothing is, and it goes. OSError."""
+def recover(root: Path, camera_id: str, path: Path, facts: dict[str, Any]) -> Line:
+    """Save what is whole of a segment whose end was lost, named torn; when nothing is, it goes. The journal's line.
+
+    OSError when the file can be neither shortened nor renamed.
+    """
     opened = layout.parse(path.name)
     assert opened is not None
     whole, lost = salvage.shorten(path)
     if not whole.duration:
         path.unlink()
         sync_folder(path.parent)
-        journal.append(path.parent, {"event": "nothing_whole", "at": opened.start, "bytes": lost})
-        return None
+        return Line(path.parent, {"event": "nothing_whole", "at": opened.start, "bytes": lost})
     name = SegmentName(facts.get("start", opened.start), whole.duration, SegmentState.TORN, opened.container)
     return _named(root, camera_id, path, name, {"clock": "name", **facts, "lost_bytes": lost})
 
 
-def _named(root: Path, camera_id: str, path: Path, name: SegmentName, facts: dict[str, Any]) -> Path:
+def _named(root: Path, camera_id: str, path: Path, name: SegmentName, facts: dict[str, Any]) -> Line:
     folder = layout.day_folder(root, camera_id, name.start)
     folder.mkdir(mode=0o770, parents=True, exist_ok=True)
     while (folder / str(name)).exists():
@@ -150,8 +182,7 @@ def _named(root: Path, camera_id: str, path: Path, name: SegmentName, facts: dic
     sync_folder(folder)
     if folder != path.parent:
         sync_folder(path.parent)
-    journal.append(folder, {"event": "segment", "name": target.name, **facts, "start": name.start, "end": name.end})
-    return target
+    return Line(folder, {"event": "segment", "name": target.name, **facts, "start": name.start, "end": name.end})
 
 
 def recover_all(root: Path) -> list[Path]:
@@ -171,16 +202,14 @@ def recover_all(root: Path) -> list[Path]:
                 if segment is None or segment.state is not SegmentState.OPEN:
                     continue
                 try:
-                    path = recover(root, camera, root / camera / day / name, {"why": "power_cut"})
+                    line = recover(root, camera, root / camera / day / name, {"why": "power_cut"})
+                    if "name" in line.entry:
+                        saved.append(line.folder / line.entry["name"])
+                    line.write()
                 except OSError as error:
-                    _log.warning("%s: a torn segment could not be saved: %s", camera, error.strerror)
-                    continue
-                if path is not None:
-                    saved.append(path)
+                    _log.warning("%s: a torn segment: %s", camera, error.strerror)
     return saved
 
 
-def _note(job: Noted) -> None:
-    folder = layout.day_folder(job.root, job.camera_id, job.at)
-    folder.mkdir(mode=0o770, parents=True, exist_ok=True)
-    journal.append(folder, {**job.entry, "at": job.at})
+def _line(job: Noted) -> Line:
+    return Line(layout.day_folder(job.root, job.camera_id, job.at), {**job.entry, "at": job.at})

@@ -3,6 +3,7 @@
 Not for: what exists (the names say that). A torn last line is passed over, and a lost journal is made anew from names.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -24,8 +25,8 @@ def append(folder: Path, entry: dict[str, Any]) -> None:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
-        if os.write(descriptor, line) != len(line):
-            raise OSError(28, "No space left on device")
+        if os.write(descriptor, line) != len(line):  # torn; the next line will be put behind a line break
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)

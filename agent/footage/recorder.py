@@ -5,7 +5,6 @@ file (``recorder_config``), again on SIGHUP; says how it fares in ``<root>/.stat
 """
 
 import contextlib
-import ctypes
 import fcntl
 import gc
 import json
@@ -213,5 +212,8 @@ def _only_one(root: Path) -> Iterator[None]:
 
 def _tame_malloc() -> None:
     """glibc consolidates its small free blocks at every large one; for packets of a few kB that is most of the work."""
-    with contextlib.suppress(OSError, AttributeError):
+    # A service that may not map memory to execute may be refused ctypes; then it only costs more.
+    with contextlib.suppress(OSError, AttributeError, ImportError, MemoryError):
+        import ctypes
+
         ctypes.CDLL(None).mallopt(_M_MXFAST, 0)

@@ -26,7 +26,7 @@ from agent.footage.source import (
     SourceFile,
     Span,
 )
-from exchange.clock import SECOND, Clock, Window
+from exchange.clock import DAY, SECOND, Clock, Window
 from exchange.durable import disk_full_told, sync_folder
 from exchange.errors import NoFootage
 
@@ -35,7 +35,7 @@ ARRIVAL_UNCERTAINTY = SECOND
 STALE = 30 * SECOND
 """Microseconds after which an open segment that has not grown is not waited for."""
 NEAR = 5 * SECOND
-"""A break that the recorder noted this near before a gap is its reason."""
+"""A stream may be found to be lost this long after its last packet."""
 _CHUNK = 4 << 20
 
 
@@ -135,14 +135,19 @@ class SegmentStore:
         )
 
     def _explained(self, camera_id: str, gap: Window, now: int) -> Gap:
+        """The gap with what the recorder noted: the stream lost in it, or up to a day before and not recorded since."""
         if gap.start >= now:
             return Gap(gap, GapReason.NOT_YET)
-        for day in layout.days_between(gap.start - NEAR, min(gap.end, now)):
+        found: tuple[int, object] | None = None
+        for day in layout.days_between(gap.start - DAY, min(gap.end, now, gap.start + DAY)):
             for entry in journal.read(self.root / camera_id / day):
-                at = entry.get("at")
-                if entry.get("event") == "lost" and isinstance(at, int) and gap.start - NEAR <= at < gap.end:
-                    return Gap(gap, _reason(entry.get("reason")))
-        return Gap(gap)
+                at, end = entry.get("at"), entry.get("end")
+                if entry.get("event") == "lost" and isinstance(at, int) and at < gap.end:
+                    if at <= gap.start + NEAR or found is None:
+                        found = (at, entry.get("reason"))
+                elif isinstance(end, int) and found is not None and found[0] + NEAR < end <= gap.start:
+                    found = None
+        return Gap(gap, GapReason.NOT_RECORDED if found is None else _reason(found[1]))
 
     def codec(self, span: Span) -> CodecHint:
         """What the journal says of a span's codec; empty when it has no entry."""

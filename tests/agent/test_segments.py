@@ -134,8 +134,17 @@ def test_a_gap_has_the_reason_that_the_recorder_noted(store: SegmentStore) -> No
     journal.append(folder, {"event": "lost", "reason": "no such word", "at": NOON + HOUR})
     window = Window(NOON, NOON + 10 * MINUTE)
     assert [gap.reason for gap in store.coverage("door", window).gaps] == [GapReason.CAMERA_REFUSED]
-    later = Window(NOON + HOUR, NOON + HOUR + 1)
+    later = Window(NOON + HOUR + MINUTE, NOON + HOUR + 2 * MINUTE)
     assert [gap.reason for gap in store.coverage("door", later).gaps] == [GapReason.NOT_RECORDED]
+
+
+def test_a_gap_long_after_the_stream_was_lost_has_that_reason_until_something_was_recorded(store: SegmentStore) -> None:
+    folder = put(store.root, "door", NOON).parent
+    journal.append(folder, {"event": "lost", "reason": "disk_full", "at": NOON + MINUTE})
+    window = Window(NOON + HOUR, NOON + HOUR + SECOND)
+    assert [gap.reason for gap in store.coverage("door", window).gaps] == [GapReason.DISK_FULL]
+    journal.append(folder, {"event": "segment", "start": NOON + 3 * MINUTE, "end": NOON + 4 * MINUTE})
+    assert [gap.reason for gap in store.coverage("door", window).gaps] == [GapReason.NOT_RECORDED]
 
 
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
