@@ -15,7 +15,7 @@ from agent.footage import layout
 from agent.footage.layout import SegmentName, SegmentState
 from agent.footage.segments import SegmentStore
 from exchange.clock import DAY, MINUTE, SystemClock, Window, from_rfc3339
-from scripts.bench.row import Row
+from scripts.benchmarks.row import Row
 
 CAMERAS = 16
 ASKED = 400

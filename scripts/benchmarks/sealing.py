@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from scripts.bench.row import Row
+from scripts.benchmarks.row import Row
 
 _ROUNDS = 5
 """Each side runs so often, in turn, and its best run counts: what else the machine does only ever adds."""

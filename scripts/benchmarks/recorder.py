@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent.footage.recorder_config import CameraSource, RecorderConfig, save
 from exchange.clock import MINUTE
-from scripts.bench.row import Row
+from scripts.benchmarks.row import Row
 from tests.counterparts.gst_server import GstServer, replay
 
 WARM_UP = 8.0
