@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.footage.overlap import without_doubles
-from agent.footage.remux import UNTIMED, container_of, is_torn, remux
+from agent.footage.remux import UNTIMED, Part, container_of, count_video, is_torn, remux
 from agent.media import segment as segments
 from agent.media.hashing import sha256
 from agent.media.segment import NotFootage, Segment, Track
@@ -75,7 +75,10 @@ def place(into: Path, fetched: Json) -> Placed:
     spread = None
     if container not in CUTTABLE:
         target = path.with_name(f"{path.stem}.mkv" if path.suffix != ".mkv" else f"{path.name}.mkv")
-        copied = remux(path, target, container=container)
+        # FFmpeg hands out the beginning of a picture that was cut off as if it were all of it, in program streams.
+        cut = torn and container == "mpeg"
+        part = Part(end=max(1, count_video(path, container) - 1)) if cut else Part()
+        copied = remux(path, target, container=container, part=part)
         torn = torn or copied.torn
         if container in UNTIMED and claimed is not None and not torn:
             spread = _lie(segments.read(target), claimed)

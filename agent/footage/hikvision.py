@@ -1,0 +1,86 @@
+"""Footage from Hikvision's recorders and cameras, and their many rebrands, over ISAPI: a search, then whole files.
+
+Not for: the protocol (``hikvision_isapi``), its times (``hikvision_time``), its files (``hikvision_file``).
+"""
+
+import json
+from typing import Literal
+
+from pydantic import Field
+
+from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report, TestAnswer
+from agent.footage.device_kind import DeviceKind, DeviceOptions
+
+
+class Options(DeviceOptions):
+    """What an owner of a Hikvision types."""
+
+    channel: int = Field(1, ge=1, le=512)
+    """The camera's number on the recorder; 1 on a camera with a card of its own."""
+    stream: Literal["main", "sub"] = "main"
+    """Which stream is taken. With "main", the sub-stream is used where the main one was not recorded, and that is
+    said."""
+    z: Literal["auto", "utc", "local"] = "auto"
+    """What the recorder's times with a Z are; "auto" finds out by what it is recording now."""
+    zone: str = Field("", max_length=100)
+    """The recorder's time zone, such as Europe/London; empty: as it says itself."""
+    certificate: str = Field("", pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$|^$")
+    """With https: the SHA-256 fingerprint of its certificate."""
+
+
+SOURCE = DeviceKind(
+    title="Hikvision's recorders and cameras, and their rebrands",
+    options=Options,
+    how_read="ISAPI over HTTP: the recorder's own recording files, downloaded whole",
+    utc_from="the recorder's own times, by its clock as compared with ours and its time zone",
+)
+
+
+def coverage_job(job: Json, report: Report) -> Json:
+    """A LookOrder to a LookAnswer."""
+    from agent.footage.hikvision_talk import Talk
+
+    order = LookOrder.model_validate(job)
+    with Talk(order, Options.model_validate(order.options)) as talk:
+        spans, notes = talk.spans(order.window)
+        return LookAnswer(
+            spans=tuple(spans), clock=talk.check, oldest=talk.oldest(), notes=(*talk.notes, *notes), **talk.facts
+        ).model_dump(mode="json")
+
+
+def fetch_job(job: Json, report: Report) -> Json:
+    """A FetchOrder to a FetchAnswer: one file."""
+    from agent.footage.hikvision_talk import Talk, file_name, placed
+
+    order = FetchOrder.model_validate(job)
+    wanted = json.loads(order.reference)
+    with Talk(order, Options.model_validate(order.options), facts=False) as talk:
+        size = wanted["size"]
+        if size is not None and size > order.most_bytes:
+            raise talk.http.nonsense(f"the recording has {size} bytes, more than the {order.most_bytes} allowed")
+        path = order.into / file_name(wanted)
+        talk.http.fetch(wanted["uri"], order.into, path.name, most_bytes=order.most_bytes, report=report)
+        file = placed(path, wanted, talk.time)
+        return FetchAnswer(files=(file,), clock=talk.check).model_dump(mode="json")
+
+
+def test_job(job: Json, report: Report) -> Json:
+    """What ``handover sources test`` shows beside: the channel's name, and what Z was found to mean."""
+    from agent.footage.hikvision_talk import UNKNOWN_MEANING, Talk
+
+    order = LookOrder.model_validate(job)
+    options = Options.model_validate(order.options)
+    good, wrong = [], []
+    with Talk(order, options) as talk:
+        names = talk.channels()
+        if options.channel in names:
+            good.append(f"Channel {options.channel} is called {names[options.channel] or 'nothing'} on the recorder.")
+        elif names:
+            known = ", ".join(str(number) for number in sorted(names)[:32])
+            wrong.append(f"There is no channel {options.channel}; the recorder has {known}.")
+        meaning, known_how = talk.meaning()
+        if known_how:
+            good.append(f"Its times with a Z are {'UTC' if meaning == 'utc' else 'local time'} ({known_how}).")
+        else:
+            wrong.append(UNKNOWN_MEANING)
+    return TestAnswer(good=tuple(good), wrong=tuple(wrong)).model_dump(mode="json")

@@ -1,0 +1,189 @@
+"""Hikvision's clock: what ``/ISAPI/System/time`` says, and whether the ``Z`` in its lists means UTC or local time.
+
+Not for: asking (``hikvision_isapi``). Nothing is ever set on a recorder.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from agent.cameras.bounded_xml import Element
+from agent.cameras.clock import ClockCheck, compare
+from agent.footage.device_time import DeviceTime, local_of, utc_of, zone_of
+from agent.footage.listed import Stretch, asked_locally, micros, nearest, resolved
+from exchange.clock import MINUTE, SECOND, Window
+
+METHOD = "ISAPI System/time"
+_ZONE = re.compile(
+    r"([A-Za-z]{3,10})?(?P<standard>[+-]?\d{1,2}(?::\d{2}){0,2})"
+    r"(?:[A-Za-z]{3,10}(?P<more>[+-]?\d{1,2}(?::\d{2}){0,2})?"
+    r"(?:,(?P<from>M\d{1,2}\.[1-5]\.[0-6])(?:/(?P<from_at>\d{1,2})(?::\d{2}){0,2})?"
+    r",(?P<to>M\d{1,2}\.[1-5]\.[0-6])(?:/(?P<to_at>\d{1,2})(?::\d{2}){0,2})?)?)?"
+)
+_LABEL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,6})?(Z|[+-]\d\d:?\d\d)?")
+_CLEAR = 90 * SECOND
+"""A recording cannot end later than now by more than this."""
+_RECENT = 14 * MINUTE
+"""Less than half of the smallest difference between two time zones."""
+
+
+class Meaning(StrEnum):
+    """What a time with Z in a list of recordings is."""
+
+    UTC = "utc"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The recorder's clock, compared with ours; ``zone`` as ``device_time`` takes it. ``note`` for the owner."""
+
+    check: ClockCheck
+    zone: str
+    note: str = ""
+
+
+def posix(text: str) -> str | None:
+    """Hikvision's time zone as a POSIX TZ string (POSIX.1-2017, 8.3); None when it is none that we know.
+
+    "CST-1:00:00DST01:00:00,M3.5.0/02:00:00,M10.5.0/03:00:00" is one hour *east* of Greenwich, as in POSIX; but the
+    time after DST is what summer adds, where POSIX would have summer's own offset.
+    """
+    found = _ZONE.fullmatch("".join(text.split()))
+    if not found:
+        return None
+    standard = _seconds(found["standard"])
+    written = f"STD{_offset(standard)}"
+    if not found["from"]:
+        return written
+    summer = standard - (abs(_seconds(found["more"])) if found["more"] else 3600)
+    begins, ends = (f"{found[name]}/{int(found[f'{name}_at'] or 2)}" for name in ("from", "to"))
+    return f"{written}DST{_offset(summer)},{begins},{ends}"
+
+
+def read_clock(root: Element, *, sent: int, received: int, zone: str) -> Clock:
+    """The answer of ``/ISAPI/System/time``; ``zone``: as the owner says, "" to take the recorder's. ValueError when it
+    tells no time."""
+    label = _LABEL.fullmatch((root.text_at("localTime") or "").strip())
+    if not label:
+        raise ValueError("it tells no time")
+    local = datetime.fromisoformat(label[1])
+    told = label[2] or ""
+    ours = (sent + received) // 2
+    rules = zone or posix(root.text_at("timeZone") or "") or ""
+    by_rules = nearest((utc_of(local.replace(fold=fold), zone_of(rules)) for fold in (0, 1)), ours) if rules else None
+    by_offset = (
+        micros(datetime.fromisoformat(label[1] + _colon(told)).astimezone(UTC)) if told not in ("", "Z") else None
+    )
+    note = ""
+    if by_rules is None and by_offset is None:
+        shown = micros(local.replace(tzinfo=UTC))
+    elif by_rules is None or (by_offset is not None and not zone and abs(by_offset - ours) < abs(by_rules - ours)):
+        assert by_offset is not None
+        shown, rules = by_offset, _colon(told)
+        if by_rules is not None:
+            note = (
+                "The recorder does not put its clock forward and back as its own time zone says; its times are read "
+                f"as {rules} throughout. Name its zone with --option zone=Europe/London if that is wrong."
+            )
+    else:
+        shown = by_rules
+    return Clock(compare(shown, sent=sent, received=received, method=METHOD, zone=rules), rules, note)
+
+
+# -- times in lists --------------------------------------------------------------------------------------------------
+
+
+def asked(time: DeviceTime, window: Window, meaning: Meaning) -> tuple[str, str]:
+    """What to write as startTime and endTime, to be told of all that a true window holds."""
+    if meaning is Meaning.LOCAL:
+        start, end = asked_locally(time, window)
+    else:
+        shown = time.asked(window)
+        start, end = (local_of(each, UTC) for each in (shown.start - SECOND, shown.end + SECOND))
+    return f"{_whole(start)}Z", f"{_whole(end)}Z"
+
+
+def stretches(time: DeviceTime, labels: Sequence[tuple[str, str]], meaning: Meaning) -> list[Stretch]:
+    """The true instants of listed times. ValueError when one is no time, or ends before it starts."""
+    read = [(_label(start), _label(end)) for start, end in labels]
+    if meaning is Meaning.LOCAL and all(not offset for pair in read for _, offset in pair):
+        return resolved(time, [(start, end) for (start, _), (end, _) in read])
+    found = []
+    for pair in read:
+        start, end = (_true(time, naive, offset, meaning) for naive, offset in pair)
+        if end <= start:
+            raise ValueError("a recording is said to end before it starts")
+        found.append(Stretch(start, end))
+    return found
+
+
+def _true(time: DeviceTime, naive: datetime, offset: str, meaning: Meaning) -> int:
+    if offset:
+        return time.from_device(micros(datetime.fromisoformat(naive.isoformat() + offset).astimezone(UTC)))
+    if meaning is Meaning.LOCAL:
+        return time.from_local(naive)
+    return time.from_device(micros(naive.replace(tzinfo=UTC)))
+
+
+def instants(time: DeviceTime, naive: datetime, meaning: Meaning) -> tuple[int, ...]:
+    """All true instants that a time within a file may be."""
+    if meaning is Meaning.LOCAL:
+        return time.either(naive)
+    return (time.from_device(micros(naive.replace(tzinfo=UTC))),)
+
+
+def judged(ends: Sequence[str], *, shown: int, zone: str) -> Meaning | None:
+    """What Z means, by the newest recordings that the recorder lists; None when they don't show it.
+
+    ``shown``: now by the recorder's clock, as UTC. What is recorded this minute ends now: one reading of its label
+    says so, the other is hours off, and may lie in the future.
+    """
+    try:
+        newest = max((micros(_label(end)[0].replace(tzinfo=UTC)) for end in ends), default=None)
+    except ValueError:
+        newest = None
+    local = micros(local_of(shown, zone_of(zone)).replace(tzinfo=UTC))
+    if newest is None or abs(local - shown) < 2 * _RECENT:
+        return None
+    if newest > max(local, shown) + _CLEAR:
+        return None
+    if newest > min(local, shown) + _CLEAR:
+        return Meaning.LOCAL if local > shown else Meaning.UTC
+    if abs(newest - min(local, shown)) <= _RECENT:
+        return Meaning.LOCAL if local < shown else Meaning.UTC
+    return None
+
+
+def zone_matters(zone: str, window: Window) -> bool:
+    """Whether local time is another than UTC in a window."""
+    return any(micros(local_of(at, zone_of(zone)).replace(tzinfo=UTC)) != at for at in (window.start, window.end))
+
+
+def _label(text: str) -> tuple[datetime, str]:
+    """Naive time, and the offset that it is written with, if another than Z."""
+    found = _LABEL.fullmatch(text.strip())
+    if not found:
+        raise ValueError("a recording has no time that can be read")
+    return datetime.fromisoformat(found[1]), "" if found[2] in (None, "Z") else _colon(found[2])
+
+
+def _colon(offset: str) -> str:
+    return f"{offset[:3]}:{offset[-2:]}" if offset and offset != "Z" else offset
+
+
+def _whole(moment: datetime) -> str:
+    return (moment - timedelta(microseconds=moment.microsecond)).isoformat()
+
+
+def _seconds(text: str) -> int:
+    sign = -1 if text.startswith("-") else 1
+    hours, minutes, seconds = (*(int(part) for part in text.lstrip("+-").split(":")), 0, 0)[:3]
+    return sign * (hours * 3600 + minutes * 60 + seconds)
+
+
+def _offset(seconds: int) -> str:
+    sign, seconds = ("-" if seconds < 0 else ""), abs(seconds)
+    return f"{sign}{seconds // 3600}" + (f":{seconds % 3600 // 60:02d}" if seconds % 3600 else "")
