@@ -6,11 +6,13 @@ Not for: showing anything (``agent/cli`` does).
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
-from agent.settings import Settings
+from agent.privileges import become_owner_of
+from agent.settings import Settings, load_settings
 from exchange import errors
 from exchange.errors import DaemonNotRunning, HandoverError
 
@@ -23,6 +25,17 @@ PATIENCE = 180
 
 class Call(Protocol):
     async def __call__(self, operation: str, **arguments: Any) -> Json: ...
+
+
+def ask_desk(config: Path, work: Callable[[Call], Awaitable[Json]], *, needs_daemon: bool = False) -> Json:
+    """Make one command's calls: to the daemon, or, where that is allowed, without it. For synchronous callers."""
+    settings = load_settings(config)
+
+    async def ask() -> Json:
+        async with (daemon_call if needs_daemon else any_call)(settings) as call:
+            return await work(call)
+
+    return asyncio.run(ask())
 
 
 @asynccontextmanager
@@ -87,13 +100,15 @@ async def any_call(settings: Settings) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def own_call(settings: Settings) -> AsyncIterator[Call]:
-    """The desk in this process. AlreadyRunning when a daemon holds the state."""
+    """The desk in this process, as the state's own user. AlreadyRunning when a daemon holds the state."""
     # The daemon's parts take a second to load on a small machine; most commands don't need them.
     from agent.daemon import build
     from agent.owner.control import actor_of
     from agent.owner.desk import OPERATIONS
     from exchange.signing import parse_strictly
 
+    if settings.data.exists():
+        become_owner_of(settings.data)
     actor = actor_of(os.getuid(), "at a terminal of the owner's machine")
     async with build(settings) as house:
 

@@ -3,37 +3,19 @@
 Not for: asking a camera anything itself (``agent/cameras``).
 """
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from agent.owner.caller import Call, any_call
-from agent.privileges import become_owner_of
-from agent.settings import load_settings
-
-Json = dict[str, Any]
+from agent.owner.caller import ask_desk
 
 out = Console(highlight=False)
 as_json = click.option("--json", "plain", is_flag=True, help="Print JSON, for scripts.")
-
-
-def call_desk(config: Path, work: Callable[[Call], Awaitable[Json]]) -> Json:
-    """Through the daemon when it runs, else in this process."""
-    settings = load_settings(config)
-    if settings.data.exists():
-        become_owner_of(settings.data)
-
-    async def run() -> Json:
-        async with any_call(settings) as call:
-            return await work(call)
-
-    return asyncio.run(run())
 
 
 @click.group()
@@ -47,7 +29,7 @@ def cameras() -> None:
 @click.pass_obj
 def discover(config: Path, seconds: float, plain: bool) -> None:
     """Look for ONVIF cameras on the network (discovery.interfaces and discovery.hosts say where)."""
-    told = call_desk(config, lambda call: call("discover", seconds=seconds))
+    told = ask_desk(config, lambda call: call("discover", seconds=seconds))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     for camera in told["cameras"]:
@@ -95,7 +77,7 @@ def add(config: Path, /, address: str, place: str, label: str | None, plain: boo
     arguments = {name: value for name, value in given.items() if value is not None}
     arguments |= {"address": address, "latitude": latitude, "longitude": longitude}
     arguments["label"] = label or given["camera_id"]
-    told = call_desk(config, lambda call: call("add-camera", **arguments))
+    told = ask_desk(config, lambda call: call("add-camera", **arguments))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     click.echo(
@@ -129,7 +111,7 @@ def _place(text: str) -> tuple[float, float]:
 @click.pass_obj
 def listed(config: Path, plain: bool) -> None:
     """List the cameras that were added."""
-    told = call_desk(config, lambda call: call("cameras"))
+    told = ask_desk(config, lambda call: call("cameras"))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     if not told["cameras"]:
@@ -140,8 +122,9 @@ def listed(config: Path, plain: bool) -> None:
     for camera in told["cameras"]:
         what = f"{camera['make']} {camera['model']}".strip()
         registered = "yes" if camera["registered"] else "no"
-        table.add_row(camera["camera_id"], camera["label"], what, registered, camera["recording"])
-    out.print(table, markup=False)
+        cells = (camera["camera_id"], camera["label"], what, registered, camera["recording"])
+        table.add_row(*(Text(cell) for cell in cells))
+    out.print(table)
     return None
 
 
@@ -151,7 +134,7 @@ def listed(config: Path, plain: bool) -> None:
 @click.pass_obj
 def check(config: Path, camera_id: str, plain: bool) -> None:
     """Ask a camera again what it is, and how far its clock is off."""
-    told = call_desk(config, lambda call: call("check-camera", camera_id=camera_id))
+    told = ask_desk(config, lambda call: call("check-camera", camera_id=camera_id))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     facts = told["facts"]
@@ -170,5 +153,5 @@ def check(config: Path, camera_id: str, plain: bool) -> None:
 @click.pass_obj
 def remove(config: Path, camera_id: str) -> None:
     """Remove a camera, here and at the portal. What was recorded stays until its time is over."""
-    call_desk(config, lambda call: call("remove-camera", camera_id=camera_id))
+    ask_desk(config, lambda call: call("remove-camera", camera_id=camera_id))
     click.echo(f"Removed {camera_id}.")

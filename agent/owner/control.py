@@ -3,6 +3,7 @@
 Not for: what the operations do (``desk.py``). Nothing here listens on a network.
 """
 
+import asyncio
 import grp
 import json
 import logging
@@ -24,6 +25,7 @@ from exchange.signing import parse_strictly
 log = logging.getLogger(__name__)
 
 MAX_CALL = 256 * 1024
+READ_SECONDS = 10
 GROUP = "handover"
 _SAID_BY_THE_SYSTEM = {"status", "requests", "cameras"}
 """Operations that change nothing and show no crime: any user who may open the socket may call them."""
@@ -61,12 +63,31 @@ class Control:
             return _error(403, error)
         model, operation = OPERATIONS[name]
         try:
-            arguments = parse_strictly(await request.read(), model, MAX_CALL)
+            arguments = parse_strictly(await _body(request), model, MAX_CALL)
             return web.json_response(await operation(self._desk, arguments, actor))
+        except _TooLarge:
+            return _error(413, DocumentInvalid(f"A call has {MAX_CALL} bytes at most."))
         except DocumentInvalid as error:
             return _error(400, error)
         except HandoverError as error:
             return _error(409, error)
+
+
+class _TooLarge(Exception):
+    """A call that is longer than any may be."""
+
+
+async def _body(request: web.Request) -> bytes:
+    """All of a call, which was sent at once or not at all. _TooLarge, DocumentInvalid."""
+    if (request.content_length or 0) > MAX_CALL:
+        raise _TooLarge
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _TooLarge from None
+    except (OSError, web.RequestPayloadError):  # TimeoutError is one too
+        raise DocumentInvalid("The call broke off.") from None
 
 
 def _peer(request: web.Request) -> int:
@@ -90,7 +111,7 @@ async def serve(desk: Desk, settings: Settings) -> AsyncIterator[None]:
     control = Control(desk, settings)
     app = web.Application(client_max_size=MAX_CALL)
     app.router.add_post("/{operation}", control.call)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5, lingering_time=1.0)
     await runner.setup()
     path = settings.socket
     try:

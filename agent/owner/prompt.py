@@ -3,6 +3,7 @@
 Not for: recording the answer (``desk.py``). Works in 80 columns, without colour, and through a pipe.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,16 +19,51 @@ from exchange.clock import SECOND, from_rfc3339
 Json = dict[str, Any]
 
 
+STATES = {
+    "received": "being looked at",
+    "verified": "being looked at",
+    "preserved": "being looked at",
+    "asked": "waiting for you",
+    "approved": "approved, being cut",
+    "clipped": "approved, being sealed",
+    "sealed": "approved, on its way to the portal",
+    "delivered": "delivered, the force's receipt is awaited",
+    "refused": "refused by the agent, you need do nothing",
+    "declined": "declined",
+    "unavailable": "not answerable: there is no such footage",
+    "expired": "expired",
+    "withdrawn": "withdrawn",
+    "closed": "closed",
+}
+"""How a request stands, for a person."""
+
+
 def local(rfc3339: str, *, precise: bool = False) -> str:
-    """A stored time as a person here reads it, with its offset."""
-    moment = datetime.fromtimestamp(from_rfc3339(rfc3339) / SECOND, UTC).astimezone()
-    fraction = f".{moment.microsecond // 1000:03d}" if precise else ""
-    return f"{moment:%a %d %b %Y, %H:%M:%S}{fraction} {moment:%z}"
+    """A stored time as a person here reads it, with its offset: ``Sun 22 Nov 2026, 01:09:38 +00:00``."""
+    moment = _moment(rfc3339)
+    return f"{moment:%a %d %b %Y}, {_clock(moment, precise)} {_offset(moment)}"
 
 
-def clock_only(rfc3339: str) -> str:
-    moment = datetime.fromtimestamp(from_rfc3339(rfc3339) / SECOND, UTC).astimezone()
-    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+def stretch(start: str, end: str, *, precise: bool = False) -> str:
+    """From when to when, with the day and the offset from UTC once, unless they change in between."""
+    first, last = _moment(start), _moment(end)
+    if first.date() != last.date() or first.utcoffset() != last.utcoffset():
+        return f"{local(start, precise=precise)} to {local(end, precise=precise)}"
+    times = f"{_clock(first, precise)} to {_clock(last, precise)}"
+    return f"{first:%a %d %b %Y}, {times} {_offset(first)}"
+
+
+def _moment(rfc3339: str) -> datetime:
+    return datetime.fromtimestamp(from_rfc3339(rfc3339) / SECOND, UTC).astimezone()
+
+
+def _clock(moment: datetime, precise: bool) -> str:
+    return f"{moment:%H:%M:%S}" + (f".{moment.microsecond // 1000:03d}" if precise else "")
+
+
+def _offset(moment: datetime) -> str:
+    offset = f"{moment:%z}"
+    return f"{offset[:3]}:{offset[3:5]}"
 
 
 def size(count: int) -> str:
@@ -54,7 +90,8 @@ def show_request(console: Console, told: Json) -> None:
     """All of a request on the screen, in the order that matters to a person deciding."""
     request, officer = told.get("request"), told.get("officer")
     if request is None or officer is None:
-        console.print(f"Request {told['request_id']}: {told['state']}. {told.get('trouble') or ''}", markup=False)
+        words = f"Request {told['request_id']}: {STATES[told['state']]}. {told.get('trouble') or ''}"
+        console.print(Text(words.strip()))
         return
     who = Text()
     who.append(f"{officer['rank']} {officer['name']}", style="bold")
@@ -65,7 +102,7 @@ def show_request(console: Console, told: Json) -> None:
     why = _pairs(
         ("Crime", f"{incident['kind']} (reference {request['crime_reference']})"),
         ("Where", incident["place"]),
-        ("When", f"{local(incident['happened']['from'])} to {local(incident['happened']['to'])}"),
+        ("When", stretch(incident["happened"]["from"], incident["happened"]["to"])),
         ("What happened", incident["description"]),
         ("Purpose", request["purpose"]),
         ("Legal basis", request["legal_basis"]),
@@ -74,8 +111,11 @@ def show_request(console: Console, told: Json) -> None:
     )
     console.print(Panel(who, title="Who asks", title_align="left"))
     console.print(Panel(why, title="For what", title_align="left"))
-    for camera in (told.get("plan") or {}).get("cameras", []):
+    cameras = (told.get("plan") or {}).get("cameras", [])
+    for camera in cameras:
         console.print(Panel(_camera(camera), title=_camera_title(camera), title_align="left"))
+    if sum(camera.get("actual") is not None for camera in cameras) > 1:
+        console.print(Text(f"Together: {size(sum(map(_bytes, cameras)))}"))
 
 
 def _camera_title(camera: Json) -> str:
@@ -84,29 +124,30 @@ def _camera_title(camera: Json) -> str:
 
 def _camera(camera: Json) -> Group:
     requested, actual = camera["requested"], camera.get("actual")
-    rows = [("Asked for", f"{local(requested['from'])} to {clock_only(requested['to'])}")]
+    rows = [("Asked for", stretch(requested["from"], requested["to"]))]
     if actual is None:
         rows.append(("There is", "no footage of this time"))
     else:
         last = camera["last_frame"]
         length = duration(from_rfc3339(actual["to"]) - from_rfc3339(actual["from"]))
         rows += [
-            ("First frame", local(actual["from"], precise=True)),
-            ("Last frame", local(last, precise=True)),
+            ("Would be sent", stretch(actual["from"], last, precise=True)),
             ("Length", f"{length}, {camera['frames']} frames"),
             ("Picture", camera["picture"]),
-            ("Size", size(camera["video_bytes"] + camera["sound_bytes"])),
+            ("Size", size(_bytes(camera))),
             ("Sound", _sound(camera)),
         ]
         early = from_rfc3339(requested["from"]) - from_rfc3339(actual["from"])
         if early > 0:
             why = "a copy can only start at a key frame"
             rows.append(("Please note", f"it starts {duration(early)} earlier than asked: {why}"))
-    rows += [
-        ("Missing", f"{clock_only(gap['from'])} to {clock_only(gap['to'])}: {gap['reason']}") for gap in camera["gaps"]
-    ]
+    rows += [("Missing", f"{stretch(gap['from'], gap['to'], precise=True)}: {gap['reason']}") for gap in camera["gaps"]]
     rows += [("Unreadable", name) for name in camera["unreadable"]]
     return Group(_pairs(*rows))
+
+
+def _bytes(camera: Json) -> int:
+    return int(camera["video_bytes"] + camera["sound_bytes"]) if camera.get("actual") else 0
 
 
 def _sound(camera: Json) -> str:
@@ -125,30 +166,91 @@ def _pairs(*rows: tuple[str, str]) -> Table:
     return table
 
 
-def ask(console: Console, told: Json) -> tuple[list[Json], str | None] | None:
-    """The owner's choices and observations; None when they want to think about it. Nothing is decided here."""
+def show_row(console: Console, row: Json) -> None:
+    """One request of the list, in lines that fit 80 columns."""
+    console.print(Text(f"{row.get('crime_reference') or 'unreadable'}  {STATES[row['state']]}", style="bold"))
+    if row.get("asked_by"):
+        console.print(Text(f"  {row['incident']}; asked by {row['asked_by']}"))
+    if row["state"] == "asked":
+        console.print(Text(f"  Answer until {local(row['expires'])}: handover review {row['request_id']}"))
+    else:
+        console.print(Text(f"  {row['request_id']}, since {local(row['since'])}"))
+    for word in ("doing", "trouble"):
+        if row[word]:
+            console.print(Text(f"  {row[word][:1].upper()}{row[word][1:]}"))
+
+
+def show_progress(console: Console, told: Json) -> None:
+    """How far a request is, and what became of it."""
+    rows = [("State", f"{STATES[told['state']]}, since {local(told['since'])}")]
+    rows += [(word.capitalize(), told[word]) for word in ("doing", "trouble") if told.get(word)]
+    for package in told.get("packages", []):
+        delivered = f"delivered {local(package['delivered'])}" if package["delivered"] else "not delivered yet"
+        receipt = f"receipt {local(package['receipt'])}" if package["receipt"] else "no receipt yet"
+        rows.append(("Package", f"{package['evidence_id']}: {delivered}, {receipt}"))
+    console.print(_pairs(*rows))
+
+
+def show_status(console: Console, told: Json) -> None:
+    """The agent at a glance: what waits for the owner comes last, where the eye is."""
+    force = told["force"]
+    rows = [("Portal", f"{force['name']}, {force['portal']}" if force else "none yet; join one with: handover setup")]
+    if told["last_contact"] and force:
+        rows.append(("Last contact", local(told["last_contact"])))
+    if told["portal_trouble"]:
+        rows.append(("Trouble", told["portal_trouble"]))
+    rows += [("Camera", f"{each['label']} ({each['camera_id']}): {each['recording']}") for each in told["cameras"]]
+    if not told["cameras"]:
+        rows.append(("Cameras", "none yet; find them with: handover cameras discover"))
+    under_way = {state: count for state, count in told["requests"].items() if state not in ("asked", "closed")}
+    rows += [("Requests", f"{count} {STATES[state]}") for state, count in under_way.items()]
+    if told["held_bytes"]:
+        rows.append(("Kept", f"{size(told['held_bytes'])} of recordings, for requests that are open"))
+    waiting = told["waiting_for_you"]
+    rows += [("For you", f"handover review {request_id}") for request_id in waiting]
+    if not waiting:
+        rows.append(("For you", "nothing waits"))
+    console.print(_pairs(*rows))
+
+
+def ask(console: Console, told: Json, save_pictures: Callable[[], None]) -> tuple[list[Json], str | None] | None:
+    """The owner's choices and observations; None when they want to think about it. Nothing is decided here.
+
+    click.Abort when the input ends or is interrupted.
+    """
     cameras = [camera for camera in told["plan"]["cameras"] if camera.get("actual")]
+    console.print(
+        _pairs(
+            ("yes", f"copied as it is, sealed so that only this case's key opens it, and sent to {told['force']}"),
+            ("no", "nothing is sent; the officer is told that you decline, no more"),
+            ("later", "nothing is decided, and nobody is told anything"),
+            ("pictures", "look at the first and the last frame before you answer"),
+        )
+    )
     choices = []
     for camera in cameras:
         which = f"{camera['label']}: " if len(cameras) > 1 else ""
-        answer = _yes_no_later(f"{which}Hand over exactly this? [y]es, [n]o, [l]ater")
-        if answer == "l":
+        answer = _answer(f"{which}Hand over exactly this?", "yes", "no", "later", "pictures")
+        while answer == "pictures":
+            save_pictures()
+            answer = _answer(f"{which}Hand over exactly this?", "yes", "no", "later", "pictures")
+        if answer == "later":
             return None
         sound = False
-        if answer == "y" and camera.get("sound_codec") and camera["sound_asked"]:
-            sound = _yes_no_later(f"{which}With its sound? [y]es, [n]o", later=False) == "y"
-        choices.append({"position": camera["position"], "share": answer == "y", "sound": sound})
+        if answer == "yes" and camera.get("sound_codec") and camera["sound_asked"]:
+            sound = _answer(f"{which}With its sound?", "yes", "no") == "yes"
+        choices.append({"position": camera["position"], "share": answer == "yes", "sound": sound})
     if not any(choice["share"] for choice in choices):
-        console.print("The officer will be told that you decline, and nothing else.")
         return choices, None
     note = click.prompt("A remark for the officer (optional)", default="", show_default=False).strip()
     return choices, note or None
 
 
-def _yes_no_later(question: str, *, later: bool = True) -> str:
-    allowed = "ynl" if later else "yn"
+def _answer(question: str, *allowed: str) -> str:
+    """One of ``allowed``, typed whole or as its first letter; nothing else is taken for an answer, Enter least."""
+    known = {word: word for word in allowed} | {word[0]: word for word in allowed}
     while True:
-        answer = str(click.prompt(question, default="", show_default=False)).strip().lower()[:1]
-        if answer and answer in allowed:
-            return answer
-        click.echo("Please answer with " + ", ".join(allowed[:-1]) + f" or {allowed[-1]}.")
+        typed = str(click.prompt(f"{question} ({', '.join(allowed)})", default="", show_default=False)).strip().lower()
+        if typed in known:
+            return known[typed]
+        click.echo(f"Please type one of: {', '.join(allowed)}.")

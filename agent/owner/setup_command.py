@@ -3,15 +3,12 @@
 Not for: what is sent (``agent/membership.py``). Every question has a flag that answers it.
 """
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agent.owner.caller import Call, any_call
-from agent.owner.camera_commands import call_desk
-from agent.privileges import become_owner_of
+from agent.owner.caller import ask_desk
 from agent.settings_edit import fill_in
 from exchange.errors import ForceKeyChanged
 
@@ -38,34 +35,32 @@ def setup(config: Path, portal: str, kind: str, name: str, contact: str, confirm
         "portal": {"url": portal},
         "owner": {"kind": kind, "name": name, "contact": contact},
     }
-    settings = fill_in(config, sections)
+    fill_in(config, sections)
     click.echo(f"Settings: {config}")
-    if settings.data.exists():
-        become_owner_of(settings.data)
-
-    async def join() -> Json:
-        async with any_call(settings) as call:
-            return await _join(call, portal, confirmed)
-
-    told = asyncio.run(join())
+    if confirmed is None:
+        confirmed = _confirm(ask_desk(config, lambda call: call("introduce", url=portal)))
+    else:
+        _show(ask_desk(config, lambda call: call("introduce", url=portal)))
+    told = ask_desk(config, lambda call: call("enrol", url=portal, fingerprint=confirmed))
     click.echo(f"This agent belongs to the portal of {told['force']} now; its device key is {told['device']}.")
     click.echo("Next: handover cameras discover")
 
 
-async def _join(call: Call, portal: str, confirmed: str | None) -> Json:
-    shown = await call("introduce", url=portal)
+def _show(shown: Json) -> None:
     click.echo(f"The portal says that it belongs to: {shown['force']}")
     click.echo(f"The force key's fingerprint:  {shown['fingerprint']}")
     click.echo(f"The same in words:            {shown['words']}")
     if shown["pinned"]:
         click.echo(f"WARNING: you confirmed another key before: {shown['pinned']}")
-    if confirmed is None:
-        click.echo("Compare it with what the force publishes elsewhere: on paper, by telephone, on its own website.")
-        agreed = await asyncio.to_thread(click.confirm, "Is it the same?", default=False)
-        if not agreed:
-            raise ForceKeyChanged("The key was not confirmed.", meaning="Nothing was sent to the portal.")
-        confirmed = shown["fingerprint"]
-    return await call("enrol", url=portal, fingerprint=confirmed)
+
+
+def _confirm(shown: Json) -> str:
+    """The fingerprint, once the owner says that it is the force's. ForceKeyChanged otherwise."""
+    _show(shown)
+    click.echo("Compare it with what the force publishes elsewhere: on paper, by telephone, on its own website.")
+    if not click.confirm("Is it the same?", default=False):
+        raise ForceKeyChanged("The key was not confirmed.", meaning="Nothing was sent to the portal.")
+    return str(shown["fingerprint"])
 
 
 @click.command()
@@ -75,6 +70,6 @@ async def _join(call: Call, portal: str, confirmed: str | None) -> Json:
 @click.pass_obj
 def withdraw(config: Path) -> None:
     """Leave the portal: your registration is erased, open requests end. What you keep here stays yours."""
-    told = call_desk(config, lambda call: call("withdraw"))
+    told = ask_desk(config, lambda call: call("withdraw"))
     click.echo(f"You have left the portal. {told['stopped']} open requests were stopped.")
     click.echo("Recordings, packages and receipts on this machine are still here.")

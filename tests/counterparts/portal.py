@@ -98,6 +98,12 @@ class PortalProcess:
         self.origin = json.loads(line)["origin"]
         return self
 
+    @property
+    def process(self) -> "subprocess.Popen[str]":
+        """While it runs."""
+        assert self._process is not None
+        return self._process
+
     def kill(self) -> None:
         """As a power cut would, but for the disk."""
         self._end(signal.SIGKILL)

@@ -284,27 +284,29 @@ async def crash_home(
     case = generate_identity("x25519")
     async with portal.client() as officer:
         first = recording.files[0].start_us
-        request = _request(portal, device, case, Window(first + 2 * SECOND, recording.end_us - 2 * SECOND))
+        request = request_for(portal, device, case, Window(first + 2 * SECOND, recording.end_us - 2 * SECOND))
         await officer.send(sign_document(request, portal.place.officer))
         yield CrashHome(settings, config, portal, officer, case, request.request_id, daemons)
 
 
-def _request(portal: PortalProcess, device: str, case: Identity, window: Window) -> Request:
+def request_for(portal: PortalProcess, device: str, case: Identity, window: Window, **changed: object) -> Request:
+    """What the officer of ``portal`` asks this device for; ``changed`` fields replace the usual ones."""
     now = SystemClock().now()
-    return Request(
-        request_id=str(uuid.uuid4()),
-        device=device,
-        force=portal.place.force.name,
-        credential=portal.place.credential,
-        crime_reference="04/1234/26",
-        incident=Incident(
+    fields: dict[str, object] = {
+        "request_id": str(uuid.uuid4()),
+        "device": device,
+        "force": portal.place.force.name,
+        "credential": portal.place.credential,
+        "crime_reference": "04/1234/26",
+        "incident": Incident(
             kind="Burglary", place="12 Mill Road", happened=Stretch.of(window), description="A door was forced."
         ),
-        purpose="To identify who came and went.",
-        legal_basis="Prevention and detection of crime.",
-        necessity="No other camera looks at this door.",
-        asked=(Asked(camera_id=CAMERA, window=Stretch.of(window), sound=False),),
-        recipient=str(case.recipient),
-        issued=now,
-        expires=now + 24 * HOUR,
-    )
+        "purpose": "To identify who came and went.",
+        "legal_basis": "Prevention and detection of crime.",
+        "necessity": "No other camera looks at this door.",
+        "asked": (Asked(camera_id=CAMERA, window=Stretch.of(window), sound=False),),
+        "recipient": str(case.recipient),
+        "issued": now,
+        "expires": now + 24 * HOUR,
+    }
+    return Request.model_validate(fields | changed)
