@@ -1,0 +1,161 @@
+"""What was not recorded is told: to the owner before they decide, to the officer, and in the evidence itself."""
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from agent.footage import layout
+from agent.owner.prompt import show_request
+from exchange import api
+from exchange.clock import HOUR, MINUTE, SECOND, Window, to_rfc3339
+from exchange.messages import Decision, Outcome, Signed, Status
+from exchange.signing import open_document
+from tests.journey.home import Siege, besieged, home
+
+
+def told(at: Siege, request_id: str) -> Decision:
+    (call,) = [call for call in at.portal.calls if call.path == api.DECISION.format(request_id=request_id)]
+    return open_document(Signed.model_validate_json(call.body), Decision, at.house.parts.keys.device.public)
+
+
+def prompt(shown: dict[str, Any]) -> str:
+    page = io.StringIO()
+    show_request(Console(file=page, width=80, no_color=True), shown)
+    return page.getvalue()
+
+
+async def evidence_of(at: Siege, request_id: str) -> dict[str, Any]:
+    await at.say(request_id, yes=True)
+    await at.walk()
+    assert await at.state(request_id) == "delivered", await at.listed(request_id)
+    (package,) = await at.packages(request_id)
+    document: dict[str, Any] = json.loads(json.loads(package.evidence or "")["document"])
+    return document
+
+
+async def test_a_window_without_footage_is_told_as_unavailable_without_asking_anybody(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        window = Window(at.window.start - HOUR, at.window.start - HOUR + MINUTE)
+        request_id = await at.take(at.request(window))
+        assert await at.state(request_id) == "closed"
+        events = await at.events()
+        assert "unavailable" in events
+        assert "asked" not in events
+        decision = told(at, request_id)
+        assert (decision.status, decision.decided_by, decision.cameras) == (Status.UNAVAILABLE, None, ())
+        assert at.portal.said()[2:] == [f"PUT {api.DECISION.format(request_id=request_id)}"]
+
+
+async def test_the_officer_sees_unavailable(tmp_path: Path) -> None:
+    async with home(tmp_path) as at:
+        window = Window(at.window.start - HOUR, at.window.start - HOUR + MINUTE)
+        request_id = await at.send(at.request(window))
+        await at.fetch_and_walk()
+        assert (await at.officer.case(request_id)).status is Status.UNAVAILABLE
+
+
+async def test_a_gap_is_in_the_prompt_in_the_plan_in_the_decision_and_in_the_evidence(tmp_path: Path) -> None:
+    async with besieged(tmp_path, without=(1,)) as at:
+        request_id = await at.asked()
+        shown = await at.shown(request_id)
+        (gap,) = shown["plan"]["cameras"][0]["gaps"]
+        start, end = at.window.start + 3 * SECOND, at.window.start + 6 * SECOND
+        assert (gap["from"], gap["to"]) == (to_rfc3339(start), to_rfc3339(end))
+        page = prompt(shown)
+        assert "Missing" in page
+        assert "interrupted" in page
+        evidence = await evidence_of(at, request_id)
+        assert [(each["from"], each["to"]) for each in evidence["gaps"]] == [(gap["from"], gap["to"])]
+        decision = told(at, request_id)
+        assert decision.status is Status.PARTLY_APPROVED
+        assert [(each.start, each.end) for each in decision.cameras[0].gaps] == [(start, end)]
+
+
+async def test_a_recording_that_ends_early_is_told_as_a_gap_at_the_end(tmp_path: Path) -> None:
+    async with besieged(tmp_path, without=(2,)) as at:
+        request_id = await at.asked()
+        (gap,) = (await at.shown(request_id))["plan"]["cameras"][0]["gaps"]
+        assert gap["to"] == to_rfc3339(at.window.end - 2 * SECOND)
+        assert "at the end" in gap["reason"]
+
+
+async def test_of_a_segment_that_was_cut_off_all_that_can_be_read_is_sent(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        last = at.segments[-1]
+        name = layout.parse(last.name)
+        assert name is not None
+        opened = last.with_name(str(layout.SegmentName(name.start, None, layout.SegmentState.OPEN, "mp4")))
+        opened.write_bytes(last.read_bytes()[: last.stat().st_size * 3 // 5])
+        last.unlink()
+        long_ago = at.clock.now() // SECOND - 3600
+        os.utime(opened, (long_ago, long_ago))
+        request_id = await at.asked(at.request(Window(at.window.start + 2 * SECOND, at.window.end)))
+        (camera,) = (await at.shown(request_id))["plan"]["cameras"]
+        (gap,) = camera["gaps"]
+        assert gap["from"] == camera["actual"]["to"] > to_rfc3339(name.start)
+        assert gap["to"] == to_rfc3339(at.window.end)
+        evidence = await evidence_of(at, request_id)
+        assert [segment["name"] for segment in evidence["segments"]][-1] == opened.name
+        assert evidence["gaps"] == [gap]
+
+
+async def test_a_clock_that_was_set_back_does_not_make_a_plan_wait_for_a_recording_for_ever(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        last = at.segments[-1]
+        name = layout.parse(last.name)
+        assert name is not None
+        last.rename(last.with_name(str(layout.SegmentName(name.start, None, layout.SegmentState.OPEN, "mp4"))))
+        request_id = await at.take(at.request())
+        assert await at.state(request_id) == "preserved"  # it may still grow, as its file is of now
+        at.clock.step(-HOUR)
+        await at.walk(later=5 * SECOND)
+        assert await at.state(request_id) == "asked"
+
+
+async def test_a_file_that_is_no_recording_is_named_to_the_owner(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        at.segments[1].write_bytes(b"\x00\x1b[31m not a film" * 500)
+        request_id = await at.asked()
+        shown = await at.shown(request_id)
+        (unreadable,) = shown["plan"]["cameras"][0]["unreadable"]
+        assert at.segments[1].name in unreadable
+        assert unreadable.isprintable()
+        assert "Unreadable" in prompt(shown)
+        evidence = await evidence_of(at, request_id)
+        assert any(at.segments[1].name in note for note in evidence["notes"])
+
+
+async def test_when_no_file_can_be_read_the_request_is_unavailable(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        for segment in at.segments:
+            segment.write_bytes(b"garbage")
+        request_id = await at.take(at.request())
+        assert await at.state(request_id) == "closed"
+        assert told(at, request_id).status is Status.UNAVAILABLE
+
+
+@pytest.mark.parametrize("preserve", ["yes", "no"])
+async def test_footage_is_held_while_the_owner_decides_only_if_they_set_so(tmp_path: Path, preserve: str) -> None:
+    async with besieged(tmp_path, extra=f"requests: {{preserve: {preserve}}}") as at:
+        await at.asked()
+        assert (await at.house.parts.footage.held_bytes() > 0) == (preserve == "yes")
+
+
+async def test_footage_that_went_between_yes_and_cut_is_an_error_that_is_told_and_nothing_is_sent(
+    tmp_path: Path,
+) -> None:
+    async with besieged(tmp_path, extra="requests: {preserve: no}") as at:
+        request_id = await at.asked()
+        decision = await at.say(request_id, yes=True)
+        assert decision.cameras[0].outcome is Outcome.APPROVED
+        for segment in at.segments:
+            segment.unlink()
+        await at.walk()
+        assert await at.state(request_id) == "approved"
+        assert (await at.listed(request_id))["trouble"]
+        assert not at.portal.uploads
