@@ -40,14 +40,17 @@ class SourceSetting(Part):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+def kinds() -> list[str]:
+    """The names of all device sources."""
+    return [kind for kind in _KINDS if importlib.util.find_spec(_module(kind)) is not None]
+
+
 @cache
-def kinds() -> dict[str, DeviceKind]:
-    """Every device source by name."""
-    found = {}
-    for kind in _KINDS:
-        name = _module(kind)
-        if importlib.util.find_spec(name) is not None:
-            found[kind] = importlib.import_module(name).SOURCE
+def kind_of(name: str) -> DeviceKind | None:
+    """A device source by name; None when there is none of it. Only its own module is loaded."""
+    if name not in kinds():
+        return None
+    found: DeviceKind = importlib.import_module(_module(name)).SOURCE
     return found
 
 
@@ -63,7 +66,7 @@ def checked_setting(kind: str, address: str, options: dict[str, Any]) -> SourceS
                 "Handover's own recorder takes no options here.", do="handover.yaml says what it keeps."
             )
         return SourceSetting()
-    found = kinds().get(kind)
+    found = kind_of(kind)
     if found is None:
         offered = ", ".join([RECORDER, *kinds()])
         raise SettingsInvalid(f"There is no source {kind!r}.", do=f"Choose one of: {offered}.")
@@ -145,7 +148,7 @@ class Sources:
         setting = setting_of(row) if row is not None else SourceSetting()
         if setting.kind == RECORDER:
             return None
-        kind = kinds().get(setting.kind)
+        kind = kind_of(setting.kind)
         if kind is None:
             raise SettingsInvalid(
                 f"The source {setting.kind} of camera {camera_id} is not installed.",
