@@ -23,6 +23,9 @@ from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachabl
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 READ_ONLY = frozenset(
     {"GetSystemDateAndTime", "GetServices", "GetCapabilities", "GetDeviceInformation", "GetProfiles", "GetStreamUri"}
+    # Profile G: what a recorder holds, and where it plays it. A search is begun and ended; nothing else changes by it.
+    | {"GetRecordingSummary", "GetRecordingInformation", "FindRecordings", "GetRecordingSearchResults"}
+    | {"FindEvents", "GetEventSearchResults", "EndSearch", "GetReplayUri"}
 )
 """Every operation that is ever sent: nothing is set on a camera."""
 

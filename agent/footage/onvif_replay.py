@@ -1,0 +1,336 @@
+"""Footage of recorders with ONVIF Profile G: searched over SOAP, replayed over RTSP, copied into files.
+
+Not for: the protocols (``agent.footage.replay``), or brands that are better asked in their own way.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.footage.device_jobs import (
+    FetchAnswer,
+    FetchedFile,
+    FetchOrder,
+    FoundSpan,
+    Json,
+    LookAnswer,
+    LookOrder,
+    Name,
+    Report,
+)
+from agent.footage.device_kind import DeviceKind, DeviceOptions
+from exchange.clock import SECOND, Window
+from exchange.durable import durable_file, sync_folder
+from exchange.errors import CameraAnswerInvalid, CameraUnreachable, NoFootage
+
+if TYPE_CHECKING:
+    from agent.footage.replay.assemble import Written
+    from agent.footage.replay.session import Played
+
+_JOURNAL = "replay.json.part"
+_EARLY = SECOND
+"""A replay that ends so long before the end of what the recorder lists there brought less than it lists."""
+
+
+class Options(DeviceOptions):
+    """What an owner types."""
+
+    recording: str = Field("", max_length=256)
+    """Which camera's recordings, where the recorder has several: the number, name or token that it lists."""
+    pin: str = Field("", pattern="^([0-9A-Fa-f]{64})?$")
+    """SHA-256 of the recorder's TLS certificate, in hex; wanted for https addresses and rtsps replay."""
+
+
+SOURCE = DeviceKind(
+    title="Recorders with ONVIF Profile G",
+    options=Options,
+    how_read="ONVIF replay: the recorder's own RTP packets (RTSP over TCP), copied without re-encoding",
+    utc_from="the time in the recorder's RTP packets, and the recorder's clock as compared with ours",
+)
+
+
+class _Piece(BaseModel):
+    """A file that an earlier fetch began."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    start: int
+
+
+class _Journal(BaseModel):
+    """What an earlier fetch of the same span left; instants in the recorder's own UTC."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reference: str
+    start: int
+    end: int
+    pieces: tuple[_Piece, ...] = ()
+    lost: int = 0
+
+
+# -- what is there ---------------------------------------------------------------------------------------------------
+
+
+def coverage_job(job: Json, report: Report) -> Json:
+    """``LookOrder`` to ``LookAnswer``: spans between the gaps that the recorder tells of."""
+    import asyncio
+
+    order, options = LookOrder.model_validate(job), Options.model_validate(job["options"])
+    return asyncio.run(_look(order, options)).model_dump(mode="json")
+
+
+async def _look(order: LookOrder, options: Options) -> LookAnswer:
+    from agent.cameras.onvif_transport import SoapFault, invalid
+    from agent.footage.replay import search
+    from agent.footage.replay.soap import recorder
+
+    async with recorder(order.address, order.login, options.pin, order.skew_us) as asked:
+        when = order.time(asked.clock)
+        window = when.asked(order.window)
+        try:
+            listed = search.chosen(await search.recordings(asked), options.recording)
+            spans: list[FoundSpan] = []
+            for recording in listed:
+                for one in await search.stretches(asked, recording, window, when.to_device(order.now())):
+                    spans += _uncovered(one, spans, when.offset_us)
+        except SoapFault as fault:
+            raise invalid(f"it does not do what ONVIF Profile G asks of it ({fault})") from None
+        oldest = min((when.from_device(recording.start) for recording in listed), default=None)
+        return LookAnswer(
+            spans=tuple(spans),
+            clock=asked.clock,
+            oldest=None if oldest is None else max(oldest, 0),
+            notes=tuple(note[:300] for note in dict.fromkeys(asked.notes)),
+        )
+
+
+def _uncovered(one: Any, spans: list[FoundSpan], offset: int) -> list[FoundSpan]:
+    """The parts of a stretch that no recording before it has: recorders list the main stream before others."""
+    from agent.footage.segments import gaps_between
+    from agent.footage.source import Span
+
+    whole = Window(one.start - offset, one.end - offset)
+    had = tuple(
+        Span("", Window(span.start, span.end), "")
+        for span in sorted(spans, key=lambda span: span.start)
+        if span.start < whole.end and span.end > whole.start and json.loads(span.reference)["recording"] != one.token
+    )
+    return [
+        FoundSpan(
+            start=part.start,
+            end=part.end,
+            reference=json.dumps({"recording": one.token}),
+            finished=not (one.growing and part.end == whole.end),
+            divisible=True,
+        )
+        for part in gaps_between(whole, had)
+    ]
+
+
+# -- fetching --------------------------------------------------------------------------------------------------------
+
+
+def fetch_job(job: Json, report: Report) -> Json:
+    """``FetchOrder`` to ``FetchAnswer``. What came before a break stays, as far as whole groups, for the next fetch."""
+    import asyncio
+
+    from agent.cameras.clock import ClockCheck
+    from agent.cameras.onvif_transport import certificate_changed, invalid, refused
+    from agent.footage.replay.rtsp import Broken, CertificateUnknown, Nonsense, Refused
+
+    order, options = FetchOrder.model_validate(job), Options.model_validate(job["options"])
+    uri, told, notes = asyncio.run(_located(order, options))
+    check = ClockCheck.model_validate(told) if told else None
+    try:
+        return _Fetch(order, options, check, notes, report).run(uri).model_dump(mode="json")
+    except Broken as why:
+        raise CameraUnreachable(
+            f"The recorder broke off while it played: {why}.",
+            meaning="What came until then is kept, and gone on with at the next try.",
+            do="Check that it has power and network; some play only a few recordings at a time.",
+        ) from None
+    except Nonsense as why:
+        raise invalid(str(why)) from None
+    except Refused as refusal:
+        raise refused(order.login is not None, basic=refusal.basic) from None
+    except CertificateUnknown as shown:
+        raise certificate_changed(str(shown), options.pin or "none") from None
+
+
+async def _located(order: FetchOrder, options: Options) -> tuple[str, Json | None, list[str]]:
+    from agent.footage.replay import search
+    from agent.footage.replay.soap import recorder
+
+    try:
+        token = json.loads(order.reference)["recording"]
+    except (ValueError, TypeError, KeyError):
+        raise NoFootage("This stretch of footage is none of this recorder's.") from None
+    async with recorder(order.address, order.login, options.pin, order.skew_us) as asked:
+        uri = await search.replay_uri(asked, str(token))
+        return uri, asked.clock.model_dump(mode="json") if asked.clock else None, asked.notes
+
+
+class _Fetch:
+    """One fetch: what an earlier one left, a replay of the rest, and final names when all is there."""
+
+    def __init__(self, order: FetchOrder, options: Options, check: Any, notes: list[str], report: Report) -> None:
+        self.order, self.options, self.check, self.notes, self.report = order, options, check, notes, report
+        self.time = order.time(check)
+        self.asked = self.time.asked(order.window)
+        self.pieces: list[_Piece] = []
+        self.kept: list[Written] = []
+        self.lost = 0
+
+    def run(self, uri: str) -> FetchAnswer:
+        from urllib.parse import quote
+
+        from agent.footage.replay.assemble import Assembler
+        from agent.footage.replay.rtsp import Rtsp
+        from agent.footage.replay.session import Replay
+
+        order = self.order
+        login = order.login
+        if login is not None:
+            uri = uri.replace("{password}", quote(login.password, safe=""))
+        asked = self._rest()
+        if asked is None:
+            return self._whole([], None)
+        rtsp = Rtsp(uri, login, order.timeout, self.options.pin.lower() or None)
+        try:
+            replay = Replay(rtsp, asked, self._say)
+            described = replay.describe()
+            room = order.most_bytes - sum((order.into / f"{each.name}.part").stat().st_size for each in self.kept)
+            assembler = Assembler(order.into, described.video, described.audio, asked, room, self._began)
+            whole = False
+            try:
+                replay.set_up(described, assembler)
+                played = replay.play(described, assembler)
+                whole = True
+            finally:
+                self.lost += len(assembler.lost)
+                assembler.finish(whole=whole)
+                self._keep()
+        finally:
+            rtsp.close()
+        self.report({"bytes": rtsp.bytes, "total": rtsp.bytes})
+        return self._whole(assembler.files, played)
+
+    def _say(self, done: int, total: int | None, speed: float) -> None:
+        self.report({"bytes": done, "total": total, "speed": round(speed, 2)})
+
+    # -- what is kept between two fetches ------------------------------------------------------------------------
+
+    @property
+    def _journal(self) -> Path:
+        return self.order.into / _JOURNAL
+
+    def _began(self, name: str, start: int) -> None:
+        self.pieces = [piece for piece in self.pieces if piece.name != name] + [_Piece(name=name, start=start)]
+        self._keep()
+
+    def _keep(self) -> None:
+        order = self.order
+        journal = _Journal(
+            reference=order.reference, start=order.start, end=order.end, pieces=tuple(self.pieces), lost=self.lost
+        )
+        with durable_file(self._journal) as file:
+            file.write(journal.model_dump_json().encode())
+
+    def _rest(self) -> Window | None:
+        """What is still to be played; None when nothing is. What an earlier fetch left is cut to what is whole."""
+        from agent.footage.replay.assemble import Written
+        from agent.media import segment
+
+        order = self.order
+        try:
+            journal = _Journal.model_validate_json(self._journal.read_bytes())
+        except (OSError, ValidationError):
+            journal = None
+        same = journal is not None and (journal.reference, journal.start, journal.end) == (
+            order.reference,
+            order.start,
+            order.end,
+        )
+        good = same
+        for piece in journal.pieces if journal is not None else ():
+            path, named = order.into / f"{piece.name}.part", order.into / piece.name
+            if same and named.exists() and not path.exists():
+                named.rename(path)  # stopped while the names were given
+            try:
+                if not good:
+                    raise segment.NotFootage("what came before it is gone, or it is another fetch's")
+                read = segment.read(path)
+            except (segment.NotFootage, OSError):
+                good = False
+                path.unlink(missing_ok=True)
+                continue
+            with path.open("r+b") as file:
+                file.truncate(read.size)
+            video = read.video
+            last = max(range(len(video.pts)), key=video.pts.__getitem__)
+            lasts = (video.pts[last] + video.durations[last] - read.anchor) * SECOND // video.timescale
+            self.pieces.append(piece)
+            self.kept.append(Written(piece.name, piece.start, piece.start + lasts, len(video.pts)))
+        if journal is not None and same:
+            self.lost = journal.lost
+        reached = max((each.end for each in self.kept), default=self.asked.start)
+        if self.kept and reached >= self.asked.end - SECOND // 25:
+            return None
+        # A recorder plays from the key frame before; what it so brings twice is left out but for the group it is in.
+        return Window(max(self.asked.start, reached + 1 if self.kept else 0), self.asked.end)
+
+    # -- the answer ----------------------------------------------------------------------------------------------
+
+    def _whole(self, came: list[Written], played: Played | None) -> FetchAnswer:
+        from agent.footage.replay.session import Ending
+
+        files = sorted([*self.kept, *came], key=lambda each: (each.start, each.name))
+        if not files:
+            raise NoFootage(
+                "The recorder played nothing of what it lists there.",
+                meaning="It may have been overwritten meanwhile.",
+                do="Look at that time on the recorder itself.",
+            )
+        notes = list(dict.fromkeys([*self.notes, *(played.notes if played else [])]))
+        if self.lost:
+            notes.append(
+                f"In {self.lost} places packets were missing; the pictures up to the next key frame were left out."
+            )
+        end = max(each.end for each in files)
+        less = self.time.to_device(self.order.end) - end
+        torn = less > _EARLY and played is not None and played.ending != Ending.TERMINAL
+        if less > _EARLY:
+            notes.append(f"The recorder's replay ended {less / SECOND:.1f} s before the end of what it lists there.")
+        unsure = (self.check.uncertainty_us if self.check else self.order.uncertainty_us) + (
+            played.uncertain if played else 0
+        )
+        told = [
+            FetchedFile(
+                name=each.name,
+                start=max(self.time.from_device(each.start), 0),
+                end=max(self.time.from_device(each.end), 0),
+                at_key=True,
+                torn=torn and each is files[-1],
+                uncertainty_us=unsure,
+                notes=tuple(note[:300] for note in notes[:20]),
+            )
+            for each in files
+        ]
+        self._name([each.name for each in files])
+        return FetchAnswer(files=tuple(told), clock=self.check)
+
+    def _name(self, names: list[str]) -> None:
+        """All is there: give the files their names."""
+        for name in names:
+            (self.order.into / f"{name}.part").rename(self.order.into / name)
+        sync_folder(self.order.into)
+        self._journal.unlink(missing_ok=True)
+
+
+__all__ = ["SOURCE", "CameraAnswerInvalid", "Options", "coverage_job", "fetch_job"]
