@@ -33,10 +33,14 @@ class CameraSource:
 
     @property
     def url_with_login(self) -> str:
-        """For the library that connects, and for nothing else: never logged, never shown."""
+        """For the library that connects, and for nothing else: never logged, never shown.
+
+        Where the address says ``{password}``, the camera wants its password at that place.
+        """
+        url = self.url.replace("{password}", quote(self.password, safe=""))
         if not self.user:
-            return self.url
-        parts = urlsplit(self.url)
+            return url
+        parts = urlsplit(url)
         login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"
         return urlunsplit(parts._replace(netloc=login + parts.netloc))
 
