@@ -6,22 +6,22 @@ Not for: Matroska (``matroska_out``), or deciding which of the two (``cut``).
 from __future__ import annotations
 
 import os
-from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.media import approved, mp4
 from agent.media.approved import Approved
-from agent.media.hashing import InStep
-from agent.media.payload import payloads
+from agent.media.hashing import InStep, Unexpected
+from agent.media.payload import PIECE, payloads
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where the packets start, and the SHA-256 over each track's packets, pictures first."""
+    """What was put before the packets; SHA-256 of the whole, and over each track's packets, pictures first."""
 
-    start: int
+    head: bytes
+    sha256: str
     hashes: list[str]
 
 
@@ -29,14 +29,20 @@ def write(path: Path, what: Approved, copied: Callable[[int], None]) -> Written:
     """Copy the packets behind a header made for them. ``copied`` is told of bytes. Raises NotFootage, OSError."""
     tracks = [approved.video_out(what)] + ([approved.sound_out(what)] if what.audio else [])
     head = mp4.head(tracks, [(part.sound, part.count, part.length) for parts in what.parts for part in parts])
-    with open(path, "wb", buffering=0) as stream, InStep(len(tracks)) as hashes:
+    with open(path, "wb", buffering=0) as stream, InStep(len(tracks)) as hashes, InStep(1) as whole:
+        whole.take(0, memoryview(head))
         _all(stream.fileno(), memoryview(head))
-        for placed, parts in zip(what.group, what.parts, strict=True):
-            for sound, content in payloads(placed.segment, parts):
-                hashes.take(sound, content)
-                _all(stream.fileno(), content)
-                copied(len(content))
-        return Written(len(head), hashes.digests())
+        for sound, content in _source(what):
+            hashes.take(sound, content)
+            whole.take(0, content)
+            _all(stream.fileno(), content)
+            copied(len(content))
+        return Written(head, whole.digests()[0], hashes.digests())
+
+
+def _source(what: Approved) -> Iterator[tuple[bool, memoryview]]:
+    for placed, parts in zip(what.group, what.parts, strict=True):
+        yield from payloads(placed.segment, parts)
 
 
 def _all(descriptor: int, content: memoryview) -> None:
@@ -44,31 +50,28 @@ def _all(descriptor: int, content: memoryview) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def prove(path: Path, what: Approved, written: Written, read: Callable[[int], None]) -> str:
-    """Read the file and the source again; returns the file's SHA-256.
+def prove(path: Path, what: Approved, written: Written, read: Callable[[int], None]) -> None:
+    """Read the file again, and the source too, and compare them to the bit.
 
-    Each packet has to be where libavformat's index says, and be the source's to the bit: then the hashes taken from
-    the source's packets are the file's too. Raises finished.Unexpected, NotFootage.
+    The header has to be what was made, and behind it packet follows packet as in the source: so the hashes taken while
+    the source's packets were written are the file's. Raises Unexpected on any difference, NotFootage.
     """
-    from agent.media import finished
-
-    tracks = [("video", _places(what, written.start, sound=False))]
-    if what.audio:
-        tracks.append(("audio", _places(what, written.start, sound=True)))
-    finished.indexed(path, tracks)
-    source = (
-        piece for placed, parts in zip(what.group, what.parts, strict=True) for piece in payloads(placed.segment, parts)
-    )
-    return finished.compared(path, written.start, source, read)
-
-
-def _places(what: Approved, start: int, *, sound: bool) -> list[tuple[int, array[int]]]:
-    """Runs of a track's packets in the file: position of the first, bytes of each."""
-    places = []
-    for placed, parts in zip(what.group, what.parts, strict=True):
-        track = placed.segment.audio if sound else placed.segment.video
-        for part in parts:
-            if part.sound == sound and track is not None:
-                places.append((start, track.sizes[part.first : part.first + part.count]))
-            start += part.length
-    return places
+    buffer = bytearray(PIECE)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        position = len(written.head)
+        if os.pread(descriptor, position, 0) != written.head:
+            raise Unexpected("its header is not what was made")
+        for _, wanted in _source(what):
+            if len(wanted) > len(buffer):
+                buffer = bytearray(len(wanted))
+            count = os.preadv(descriptor, [memoryview(buffer)[: len(wanted)]], position)
+            # A bytearray is compared by memcmp, a view byte by byte.
+            if count != len(wanted) or buffer[: len(wanted)] != wanted:
+                raise Unexpected("it does not hold the packets that were copied")
+            position += len(wanted)
+            read(len(wanted))
+        if os.fstat(descriptor).st_size != position:
+            raise Unexpected("it is longer than what was copied")
+    finally:
+        os.close(descriptor)

@@ -57,10 +57,10 @@ def write(path: Path, what: Approved, copied: Callable[[int], None]) -> list[str
 
 
 def prove(path: Path, what: Approved, hashes: list[str], read: Callable[[int], None]) -> None:
-    """Hash what libavformat finds in the file, packet by packet; finished.Unexpected when it isn't what was copied."""
+    """Hash what libavformat finds in the file, packet by packet; Unexpected when it isn't what was copied."""
     from agent.media import finished
 
-    found = finished.tracks(path, "matroska", read)
+    found = finished.tracks(path, read)
     wanted = [
         (kind, what.count(sound=sound), what.length(sound=sound), digest)
         for (kind, sound), digest in zip((("video", False), ("audio", True)), hashes, strict=False)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from agent.media import approved, facts, finished
+from agent.media import approved, copy_mp4, facts
 from agent.media.cut import cut
 from agent.media.facts import CutPlan, CutResult, Master, SourceRef, Trim
 from agent.media.hashing import sha256
@@ -200,8 +200,8 @@ def test_the_same_plan_gives_the_same_bytes_again_even_over_what_a_crash_left(
 def test_killed_in_the_middle_it_leaves_no_master_and_ends_well_the_next_time(folder: Path, tmp_path: Path) -> None:
     plan = plan_of(shared(folder, "h264").files, 1.5, 7.5)
     killed = (
-        "import os, signal, sys, json; from agent.media import cut, finished\n"
-        "finished.compared = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, signal, sys, json; from agent.media import cut, copy_mp4\n"
+        "copy_mp4.prove = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "cut.job(json.load(sys.stdin), print)"
     )
     order = subprocess.run(
@@ -252,7 +252,7 @@ def test_segments_that_are_no_longer_what_was_approved_are_not_cut(folder: Path,
 def test_a_finished_file_that_differs_in_one_bit_is_never_kept(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = finished.compared
+    honest = copy_mp4.prove
 
     def flipped(path: Path, *others: object) -> object:
         with open(path, "r+b") as stream:
@@ -262,7 +262,7 @@ def test_a_finished_file_that_differs_in_one_bit_is_never_kept(
             stream.write(bytes((byte[0] ^ 4,)))
         return honest(path, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(finished, "compared", flipped)
+    monkeypatch.setattr(copy_mp4, "prove", flipped)
     with pytest.raises(ClipFailed, match="does not hold the packets"):
         cut(plan_of(shared(folder, "h264").files, 1.5, 7.5), tmp_path)
     assert left(tmp_path) == []
@@ -308,7 +308,7 @@ async def test_the_worker_cuts_within_its_limits_and_tells_how_far_it_is(folder:
     made: CutResult = facts.cut_result(result)
     assert_exact(recording, tmp_path, made.masters[0])
     assert told[-1]["bytes"] == told[-1]["total"] > 0
-    assert set(made.tools) == {"FFmpeg", "PyAV", "libavformat", "libavcodec"}
+    assert {"Handover's copier", "FFmpeg", "PyAV", "libavformat"} < set(made.tools)
 
 
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
