@@ -1,0 +1,87 @@
+"""What the daemon does from time to time, on a home of its own."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from agent import housekeeping
+from exchange import api
+from exchange.api import InboxKind
+from exchange.checkpoint import open_checkpoint
+from exchange.clock import DAY, HOUR
+from tests.journey.home import Siege, besieged, settings_at
+
+
+async def delivered(at: Siege) -> str:
+    request_id = await at.asked()
+    await at.say(request_id, yes=True)
+    await at.walk()
+    assert await at.state(request_id) == "delivered"
+    return request_id
+
+
+@pytest.mark.parametrize("receipted", [True, False])
+async def test_sealed_copies_are_deleted_when_their_time_is_over_with_a_receipt_or_without(
+    tmp_path: Path, receipted: bool
+) -> None:
+    async with besieged(tmp_path, extra="requests: {keep_packages_days: 30}") as at:
+        request_id = await delivered(at)
+        (package,) = await at.packages(request_id)
+        if receipted:
+            at.portal.put(at.receipt_for(request_id, package), InboxKind.RECEIPT)
+            await at.fetch_and_walk()
+        at.clock.forward(29 * DAY)
+        assert await housekeeping.delete_old_packages(at.house.parts) == 0
+        at.clock.forward(2 * DAY)
+        assert await housekeeping.delete_old_packages(at.house.parts) == 1
+        assert list(at.settings.packages_dir.iterdir()) == []
+        assert await housekeeping.delete_old_packages(at.house.parts) == 0
+        assert "deleted" in await at.events()
+
+
+async def test_the_newest_head_of_the_log_is_sent_once(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        await delivered(at)
+        for _ in range(2):
+            await housekeeping.send_checkpoints(at.house.parts)
+        (call,) = [call for call in at.portal.calls if call.path == api.CHECKPOINTS]
+        note = api.Checkpoint.model_validate_json(call.body).note
+        assert open_checkpoint(note, at.house.parts.keys.device.public).size == len(await at.events())
+
+
+async def test_a_heartbeat_tells_nothing_of_requests(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        request_id = await at.asked()
+        await housekeeping.heartbeat(at.house.parts, at.house.inventory)
+        (call,) = [call for call in at.portal.calls if call.path == api.HEARTBEAT]
+        assert set(api.Heartbeat.model_validate_json(call.body).model_dump()) == {
+            "version",
+            "cameras_recording",
+            "cameras_registered",
+        }
+        assert at.portal.about(request_id) == []
+
+
+async def test_an_owner_is_reminded_as_often_as_they_set(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    async with besieged(tmp_path, extra="requests: {remind_after: [1h, 12h]}") as at:
+        request_id = await at.asked()
+        given = []
+        for _ in range(14):
+            given.append(await housekeeping.remind(at.house.parts))
+            at.clock.forward(HOUR)
+        assert (given[0], given[1], sum(given)) == (0, 1, 2)
+        assert f"handover review {request_id}" in caplog.text
+
+
+def test_what_a_killed_process_left_is_cleared_at_the_start_and_clips_stay(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path, "http://127.0.0.1:1")
+    for folder in (settings.work_dir / "stills-abc", settings.work_dir / "r-1", settings.packages_dir):
+        folder.mkdir(parents=True)
+    settings.receipts_dir.mkdir()
+    partial = settings.packages_dir / ".e-1.zip.age.0011.partial"
+    for path in (partial, settings.work_dir / "stills-abc/first.jpg", settings.work_dir / "r-1/master.mp4"):
+        path.write_bytes(b"x")
+    housekeeping.clear_leftovers(settings)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["master.mp4"]
