@@ -14,11 +14,15 @@ from exchange.errors import (
     HandoverError,
     NoFootage,
 )
+from tests.sources.mediamtx import MediaMtxUnderTest
 from tests.sources.pieces import Piece, ShiftedClock, brought, piece
 from tests.sources.recorder import RecorderUnderTest
 from tests.sources.under_test import CAMERA, Case, Fault, SourceUnderTest
 
-SOURCES: tuple[type[SourceUnderTest], ...] = (RecorderUnderTest,)
+SOURCES: tuple[type[SourceUnderTest], ...] = (
+    RecorderUnderTest,
+    MediaMtxUnderTest,
+)
 
 MOMENT = "2026-06-10T10:00:00Z"
 _COVERED: set[Case] = set()

@@ -1,0 +1,51 @@
+"""Footage that MediaMTX recorded, from its playback server: its list, then span by span.
+
+Not for: the questions themselves (``mediamtx_playback``).
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report
+from agent.footage.device_kind import DeviceKind, DeviceOptions
+
+
+class Options(DeviceOptions):
+    """What an owner of a MediaMTX types."""
+
+    path: str = Field(min_length=1, max_length=255)
+    """The camera's path, as in mediamtx.yml."""
+    login: Literal["password", "token"] = "password"
+    """Whether the password is a user's, or a token (JWT) of whoever signs them for this server."""
+    readable: bool = False
+    """Whether it may go over the network readable, as this server knows only HTTP Basic. With https, and on this very
+    machine, it never is."""
+
+
+SOURCE = DeviceKind(
+    title="MediaMTX",
+    options=Options,
+    how_read="MediaMTX's playback server: its own recording, copied into fragmented MP4 by it, not re-encoded",
+    utc_from="the times of MediaMTX's recording, by its host's clock as compared with ours",
+)
+
+
+def coverage_job(job: Json, report: Report) -> Json:
+    """A LookOrder to a LookAnswer."""
+    from agent.footage.mediamtx_playback import Playback
+
+    order = LookOrder.model_validate(job)
+    with Playback(order, Options.model_validate(order.options)) as playback:
+        spans = playback.spans(order.window)
+        return LookAnswer(spans=tuple(spans), clock=playback.check, make="MediaMTX").model_dump(mode="json")
+
+
+def fetch_job(job: Json, report: Report) -> Json:
+    """A FetchOrder to a FetchAnswer: a file for every ten minutes."""
+    from agent.footage.mediamtx_playback import Playback
+
+    order = FetchOrder.model_validate(job)
+    with Playback(order, Options.model_validate(order.options)) as playback:
+        files = playback.bring(order, report)
+        return FetchAnswer(files=tuple(files), clock=playback.check).model_dump(mode="json")

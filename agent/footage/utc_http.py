@@ -1,0 +1,85 @@
+"""What sources share whose recorders answer JSON over HTTP and tell UTC: their JSON, their clock by Date, addresses.
+
+Not for: HTTP itself (``device_http``), or recorders that speak local time (``device_time``).
+"""
+
+import ipaddress
+import json
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from agent.cameras.clock import ClockCheck
+from agent.footage.device_http import Answer, Http
+from agent.footage.device_jobs import Json, Order, Report
+from agent.footage.device_time import DeviceTime
+
+Read = TypeVar("Read")
+
+
+def parsed(http: Http, answer: Answer, wanted: TypeAdapter[Read]) -> Read:
+    """An answer's JSON as what it must be. CameraAnswerInvalid when it is not."""
+    try:
+        return wanted.validate_python(json.loads(answer.content))
+    except (ValueError, RecursionError) as error:
+        how = "its answer is not JSON"
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            how = f"its answer is not as expected ({'.'.join(map(str, first['loc']))[:80]}: {first['msg'][:80]})"
+        raise http.nonsense(how) from None
+
+
+def told_in_words(answer: Answer) -> str:
+    """The beginning of an error's text, fit to be shown."""
+    text = answer.content[:400].decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()[:150] or "nothing"
+
+
+def with_port(address: str, port: int) -> str:
+    """The address, with the port that such a recorder usually has where the owner typed none."""
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        scheme, rest = "http", address
+    host, slash, path = rest.partition("/")
+    try:
+        typed = urlsplit(f"//{host}").port
+    except ValueError:
+        return address
+    return f"{scheme}://{host}{'' if typed is not None else f':{port}'}{slash}{path}"
+
+
+def is_own_host(host: str) -> bool:
+    """Whether what is sent there never leaves this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def time_of(order: Order, check: ClockCheck | None) -> DeviceTime:
+    """How the recorder's UTC relates to ours. An offset that its own uncertainty covers is none: a Date tells whole
+    seconds, and times to the microsecond would be made worse by it."""
+    time = order.time(check, zone="UTC")
+    return DeviceTime(0, time.uncertainty_us, "UTC") if abs(time.offset_us) <= time.uncertainty_us else time
+
+
+class Tally:
+    """Progress over several downloads of one fetch: bytes only grow."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._before = 0
+        self._now = 0
+
+    def __call__(self, told: Json) -> None:
+        self._now = int(told["bytes"])
+        self._report({"bytes": self._before + self._now, "total": None})
+
+    def next(self) -> None:
+        """Another download begins."""
+        self._before, self._now = self._before + self._now, 0
+
+    @property
+    def bytes(self) -> int:
+        return self._before + self._now
