@@ -1,7 +1,7 @@
 """``handover record``: one process that records all cameras, with no key and no business on the internet.
 
 Not for: deciding what is kept, for how long, or for whom; the daemon does that with the files. Reads its own small
-file (``recorder_config``), again on SIGHUP; says how it fares in ``<root>/.state/recorder.json``.
+file (``recorder_config``), again when it changes or on SIGHUP; says how it fares in ``<root>/.state/recorder.json``.
 """
 
 import contextlib
@@ -41,11 +41,13 @@ _M_MXFAST = 1
 def main(config_path: Path | str) -> int:
     """Record until SIGTERM or SIGINT; 0 then. Raises SettingsInvalid, AlreadyRunning, DiskFull."""
     path = Path(config_path)
-    config = load(path)
+    if not _wait_for(path):
+        return 0
+    read_at, config = _written(path), load(path)
     av.logging.set_level(None)  # libavformat's messages quote URLs, and those hold passwords
     _tame_malloc()
     with _only_one(config.root):
-        recorder = Recorder(path, config, SystemClock())
+        recorder = Recorder(path, config, SystemClock(), read_at)
         recorder.run()
         if any(camera.is_alive() for camera in recorder.cameras.values()):
             # Stuck in the library, connecting: the interpreter must not take itself apart around it.
@@ -57,13 +59,15 @@ def main(config_path: Path | str) -> int:
 class Recorder:
     """All cameras of a configuration, and what watches over them."""
 
-    def __init__(self, path: Path, config: RecorderConfig, clock: Clock) -> None:
+    def __init__(self, path: Path, config: RecorderConfig, clock: Clock, read_at: int) -> None:
+        """``read_at``: what ``_written`` said before ``config`` was read."""
         self.path, self.config, self.clock = path, config, clock
         self.cameras: dict[str, CameraRecorder] = {}
         self.finisher = Finisher(config.sync)
         self.started = clock.now()
         self._wake = threading.Event()
         self._ending = self._reload = False
+        self._read_at = read_at
         self._system = sdnotify.SystemdNotifier()
 
     def run(self) -> None:
@@ -98,7 +102,7 @@ class Recorder:
     def _watch(self) -> None:
         told = 0.0
         while not self._ending:
-            if self._reload:
+            if self._reload or _written(self.path) != self._read_at:
                 self._reload = False
                 self._read_again()
             for camera in self.cameras.values():
@@ -113,6 +117,7 @@ class Recorder:
     # -- which cameras ----------------------------------------------------------------------------------------
 
     def _read_again(self) -> None:
+        self._read_at = _written(self.path)
         try:
             config = load(self.path)
         except HandoverError as error:
@@ -175,6 +180,32 @@ class Recorder:
         except OSError as error:
             if not any(camera.state is CameraState.NO_ROOM for camera in self.cameras.values()):
                 _log.warning("The recorder's state cannot be written: %s", error.strerror)
+
+
+def _written(path: Path) -> int:
+    """When a file was last replaced, in nanoseconds; 0 while there is none. The daemon can't signal another user."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _wait_for(path: Path) -> bool:
+    """Until the daemon has written the file for the first time, which is no fault. False when SIGTERM came before."""
+    if _written(path):
+        return True
+    notifier, ended = sdnotify.SystemdNotifier(), threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    try:
+        _log.info("waiting for the daemon to write %s", path)
+        notifier.notify("READY=1")
+        while not _written(path):
+            notifier.notify("WATCHDOG=1")
+            if ended.wait(_TICK):
+                return False
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return True
 
 
 def _same_terms(one: RecorderConfig, other: RecorderConfig) -> bool:
