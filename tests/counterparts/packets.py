@@ -25,7 +25,8 @@ def coded_frames(path: Path) -> list[Coded]:
         first: int | None = None
         for packet in opened.demux(stream):
             for out in wrapped.filter(packet if packet.size else None):
-                assert out.pts is not None and stream.time_base is not None
+                assert out.pts is not None
+                assert stream.time_base is not None
                 first = out.pts if first is None else first
                 after = round((out.pts - first) * stream.time_base * 1_000_000)
                 frames.append(Coded(after, out.is_keyframe, bytes(out)))
