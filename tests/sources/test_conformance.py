@@ -14,6 +14,8 @@ from exchange.errors import (
     HandoverError,
     NoFootage,
 )
+from tests.sources.dahua import DahuaByTimeUnderTest, DahuaUnderTest
+from tests.sources.hikvision import HikvisionUnderTest, HikvisionUtcUnderTest
 from tests.sources.mediamtx import MediaMtxUnderTest
 from tests.sources.pieces import Piece, ShiftedClock, brought, piece
 from tests.sources.recorder import RecorderUnderTest
@@ -22,6 +24,10 @@ from tests.sources.under_test import CAMERA, Case, Fault, SourceUnderTest
 SOURCES: tuple[type[SourceUnderTest], ...] = (
     RecorderUnderTest,
     MediaMtxUnderTest,
+    HikvisionUnderTest,
+    HikvisionUtcUnderTest,
+    DahuaUnderTest,
+    DahuaByTimeUnderTest,
 )
 
 MOMENT = "2026-06-10T10:00:00Z"
