@@ -31,7 +31,7 @@ def keep(stage: Stage, target: Path, package: dict[str, Any] | None, frames: Seq
     shutil.copy(stage.force / "force.pub", target / "force.pub")
     _copy_database(stage.agent / "agent.db", target / "agent.db")
     _copy_database(stage.portal / "portal.db", target / "portal.db")
-    for key in (stage.officer / "cases").glob("*.key"):
+    for key in (stage.officer / "cases").glob("*/case.key"):
         shutil.copy(key, target / "case.key")
     (target / "allowed_signers").write_text(_signers(stage))
     shutil.rmtree(target / "opened", ignore_errors=True)

@@ -234,10 +234,11 @@ async def check_declined(stage: Stage, request_id: str) -> None:
     told = json.loads(await stage.officer_command("inbox", "--json", show=False))
     await stage.officer_command("inbox")
     (case,) = told["cases"]
-    decision = json.loads(case["decision"]["document"])
+    (answer,) = [json.loads(path.read_text()) for path in stage.sent.glob("*-decision.json")]
+    decision = json.loads(answer["body"]["document"])
     allowed = {"kind", "request_id", "request_sha256", "status", "decided", "cameras"}
-    if case["status"] != "declined" or set(decision) - allowed or decision.get("cameras") or case["deliveries"]:
-        raise DemoFailed(f"The officer learned more than 'declined': {case}")
+    if case["status"] != "declined" or set(decision) - allowed or decision.get("cameras"):
+        raise DemoFailed(f"The officer learned more than 'declined': {decision}")
     uploads = [path.name for path in stage.sent.glob("*uploads*")]
     packages = list((stage.agent / "packages").glob("*"))
     if uploads or packages:

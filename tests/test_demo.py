@@ -1,0 +1,243 @@
+"""The demo ends with 0 only when every step was done; what it leaves is checked here with nothing of ours."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.counterparts.npm import npm_package
+
+ROOT = Path(__file__).parents[1]
+STORY = ROOT / "scripts" / "demo_story.py"
+BIN = Path(sys.executable).parent
+PATIENCE = 180
+_OPEN = """
+import { readFileSync, writeFileSync } from "node:fs";
+import * as age from "age-encryption";
+const [key, sealed, target] = process.argv.slice(2);
+const decrypter = new age.Decrypter();
+const line = readFileSync(key, "utf8").split("\\n").find((line) => line.startsWith("AGE-SECRET-KEY"));
+decrypter.addIdentity(line.trim());
+writeFileSync(target, await decrypter.decrypt(readFileSync(sealed)));
+"""
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """The demo, with a folder of its own for all temporary files: what is left there, it left."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, str(STORY), "--keep", str(folder / "kept"), *words]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=environment
+    )
+
+
+def finish(demo: subprocess.Popen[str], folder: Path) -> str:
+    said, _ = demo.communicate(timeout=PATIENCE)
+    assert demo.returncode == 0, said
+    assert "Traceback" not in said
+    assert_nothing_runs(folder)
+    return said
+
+
+def assert_nothing_runs(folder: Path) -> None:
+    """No process names the demo's folder, and its temporary files are gone."""
+    assert processes_of(folder) == []
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def processes_of(folder: Path) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words, there = (process / "cmdline").read_text(), os.readlink(process / "cwd")
+            environment = (process / "environ").read_text()
+        except OSError:
+            continue
+        if f"TMPDIR={folder}/tmp" in environment or str(folder) in words + there:
+            found.append(words.replace("\0", " "))
+    return found
+
+
+def run(*command: str | Path, given: str | None = None, cwd: Path | None = None) -> str:
+    ended = subprocess.run(
+        list(map(str, command)), input=given, capture_output=True, text=True, cwd=cwd, timeout=60, check=False
+    )
+    assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
+    return ended.stdout
+
+
+def verify(kept: Path, who: str, document: str, signature: Path) -> None:
+    """``ssh-keygen -Y verify``, in the namespace of the document's kind."""
+    namespace = f"{json.loads(document)['kind']}@handover"
+    signers = kept / "allowed_signers"
+    said = run("ssh-keygen", "-Y", "verify", "-f", signers, "-I", who, "-n", namespace, "-s", signature, given=document)
+    assert said.startswith("Good"), said
+
+
+def video_hashes(files: Sequence[Path]) -> list[str]:
+    """The hash of every video packet, in order."""
+    hashes = []
+    for file in files:
+        told = run(
+            "ffprobe", "-v", "error", "-select_streams", "v:0", "-show_packets", "-show_data_hash", "sha256",
+            "-of", "json", file,
+        )  # fmt: skip
+        hashes += [packet["data_hash"] for packet in json.loads(told)["packets"]]
+    return hashes
+
+
+def check_package(kept: Path, work: Path, case_key: str) -> None:
+    """Open the sealed package, and check all of it, with other people's programs alone."""
+    (sealed,) = (kept / "packages").glob("*.zip.age")
+    package = work / "package.zip"
+    if case_key == "x25519":
+        run("age", "-d", "-i", kept / "case.key", "-o", package, sealed)
+    else:
+        node = npm_package("age-encryption", "0.3.1")
+        program = node / "open-package.mjs"
+        program.write_text(_OPEN)
+        run("node", program, kept / "case.key", sealed, package, cwd=node)
+    run("unzip", "-q", package, "-d", work / "unzipped")
+    (bag,) = (work / "unzipped").iterdir()
+    run(BIN / "bagit.py", "--validate", bag)
+    run("diff", "-r", bag, kept / "opened")
+    data = kept / "opened" / "data"
+    for who, name in (("device", "evidence"), ("device", "decision"), ("officer", "request")):
+        verify(kept, who, (data / f"{name}.json").read_text(), data / f"{name}.json.sig")
+    (receipt,) = (kept / "receipts").glob("*.json")
+    verify(kept, "officer", receipt.read_text(), receipt.with_suffix(".json.sig"))
+    told = json.loads(receipt.read_text())
+    assert told["ciphertext_sha256"] == hashlib.sha256(sealed.read_bytes()).hexdigest()
+    assert told["verified"] is True
+
+
+def check_master(kept: Path) -> None:
+    """The master's packets are the recorder's, one after the other, from across two recordings."""
+    (master,) = (kept / "opened" / "data" / "master").iterdir()
+    recordings = sorted((kept / "recordings" / "front-door").glob("*/*.m*"))
+    copied, recorded = video_hashes([master]), video_hashes(recordings)
+    first = recorded.index(copied[0])
+    assert len(copied) > 100
+    assert recorded[first : first + len(copied)] == copied
+    assert first < len(video_hashes(recordings[:1])) < first + len(copied)
+    run("ffmpeg", "-v", "error", "-xerror", "-i", master, "-f", "null", "-")
+
+
+def sent(kept: Path) -> list[tuple[str, str, str]]:
+    """Method, path and body of all that left the agent, in order."""
+    notes = [json.loads(path.read_text()) for path in sorted((kept / "sent").iterdir())]
+    return [(note["method"], note["path"], json.dumps(note["body"])) for note in notes]
+
+
+def test_after_a_yes_everything_can_be_checked_without_handover(tmp_path: Path) -> None:
+    said = finish(start(tmp_path, "--yes"), tmp_path)
+    kept = tmp_path / "kept"
+    check_package(kept, tmp_path, "hybrid")
+    check_master(kept)
+    calls = sent(kept)
+    decided = next(number for number, (_, path, _) in enumerate(calls) if path.endswith("/decision"))
+    uploads = [number for number, (_, path, _) in enumerate(calls) if "/uploads" in path]
+    assert uploads
+    assert min(uploads) > decided
+    (sealed,) = (kept / "packages").glob("*.zip.age")
+    assert any(hashlib.sha256(sealed.read_bytes()).hexdigest() in body for _, _, body in calls)
+    assert {path.name for path in kept.iterdir()} == {
+        "recordings", "packages", "case.key", "force.pub", "allowed_signers", "receipts", "opened", "agent.db",
+        "portal.db", "sent", "logs", "first-frame.png", "last-frame.png",
+    }  # fmt: skip
+    assert said.count("The manifest was signed by the device.") == 1
+    assert said.rstrip().endswith("Every step was done and checked.")
+
+
+def test_two_demos_at_once_both_end_well_and_the_one_with_a_no_sends_nothing(tmp_path: Path) -> None:
+    yes, no = tmp_path / "yes", tmp_path / "no"
+    yes.mkdir()
+    no.mkdir()
+    demos = start(yes, "--yes", "--case-key", "x25519"), start(no, "--no")
+    try:
+        finish(demos[0], yes)
+        assert "no upload was begun" in finish(demos[1], no)
+    finally:
+        for demo in demos:
+            demo.kill()
+    check_package(yes / "kept", yes, "x25519")
+    check_master(yes / "kept")
+    kept = no / "kept"
+    assert not [path for _, path, _ in sent(kept) if "/uploads" in path or "/deliver" in path]
+    assert list((kept / "packages").iterdir()) == list((kept / "receipts").iterdir()) == []
+    assert not (kept / "opened").exists()
+    (decision,) = [body for _, path, body in sent(kept) if path.endswith("/decision")]
+    assert "declined" in decision
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    demo = start(tmp_path, "--yes")
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "the camera to be recorded" in line:
+            break
+    demo.send_signal(number)
+    said, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 130, said
+    assert "Traceback" not in said
+    assert_nothing_runs(tmp_path)
+
+
+def test_a_step_that_fails_ends_the_demo_with_1_its_log_and_no_process(tmp_path: Path) -> None:
+    demo = start(tmp_path, "--yes")
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "the camera to be recorded" in line:
+            break
+    (daemon,) = [
+        int(process.name)
+        for process in Path("/proc").glob("[0-9]*")
+        if _words(process)[-1:] == ["run"] and f"TMPDIR={tmp_path}/tmp" in _environment(process)
+    ]
+    os.kill(daemon, signal.SIGKILL)
+    said, _ = demo.communicate(timeout=120)
+    assert demo.returncode == 1, said
+    assert "The demo stopped." in said
+    assert "Traceback" not in said
+    assert (tmp_path / "kept" / "logs" / "daemon.log").exists()
+    assert_nothing_runs(tmp_path)
+
+
+def _words(process: Path) -> list[str]:
+    try:
+        return (process / "cmdline").read_text().rstrip("\0").split("\0")
+    except OSError:
+        return []
+
+
+def _environment(process: Path) -> str:
+    try:
+        return (process / "environ").read_text()
+    except OSError:
+        return ""
+
+
+def test_a_discovery_port_that_is_not_shared_is_named(tmp_path: Path) -> None:
+    hold = "import socket,sys,subprocess; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 3702)); "
+    hold += "sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+    command = [sys.executable, "-c", hold, sys.executable, str(STORY), "--no", "--keep", str(tmp_path / "kept")]
+    namespace = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    ended = subprocess.run([*namespace, *command], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert re.search(r"UDP port 3702 is taken.*stop it and try again", ended.stdout, re.DOTALL)
+    assert "Traceback" not in ended.stderr
+
+
+def test_help_says_what_the_demo_takes() -> None:
+    said = run(ROOT / "scripts" / "demo", "--help")
+    for word in ("--yes", "--no", "--case-key", "--keep", "--python"):
+        assert word in said
