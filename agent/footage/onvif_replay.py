@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from agent.footage.replay.session import Played
 
 _JOURNAL = "replay.json.part"
-_EARLY = SECOND
+_EARLY = SECOND // 2
 """A replay that ends so long before the end of what the recorder lists there brought less than it lists."""
 
 
@@ -203,7 +203,7 @@ class _Fetch:
             return self._whole([], None)
         rtsp = Rtsp(uri, login, order.timeout, self.options.pin.lower() or None)
         try:
-            replay = Replay(rtsp, asked, self._say)
+            replay = Replay(rtsp, asked, self.time.to_device(order.end), self._say)
             described = replay.describe()
             room = order.most_bytes - sum((order.into / f"{each.name}.part").stat().st_size for each in self.kept)
             assembler = Assembler(order.into, described.video, described.audio, asked, room, self._began)

@@ -58,6 +58,7 @@ class Player:
     def __init__(self, tape: Tape, lead: Tape, source: Any) -> None:
         self.tape, self.lead, self.source = tape, lead, source
         self.next = 0
+        self.stop = -1
         source.connect("need-data", self._need)
         source.connect("seek-data", self._seek)
         source.get_static_pad("src").add_probe(Gst.PadProbeType.EVENT_UPSTREAM, self._aligned)
@@ -68,6 +69,7 @@ class Player:
         if event.type != Gst.EventType.SEEK:
             return Gst.PadProbeReturn.OK
         rate, form, flags, start_type, start, stop_type, stop = event.parse_seek()
+        self.stop = stop
         key = _ns(self.lead.frames[self.lead.at_or_before(start)][0])
         if key >= start:
             return Gst.PadProbeReturn.OK
@@ -85,7 +87,7 @@ class Player:
         return True
 
     def _need(self, source: Any, _length: int) -> None:
-        if self.next >= len(self.tape.frames):
+        if self.next >= len(self.tape.frames) or 0 <= self.stop <= _ns(self.tape.frames[self.next][0]):
             source.emit("end-of-stream")
             return
         shown, decoded, lasts, key, offset, size = self.tape.frames[self.next]

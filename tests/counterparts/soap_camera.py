@@ -252,7 +252,7 @@ _MULTICAST = (
     "<tt:Port>0</tt:Port><tt:TTL>1</tt:TTL><tt:AutoStart>false</tt:AutoStart></tt:Multicast>"
     "<tt:SessionTimeout>PT60S</tt:SessionTimeout>"
 )
-_PREFIXES = {"device": "tds", "media": "trt", "media2": "tr2"}
+_PREFIXES = {"device": "tds", "media": "trt", "media2": "tr2", "search": "tse", "replay": "trp"}
 
 
 def _element(service: str, name: str, content: str) -> str:
@@ -279,7 +279,7 @@ def _fault(subcode: str, reason: str) -> web.Response:
 
 @functools.cache
 def _schema(service: str) -> etree.XMLSchema:
-    wsdl = _WSDL / {"device": "devicemgmt.wsdl", "media": "media.wsdl"}[service]
+    wsdl = _WSDL / {"device": "devicemgmt.wsdl"}.get(service, f"{service}.wsdl")
     types = etree.parse(wsdl).find(".//{http://www.w3.org/2001/XMLSchema}schema")
     return etree.XMLSchema(etree.fromstring(etree.tostring(types), base_url=str(wsdl)))
 

@@ -24,6 +24,8 @@ JUMP = SECOND // 2
 """Where the wall clock and the RTP clock part by more than this between two frames, the recording has a gap."""
 DRIFT = SECOND // 4
 """Where they part by so much little by little, the RTP clock is not the recording's, and is not used any more."""
+GAP = SECOND
+"""Two pictures that are further apart than this, and than four usual ones, have a gap between them."""
 MOST_HELD = 48 * 1024 * 1024
 """Bytes of pictures that wait for their group's end, or for the sound of their time."""
 _HELD_FOR_SOUND = 8 * 1024 * 1024
@@ -40,29 +42,39 @@ class TrackClock:
         """Ticks and UTC of the same moment."""
         self.by_wall = False
         self._before: tuple[int, int] | None = None
+        self._jump = False
 
     def at(self, frame: Frame) -> tuple[int | None, bool]:
-        """A frame's UTC, and whether the time jumped before it; None as long as nothing tells."""
+        """A frame's UTC, and whether the time jumped before it; None as long as nothing tells.
+
+        A jump counts from the next key frame on, as no file can begin before: until then, the RTP clock goes on.
+        """
         told = wall(frame.ntp) if frame.ntp else None
         jumped = False
         if told is not None:
-            if self._before is not None and self.anchor is not None:
-                ticks, before = self._before
-                step = (told - before) - (frame.ticks - ticks) * SECOND // self.rate
-                jumped = abs(step) > JUMP or (bool(frame.bits & DISCONTINUITY) and abs(told - before) > JUMP)
-                jumped = jumped and (not self.by_wall or not -JUMP < told - before < 10 * SECOND)
-            if jumped or self.anchor is None:
-                self.anchor = (frame.ticks, told)
+            self._jump = self._jump or self._parted(frame, told)
             self._before = (frame.ticks, told)
+            if self.anchor is None or (self._jump and frame.key):
+                jumped, self._jump = self._jump, False
+                self.anchor = (frame.ticks, told)
         if self.anchor is None:
             self.anchor = self.unstamped(frame)
         if self.anchor is None:
             return None, False
         counted = self.anchor[1] + (frame.ticks - self.anchor[0]) * SECOND // self.rate
-        if told is None:
+        if told is None or self._jump:
             return counted, jumped
         self.by_wall = self.by_wall or abs(told - counted) > DRIFT
         return (told if self.by_wall else counted), jumped
+
+    def _parted(self, frame: Frame, told: int) -> bool:
+        """Whether the wall clock and the RTP clock went different ways since the frame before."""
+        if self._before is None or self.anchor is None:
+            return False
+        ticks, before = self._before
+        if self.by_wall:
+            return not -JUMP < told - before < 10 * SECOND
+        return abs((told - before) - (frame.ticks - ticks) * SECOND // self.rate) > JUMP
 
 
 @dataclass
@@ -131,6 +143,7 @@ class Assembler:
         self._sets = b""
         self._fresh = True
         self._step = SECOND // 25
+        self._last_at: int | None = None
 
     # -- what comes ----------------------------------------------------------------------------------------------
 
@@ -138,9 +151,13 @@ class Assembler:
         at, jumped = self.video_clock.at(frame)
         if at is None:
             return
-        if jumped:
+        step = at - self._last_at if self._last_at is not None else 0
+        # Some call every key frame a discontinuity: one without a step is none.
+        gap = step > (2 * self._step if frame.bits & DISCONTINUITY else max(GAP, 4 * self._step))
+        if frame.key and (jumped or gap):
             self._end_group(None)
             self._fresh = True
+        self._last_at = at
         if frame.damaged:
             self.lost.append(at)
             self._end_group(None)

@@ -20,8 +20,8 @@ from exchange.errors import NoFootage
 
 REQUIRE = {"Require": "onvif-replay"}
 _SAY_EVERY = 0.5
-_NEAR_END = 3 * SECOND
-"""A device that falls silent so near the end of what was asked for is at its end."""
+_NEAR_END = SECOND // 2
+"""A device that falls silent so near the end of what is wanted is at its end."""
 _LINGER = 1.0
 """Seconds that the sound's end is waited for after the pictures'."""
 _REAL_TIME = 1.6
@@ -49,11 +49,15 @@ class Played:
 
 
 class Replay:
-    """One recording being played. ``asked``: the recorder's own UTC. ``say``: bytes so far, in all (a guess), times
-    real time. Raises NoFootage and what ``Rtsp`` and ``Assembler`` raise."""
+    """One recording being played. ``asked``: the recorder's own UTC; ``wanted``: the end without what was added as its
+    clock is uncertain. ``say``: bytes so far, in all (a guess), times real time.
 
-    def __init__(self, rtsp: Rtsp, asked: Window, say: Callable[[int, int | None, float], None]) -> None:
-        self.rtsp, self.asked, self.say = rtsp, asked, say
+    Raises NoFootage and what ``Rtsp`` and ``Assembler`` raise."""
+
+    def __init__(
+        self, rtsp: Rtsp, asked: Window, wanted: int, say: Callable[[int, int | None, float], None]
+    ) -> None:
+        self.rtsp, self.asked, self.wanted, self.say = rtsp, asked, min(wanted, asked.end), say
         self.played = Played()
         self.tracks: list[Rtp] = []
         self.channels: list[int] = []
@@ -146,8 +150,9 @@ class Replay:
             ending = self._until_end(assembler)
         except FrameTooLarge:
             raise Nonsense("one of its pictures is larger than any can be") from None
-        for track in self.tracks:
-            track.flush()
+        for index, track in enumerate(self.tracks):
+            if index or track.marker or track.terminal:  # else the last picture may be cut short
+                track.flush()
         self.played.ending = ending
         self._measure(assembler)
         return self.played
@@ -157,11 +162,13 @@ class Replay:
         last = said = alive = time.monotonic()
         asked_alive: int | None = None
         over: float | None = None
+        before: list[int] = []
         while True:
-            came = rtsp.pump(_SAY_EVERY)
+            rtsp.pump(_SAY_EVERY)
             now = time.monotonic()
-            if came:
-                last = now
+            packets = [track.sequence for track in self.tracks]
+            if packets != before:  # answers and reports are no sign that more comes
+                before, last = packets, now
             if assembler.done:
                 return Ending.REACHED
             video, others = self.tracks[0], self.tracks[1:]
@@ -170,13 +177,15 @@ class Replay:
                 over = now
             sounds_ended = all(track.terminal or index in self._byes for index, track in enumerate(others, 1))
             assembler.sound_ended = assembler.sound_ended or (sounds_ended and bool(others))
-            if over is not None and (sounds_ended or rtsp.ended or now - over > _LINGER):
+            # A goodbye may overtake the last packets, and all packets of the last picture may have the T bit.
+            complete = video.terminal and video.marker and sounds_ended
+            if over is not None and (complete or now - max(over, last) > _LINGER):
                 return Ending.TERMINAL if video.terminal else Ending.BYE
             if now - said >= _SAY_EVERY:
                 said = now
                 self._measure(assembler)
                 self._say(assembler)
-            if now - last > 2.0 and assembler.reached >= self.asked.end - _NEAR_END:
+            if now - last > 2.0 and assembler.reached >= self.wanted - _NEAR_END:
                 return Ending.REACHED
             if asked_alive is not None and rtsp.answered(asked_alive):
                 if now - last > silence / 2:
