@@ -111,13 +111,16 @@ class Cgi(Http):
         answer = self.ask(question, most=_MOST_TEXT, statuses=(200, *_ERRORS))
         if answer.status != 200 or answer.content[:5].lower() == b"error":
             return Found((), refused=True)
-        items: list[Item] = []
-        page = min(_PAGE, most)
+        items: dict[str, Item] = {}
         for _ in range(_MOST_PAGES):
-            count, listed = self._page(finder, page)
-            items += listed
-            if count < page or len(items) >= most:
-                return Found(tuple(items))
+            # Until it has no more: some bring fewer at a time than they are asked for.
+            count, listed = self._page(finder, min(_PAGE, most))
+            known = len(items)
+            items |= {item.path: item for item in listed if item.path not in items}
+            if not count or len(items) >= most:
+                return Found(tuple(items.values()))
+            if listed and len(items) == known:
+                raise self.nonsense("it lists the same recordings again and again")
         raise self.nonsense("its list of recordings does not end")
 
     def _page(self, finder: str, page: int) -> tuple[int, list[Item]]:

@@ -144,7 +144,7 @@ class Talk:
             try:
                 found = list(self.http.search(track, start, end, form, most))
             except UnfitForm as unfit:
-                why = str(unfit)
+                why = why or str(unfit)
                 continue
             self._remembered.keep(form=form)
             return found

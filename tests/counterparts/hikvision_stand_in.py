@@ -72,6 +72,8 @@ class HikvisionStandIn(RecorderServer):
         self.get_only = False
         self.lock_notice: str | None = None
         self.endless = False
+        self.first_only = False
+        """Whatever track is asked for, it answers for the first camera's."""
 
     def strange_to(self, call: Call) -> bool:
         return not _READS.fullmatch(f"{call.command} {call.path}")
@@ -113,7 +115,8 @@ class HikvisionStandIn(RecorderServer):
             return
         track, start, end = (_inside(text, name) for name in ("trackID", "startTime", "endTime"))
         position, most = int(_inside(text, "searchResultPostion")), int(_inside(text, "maxResults"))
-        found = [each for each in self.held if each.track == int(track) and self._overlaps(each, start, end)]
+        wanted = 101 if self.first_only else int(track)
+        found = [each for each in self.held if each.track == wanted and self._overlaps(each, start, end)]
         page = found if self.endless else found[position : position + min(most, self.page)]
         more = self.endless or position + len(page) < len(found)
         status = "MORE" if more else "OK" if page else "NO MATCHES"
