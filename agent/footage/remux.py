@@ -23,6 +23,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from agent.footage import dav
+from agent.footage.remux_kinds import container_of as container_of
 from agent.footage.source import Remux, TrackHash
 from agent.media.hashing import sha256
 from agent.media.segment import NotFootage
@@ -35,37 +36,6 @@ UNTIMED = frozenset({"avi", "h264", "hevc"})
 """Containers whose frames have no time of their own, only a rate that the file claims."""
 _DENIED = frozenset({"pcm_alaw", "pcm_mulaw", "adpcm_g726", "adpcm_ima_wav", "adpcm_ms"})
 _NALS = frozenset({"h264", "hevc"})
-
-
-def container_of(path: Path) -> str:
-    """FFmpeg's name of what the file is, by how it begins; "" when it is nothing that we read."""
-    with path.open("rb") as file:
-        begin = file.read(4096)
-    if begin[4:8] in (b"ftyp", b"styp", b"moov"):
-        return "mp4"
-    if begin[:4] == b"\x1a\x45\xdf\xa3":
-        return "matroska"
-    if begin[:4] == b"RIFF" and begin[8:12] == b"AVI ":
-        return "avi"
-    if begin[:3] == b"FLV":
-        return "flv"
-    if begin[:5] == b"DAHUA" or begin[:4] == b"DHAV" or b"DHAV" in begin[:2048]:
-        return "dhav"
-    if begin[:4] in (b"\0\0\1\xba", b"IMKH"):
-        return "mpeg"
-    if len(begin) > 376 and begin[0] == begin[188] == begin[376] == 0x47:
-        return "mpegts"
-    return _elementary(begin)
-
-
-def _elementary(begin: bytes) -> str:
-    at = begin.find(b"\0\0\1")
-    if not 0 <= at <= 1 or at + 4 > len(begin):
-        return ""
-    kind = begin[at + 3]
-    if kind & 0x9F in (7, 9):
-        return "h264"
-    return "hevc" if (kind >> 1) & 0x3F in (32, 33, 35) else ""
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from exchange.errors import (
     NoFootage,
 )
 from tests.sources.dahua import DahuaByTimeUnderTest, DahuaUnderTest
+from tests.sources.folder import FOLDERS
 from tests.sources.hikvision import HikvisionUnderTest, HikvisionUtcUnderTest
 from tests.sources.mediamtx import MediaMtxUnderTest
 from tests.sources.pieces import Piece, ShiftedClock, brought, piece
@@ -23,6 +24,7 @@ from tests.sources.under_test import CAMERA, Case, Fault, SourceUnderTest
 
 SOURCES: tuple[type[SourceUnderTest], ...] = (
     RecorderUnderTest,
+    *FOLDERS,
     MediaMtxUnderTest,
     HikvisionUnderTest,
     HikvisionUtcUnderTest,

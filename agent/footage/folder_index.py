@@ -1,0 +1,175 @@
+"""The index of a folder of recordings: one row a file, brought up to date by what changed; looked up by time.
+
+Not for: what the times rest on (``folder``), or reading footage. It may be thrown away at any time: it is made anew.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Self
+
+from exchange.clock import DAY, Window
+
+MOST_FILES = 500_000
+MOST_DEPTH = 12
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS files (
+    path        TEXT PRIMARY KEY,       -- relative to the folder
+    size        INTEGER NOT NULL,
+    mtime       INTEGER NOT NULL,       -- nanoseconds
+    container   TEXT NOT NULL,          -- '' for what is no footage, or has no time: not looked at again
+    start       INTEGER NOT NULL,       -- UTC microseconds
+    end         INTEGER NOT NULL,
+    clock       TEXT NOT NULL,
+    uncertainty INTEGER NOT NULL,
+    whole       INTEGER NOT NULL,
+    note        TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS files_by_start ON files (start) WHERE container <> '';
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file; see the table. A file without footage or without a time has no container, and says why in ``note``."""
+
+    path: str
+    size: int
+    mtime: int
+    container: str = ""
+    start: int = 0
+    end: int = 0
+    clock: str = ""
+    uncertainty: int = 0
+    whole: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as the folder lists it; ``path`` relative to the folder."""
+
+    path: str
+    size: int
+    mtime: int
+
+
+class FolderIndex:
+    """Opened for one job. ``settings`` is what the rows rest on: an index made under others is begun anew."""
+
+    def __init__(self, file: Path, settings: str) -> None:
+        self._file = file
+        try:
+            self._open(settings)
+        except sqlite3.DatabaseError:
+            file.unlink(missing_ok=True)  # damaged: nothing is lost but time
+            self._open(settings)
+
+    def _open(self, settings: str) -> None:
+        self._db = sqlite3.connect(self._file, isolation_level=None, timeout=30)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = OFF")
+        self._db.executescript(_SCHEMA)
+        known = self._db.execute("SELECT value FROM about WHERE name = 'settings'").fetchone()
+        if known != (settings,):
+            self._db.execute("DELETE FROM files")
+            self._db.execute("INSERT OR REPLACE INTO about VALUES ('settings', ?)", [settings])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def update(self, root: Path, read: Callable[[Path, Seen, Seen | None], Row], wanted: frozenset[str]) -> int:
+        """Bring the rows up to date with the folder; how many files were read.
+
+        ``read(root, seen, before)`` makes the row of a file that is new or has changed since ``before``. Only names
+        with a ``wanted`` suffix count. Raises OSError when the folder itself can't be listed.
+        """
+        with closing(self._db.execute("SELECT path, size, mtime, whole, container FROM files")) as cursor:
+            known = {path: (size, mtime, whole, container) for path, size, mtime, whole, container in cursor}
+        changed: list[Row] = []
+        for seen in listed(root, wanted):
+            before = known.pop(seen.path, None)
+            # What was not whole is looked at again: being written ends without a change of the file.
+            if before is not None and before[:2] == (seen.size, seen.mtime) and (before[2] or not before[3]):
+                continue
+            earlier = Seen(seen.path, before[0], before[1]) if before is not None else None
+            changed.append(read(root, seen, earlier))
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("DELETE FROM files WHERE path = ?", [[path] for path in known])
+        self._db.executemany(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [astuple(row) for row in changed],
+        )
+        self._db.execute(
+            "INSERT OR REPLACE INTO about SELECT 'longest', coalesce(max(end - start), 0) "
+            "FROM files WHERE container <> ''"
+        )
+        self._db.execute("COMMIT")
+        return len(changed)
+
+    def reaching(self, window: Window) -> list[Row]:
+        """The files that reach into a window, by start."""
+        longest = self._db.execute("SELECT value FROM about WHERE name = 'longest'").fetchone()
+        earliest = window.start - min(int(longest[0]) if longest else 0, 7 * DAY)
+        rows = self._db.execute(
+            "SELECT * FROM files WHERE container <> '' AND start >= ? AND start < ? AND end > ? ORDER BY start, path",
+            [earliest, window.end, window.start],
+        )
+        return [Row(*row) for row in rows]
+
+    def file(self, path: str) -> Row | None:
+        row = self._db.execute("SELECT * FROM files WHERE path = ?", [path]).fetchone()
+        return Row(*row) if row else None
+
+    def oldest(self) -> int | None:
+        row = self._db.execute("SELECT min(start) FROM files WHERE container <> ''").fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def counts(self) -> tuple[int, int]:
+        """How many files can be used, and how many can't."""
+        counting = "SELECT count(*) FILTER (WHERE container <> ''), count(*) FROM files"
+        used, other = self._db.execute(counting).fetchone()
+        return int(used), int(other) - int(used)
+
+    def unused(self, most: int) -> list[Row]:
+        return [
+            Row(*row)
+            for row in self._db.execute("SELECT * FROM files WHERE container = '' ORDER BY path LIMIT ?", [most])
+        ]
+
+
+def listed(root: Path, wanted: frozenset[str]) -> Iterator[Seen]:
+    """The files below a folder with a wanted suffix; no link is followed, nothing hidden is entered."""
+    count = 0
+    stack = [("", str(root), 0)]
+    while stack:
+        prefix, folder, depth = stack.pop()
+        try:
+            entries = os.scandir(folder)
+        except OSError:
+            if not depth:
+                raise
+            continue  # a subfolder that vanished, or may not be read
+        with entries:
+            for entry in entries:
+                if entry.name.startswith(".") or not entry.name.isprintable():
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if depth < MOST_DEPTH:
+                        stack.append((f"{prefix}{entry.name}/", entry.path, depth + 1))
+                elif entry.name[entry.name.rfind(".") + 1 :].lower() in wanted and entry.is_file(follow_symlinks=False):
+                    try:
+                        facts = entry.stat(follow_symlinks=False)
+                    except OSError:
+                        continue
+                    count += 1
+                    if count > MOST_FILES:
+                        return
+                    yield Seen(f"{prefix}{entry.name}", facts.st_size, facts.st_mtime_ns)

@@ -1,0 +1,287 @@
+"""A folder of recordings: what its names and files tell, what is still written, and an index that follows."""
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.footage import folder_names
+from agent.footage.device_time import DeviceTime
+from agent.footage.folder import Options, coverage_job, fetch_job, kept_name
+from agent.footage.folder import test_job as folder_test_job
+from agent.footage.folder_index import FolderIndex
+from agent.footage.folder_probe import probe
+from agent.footage.placing import job as placing_job
+from agent.footage.sources import checked_setting
+from exchange.clock import HOUR, SECOND, SystemClock, from_rfc3339, to_rfc3339
+from exchange.errors import CameraUnreachable, NoFootage, SettingsInvalid
+from tests.agent.recordings import ffmpeg
+from tests.sources.folder import KINDS, FolderUnderTest
+from tests.sources.pieces import ShiftedClock, piece, shown
+
+NOON = from_rfc3339("2026-06-10T12:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("20260610_100000.mp4", "2026-06-10T10:00:00", None),
+        ("2026-06-10T10:00:00Z.mp4", "2026-06-10T10:00:00+00:00", None),
+        ("2026-06-10T10:00:00.250+01:00.mp4", "2026-06-10T10:00:00.250000+01:00", None),
+        ("Driveway_00_20260610100000.mp4", "2026-06-10T10:00:00", None),
+        ("Ring_FrontDoor_2026_06_10_10_00_00.mp4", "2026-06-10T10:00:00", None),
+        ("2026-06-10 10.00.00.mkv", "2026-06-10T10:00:00", None),
+        ("NVR_ch1_main_20260610100000_20260610101530.dav", "2026-06-10T10:00:00", "2026-06-10T10:15:30"),
+        ("2026-06-10/001/dav/10/10.00.00-10.15.30[M][0@0][0].dav", "2026-06-10T10:00:00", "2026-06-10T10:15:30"),
+        ("20260610_235900-000100.mp4", "2026-06-10T23:59:00", "2026-06-11T00:01:00"),
+        ("2026-06-10/10/front/05.30.mp4", "2026-06-10T10:05:30", None),
+        ("20260610/gate/10-00-00.ts", "2026-06-10T10:00:00", None),
+        ("front-1781085600.123-abc.mp4", "2026-06-10T10:00:00.123000+00:00", None),
+        ("1781085600500.mp4", "2026-06-10T10:00:00.500000+00:00", None),
+        ("clip 7.mp4", None, None),
+        ("20261399_106100.mp4", None, None),
+    ],
+)
+def test_names_of_common_exports_are_understood(name: str, start: str | None, end: str | None) -> None:
+    told = folder_names.read_name(name)
+    assert (told and told.start.isoformat()) == start
+    assert (told and told.end and told.end.isoformat()) == end
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "start"),
+    [
+        ("%d-%m-%Y_%H.%M.%S", "porch 10-06-2026_10.00.30.mp4", "2026-06-10T10:00:30"),
+        ("%m-%d-%Y, %I.%M.%S %p", "Front Door 6-10-2026, 3.05.00 PM.mp4", "2026-06-10T15:05:00"),
+        ("%Y%m%d/*/%H-%M", "20260610/gate/10-05.mp4", "2026-06-10T10:05:00"),
+        ("%y%m%d%H%M%S", "cam1_260610100000.avi", "2026-06-10T10:00:00"),
+        ("%s", "x1781085600.mp4", "2026-06-10T10:00:00+00:00"),
+    ],
+)
+def test_an_owners_pattern_is_understood(pattern: str, name: str, start: str) -> None:
+    told = folder_names.read_name(name, folder_names.compiled(pattern))
+    assert told is not None
+    assert told.start.isoformat() == start
+
+
+@pytest.mark.parametrize("pattern", ["%Y-%m-%d", "%Q", "%Y%Y%m%d%H%M", "clip"])
+def test_a_pattern_that_tells_no_time_is_refused_when_it_is_typed(pattern: str) -> None:
+    with pytest.raises(SettingsInvalid, match="pattern"):
+        checked_setting("folder", "", {"path": "/srv/exports", "pattern": pattern})
+
+
+@pytest.mark.parametrize(
+    "options", [{"path": "relative"}, {"path": "/x", "zone": "Nowhere/Land"}, {"path": "/x", "pth": "/y"}, {}]
+)
+def test_mistaken_options_are_named(options: dict[str, str]) -> None:
+    with pytest.raises(SettingsInvalid):
+        checked_setting("folder", "", options)
+
+
+class Folder:
+    """A folder, and its jobs called as the worker calls them."""
+
+    def __init__(self, tmp_path: Path, now: int = NOON, **options: Any) -> None:
+        self.root = tmp_path / "exports"
+        self.root.mkdir(exist_ok=True)
+        self.state = tmp_path / "state"
+        self.state.mkdir(exist_ok=True)
+        self.now, self.tmp_path = now, tmp_path
+        self.options = {"path": str(self.root), "zone": "Europe/London", **options}
+
+    def add(self, name: str, media: Path | None = None, changed: int | None = None) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(media or piece(0).path, path)
+        at = self.now - HOUR if changed is None else changed
+        os.utime(path, ns=(at * 1000, at * 1000))
+        return path
+
+    def order(self) -> dict[str, Any]:
+        skew = self.now - SystemClock().now()
+        return {"camera_id": "gate", "options": self.options, "state": str(self.state), "skew_us": skew}
+
+    def look(self, start: int = 0, end: int = 4_000_000_000 * SECOND) -> dict[str, Any]:
+        return coverage_job(self.order() | {"start": start, "end": end}, lambda _: None)
+
+    def spans(self) -> list[tuple[str, str]]:
+        return [(to_rfc3339(each["start"]), to_rfc3339(each["end"])) for each in self.look()["spans"]]
+
+    def fetch(self, span: dict[str, Any], into: Path) -> dict[str, Any]:
+        into.mkdir(exist_ok=True)
+        more = {name: span[name] for name in ("reference", "start", "end")}
+        return fetch_job(self.order() | more | {"into": str(into), "most_bytes": 1 << 30}, lambda _: None)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda each: each.suffix)
+async def test_every_kind_of_file_is_found_and_brought_frame_for_frame(
+    tmp_path: Path, kind: type[FolderUnderTest]
+) -> None:
+    start = from_rfc3339("2026-06-10T10:00:00Z")
+    truth = piece(start)
+    folder = Folder(tmp_path)
+    under = kind(tmp_path, ShiftedClock(NOON))
+    under.file(truth, folder.root / f"a_20260610_110000.{kind.suffix}", DeviceTime(zone="Europe/London"))
+    (span,) = folder.look()["spans"]
+    assert abs(span["start"] - start) <= SECOND
+    assert abs(span["end"] - truth.end) <= 1_100_000
+    fetched = folder.fetch(span, tmp_path / "into")
+    files = [{"at_key": False, "torn": False, **each} for each in fetched["files"]]
+    (placed,) = placing_job({"into": str(tmp_path / "into"), "files": files}, lambda _: None)["files"]
+    assert placed["start"] == start
+    assert [picture for _, picture in shown(tmp_path / "into" / placed["name"])] == list(truth.pictures)
+    assert placed["clock"] == "name"
+
+
+def test_a_name_in_local_time_is_mapped_to_utc_and_the_clocks_error_taken_off(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, clock_ahead=2400, clock_unsure=30)
+    folder.add("20260610_110000.mp4")
+    (span,) = folder.look()["spans"]
+    assert to_rfc3339(span["start"]) == "2026-06-10T09:20:00.000000Z"
+    assert span["uncertainty_us"] == 31 * SECOND
+
+
+def test_a_name_that_tells_the_end_is_counted_back_from(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, names="end")
+    folder.add("20260610_110006.mp4")
+    assert folder.spans() == [("2026-06-10T10:00:00.000000Z", "2026-06-10T10:00:06.000000Z")]
+
+
+def test_the_files_own_creation_time_is_used_where_the_name_tells_nothing(tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    ffmpeg("-i", piece(0).path, "-c", "copy", "-metadata", "creation_time=2026-06-10T10:00:00Z", made)
+    made_mkv = tmp_path / "made.mkv"
+    ffmpeg("-i", made, "-c", "copy", "-metadata", "creation_time=2026-06-10T11:00:00Z", made_mkv)
+    folder = Folder(tmp_path)
+    folder.add("front door.mp4", made)
+    folder.add("back door.mkv", made_mkv)
+    folder.add("nothing.mp4")
+    starts = [to_rfc3339(span["start"]) for span in folder.look()["spans"]]
+    assert starts == ["2026-06-10T10:00:00.000000Z", "2026-06-10T11:00:00.000000Z"]
+    assert {span["clock"] for span in folder.look()["spans"]} == {"container"}
+    tested = folder_test_job(folder.order() | {"start": 0, "end": 1}, lambda _: None)
+    assert tested["good"] == ["2 files can be used."]
+    assert "nothing.mp4" in tested["wrong"][0]
+
+
+def test_a_time_set_by_hand_comes_before_all_others(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, starts={"20260610_110000.mp4": "2026-06-01T00:00:00Z"})
+    folder.add("20260610_110000.mp4")
+    (span,) = folder.look()["spans"]
+    assert to_rfc3339(span["start"]) == "2026-06-01T00:00:00.000000Z"
+    assert span["clock"] == "by_hand"
+
+
+def test_in_the_hour_that_comes_twice_the_last_change_decides_and_without_it_the_doubt_is_told(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, now=from_rfc3339("2026-11-01T00:00:00Z"))
+    second = from_rfc3339("2026-10-25T01:30:06Z")
+    folder.add("a_20261025_013000.mp4", changed=second - HOUR)
+    folder.add("b_20261025_013000.mp4", changed=second)
+    folder.add("c_20261025_013000.mp4", changed=second + 48 * HOUR)
+    spans = {span["reference"].partition('"path": "')[2][0]: span for span in folder.look()["spans"]}
+    assert to_rfc3339(spans["a"]["start"]) == "2026-10-25T00:30:00.000000Z"
+    assert to_rfc3339(spans["b"]["start"]) == "2026-10-25T01:30:00.000000Z"
+    assert spans["c"]["uncertainty_us"] >= HOUR > spans["a"]["uncertainty_us"]
+    fetched = folder.fetch(spans["c"], tmp_path / "into")
+    assert "nothing tells which" in " ".join(fetched["files"][0]["notes"])
+
+
+def test_a_file_that_changed_a_moment_ago_is_still_being_written_and_later_is_not(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.add("20260610_125900.mp4", changed=NOON - 2 * SECOND)
+    assert [span["finished"] for span in folder.look()["spans"]] == [False]
+    folder.now += 60 * SECOND
+    assert [(span["finished"], span["torn"]) for span in folder.look()["spans"]] == [(True, False)]
+
+
+def test_the_index_follows_what_is_added_changed_and_removed_and_reads_nothing_twice(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    first = folder.add("20260610_110000.mp4")
+    folder.add("deep/er/20260610_113000.mp4")
+    assert len(folder.spans()) == 2
+    first.unlink()
+    folder.add("20260610_120000.mp4")
+    assert [start[11:16] for start, _ in folder.spans()] == ["10:30", "11:00"]
+    with FolderIndex(folder.state / "folder.db", _settings(folder)) as index:
+        assert index.update(folder.root, _never, frozenset({"mp4"})) == 0
+
+
+def _settings(folder: Folder) -> str:
+    import sqlite3
+
+    with sqlite3.connect(folder.state / "folder.db") as db:
+        value: str = db.execute("SELECT value FROM about WHERE name = 'settings'").fetchone()[0]
+    db.close()
+    return value
+
+
+def _never(*_: Any) -> Any:
+    raise AssertionError("a file was read again")
+
+
+def test_a_damaged_index_is_made_anew(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.add("20260610_110000.mp4")
+    (folder.state / "folder.db").write_bytes(b"no database" * 1000)
+    assert len(folder.spans()) == 1
+
+
+def test_changed_options_make_the_index_anew(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.add("20260610_110000.mp4")
+    before = folder.spans()
+    folder.options["zone"] = "UTC"
+    assert folder.spans() != before
+
+
+def test_links_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    path = folder.add("20260610_110000.mp4")
+    (folder.root / "20260610_120000.mp4").symlink_to(path)
+    folder.add(".20260610_130000.mp4")
+    (folder.root / "loop").symlink_to(folder.root)
+    assert len(folder.spans()) == 1
+
+
+def test_a_folder_that_is_not_there_is_unreachable_and_no_gap(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.root.rmdir()
+    with pytest.raises(CameraUnreachable, match="exports"):
+        folder.look()
+
+
+def test_a_file_that_went_or_shrank_after_it_was_found_is_no_footage(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    path = folder.add("20260610_110000.mp4")
+    (span,) = folder.look()["spans"]
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(NoFootage):
+        folder.fetch(span, tmp_path / "into")
+    path.unlink()
+    with pytest.raises(NoFootage):
+        folder.fetch(span, tmp_path / "into")
+
+
+def test_names_of_fetched_files_are_harmless_and_never_the_same() -> None:
+    names = [kept_name(path) for path in ("a/x.mp4", "b/x.mp4", "../../etc/passwd.mp4", "Ä ö;rm -rf.MP4", ".mp4")]
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() and "/" not in name and not name.startswith((".", "-")) for name in names)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts", "flv"])
+def test_how_long_a_file_is_is_read_without_a_media_library(tmp_path: Path, suffix: str) -> None:
+    made = tmp_path / f"x.{suffix}"
+    ffmpeg("-i", piece(0).path, "-c", "copy", "-f", {"ts": "mpegts", "mkv": "matroska"}.get(suffix, suffix), made)
+    found = probe(made)
+    assert found.whole
+    assert found.duration == pytest.approx(6 * SECOND, abs=110_000)
+    made.write_bytes(made.read_bytes()[: made.stat().st_size // 2 + 1])
+    assert suffix == "flv" or not probe(made).whole
+
+
+def test_options_are_what_the_documents_say() -> None:
+    assert Options(path="/srv/exports").zone == "local"
+    assert datetime.fromtimestamp(0, UTC)
