@@ -26,7 +26,7 @@ BIN = Path(sys.executable).parent
 STARTS_WITHIN = 60
 """Seconds for a process to say that it is ready; a busy small machine takes a while."""
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 class DemoFailed(Exception):
