@@ -16,7 +16,7 @@ from agent.footage.dahua_cgi import Cgi, Found, Item
 from agent.footage.dahua_time import posix, read_clock
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Json, Order, Report
 from agent.footage.device_time import DeviceTime, changes, zone_of
-from agent.footage.listed import asked_locally, nearest, resolved
+from agent.footage.listed import BACKWARDS, asked_locally, nearest, resolved
 from exchange.clock import HOUR, SECOND, Window, to_rfc3339
 from exchange.errors import CameraAnswerInvalid, InputInvalid, NoFootage
 
@@ -125,13 +125,13 @@ class Talk:
         there = self.time.to_local(now)
         try:
             first = self.http.find(self.options.channel - 1 + counting, there - 400 * _DAY, there + _DAY, most=1).items
-            when = resolved(self.time, [(item.start, item.end) for item in first])
+            (begins,) = resolved(self.time, [(item.start, item.end) for item in first[:1]])
         except (CameraAnswerInvalid, ValueError):
             return None
-        if not when or when[0].start < 0:
+        if begins is None or begins.start < 0:
             return None
-        self._remembered.keep(oldest=when[0].start, oldest_at=now)
-        return when[0].start
+        self._remembered.keep(oldest=begins.start, oldest_at=now)
+        return begins.start
 
     def _taken(self, found: Found, window: Window) -> tuple[list[FoundSpan], list[str]]:
         notes: list[str] = []
@@ -145,13 +145,13 @@ class Talk:
         return spans, notes
 
     def _spans(self, items: list[Item], window: Window, notes: list[str]) -> list[FoundSpan]:
-        try:
-            when = resolved(self.time, [(item.start, item.end) for item in items])
-        except ValueError as error:
-            raise self.http.nonsense(str(error)) from None
         now = self.order.now()
         spans = []
+        when = resolved(self.time, [(item.start, item.end) for item in items])
         for item, stretch in zip(items, when, strict=True):
+            if stretch is None:
+                notes.append(BACKWARDS)
+                continue
             if stretch.start >= window.end or stretch.end <= window.start:
                 continue
             if not stretch.sure:
@@ -197,7 +197,8 @@ def fetched(talk: Talk, order: FetchOrder, wanted: Json, report: Report) -> list
         path = talk.http.by_file(whole[1], order.into, name, most_bytes=order.most_bytes, report=report)
     except (CameraAnswerInvalid, NoFootage):
         # Some answer with an empty file, or an error, and bring the same footage by its time.
-        if _twice(talk.time, listed) or (order.into / f"{name}.part").exists():
+        part = order.into / f"{name}.part"
+        if _twice(talk.time, listed) or (part.exists() and part.stat().st_size):
             raise
         return _by_time(talk, order, listed, wanted, report)
     return [_placed(path, listed, talk.time)]

@@ -44,7 +44,11 @@ def coverage_job(job: Json, report: Report) -> Json:
     with Talk(order, Options.model_validate(order.options)) as talk:
         spans, notes = talk.spans(order.window)
         return LookAnswer(
-            spans=tuple(spans), clock=talk.check, oldest=talk.oldest(), notes=(*talk.notes, *notes), **talk.facts
+            spans=tuple(spans),
+            clock=talk.check,
+            oldest=talk.oldest(),
+            notes=tuple(dict.fromkeys([*talk.notes, *notes]))[:50],
+            **talk.facts,
         ).model_dump(mode="json")
 
 

@@ -24,7 +24,7 @@ from agent.footage.hikvision_time import (
     stretches,
     zone_matters,
 )
-from agent.footage.listed import micros, nearest
+from agent.footage.listed import BACKWARDS, micros, nearest
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, to_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, HandoverError, InputInvalid
 
@@ -178,6 +178,9 @@ class Talk:
         now = self.order.now()
         spans = []
         for item, stretch in zip(items, when, strict=True):
+            if stretch is None:
+                notes.append(BACKWARDS)
+                continue
             if stretch.start >= window.end or stretch.end <= window.start:
                 continue
             if not stretch.sure:
@@ -209,13 +212,13 @@ class Talk:
         try:
             first = self.listed(self.track, _written(now - _FAR), _written(now + DAY), most=1)
             meaning = Meaning(self._remembered.meaning or (self.options.z if self.options.z != "auto" else "local"))
-            when = stretches(self.time, [(item.start, item.end) for item in first], meaning)
+            (begins,) = stretches(self.time, [(item.start, item.end) for item in first[:1]], meaning)
         except (HandoverError, ValueError):
             return None  # it is worth one question, not a failure
-        if not when or when[0].start < 0:
+        if begins is None or begins.start < 0:
             return None
-        self._remembered.keep(oldest=when[0].start, oldest_at=now)
-        return when[0].start
+        self._remembered.keep(oldest=begins.start, oldest_at=now)
+        return begins.start
 
 
 @dataclass

@@ -106,17 +106,16 @@ def asked(time: DeviceTime, window: Window, meaning: Meaning) -> tuple[str, str]
     return f"{_whole(start)}Z", f"{_whole(end)}Z"
 
 
-def stretches(time: DeviceTime, labels: Sequence[tuple[str, str]], meaning: Meaning) -> list[Stretch]:
-    """The true instants of listed times. ValueError when one is no time, or ends before it starts."""
+def stretches(time: DeviceTime, labels: Sequence[tuple[str, str]], meaning: Meaning) -> list[Stretch | None]:
+    """The true instants of listed times; None for one that ends before it starts. ValueError when one is no time."""
     read = [(_label(start), _label(end)) for start, end in labels]
     if meaning is Meaning.LOCAL and all(not offset for pair in read for _, offset in pair):
         return resolved(time, [(start, end) for (start, _), (end, _) in read])
-    found = []
+    found: list[Stretch | None] = []
     for pair in read:
         start, end = (_true(time, naive, offset, meaning) for naive, offset in pair)
-        if end <= start:
-            raise ValueError("a recording is said to end before it starts")
-        found.append(Stretch(start, end))
+        # Whole seconds: what begins and ends in the same one lasted less than that.
+        found.append(Stretch(start, max(end, start + SECOND)) if end >= start else None)
     return found
 
 

@@ -44,19 +44,20 @@ def asked_locally(time: DeviceTime, window: Window) -> tuple[datetime, datetime]
     return min(start for start, _ in pairs), max(end for _, end in pairs)
 
 
-def resolved(time: DeviceTime, shown: Sequence[tuple[datetime, datetime]]) -> list[Stretch]:
-    """True instants of listed local times (naive), given in the order of recording. ValueError: an end before its
-    start.
+def resolved(time: DeviceTime, shown: Sequence[tuple[datetime, datetime]]) -> list[Stretch | None]:
+    """True instants of listed local times (naive), given in the order of recording. None for one that is said to end
+    before it starts.
 
     A recording that begins in the first half of a repeated hour may end in the second; one that may lie in either is
     in the first half that lies after what is listed before it.
     """
-    found: list[Stretch] = []
+    found: list[Stretch | None] = []
     before: int | None = None
     for start, end in shown:
         choices = list(_stretches(time, start, end))
         if not choices:
-            raise ValueError("a recording is said to end before it starts")
+            found.append(None)
+            continue
         fits = [each for each in choices if before is None or each.start >= before - _TOUCH]
         chosen = (fits or choices[-1:])[0]
         # The other half is ruled out by what is listed before; without that, nobody can tell.
@@ -68,11 +69,15 @@ def resolved(time: DeviceTime, shown: Sequence[tuple[datetime, datetime]]) -> li
 
 def _stretches(time: DeviceTime, start: datetime, end: datetime) -> Iterable[Stretch]:
     """What a listed pair of times may mean, the earliest first; the shortest of those with one beginning."""
-    ends = time.either(end)
+    # Whole seconds: what begins and ends in the same one lasted less than that.
+    ends = time.either(end if end != start else end + timedelta(seconds=1))
     for begin in time.either(start):
         after = [each for each in ends if each > begin]
         if after:
             yield Stretch(begin, min(after))
+
+
+BACKWARDS = "The recorder lists a recording that ends before it starts, as when its clock was set; it was left out."
 
 
 def nearest(choices: Iterable[int], to: int) -> int:
