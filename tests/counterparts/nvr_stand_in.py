@@ -136,5 +136,15 @@ class Question(http.server.BaseHTTPRequestHandler):
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
 
+    def ranged(self, content: bytes, etag: str, **headers: str) -> None:
+        """A file that can be gone on with (RFC 9110, 14)."""
+        wanted = self.headers.get("Range", "")
+        if wanted.startswith("bytes=") and wanted.endswith("-") and self.server_of.under.fault is None:
+            start = int(wanted[6:-1])
+            place = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            self.send(content[start:], 206, Content_Range=place, ETag=etag, **headers)
+            return
+        self.media(content, chunked=False, ETag=etag, Accept_Ranges="bytes", **headers)
+
     def _chunk(self, content: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))

@@ -16,6 +16,7 @@ from exchange.errors import (
 )
 from tests.sources.dahua import DahuaByTimeUnderTest, DahuaUnderTest
 from tests.sources.folder import FOLDERS
+from tests.sources.frigate import FrigateClipUnderTest, FrigateUnderTest
 from tests.sources.hikvision import HikvisionUnderTest, HikvisionUtcUnderTest
 from tests.sources.mediamtx import MediaMtxUnderTest
 from tests.sources.pieces import Piece, ShiftedClock, brought, piece
@@ -30,6 +31,8 @@ SOURCES: tuple[type[SourceUnderTest], ...] = (
     HikvisionUtcUnderTest,
     DahuaUnderTest,
     DahuaByTimeUnderTest,
+    FrigateUnderTest,
+    FrigateClipUnderTest,
 )
 
 MOMENT = "2026-06-10T10:00:00Z"

@@ -1,0 +1,63 @@
+"""Footage that Frigate recorded: its list of segments, then their files as Frigate wrote them, or its clips.
+
+Not for: the questions themselves (``frigate_api``), or when a segment really began (``frigate_segments``).
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report, TestAnswer
+from agent.footage.device_kind import DeviceKind, DeviceOptions
+
+
+class Options(DeviceOptions):
+    """What an owner of a Frigate types."""
+
+    camera: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    """The camera's name in Frigate's configuration."""
+    via: Literal["auto", "files", "clip"] = "auto"
+    """Whether Frigate's own files are fetched, or a clip that it joins them to; "auto": a clip where the files can't
+    be had."""
+    readable: bool = False
+    """Whether the password may go over the network readable, where Frigate's port 8971 has no TLS."""
+
+
+SOURCE = DeviceKind(
+    title="Frigate",
+    options=Options,
+    how_read="Frigate's HTTP API: its own recording files, or an MP4 to which it joined them without re-encoding",
+    utc_from="the times of Frigate's recordings, whole seconds of its host's clock as compared with ours",
+)
+
+
+def coverage_job(job: Json, report: Report) -> Json:
+    """A LookOrder to a LookAnswer."""
+    from agent.footage.frigate_api import Frigate
+
+    order = LookOrder.model_validate(job)
+    with Frigate(order, Options.model_validate(order.options)) as frigate:
+        spans = frigate.spans(order.window)
+        return LookAnswer(
+            spans=tuple(spans), clock=frigate.check, make="Frigate", firmware=frigate.version()
+        ).model_dump(mode="json")
+
+
+def fetch_job(job: Json, report: Report) -> Json:
+    """A FetchOrder to a FetchAnswer: a file for every segment, or a clip for every ten minutes."""
+    from agent.footage.frigate_api import Frigate
+
+    order = FetchOrder.model_validate(job)
+    with Frigate(order, Options.model_validate(order.options)) as frigate:
+        files = frigate.bring(order, report)
+        return FetchAnswer(files=tuple(files), clock=frigate.check).model_dump(mode="json")
+
+
+def test_job(job: Json, report: Report) -> Json:
+    """What ``handover sources test`` shows beside: whether this camera is recorded, and for how long it is kept."""
+    from agent.footage.frigate_api import Frigate
+
+    order = LookOrder.model_validate(job)
+    with Frigate(order, Options.model_validate(order.options)) as frigate:
+        good, wrong = frigate.told()
+    return TestAnswer(good=tuple(good), wrong=tuple(wrong)).model_dump(mode="json")
