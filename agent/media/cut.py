@@ -13,7 +13,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import struct
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -60,11 +62,20 @@ def cut(plan: CutPlan, out_dir: Path, report: Report = lambda _: None) -> CutRes
     total = sum(each.video_bytes + (each.sound_bytes if plan.sound else 0) for each in plan.stretches)
     progress = _Progress(report, total)
     finished: list[Master] = []
-    with ThreadPoolExecutor(1) as beside, _nothing_left(out_dir, finished):
+    with (
+        ThreadPoolExecutor(1, initializer=_give_way) as later,
+        ThreadPoolExecutor(1) as beside,
+        _nothing_left(out_dir, finished),
+    ):
         for stretch in plan.stretches:
-            finished += [_Cut(stretch, plan, out_dir, progress, beside).master()]
+            finished += [_Cut(stretch, plan, out_dir, progress, later, beside).master()]
     progress.end()
     return CutResult(tuple(finished), _tools(finished))
+
+
+def _give_way() -> None:
+    """The segments' own hashes fill what is left of the processors: on Linux a thread has a niceness of its own."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + 5)
 
 
 @contextmanager
@@ -107,10 +118,11 @@ class _Cut:
     plan: CutPlan
     out_dir: Path
     progress: _Progress
+    later: ThreadPoolExecutor
     beside: ThreadPoolExecutor
 
     def master(self) -> Master:
-        sources = [self.beside.submit(_hash, source.path, source.size) for source in self.stretch.sources]
+        sources = [self.later.submit(_hash, source.path, source.size) for source in self.stretch.sources]
         what = approved.find(self.stretch, sound=self.plan.sound)
         fits = bool(what.video.entry) and (what.audio is None or bool(what.audio.entry))
         if not fits and not all(track.raw for track in (what.video, what.audio) if track is not None):
@@ -167,6 +179,8 @@ class _Cut:
             return digest.result(), hashes
         except NotFootage as why:
             raise _failed(f"a recorded segment changed while it was copied: {why}") from None
+        except (OverflowError, struct.error):
+            raise _failed("its times are too far apart for one file") from None
         except Unexpected as why:
             raise _failed(f"the copy was not what it should be: {why}") from None
 

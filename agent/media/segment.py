@@ -105,6 +105,8 @@ def read(path: Path, size: int | None = None) -> Segment:
             segment = _matroska(path, descriptor, limit)
         else:
             raise NotFootage("it is empty" if not magic else "it is neither MP4 nor Matroska")
+    except (IndexError, OverflowError, ValueError):
+        raise NotFootage("its tables are malformed") from None
     finally:
         os.close(descriptor)
     if not segment.video.keys:

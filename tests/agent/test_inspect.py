@@ -1,6 +1,7 @@
 """What a copy of a window would hold, told before anything is cut."""
 
 import os
+import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -160,6 +161,24 @@ def test_a_garbage_file_among_them_is_named_and_not_fatal(plain: Recording, tmp_
     assert [entry.path for entry in seen.unreadable] == [garbage]
     assert seen.unreadable[0].why
     assert [(gap.start_us, gap.end_us) for gap in seen.gaps] == [(at(3), at(6))]
+
+
+@pytest.mark.parametrize("kind", ["h264-aac", "h264-g711"])
+def test_no_damage_to_a_file_s_tables_does_more_than_make_it_unreadable(
+    folder: Path, tmp_path: Path, kind: str
+) -> None:
+    ref = shared(folder, kind).files[0]
+    content, chance = ref.path.read_bytes(), random.Random(7)
+    harmed = tmp_path / ref.path.name
+    for _ in range(200):
+        damaged = bytearray(content)
+        # The tables are at the start, and before each fragment.
+        for _ in range(chance.randint(1, 4)):
+            place = chance.choice([chance.randrange(4000), chance.randrange(len(content))])
+            damaged[place] = chance.choice([0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)])
+        harmed.write_bytes(damaged)
+        seen = inspect([replace(ref, path=harmed)], at(0), at(3))
+        assert seen.before.frames <= 10 * 75
 
 
 def test_a_segment_that_is_gone_is_named(plain: Recording, tmp_path: Path) -> None:
