@@ -19,16 +19,19 @@ import sdnotify
 from agent import VERSION, housekeeping
 from agent.cameras.inventory import Inventory
 from agent.custody import Custody
+from agent.footage.device import DeviceFootage
+from agent.footage.fetched import FetchedFootage
 from agent.footage.segments import RecordedFootage, SegmentStore
+from agent.footage.sources import Passwords, Sources
 from agent.inbox import InboxPoll
-from agent.keys import load_or_create_keys
+from agent.keys import AgentKeys, load_or_create_keys
 from agent.lock import state_lock
 from agent.membership import OpenPortal
 from agent.owner import control
 from agent.owner.desk import Desk
 from agent.portal import PortalClient
 from agent.requests.journey import Journey
-from agent.requests.parts import Parts
+from agent.requests.parts import Parts, Progress
 from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.store import Store
@@ -69,7 +72,8 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         session = await stack.enter_async_context(_session(settings))
         custody = Custody(time, keys.device)
         recordings = SegmentStore(settings.recordings.directory, time)
-        footage = RecordedFootage(recordings)
+        progress = Progress()
+        footage = _sources(settings, store, time, keys, RecordedFootage(recordings), progress)
 
         async def portal() -> PortalClient:
             async with store.transaction() as tx:
@@ -84,12 +88,32 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         def seconds() -> float:
             return time.now() / SECOND
 
-        parts = Parts(settings, store, time, keys, custody, footage, run_job, portal)
+        parts = Parts(settings, store, time, keys, custody, footage, run_job, portal, progress)
         journey = Journey(parts)
         inventory = Inventory(parts)
         yield House(
             settings, parts, journey, inventory, Desk(parts, journey, inventory, open_portal), open_portal, recordings
         )
+
+
+def _sources(
+    settings: Settings, store: Store, time: Clock, keys: AgentKeys, recorded: RecordedFootage, progress: Progress
+) -> Sources:
+    """Where footage comes from: our own recordings, and the recorders and folders that the owner named."""
+    devices = DeviceFootage(time, run_job)
+    archive = next(identity for identity in keys.archive if identity.recipient.kind == "hybrid")
+    fetched = FetchedFootage(
+        devices,
+        preserved=settings.preserved_dir,
+        work=settings.work_dir,
+        recipient=str(archive.recipient),
+        identity=str(archive),
+        run_job=run_job,
+        most_kept=settings.requests.preserve_limit,
+        show=progress.doing.__setitem__,
+    )
+    passwords = Passwords(settings.keys / "sources.json")
+    return Sources(store, recorded, devices, passwords, settings.sources_dir, fetched)
 
 
 @asynccontextmanager
@@ -120,6 +144,8 @@ def make_folders(settings: Settings) -> None:
         (settings.run_directory, 0o750),
         (settings.recorder_directory, 0o750),
         (settings.packages_dir, 0o700),
+        (settings.preserved_dir, 0o700),
+        (settings.sources_dir, 0o700),
         (settings.receipts_dir, 0o700),
         (settings.work_dir, 0o700),
         (settings.recordings.directory, 0o750),

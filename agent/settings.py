@@ -317,6 +317,16 @@ class Settings(Section):
         return self.recorder_directory / "cameras.json"
 
     @property
+    def preserved_dir(self) -> Path:
+        """0700: windows fetched from recorders, sealed for the archive key until their request is closed."""
+        return self.data / "preserved"
+
+    @property
+    def sources_dir(self) -> Path:
+        """0700: indexes of footage sources; they are made anew when they are gone."""
+        return self.data / "sources"
+
+    @property
     def packages_dir(self) -> Path:
         """Sealed packages: what was sent, byte for byte."""
         return self.data / "packages"

@@ -138,6 +138,8 @@ class DeviceFootage:
     most_bytes: int = MOST_BYTES
     checked: Callable[[str, ClockCheck], Awaitable[None]] | None = None
     """Told of every comparison of a device's clock that a job made: camera id, check."""
+    reached: Callable[[str, int], Awaitable[None]] | None = None
+    """Told of how far back a device reaches: camera id, where its oldest footage begins."""
     _queues: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
     async def look(self, device: Device, window: Window) -> Looked:
@@ -148,6 +150,8 @@ class DeviceFootage:
         said = await self.run_job(f"{device.module}:coverage_job", order, limits=device.kind.look)
         answer = _read(LookAnswer, said)
         await self._note(device, answer.clock)
+        if answer.oldest is not None and self.reached is not None:
+            await self.reached(device.camera_id, answer.oldest)
         return Looked(self._coverage(device, window, answer), answer)
 
     def _coverage(self, device: Device, window: Window, answer: LookAnswer) -> Coverage:

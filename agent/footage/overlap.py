@@ -126,7 +126,7 @@ def _cut(into: Path, placed: Placed, segment: Segment, low: int, high: int | Non
         told |= {name: placed.remux[name] for name in ("name", "sha256", "size", "container")}
     return replace(
         placed,
-        name=target.name,
+        name=str(target.relative_to(into)),
         start=first_key,
         end=end,
         sha256=sha256(target),

@@ -62,6 +62,12 @@ def job(job: Json, report: Callable[[Json], None]) -> Json:
     return {"files": [asdict(each) for each in without_doubles(into, placed)]}
 
 
+def once_job(job: Json, report: Callable[[Json], None]) -> Json:
+    """``{"into", "files": [Placed]}`` of several fetches to the same, with frames that two have kept once."""
+    placed = [Placed(**each | {"notes": tuple(each["notes"])}) for each in job["files"]]
+    return {"files": [asdict(each) for each in without_doubles(Path(job["into"]), placed)]}
+
+
 def place(into: Path, fetched: Json) -> Placed:
     """One file. It is replaced by its copy where it has to be remuxed. Raises NotFootage."""
     path = into / fetched["name"]

@@ -7,6 +7,8 @@ import asyncio
 import importlib
 import importlib.util
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,12 +18,13 @@ from pydantic import Field, ValidationError
 
 from agent.cameras.address import Credentials
 from agent.cameras.clock import ClockCheck
-from agent.footage.device import Device, DeviceFootage, Looked
+from agent.footage.device import Device, DeviceFootage
 from agent.footage.device_kind import DeviceKind
+from agent.footage.fetched import Brought, FetchedFootage
 from agent.footage.segments import RecordedFootage
 from agent.footage.source import Coverage, Progress, SourceFile, Span
 from agent.store import CameraRow, Store
-from exchange.clock import Window
+from exchange.clock import DAY, HOUR, Window
 from exchange.durable import durable_file
 from exchange.errors import NoFootage, SettingsInvalid
 from exchange.messages import Part
@@ -30,6 +33,10 @@ RECORDER = "recorder"
 """Handover's own recorder: what a camera has unless it is given another source."""
 _KINDS = ("folder", "onvif_replay", "hikvision", "dahua", "reolink", "frigate", "mediamtx", "unifi")
 """A kind is the module of that name beside this one."""
+_REACHES = 100
+"""Checks of how far back a device reaches that are remembered, a camera."""
+_STANDS_STILL = 0.01
+"""Seconds of footage lost a second, below which a recorder is not full yet."""
 
 
 class SourceSetting(Part):
@@ -129,14 +136,21 @@ class Sources:
     """``FootageSource`` over all of a house's cameras: our own recordings, and every other source."""
 
     def __init__(
-        self, store: Store, recorded: RecordedFootage, devices: DeviceFootage, passwords: Passwords, state: Path
+        self,
+        store: Store,
+        recorded: RecordedFootage,
+        devices: DeviceFootage,
+        passwords: Passwords,
+        state: Path,
+        fetched: FetchedFootage | None = None,
     ) -> None:
         self.recorded = recorded
+        self.fetched = fetched
         self.devices = devices
         self.passwords = passwords
         self.store = store
         self._state = state
-        devices.checked = self._keep_clock
+        devices.checked, devices.reached = self._keep_clock, self._keep_reach
 
     async def device(self, camera_id: str) -> Device | None:
         """The camera's device source; None when Handover's own recorder records it, or there is no such camera."""
@@ -178,8 +192,32 @@ class Sources:
             return await self.recorded.coverage(camera_id, window)
         return (await self.devices.look(device, window)).coverage
 
-    async def look(self, device: Device, window: Window) -> Looked:
-        return await self.devices.look(device, window)
+    async def _keep_reach(self, camera_id: str, oldest: int) -> None:
+        """How far back a device reached, and when: what tells how fast it overwrites."""
+        async with self.store.transaction() as tx:
+            await tx.execute(
+                "INSERT OR REPLACE INTO source_reach VALUES (?, ?, ?)", [camera_id, self.devices.clock.now(), oldest]
+            )
+            await tx.execute(
+                "DELETE FROM source_reach WHERE camera_id = ? AND at NOT IN "
+                "(SELECT at FROM source_reach WHERE camera_id = ? ORDER BY at DESC LIMIT ?)",
+                [camera_id, camera_id, _REACHES],
+            )
+
+    async def overwritten(self, camera_id: str, window: Window, retention_days: int | None) -> int | None:
+        """When a device will overwrite the window's beginning, as far as its past behaviour or its owner tells.
+
+        A recorder that is full loses an hour an hour: how fast its oldest footage moved on between two checks at
+        least an hour apart says how long it still takes. None when nothing tells.
+        """
+        async with self.store.transaction() as tx:
+            rows = await tx.all("SELECT at, oldest FROM source_reach WHERE camera_id = ? ORDER BY at", [camera_id])
+        if len(rows) > 1 and rows[-1]["at"] - rows[0]["at"] >= HOUR:
+            first, last = rows[0], rows[-1]
+            speed = (last["oldest"] - first["oldest"]) / (last["at"] - first["at"])
+            if speed > _STANDS_STILL:
+                return int(last["at"] + max(0, window.start - last["oldest"]) / speed)
+        return window.start + retention_days * DAY if retention_days else None
 
     async def fetch(self, span: Span, into: Path, progress: Progress | None = None) -> tuple[SourceFile, ...]:
         device = await self.device(span.camera_id)
@@ -190,13 +228,34 @@ class Sources:
         return await self.devices.fetch(device, span, into, progress)
 
     async def hold(self, hold_id: str, camera_id: str, window: Window) -> int:
-        return await self.recorded.hold(hold_id, camera_id, window)
+        device = await self.device(camera_id)
+        if device is None:
+            return await self.recorded.hold(hold_id, camera_id, window)
+        return 0 if self.fetched is None else await self.fetched.keep(hold_id, device, window)
 
     async def release(self, hold_id: str) -> None:
         await self.recorded.release(hold_id)
+        if self.fetched is not None:
+            await self.fetched.release(hold_id)
 
     async def held_bytes(self) -> int:
-        return await self.recorded.held_bytes()
+        kept = 0 if self.fetched is None else await self.fetched.held_bytes()
+        return await self.recorded.held_bytes() + kept
+
+    @asynccontextmanager
+    async def at_hand(
+        self, hold_id: str, camera_id: str, window: Window, *, wait: bool = False
+    ) -> AsyncIterator[Brought | None]:
+        """A device's window in plain while the block runs; None for our own recordings, which are always there.
+
+        Raises StillGrowing when ``wait`` and it is still being recorded, and what a fetch raises.
+        """
+        device = await self.device(camera_id)
+        if device is None or self.fetched is None:
+            yield None
+            return
+        async with self.fetched.open(hold_id, device, window, wait=wait) as brought:
+            yield brought
 
 
 def setting_of(row: CameraRow) -> SourceSetting:

@@ -48,9 +48,10 @@ async def _clip_one(parts: Parts, approval: Approval, cut: ApprovedCut) -> None:
         parts.progress.doing[request_id] = f"cutting {cut.camera.label}, {report.get('bytes', 0) * 100 // total} %"
 
     plan = {"stretches": list(cut.camera.stretches), "sound": cut.sound, "name": "master"}
-    result = await parts.run_job(
-        "agent.media.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
-    )
+    async with parts.footage.at_hand(request_id, cut.camera.camera_id, cut.camera.requested.window):
+        result = await parts.run_job(
+            "agent.media.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
+        )
     _check_window(cut, result)
     sheet = await _contact_sheet(parts, folder, result)
     async with parts.store.transaction() as tx:
@@ -73,8 +74,8 @@ def _check_window(cut: ApprovedCut, result: Job) -> None:
     masters, actual = result["masters"], cut.camera.actual
     if not masters or actual is None:
         raise ClipFailed("Nothing was cut.")
-    first, last = masters[0]["first_us"], masters[-1]["last_us"]
-    if first < actual.start or last >= actual.end or any(master["first_us"] < actual.start for master in masters):
+    first, last = (min(master["first_us"] for master in masters), max(master["last_us"] for master in masters))
+    if first < actual.start or last >= actual.end:
         raise ClipFailed(
             f"The cut runs from {to_rfc3339(first)} to {to_rfc3339(last)}, which is not what was approved.",
             meaning="It is not sent.",

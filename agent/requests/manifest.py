@@ -11,6 +11,7 @@ from agent import VERSION
 from agent.cameras.catalogue import CameraFacts as DeviceFacts
 from agent.cameras.clock import posix_offset
 from agent.footage.layout import parse as parse_name
+from agent.footage.said import SourceSaid
 from agent.media import facts
 from agent.requests.decision import Approval, ApprovedCut
 from exchange.clock import MINUTE, SECOND, Window
@@ -37,6 +38,7 @@ from exchange.evidence import (
 from exchange.messages import CameraRegistration, Fingerprint, Stretch
 from exchange.signing import document_sha256
 
+_MOST_NOTES = 50
 _MODES = {"before": KeyFrameMode.BEFORE, "inside": KeyFrameMode.INSIDE}
 _KINDS = {"video": TrackKind.VIDEO, "audio": TrackKind.AUDIO}
 _HOW_READ = "RTSP over TCP from the camera, packets copied into segments by Handover's recorder as they came"
@@ -78,7 +80,7 @@ def build(
     """The manifest, whole. Its own validation refuses what contradicts itself."""
     delivered = Window(result.masters[0].first_us, _end(result.masters[-1]))
     requested, planned = cut.camera.requested.window, cut.camera
-    clocks, displayed = _clocks(camera.device, delivered, host_synchronised)
+    clocks, displayed = _clocks(camera.device, delivered, host_synchronised, planned.source)
     sound = any(track.kind == "audio" for master in result.masters for track in master.tracks)
     return Evidence(
         evidence_id=cut.evidence_id,
@@ -89,7 +91,7 @@ def build(
         decision_sha256=document_sha256(approval.signed_decision),
         site=Site(name=owner, address=_place_in_words(camera.registration)),
         camera=_camera(planned.camera_id, planned.label, camera),
-        source=Source(make="Handover", model="recorder", firmware=VERSION, how_read=_HOW_READ),
+        source=_source(planned.source),
         windows=Windows(
             requested=planned.requested,
             approved=Stretch.of(planned.actual.window) if planned.actual else planned.requested,
@@ -111,7 +113,7 @@ def build(
             )
             for copy in working
         ),
-        segments=tuple(_segments(result)),
+        segments=tuple(_segments(result, planned.source)),
         operation=Operation(
             exactly=result.masters[0].operation,
             tools=tuple(Tool(name=name, version=version) for name, version in sorted(result.tools.items())),
@@ -119,7 +121,7 @@ def build(
         agent_version=VERSION,
         device=device,
         issued=issued,
-        notes=_notes(planned.unreadable),
+        notes=_notes(planned.unreadable, planned.source),
     )
 
 
@@ -154,20 +156,35 @@ def _master(master: facts.Master) -> Master:
     )
 
 
-def _segments(result: facts.CutResult) -> list[SourceSegment]:
+def _source(said: SourceSaid | None) -> Source:
+    """What recorded it: Handover's own recorder, or the one that its window was fetched from."""
+    if said is None:
+        return Source(make="Handover", model="recorder", firmware=VERSION, how_read=_HOW_READ)
+    return Source(
+        make=(said.make or said.title)[:200],
+        model=said.model or None,
+        firmware=said.firmware or None,
+        how_read=said.how_read,
+    )
+
+
+def _segments(result: facts.CutResult, said: SourceSaid | None) -> list[SourceSegment]:
     """Every segment that was copied from, once, as its name and its bytes say."""
+    fetched = {file.name.rpartition("/")[2]: file for file in said.files} if said is not None else {}
     segments: dict[Path, SourceSegment] = {}
     for master in result.masters:
         for source in master.sources:
             name = parse_name(source.path.name)
             end = name.end if name is not None and name.duration else _end(master)
+            file = fetched.get(source.path.name)
+            end = end if file is None else file.end
             segments[source.path] = SourceSegment(
                 name=source.path.name,
                 start=source.start_us,
                 end=max(end, source.start_us + 1),
                 sha256=source.sha256,
                 size=source.size,
-                torn=not source.whole or ".torn." in source.path.name,
+                torn=not source.whole or ".torn." in source.path.name or (file is not None and file.torn),
             )
     return list(segments.values())
 
@@ -187,11 +204,14 @@ def _camera(camera_id: str, label: str, known: CameraKnown) -> CameraFacts:
     )
 
 
-def _clocks(device: DeviceFacts | None, delivered: Window, synchronised: bool | None) -> tuple[Clocks, Any]:
+def _clocks(
+    device: DeviceFacts | None, delivered: Window, synchronised: bool | None, said: SourceSaid | None
+) -> tuple[Clocks, Any]:
     """What is known of the clocks, and the delivered window as the camera's own clock shows it."""
     check = device.clock if device else None
+    utc_from = _UTC_FROM if said is None else said.utc_from
     if check is None:
-        return Clocks(camera_checked=False, host_synchronised=synchronised, utc_from=_UTC_FROM), None
+        return Clocks(camera_checked=False, host_synchronised=synchronised, utc_from=utc_from), None
     clocks = Clocks(
         camera_checked=True,
         camera=ClockCheck(
@@ -204,7 +224,7 @@ def _clocks(device: DeviceFacts | None, delivered: Window, synchronised: bool | 
             at=check.at,
         ),
         host_synchronised=synchronised,
-        utc_from=_UTC_FROM,
+        utc_from=utc_from,
     )
     east = posix_offset(check.zone, daylight_saving=bool(check.daylight_saving)) if check.zone else None
     return clocks, as_displayed(delivered, check.offset_us, (east or 0) * SECOND // MINUTE)
@@ -214,5 +234,17 @@ def _place_in_words(registration: CameraRegistration | None) -> str | None:
     return registration.place.description if registration else None
 
 
-def _notes(unreadable: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"A recorded file could not be read: {entry}" for entry in unreadable)
+def _notes(unreadable: tuple[str, ...], said: SourceSaid | None) -> tuple[str, ...]:
+    notes = [f"A recorded file could not be read: {entry}" for entry in unreadable]
+    if said is not None:
+        notes += said.notes
+        for file in said.files:
+            name = file.name.rpartition("/")[2]
+            notes += [f"{name}: {note}" for note in file.notes]
+            if file.torn:
+                notes.append(f"{name}: its end was lost, at the recorder or on the way; what came was used.")
+            if file.remux is not None:
+                notes.append(file.remux.in_words(name))
+        seconds = said.uncertainty_us / SECOND
+        notes.append(f"The times of these recordings may be off by {seconds:.1f} s: {said.utc_from}.")
+    return tuple(note[:4000] for note in notes[:_MOST_NOTES])

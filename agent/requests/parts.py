@@ -15,7 +15,7 @@ from agent.store import Store, Transaction
 from exchange.clock import Clock, to_rfc3339
 
 if TYPE_CHECKING:
-    from agent.footage.source import FootageSource
+    from agent.footage.sources import Sources
     from agent.portal import PortalClient
     from agent.worker import Limits
 
@@ -44,7 +44,7 @@ class Parts:
     clock: Clock
     keys: AgentKeys
     custody: Custody
-    footage: "FootageSource"
+    footage: "Sources"
     run_job: RunJob
     portal: "Callable[[], Awaitable[PortalClient]]"
     """The portal's client; PortalUnreachable or NotEnrolled when there is none."""

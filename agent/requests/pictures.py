@@ -25,7 +25,9 @@ async def stills(parts: Parts, request_id: str) -> list[tuple[str, bytes]]:
     made: list[tuple[str, bytes]] = []
     for camera in read_plan(shown["plan"]).cameras:
         if camera.available:
-            made += await _stills_of(parts, list(camera.stretches), f"{camera.position + 1}-{camera.camera_id}")
+            name = f"{camera.position + 1}-{camera.camera_id}"
+            async with parts.footage.at_hand(request_id, camera.camera_id, camera.requested.window):
+                made += await _stills_of(parts, list(camera.stretches), name)
     return made
 
 

@@ -3,20 +3,21 @@
 Not for: cutting (``clip.py``), or deciding (``decision.py``), which binds the owner's word to this plan's SHA-256.
 """
 
-import asyncio
 import hashlib
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from agent.footage.said import SourceSaid
 from agent.media import facts
+from agent.requests.at_hand import at_hand
 from agent.requests.intake import verified_request
-from agent.requests.parts import Later, Move, Parts
+from agent.requests.parts import Move, Parts
 from agent.requests.preserve import keep
 from agent.requests.states import State
 from agent.store import RequestRow, Transaction
 from agent.worker import CLIP
-from exchange.clock import MINUTE, SECOND, Instant, Window
+from exchange.clock import Instant, Window
 from exchange.custody import CustodyKind
 from exchange.errors import DocumentInvalid
 from exchange.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
@@ -53,6 +54,8 @@ class PlannedCamera(Part):
     unreadable: tuple[Line, ...] = ()
     stretches: tuple[dict[str, Any], ...] = ()
     """``agent.media.facts.Stretch`` as JSON: exactly what the cut will copy."""
+    source: SourceSaid | None = None
+    """The recorder or folder that it was fetched from; None for our own recordings."""
 
     @property
     def available(self) -> bool:
@@ -112,8 +115,31 @@ async def ask(parts: Parts, row: RequestRow) -> Move:
 
 
 async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
+    async with at_hand(parts, row, asked.camera_id, asked.window.window) as there:
+        source = None if there.said is None else await _with_outlook(parts, asked, there.said)
+        return await _plan_files(parts, asked, there.files, source, position, label)
+
+
+async def _with_outlook(parts: Parts, asked: Asked, said: SourceSaid) -> SourceSaid:
+    """When the recorder will overwrite it, unless it is kept."""
+    if said.kept:
+        return said
+    async with parts.store.transaction() as tx:
+        camera = await tx.camera(asked.camera_id)
+    days = None if camera is None else parse_strictly(camera.registration.encode(), CameraRegistration).retention_days
+    until = await parts.footage.overwritten(asked.camera_id, asked.window.window, days)
+    return said.model_copy(update={"overwritten": until})
+
+
+async def _plan_files(
+    parts: Parts,
+    asked: Asked,
+    files: tuple[facts.SourceRef, ...],
+    source: SourceSaid | None,
+    position: int,
+    label: str,
+) -> PlannedCamera:
     window = asked.window.window
-    files = await segments_of(parts, row, asked.camera_id, window)
     trim = parts.settings.requests.trim.value
     planned = {
         "position": position,
@@ -122,6 +148,7 @@ async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Aske
         "requested": asked.window,
         "sound_asked": asked.sound,
         "trim": trim,
+        "source": source,
     }
     if not files:
         return PlannedCamera(**planned, gaps=(_whole_gap(window),))
@@ -151,28 +178,6 @@ async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Aske
         unreadable=unreadable,
         stretches=tuple(facts.to_json(stretch) for stretch in would.stretches),
     )
-
-
-async def segments_of(parts: Parts, row: RequestRow, camera_id: str, window: Window) -> list[facts.SourceRef]:
-    """The segments that overlap a window, under names that stay: finished ones, and copies of what never finished.
-
-    Later while one of them is still being written, within reason.
-    """
-    coverage = await parts.footage.coverage(camera_id, window)
-    patience = 2 * parts.settings.recordings.segment + MINUTE
-    # Before it was received: the host's clock was set back, and nobody knows how long it has waited.
-    if coverage.growing_until is not None and 0 <= parts.clock.now() - row.received_at < patience:
-        raise Later(parts.clock.now() + 2 * SECOND, "the recording of this time is still being written")
-    files = []
-    for span in coverage.spans:
-        if span.path is not None and span.finished:
-            files.append(facts.SourceRef(span.path, span.window.start, span.window.end))
-        else:
-            folder = parts.settings.work_dir / row.request_id / "fetched"
-            await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-            fetched = await parts.footage.fetch(span, folder)
-            files += [facts.SourceRef(file.path, file.start, file.end) for file in fetched]
-    return files
 
 
 def _label(registration: str) -> str:

@@ -23,10 +23,13 @@ async def preserve(parts: Parts, row: RequestRow) -> Move:
     return Move(State.PRESERVED, write)
 
 
-async def keep(parts: Parts, row: RequestRow) -> int:
-    """Hold what the request asks for, within the owner's setting; bytes held. Holding it again changes nothing."""
+async def keep(parts: Parts, row: RequestRow, *, said_so: bool = False) -> int:
+    """Hold what the request asks for, within the owner's setting; bytes held. Holding it again changes nothing.
+
+    ``said_so``: the owner asked for it now, which is what the setting ``ask`` waits for.
+    """
     request = verified_request(row)
-    if not request.preserve or parts.settings.requests.preserve is not Preserve.YES:
+    if not said_so and (not request.preserve or parts.settings.requests.preserve is not Preserve.YES):
         return 0
     held = 0
     for asked in request.asked:

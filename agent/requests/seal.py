@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from agent.cameras.clock import ClockCheck
 from agent.cameras.inventory import facts_of, registration_of
 from agent.media import facts
 from agent.requests import manifest
@@ -18,7 +19,7 @@ from agent.requests.host_clock import host_synchronised
 from agent.requests.manifest import CameraKnown, WorkingFile
 from agent.requests.parts import Job, Move, Parts
 from agent.requests.states import State
-from agent.store import PackageRow, RequestRow, Transaction
+from agent.store import CameraRow, PackageRow, RequestRow, Transaction
 from agent.worker import CLIP
 from exchange.age import parse_recipient
 from exchange.api import MAX_BODY
@@ -62,7 +63,7 @@ async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, pack
     synchronised = await host_synchronised()
     async with parts.store.transaction() as tx:
         camera = await tx.camera(cut.camera.camera_id)
-        known = CameraKnown(registration_of(camera), facts_of(camera)) if camera else CameraKnown(None, None)
+        known = await _known(tx, camera)
         evidence = manifest.build(
             approval,
             cut,
@@ -93,6 +94,19 @@ async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, pack
             checkpoint=proven.checkpoint,
         )
         return next(row for row in await tx.packages(package.request_id) if row.evidence_id == package.evidence_id)
+
+
+async def _known(tx: Transaction, camera: CameraRow | None) -> CameraKnown:
+    """The camera, with the last comparison of its clock, or, of footage from a recorder, of that recorder's."""
+    if camera is None:
+        return CameraKnown(None, None)
+    checked = await tx.one(
+        "SELECT result FROM clock_checks WHERE camera_id = ? ORDER BY at DESC LIMIT 1", [camera.camera_id]
+    )
+    device = facts_of(camera)
+    if checked is not None:
+        device = device.model_copy(update={"clock": ClockCheck.model_validate_json(checked["result"])})
+    return CameraKnown(registration_of(camera), device)
 
 
 async def _seal_one(parts: Parts, approval: Approval, package: PackageRow, force: PublicKey) -> None:
