@@ -3,6 +3,7 @@
 Not for: waiting on the portal's inbox, which is a long poll of its own (``agent/inbox.py``).
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ async def _guarded(job: Recurring) -> None:
     """A job's failure never stops the others, nor its own next run."""
     try:
         await job.run()
+    except asyncio.CancelledError:
+        # The daemon stops. Passed on, the scheduler would log it as a failure of the job.
+        log.debug("%s: stopped half-way", job.name)
     except PortalUnreachable as error:
         log.info("%s: %s", job.name, error)
     except HandoverError as error:
