@@ -4,6 +4,7 @@ Not for: the cut itself (``clip.py``), or sealing (``seal.py``).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def build(
     issued: int,
 ) -> Evidence:
     """The manifest, whole. Its own validation refuses what contradicts itself."""
-    delivered = Window(result.masters[0].first_us, _end(result.masters[-1]))
+    delivered = Window(result.masters[0].first_us, max(map(_end, result.masters)))
     requested, planned = cut.camera.requested.window, cut.camera
     clocks, displayed = _clocks(camera.device, delivered, host_synchronised, planned.source)
     sound = any(track.kind == "audio" for master in result.masters for track in master.tracks)
@@ -121,7 +122,7 @@ def build(
         agent_version=VERSION,
         device=device,
         issued=issued,
-        notes=_notes(planned.unreadable, planned.source),
+        notes=_notes(planned.unreadable, result.masters, planned.source),
     )
 
 
@@ -234,8 +235,13 @@ def _place_in_words(registration: CameraRegistration | None) -> str | None:
     return registration.place.description if registration else None
 
 
-def _notes(unreadable: tuple[str, ...], said: SourceSaid | None) -> tuple[str, ...]:
+def _notes(unreadable: tuple[str, ...], masters: tuple[facts.Master, ...], said: SourceSaid | None) -> tuple[str, ...]:
     notes = [f"A recorded file could not be read: {entry}" for entry in unreadable]
+    if any(after.first_us < _end(before) for before, after in pairwise(masters)):
+        notes.append(
+            "The recording host's clock was set back within this window: the times of some masters overlap, though "
+            "they were recorded one after the other. Nothing is in them twice."
+        )
     if said is not None:
         notes += said.notes
         for file in said.files:

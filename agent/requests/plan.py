@@ -163,12 +163,14 @@ async def _plan_files(
     would = seen.trimmed(facts.Trim(trim))
     if not would.stretches:
         return PlannedCamera(**planned, gaps=gaps or (_whole_gap(window),), unreadable=unreadable)
-    first, last = would.stretches[0], would.stretches[-1]
+    first = would.stretches[0]
+    # Where the host's clock was set back, a later stretch may end before an earlier one does.
+    end, last_frame = (max(getattr(each, name) for each in would.stretches) for name in ("end_us", "last_us"))
     sound = next((stretch.sound for stretch in would.stretches if stretch.sound), None)
     return PlannedCamera(
         **planned,
-        actual=Stretch(start=first.first_us, end=last.end_us),
-        last_frame=last.last_us,
+        actual=Stretch(start=first.first_us, end=end),
+        last_frame=last_frame,
         frames=would.frames,
         video_bytes=would.video_bytes,
         sound_bytes=would.sound_bytes,
