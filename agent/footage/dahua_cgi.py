@@ -19,6 +19,7 @@ _MOST_TEXT = 1024 * 1024
 _PAGE = 100
 _MOST_PAGES = 200
 _KEY = re.compile(r"items\[(\d{1,3})\]\.([A-Za-z]{1,40})(?:\[\d{1,2}\])?")
+_LONGEST_PATH = 500
 _ERRORS = (400, 404, 501)
 
 
@@ -145,6 +146,8 @@ class Cgi(Http):
         path = row.get("FilePath", "")
         if not path.startswith("/") or row.get("Type", "dav") not in ("dav", "mp4"):
             return None
+        if len(path) > _LONGEST_PATH:
+            raise self.nonsense("it names a file by more than it can be asked for")
         try:
             start, end = local_time(row.get("StartTime", "")), local_time(row.get("EndTime", ""))
         except ValueError as error:

@@ -5,7 +5,7 @@ Not for: the job's order and answer (``dahua``), or the protocol itself (``dahua
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -14,10 +14,10 @@ from agent.footage import dav
 from agent.footage.dahua import Options
 from agent.footage.dahua_cgi import Cgi, Found, Item
 from agent.footage.dahua_time import posix, read_clock
-from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Json, Order, Report
+from agent.footage.device_jobs import MOST_SPANS, FetchedFile, FetchOrder, FoundSpan, Json, Order, Report
 from agent.footage.device_time import DeviceTime, changes, zone_of
 from agent.footage.listed import BACKWARDS, asked_locally, nearest, resolved
-from exchange.clock import HOUR, SECOND, Window, to_rfc3339
+from exchange.clock import DAY, HOUR, SECOND, Window, to_rfc3339
 from exchange.errors import CameraAnswerInvalid, InputInvalid, NoFootage
 
 _GROWS = 60 * SECOND
@@ -70,7 +70,11 @@ class Talk:
             self.notes.append(read.note)
 
     def facts(self) -> dict[str, str]:
-        return self.http.facts()
+        """What it is; asked once a day."""
+        now = self.order.now()
+        if not self._remembered.facts or not 0 <= now - self._remembered.facts_at < DAY:
+            self._remembered.keep(facts=self.http.facts(), facts_at=now)
+        return self._remembered.facts
 
     def counting(self) -> int | None:
         """What its search calls the first channel; None when that can't be seen.
@@ -173,6 +177,8 @@ class Talk:
                     size=item.size,
                 )
             )
+        if len(spans) > MOST_SPANS:
+            raise self.http.nonsense(f"it lists more than {MOST_SPANS} recordings")
         return spans
 
 
@@ -279,6 +285,8 @@ class _Memory:
     counting: int | None = None
     oldest: int | None = None
     oldest_at: int = 0
+    facts: dict[str, str] = field(default_factory=dict)
+    facts_at: int = 0
 
     @classmethod
     def load(cls, state: Path) -> "_Memory":
@@ -286,14 +294,15 @@ class _Memory:
         try:
             known = json.loads(path.read_bytes()[:4096])
             counting = known["counting"] if known["counting"] in (0, 1) else None
-            return cls(path, counting, known["oldest"], int(known["oldest_at"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            facts = {str(name): str(value) for name, value in known["facts"].items()}
+            return cls(path, counting, known["oldest"], int(known["oldest_at"]), facts, int(known["facts_at"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
 
-    def keep(self, **changed: int) -> None:
+    def keep(self, **changed: int | dict[str, str]) -> None:
         for name, value in changed.items():
             setattr(self, name, value)
-        told = {name: getattr(self, name) for name in ("counting", "oldest", "oldest_at")}
+        told = {name: getattr(self, name) for name in ("counting", "oldest", "oldest_at", "facts", "facts_at")}
         part = self.path.with_name(f"{self.path.name}.part")
         with suppress(OSError):
             part.write_text(json.dumps(told))

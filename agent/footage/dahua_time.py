@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 
 from agent.cameras.clock import ClockCheck, compare
 from agent.footage.device_time import utc_of, zone_of
-from agent.footage.listed import micros, nearest
+from agent.footage.listed import micros, nearest, plausible
 from exchange.clock import MINUTE
 
 METHOD = "Dahua CGI getCurrentTime, local time"
@@ -39,7 +39,7 @@ def local_time(text: str) -> datetime:
     found = _LOCAL.fullmatch(text.strip())
     if not found:
         raise ValueError("it tells a time that can't be read")
-    return datetime(*(int(part) for part in found.groups()))  # type: ignore[arg-type]  # noqa: DTZ001 it has no zone
+    return plausible(datetime(*map(int, found.groups())))  # type: ignore[arg-type]  # noqa: DTZ001 it has no zone
 
 
 def written(moment: datetime) -> str:

@@ -22,6 +22,7 @@ from exchange.errors import CameraAnswerInvalid, CameraRefused
 _MOST_XML = 4 * 1024 * 1024
 _PAGE = 40
 _MOST_PAGES = 600
+_LONGEST_URI = 2000
 _RECORDS = "//recordType.meta.std-cgi.com"
 _NAMESPACE = "http://www.hikvision.com/ver20/XMLSchema"
 FORMS = ("web", "bare", "old")
@@ -120,6 +121,9 @@ class Isapi(Http):
         if listed != str(track):
             # Some take the list of tracks under another name, and without it answer for the first camera.
             raise UnfitForm("it answered for another channel")
+        if len(uri) > _LONGEST_URI:
+            raise self.nonsense("it names a recording by more than it can be asked for")
+        uri = re.sub(r"//[^/?@]*@", "//", uri)  # some put the login there; it is not wanted, and never kept
         told = parse_qs(urlsplit(uri).query)
         size = "".join(told.get("size", []))
         name = "".join(told.get("name", [])) or segment.text_at("name") or ""

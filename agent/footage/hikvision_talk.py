@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from agent.footage import hikvision_file
-from agent.footage.device_jobs import FetchedFile, FoundSpan, Json, Order
+from agent.footage.device_jobs import MOST_SPANS, FetchedFile, FoundSpan, Json, Order
 from agent.footage.device_time import DeviceTime, local_of, zone_of
 from agent.footage.hikvision import Options
 from agent.footage.hikvision_isapi import FORMS, Isapi, Item, UnfitForm
@@ -202,6 +202,8 @@ class Talk:
                     video=_codec(item.codec),
                 )
             )
+        if len(spans) > MOST_SPANS:
+            raise self.http.nonsense(f"it lists more than {MOST_SPANS} recordings")
         return spans
 
     def oldest(self) -> int | None:

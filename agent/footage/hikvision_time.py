@@ -12,7 +12,7 @@ from enum import StrEnum
 from agent.cameras.bounded_xml import Element
 from agent.cameras.clock import ClockCheck, compare
 from agent.footage.device_time import DeviceTime, local_of, utc_of, zone_of
-from agent.footage.listed import Stretch, asked_locally, micros, nearest, resolved
+from agent.footage.listed import Stretch, asked_locally, micros, nearest, plausible, resolved
 from exchange.clock import MINUTE, SECOND, Window
 
 METHOD = "ISAPI System/time"
@@ -69,7 +69,7 @@ def read_clock(root: Element, *, sent: int, received: int, zone: str) -> Clock:
     label = _LABEL.fullmatch((root.text_at("localTime") or "").strip())
     if not label:
         raise ValueError("it tells no time")
-    local = datetime.fromisoformat(label[1])
+    local = plausible(datetime.fromisoformat(label[1]))
     told = label[2] or ""
     ours = (sent + received) // 2
     rules = zone or posix(root.text_at("timeZone") or "") or ""
@@ -166,7 +166,7 @@ def _label(text: str) -> tuple[datetime, str]:
     found = _LABEL.fullmatch(text.strip())
     if not found:
         raise ValueError("a recording has no time that can be read")
-    return datetime.fromisoformat(found[1]), "" if found[2] in (None, "Z") else _colon(found[2])
+    return plausible(datetime.fromisoformat(found[1])), "" if found[2] in (None, "Z") else _colon(found[2])
 
 
 def _colon(offset: str) -> str:

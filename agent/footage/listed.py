@@ -80,6 +80,13 @@ def _stretches(time: DeviceTime, start: datetime, end: datetime) -> Iterable[Str
 BACKWARDS = "The recorder lists a recording that ends before it starts, as when its clock was set; it was left out."
 
 
+def plausible(moment: datetime) -> datetime:
+    """A time that a recorder can have shown. ValueError for one that cannot be, or that no calculation survives."""
+    if not 1971 <= moment.year <= 2199:
+        raise ValueError(f"it tells a time in the year {moment.year}")
+    return moment
+
+
 def nearest(choices: Iterable[int], to: int) -> int:
     """The instant that is nearest to another."""
     return min(choices, key=lambda each: abs(each - to))

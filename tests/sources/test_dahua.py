@@ -225,6 +225,29 @@ def test_a_list_that_never_ends_is_given_up(tmp_path: Path) -> None:
     assert len(stand_in.asked) < 40
 
 
+@pytest.mark.parametrize(
+    "hostile", ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "2026-13-01 00:00:00", "soon", "2026-06-10 99:00:00"]
+)
+def test_a_list_with_times_that_cannot_be_is_told_as_that(tmp_path: Path, hostile: str) -> None:
+    with recorder(SUMMER) as (stand_in, where):
+        stand_in._row = lambda number, each: [  # type: ignore[method-assign]
+            f"items[{number}].FilePath=/x", f"items[{number}].StartTime={hostile}", f"items[{number}].EndTime={hostile}"
+        ]  # fmt: skip
+        with pytest.raises(CameraAnswerInvalid):
+            look(stand_in, where, tmp_path)
+
+
+def test_what_was_found_out_is_not_asked_again_at_every_look(tmp_path: Path) -> None:
+    with recorder(SUMMER) as (stand_in, where):
+        first = look(stand_in, where, tmp_path)
+        stand_in.asked.clear()
+        second = look(stand_in, where, tmp_path)
+    assert len(stand_in.asked) <= 11  # the clock and the zone; one search; one logs in
+    assert {name: first[name] for name in ("model", "oldest", "serial")} == {
+        name: second[name] for name in ("model", "oldest", "serial")
+    }
+
+
 def test_finders_are_given_back_also_after_an_error(tmp_path: Path) -> None:
     with recorder(SUMMER, endless=True) as (stand_in, where):
         with pytest.raises(CameraAnswerInvalid):

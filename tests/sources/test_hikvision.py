@@ -239,6 +239,26 @@ def test_garbage_in_place_of_xml_is_told_as_that(tmp_path: Path, answer: bytes) 
             look(stand_in, where, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "hostile", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-13-01T00:00:00Z", "soon", "2026-06-10T99:00:00Z"]
+)
+def test_a_list_with_times_that_cannot_be_is_told_as_that(tmp_path: Path, hostile: str) -> None:
+    with recorder(SUMMER) as (stand_in, where):
+        stand_in._label = lambda shown: hostile  # type: ignore[method-assign]
+        stand_in._overlaps = lambda *_: True  # type: ignore[method-assign]
+        with pytest.raises(CameraAnswerInvalid):
+            look(stand_in, where, tmp_path)
+
+
+def test_a_login_that_the_recorder_puts_into_its_list_is_not_kept(tmp_path: Path) -> None:
+    with recorder(SUMMER) as (stand_in, where):
+        item = stand_in._item
+        stand_in._item = lambda each: item(each).replace("rtsp://", "rtsp://viewer:right@")  # type: ignore[method-assign]
+        span = look(stand_in, where, tmp_path / "state")["spans"][0]
+        bring(stand_in, where, tmp_path, span)
+    assert "right" not in span["reference"]
+
+
 def test_what_the_recorder_is_comes_along(tmp_path: Path) -> None:
     with recorder(SUMMER) as (stand_in, where):
         said = look(stand_in, where, tmp_path)
