@@ -8,6 +8,7 @@ every time, so that a plan made before finds it after.
 
 import asyncio
 import json
+import logging
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ from exchange.errors import DiskFull, NoFootage
 
 if TYPE_CHECKING:
     from agent.requests.parts import RunJob
+
+log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
@@ -143,13 +146,15 @@ class FetchedFootage:
                 return True
 
             left = None if most is None else most - done
-            if left is not None and left <= 0:
+            if left is not None and (left <= 0 or (span.size or 0) > left and not span.divisible):
                 raise self._too_much()
             try:
                 found += await self.devices.fetch(device, narrowed(span, wide), folder, progress, left)
             except NoFootage:
                 continue  # overwritten since it was found: a gap, as the plan will show
             done = sum([await asyncio.to_thread(_size, file.path) for file in found])
+        if most is not None and done > most:
+            raise self._too_much()
         if len(spans) > 1 and len(found) > 1:
             found = await self._once(into, found)
         return found
@@ -176,7 +181,9 @@ class FetchedFootage:
             left = self.most_kept - await self.held_bytes()
             try:
                 brought = await self._bring(hold_id, device, window, plain, True, left)
-            except (StillGrowing, _TooMuch):
+            except (StillGrowing, _TooMuch) as why:
+                log.warning("a window of %s is not kept: %s", device.camera_id, why)
+                await asyncio.to_thread(shutil.rmtree, plain, ignore_errors=True)
                 return 0
             if not brought.files:
                 return 0
