@@ -57,11 +57,11 @@ def is_own_host(host: str) -> bool:
         return host == "localhost"
 
 
-def time_of(order: Order, check: ClockCheck | None) -> DeviceTime:
-    """How the recorder's UTC relates to ours. An offset that its own uncertainty covers is none: a Date tells whole
-    seconds, and times to the microsecond would be made worse by it."""
-    time = order.time(check, zone="UTC")
-    return DeviceTime(0, time.uncertainty_us, "UTC") if abs(time.offset_us) <= time.uncertainty_us else time
+def time_of(order: Order, check: ClockCheck | None, zone: str = "UTC") -> DeviceTime:
+    """How the recorder's times relate to ours. An offset that its own uncertainty covers is none: clocks are compared
+    by whole seconds, and better times would be made worse by it."""
+    time = order.time(check, zone=zone)
+    return DeviceTime(0, time.uncertainty_us, time.zone) if abs(time.offset_us) <= time.uncertainty_us else time
 
 
 class Tally:

@@ -22,6 +22,7 @@ class StandIn:
     def __init__(self, under: SourceUnderTest) -> None:
         self.under = under
         self.asked: list[tuple[str, str, bytes]] = []
+        self.ranges: list[str] = []
         self.over = threading.Event()
         self.broken = False
 
@@ -140,6 +141,7 @@ class Question(http.server.BaseHTTPRequestHandler):
         """A file that can be gone on with (RFC 9110, 14)."""
         wanted = self.headers.get("Range", "")
         if wanted.startswith("bytes=") and wanted.endswith("-") and self.server_of.under.fault is None:
+            self.server_of.ranges.append(wanted)
             start = int(wanted[6:-1])
             place = f"bytes {start}-{len(content) - 1}/{len(content)}"
             self.send(content[start:], 206, Content_Range=place, ETag=etag, **headers)

@@ -21,6 +21,7 @@ from tests.sources.hikvision import HikvisionUnderTest, HikvisionUtcUnderTest
 from tests.sources.mediamtx import MediaMtxUnderTest
 from tests.sources.pieces import Piece, ShiftedClock, brought, piece
 from tests.sources.recorder import RecorderUnderTest
+from tests.sources.reolink import ReolinkUnderTest
 from tests.sources.under_test import CAMERA, Case, Fault, SourceUnderTest
 
 SOURCES: tuple[type[SourceUnderTest], ...] = (
@@ -33,6 +34,7 @@ SOURCES: tuple[type[SourceUnderTest], ...] = (
     DahuaByTimeUnderTest,
     FrigateUnderTest,
     FrigateClipUnderTest,
+    ReolinkUnderTest,
 )
 
 MOMENT = "2026-06-10T10:00:00Z"

@@ -1,0 +1,54 @@
+"""Footage from Reolink's cameras, recorders and hubs, over their HTTP API: a search, then a download.
+
+Not for: the questions themselves (``reolink_api``), or the device's time zone (``reolink_time``).
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report
+from agent.footage.device_kind import DeviceKind, DeviceOptions
+
+
+class Options(DeviceOptions):
+    """What an owner of a Reolink types."""
+
+    channel: int = Field(1, ge=1, le=64)
+    """The camera's number on the recorder, from 1; 1 on a camera itself."""
+    stream: Literal["main", "sub"] = "main"
+    """Which of its two recordings is taken."""
+    zone: str = Field("", max_length=100)
+    """The device's time zone, such as Europe/London; empty: as it says itself."""
+    readable: bool = False
+    """Whether the password may go over the network readable, where the device has no https."""
+
+
+SOURCE = DeviceKind(
+    title="Reolink's cameras, recorders and hubs",
+    options=Options,
+    how_read="Reolink's HTTP API: the device's own recording files, or the part of one that its recorder cut out",
+    utc_from="the device's own times, whole seconds of its clock as compared with ours, and its time zone",
+)
+
+
+def coverage_job(job: Json, report: Report) -> Json:
+    """A LookOrder to a LookAnswer."""
+    from agent.footage.reolink_api import Reolink
+
+    order = LookOrder.model_validate(job)
+    with Reolink(order, Options.model_validate(order.options)) as device:
+        spans, notes = device.spans(order.window)
+        return LookAnswer(
+            spans=tuple(spans), clock=device.check, notes=tuple(notes), make="Reolink", **device.facts
+        ).model_dump(mode="json")
+
+
+def fetch_job(job: Json, report: Report) -> Json:
+    """A FetchOrder to a FetchAnswer."""
+    from agent.footage.reolink_api import Reolink
+
+    order = FetchOrder.model_validate(job)
+    with Reolink(order, Options.model_validate(order.options)) as device:
+        files = device.bring(order, report)
+        return FetchAnswer(files=tuple(files), clock=device.check).model_dump(mode="json")

@@ -1,0 +1,370 @@
+"""Reolink's HTTP API (``api.cgi``), asked for the time, for recordings and their files, and nothing else.
+
+Not for: what an owner types (``reolink``). In worker processes only.
+
+What its answers are like (Reolink's "Camera HTTP API User Guide"; replies quoted by users of ``reolink-aio``): lists of
+``{"cmd", "code", "value"}``, or ``"error": {"rspCode", "detail"}``; a session's token in the address; times in local
+time, ``PlaybackTime`` being the same moment in UTC. Cameras list files by name; recorders list hours, and cut a part
+out when asked (``NvrDownload``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated, Any, Self
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+from agent.cameras.clock import ClockCheck, compare
+from agent.footage.device_http import Http
+from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
+from agent.footage.device_time import DeviceTime, utc_of, zone_of
+from agent.footage.listed import BACKWARDS, Stretch, asked_locally, nearest, resolved
+from agent.footage.remux import container_of, is_torn
+from agent.footage.reolink_time import Fields, Now, Saving, fields, posix
+from agent.footage.utc_http import is_own_host, parsed, time_of
+from exchange.clock import MINUTE, SECOND, Window
+from exchange.errors import CameraRefused, NoFootage
+
+if TYPE_CHECKING:
+    from agent.footage.reolink import Options
+
+_METHOD = "Reolink GetTime"
+_WRITING = MINUTE
+"""What ends so shortly before now is still being recorded."""
+_SESSION = 30 * MINUTE
+"""Half of what a session is granted."""
+_MOST_DAYS = 62
+_UNSURE = 2 * SECOND
+"""How far from what was asked for a part that a recorder cuts out may begin."""
+
+Text = Annotated[str, Field(max_length=1000)]
+
+
+class _Error(BaseModel):
+    rspCode: int = 0
+
+
+class _Reply(BaseModel):
+    code: int
+    value: dict[str, Any] = {}
+    error: _Error = _Error()
+
+
+class _Token(BaseModel):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+
+
+class _Named(BaseModel):
+    Token: _Token
+
+
+class _File(BaseModel):
+    """Of a search. Recorders' files have no ``name``."""
+
+    StartTime: Fields
+    EndTime: Fields
+    PlaybackTime: Fields | None = None
+    name: Text = ""
+    size: Annotated[int, Field(ge=0)] = 0
+    height: Annotated[int, Field(ge=0, le=65_535)] = 0
+    width: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+
+class _Found(BaseModel):
+    File: Annotated[list[_File], Field(max_length=20_000)] = []
+
+
+class _Search(BaseModel):
+    SearchResult: _Found = _Found()
+
+
+class _Prepared(BaseModel):
+    fileName: Annotated[str, Field(min_length=1, max_length=500)]
+    fileSize: Annotated[int, Field(ge=0)] = 0
+
+
+class _Download(BaseModel):
+    fileList: Annotated[list[_Prepared], Field(max_length=100)] = []
+
+
+class _Time(BaseModel):
+    Time: Now
+    Dst: Saving = Saving()
+
+
+class _Info(BaseModel):
+    model: Annotated[str, Field(max_length=100)] = ""
+    firmVer: Annotated[str, Field(max_length=100)] = ""
+    exactType: Annotated[str, Field(max_length=40)] = ""
+    type: Annotated[str, Field(max_length=40)] = ""
+
+
+class _DevInfo(BaseModel):
+    DevInfo: _Info = _Info()
+
+
+class Reference(BaseModel):
+    """A recording: on a camera, its file; on a recorder, the stretch, with the clock and zone it was listed by."""
+
+    name: str
+    start: int
+    end: int
+    size: int
+    offset: int
+    unsure: int
+    zone: str
+
+
+_REPLIES = TypeAdapter(Annotated[list[_Reply], Field(min_length=1, max_length=10)])
+
+
+class Reolink:
+    """One device, while a job lasts. ``check``: its clock."""
+
+    def __init__(self, order: Order, options: Options) -> None:
+        self.order = order
+        self.options = options
+        address = order.address if "://" in order.address else f"https://{order.address}"
+        self.http = Http(address, None, order.timeout, order.now, pin=options.certificate)
+        if not (self.http.tls or options.readable or is_own_host(self.http.host)):
+            raise CameraRefused(
+                f"The password for the Reolink at {self.http.host} would go over the network readable.",
+                meaning="It was not sent.",
+                do="Switch https on in its network settings, or set readable=yes if that network is yours alone.",
+            )
+        self.session = order.state / "session.json"
+        self.token = self._kept_session()
+        if not self.token:
+            self._log_in()
+        try:
+            self.check = self._compared()
+        except CameraRefused:
+            self._log_in()  # the kept session had ended
+            self.check = self._compared()
+        self.time = time_of(order, self.check, options.zone)
+        info = self._ask("GetDevInfo", {}, _DevInfo).DevInfo
+        self.facts = {"model": info.model, "firmware": info.firmVer}
+        self.is_recorder = any(word in (info.exactType or info.type).upper() for word in ("NVR", "HUB"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        # After a fetch that broke off, the session is kept: the same address is what a download is gone on with by.
+        try:
+            if kind is None:
+                self.session.unlink(missing_ok=True)
+                self._post("Logout", {}, 0)
+        finally:
+            self.http.close()
+
+    # -- questions --
+
+    def _ask(self, command: str, param: dict[str, Any], wanted: type[Any], action: int = 0) -> Any:
+        reply = self._post(command, param, action)
+        if reply.code != 0:
+            raise self._refusal(command, reply.error.rspCode)
+        try:
+            return wanted.model_validate(reply.value)
+        except ValueError:
+            raise self.http.nonsense(f"its answer to {command} is not as expected") from None
+
+    def _post(self, command: str, param: dict[str, Any], action: int) -> _Reply:
+        query = {"cmd": command} | ({"token": self.token} if self.token and command != "Login" else {})
+        body = json.dumps([{"cmd": command, "action": action, "param": param}]).encode()
+        # Devices of several years answer JSON as text/html.
+        answer = self.http.ask(
+            f"/cgi-bin/api.cgi?{urlencode(query)}",
+            method="POST",
+            body=body,
+            headers={"Content-Type": "application/json"},
+        )
+        self.sent, self.received = answer.sent, answer.received
+        return parsed(self.http, answer, _REPLIES)[0]
+
+    def _refusal(self, command: str, code: int) -> Exception:
+        if command == "Login" or code in (-5, -6, -7):
+            why = "has too many sessions open" if code == -5 else "refuses the user name or password"
+            return CameraRefused(
+                f"The Reolink at {self.http.host} {why}.",
+                meaning="Nothing was fetched.",
+                do="Check both on its own page; some lock a user out for a while after several attempts.",
+            )
+        return self.http.nonsense(f"it answered {command} with the error {code}")
+
+    def _log_in(self) -> None:
+        login = self.order.login
+        if login is None:
+            raise CameraRefused(f"The Reolink at {self.http.host} wants a user name and password.", do="Use --user.")
+        self.token = ""
+        user = {"Version": "0", "userName": login.user, "password": login.password}
+        found = self._ask("Login", {"User": user}, _Named)
+        self.token = found.Token.name
+        kept = json.dumps({"for": self._whose(), "token": self.token, "until": self.order.now() + _SESSION})
+        descriptor = os.open(self.session, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(kept)
+
+    def _kept_session(self) -> str:
+        try:
+            kept = json.loads(self.session.read_bytes()[:4096])
+            fits = kept["for"] == self._whose() and self.order.now() < kept["until"]
+            return _Token(name=kept["token"]).name if fits else ""
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def _whose(self) -> str:
+        login = self.order.login
+        text = json.dumps([self.order.address, *((login.user, login.password) if login else ())])
+        return sha256(text.encode()).hexdigest()
+
+    def _compared(self) -> ClockCheck:
+        told = self._ask("GetTime", {}, _Time)
+        zone = self.options.zone or posix(told.Time, told.Dst)
+        try:
+            local, known = told.Time.local(), zone_of(zone)
+        except ValueError:
+            raise self.http.nonsense("its time or time zone cannot be") from None
+        # In the hour that comes twice, the reading nearest to our clock is meant.
+        both = [utc_of(local.replace(fold=fold), known) for fold in (0, 1)]
+        return compare(nearest(both, self.received), sent=self.sent, received=self.received, method=_METHOD, zone=zone)
+
+    # -- what there is --
+
+    def spans(self, window: Window) -> tuple[list[FoundSpan], list[str]]:
+        """What it lists, as true UTC, and what there is to say of it."""
+        files, notes = self._listed(window), []
+        spans = []
+        for file, stretch in zip(files, self._stretches(files), strict=True):
+            if stretch is None:
+                notes = [BACKWARDS]
+                continue
+            if stretch.start < 0 or stretch.end <= window.start or stretch.start >= window.end:
+                continue
+            reference = Reference(
+                name=file.name,
+                start=stretch.start,
+                end=stretch.end,
+                size=file.size,
+                offset=self.time.offset_us,
+                unsure=self.time.uncertainty_us,
+                zone=self.time.zone,
+            )
+            spans.append(
+                FoundSpan(
+                    start=stretch.start,
+                    end=stretch.end,
+                    reference=reference.model_dump_json(),
+                    finished=self.order.now() - stretch.end > _WRITING,
+                    divisible=self.is_recorder or not file.name,
+                    size=file.size or None,
+                    width=file.width,
+                    height=file.height,
+                )
+            )
+        return spans, notes
+
+    def _listed(self, window: Window) -> list[_File]:
+        """A search a day: devices stop at the end of one."""
+        start, end = asked_locally(self.time, window)
+        found: dict[str, _File] = {}
+        for _ in range(_MOST_DAYS):
+            day_ends = start.replace(hour=23, minute=59, second=59, microsecond=0)
+            search = {
+                "channel": self.options.channel - 1,
+                "onlyStatus": 0,
+                "streamType": self.options.stream,
+                "StartTime": fields(start),
+                "EndTime": fields(min(end + timedelta(seconds=1), day_ends)),
+            }
+            for file in self._ask("Search", {"Search": search}, _Search).SearchResult.File:
+                found.setdefault(file.model_dump_json(), file)
+            start = day_ends + timedelta(seconds=1)
+            if start > end:
+                break
+        return sorted(found.values(), key=lambda file: (_when(file), file.name))
+
+    def _stretches(self, files: list[_File]) -> list[Stretch | None]:
+        try:
+            shown = [(file.StartTime.local(), file.EndTime.local()) for file in files]
+        except ValueError:
+            raise self.http.nonsense("it lists a day that there is not") from None
+        found = resolved(self.time, shown)
+        for index, (file, (start, end)) in enumerate(zip(files, shown, strict=True)):
+            # The same moment in UTC: it tells which of two hours is meant.
+            if file.PlaybackTime is None or (utc := _utc(file.PlaybackTime)) is None:
+                continue
+            began = nearest(self.time.either(start), self.time.from_device(utc))
+            if abs(began - self.time.from_device(utc)) > SECOND:
+                continue
+            if ends := [each for each in self.time.either(end) if each > began]:
+                found[index] = Stretch(began, min(ends))
+        return found
+
+    # -- bringing it --
+
+    def bring(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
+        """A camera's file whole; of a recorder's, the part that is asked for."""
+        wanted = Reference.model_validate_json(order.reference)
+        if wanted.name and not self.is_recorder:
+            path = order.into / f"reolink-{sha256(wanted.name.encode()).hexdigest()[:16]}.mp4"
+            size = self._get(order, wanted.name, path.name, report, wanted.size)
+            notes = []
+            if size < wanted.size:
+                notes.append(f"The device listed {wanted.size} bytes and sent a whole file of {size}.")
+            return [FetchedFile(name=path.name, start=wanted.start, notes=tuple(notes))]
+        return self._cut_out(order, wanted, report)
+
+    def _cut_out(self, order: FetchOrder, wanted: Reference, report: Report) -> list[FetchedFile]:
+        time = DeviceTime(wanted.offset, wanted.unsure, wanted.zone)
+        start = max(wanted.start, order.start - wanted.unsure - _UNSURE)
+        end = min(wanted.end, order.end + wanted.unsure + _UNSURE)
+        begins = time.to_local(start).replace(microsecond=0)
+        asked = {
+            "channel": self.options.channel - 1,
+            "iLogicChannel": 0,
+            "streamType": self.options.stream,
+            "StartTime": fields(begins),
+            "EndTime": fields(time.to_local(end + SECOND - 1)),
+        }
+        prepared = self._ask("NvrDownload", {"NvrDownload": asked}, _Download, action=1).fileList
+        if not prepared:
+            raise NoFootage("The recorder had nothing to cut out of what it listed.")
+        largest = max(prepared, key=lambda each: each.fileSize)
+        name = f"reolink-{start}.mp4"
+        self._get(order, largest.fileName, name, report, largest.fileSize)
+        return [FetchedFile(name=name, start=time.from_local(begins), uncertainty_us=wanted.unsure + _UNSURE)]
+
+    def _get(self, order: FetchOrder, source: str, name: str, report: Report, size: int) -> int:
+        """Download a file; how many bytes it has. What is shorter than listed and not whole broke off."""
+        path = order.into / name
+        query = {"cmd": "Download", "source": source, "output": name, "token": self.token}
+        target = f"/cgi-bin/api.cgi?{urlencode(query)}"
+        if not path.exists():
+            self.http.download(target, order.into, name, most_bytes=order.most_bytes, report=report)
+        came = path.stat().st_size
+        with path.open("rb") as file:
+            if file.read(1) in (b"[", b"{"):
+                path.unlink()
+                raise self.http.nonsense("it answered a download with an error")
+        if came < size and is_torn(path, container_of(path) or "mp4"):
+            path.unlink()
+            raise self.http.gone(f"it sent {came} of the {size} bytes that it had listed")
+        return came
+
+
+def _when(file: _File) -> tuple[int, ...]:
+    shown = file.PlaybackTime or file.StartTime
+    return (shown.year, shown.mon, shown.day, shown.hour, shown.min, shown.sec)
+
+
+def _utc(shown: Fields) -> int | None:
+    try:
+        return int(shown.local().replace(tzinfo=UTC).timestamp()) * SECOND
+    except ValueError:
+        return None
