@@ -54,9 +54,7 @@ class Replay:
 
     Raises NoFootage and what ``Rtsp`` and ``Assembler`` raise."""
 
-    def __init__(
-        self, rtsp: Rtsp, asked: Window, wanted: int, say: Callable[[int, int | None, float], None]
-    ) -> None:
+    def __init__(self, rtsp: Rtsp, asked: Window, wanted: int, say: Callable[[int, int | None, float], None]) -> None:
         self.rtsp, self.asked, self.wanted, self.say = rtsp, asked, min(wanted, asked.end), say
         self.played = Played()
         self.tracks: list[Rtp] = []

@@ -9,6 +9,7 @@ import bisect
 import errno
 import io
 import os
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -83,10 +84,19 @@ def _sound(track: MediaTrack) -> InputContainer:
         name = {"pcm_alaw": "alaw", "pcm_mulaw": "mulaw"}[track.codec]
         options = {"sample_rate": str(track.rate), "ch_layout": f"{track.channels}c"}
         return _input(io.BytesIO(bytes(64)), name, **options)
-    # The smallest file that can carry an AudioSpecificConfig: FLV with its header for AAC (Adobe FLV, E.4.2).
-    config = b"\xaf\x00" + track.config
-    tag = b"\x08" + len(config).to_bytes(3, "big") + bytes(7) + config
-    return _input(io.BytesIO(b"FLV\x01\x04\0\0\0\x09\0\0\0\0" + tag + (11 + len(config)).to_bytes(4, "big")), "flv")
+    # The smallest Matroska file that says what the sound is (RFC 9559, 5.1.4): nothing but a track's description.
+    heard = _element(0xB5, struct.pack(">d", track.rate)) + _element(0x9F, bytes([track.channels]))
+    entry = _element(0xD7, b"\1") + _element(0x73C5, b"\1") + _element(0x83, b"\2") + _element(0x86, b"A_AAC")
+    entry += _element(0x63A2, track.config) + _element(0xE1, heard)
+    tracks = _element(0x1654AE6B, _element(0xAE, entry))
+    head = _element(0x1A45DFA3, _element(0x4282, b"matroska"))
+    cluster = _element(0x1F43B675, _element(0xE7, b"\0"))
+    return _input(io.BytesIO(head + _element(0x18538067, tracks + cluster)), "matroska")
+
+
+def _element(name: int, content: bytes) -> bytes:
+    """An EBML element (RFC 8794, 6), its size always in eight bytes."""
+    return name.to_bytes((name.bit_length() + 7) // 8, "big") + (1 << 56 | len(content)).to_bytes(8, "big") + content
 
 
 class ReplayFile:
@@ -120,10 +130,11 @@ class ReplayFile:
             self._file, "w", format="mp4" if container == "mp4" else "matroska", options=options, buffer_size=_BUFFER
         )
         self._outputs: dict[str, Any] = {"video": self._output(described.video.streams.video[0], container)}
-        self._outputs["video"].time_base = Fraction(1, TICKS)
+        self._ticks_of = {"video": Fraction(1, TICKS), "audio": Fraction(1, self.rate or 1)}
+        self._outputs["video"].time_base = self._ticks_of["video"]
         if described.audio is not None:
             self._outputs["audio"] = self._output(described.audio.streams.audio[0], container)
-            self._outputs["audio"].time_base = Fraction(1, self.rate)
+            self._outputs["audio"].time_base = self._ticks_of["audio"]
 
     @property
     def written(self) -> int:
@@ -170,7 +181,7 @@ class ReplayFile:
         output = self._outputs[kind]
         packet = Packet(cast("bytes", data))  # any buffer will do
         packet.stream = output
-        packet.time_base = output.time_base
+        packet.time_base = self._ticks_of[kind]  # the muxer may count otherwise; then it is rescaled
         packet.pts, packet.dts, packet.duration = pts, dts, duration
         packet.is_keyframe = key
         try:
