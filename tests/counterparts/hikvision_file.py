@@ -15,8 +15,10 @@ _TYPES = {"h264": 0x1B, "h265": 0x24}
 _PES = 5000
 
 
-def hikvision_file(frames: Sequence[Coded], codec: str, shown: datetime, *, map_time: bool = True) -> bytes:
-    """``shown``: what the recorder's clock showed (naive) at the first frame."""
+def hikvision_file(
+    frames: Sequence[Coded], codec: str, shown: datetime, *, map_time: bool = True, sound: bytes = b""
+) -> bytes:
+    """``shown``: what the recorder's clock showed (naive) at the first frame. ``sound``: G.711 A-law, 8000 a second."""
     media = bytes.fromhex("494D4B48020100000200") + (0x100 if codec == "h264" else 5).to_bytes(2, "little")
     content = [(media + bytes.fromhex("11710110401F000000FA0000")).ljust(40, b"\0")]
     first = frames[0].after
@@ -24,9 +26,12 @@ def hikvision_file(frames: Sequence[Coded], codec: str, shown: datetime, *, map_
         pts = 90_000 + round((frame.after - first) * 9 / 100)
         content.append(_pack(pts))
         if frame.key:
-            content += [_SYSTEM, _map(codec, shown if map_time else None)]
+            content += [_SYSTEM, _map(codec, shown if map_time else None, bool(sound))]
         for at in range(0, len(frame.data), _PES):
             content.append(_pes(frame.data[at : at + _PES], pts if at == 0 else None))
+        heard = sound[(frame.after - first) * 8 // 1000 :][:800]  # a tenth of a second
+        if heard:
+            content.append(_pes(heard, pts, stream=0xC0))
     return b"".join(content)
 
 
@@ -40,10 +45,10 @@ def _pack(pts: int) -> bytes:
 _SYSTEM = b"\0\0\1\xbb" + (12).to_bytes(2, "big") + bytes.fromhex("80C3 47 04 E1 7F E0 E0 80 C0 C0 08".replace(" ", ""))
 
 
-def _map(codec: str, shown: datetime | None) -> bytes:
+def _map(codec: str, shown: datetime | None, sound: bool) -> bytes:
     """Program stream map (H.222.0, table 2-41)."""
     told = b"" if shown is None else bytes.fromhex("400E484B0002") + _date(shown) + bytes.fromhex("00FFFFFF")
-    streams = bytes([_TYPES[codec], 0xE0, 0, 0])
+    streams = bytes([_TYPES[codec], 0xE0, 0, 0]) + (bytes([0x90, 0xC0, 0, 0]) if sound else b"")
     body = b"\xe0\xff" + len(told).to_bytes(2, "big") + told + len(streams).to_bytes(2, "big") + streams
     whole = b"\0\0\1\xbc" + (len(body) + 4).to_bytes(2, "big") + body
     return whole + _crc(whole).to_bytes(4, "big")
@@ -54,7 +59,7 @@ def _date(shown: datetime) -> bytes:
     return ((bits | shown.second << 10 | shown.microsecond // 1000) << 4 | 0x8).to_bytes(6, "big")
 
 
-def _pes(data: bytes, pts: int | None) -> bytes:
+def _pes(data: bytes, pts: int | None, stream: int = 0xE0) -> bytes:
     stamp = b""
     if pts is not None:
         stamp = bytes(
@@ -67,7 +72,7 @@ def _pes(data: bytes, pts: int | None) -> bytes:
             ]
         )
     head = bytes([0x8C, 0x80 if stamp else 0, len(stamp)]) + stamp
-    return b"\0\0\1\xe0" + (len(head) + len(data)).to_bytes(2, "big") + head + data
+    return bytes([0, 0, 1, stream]) + (len(head) + len(data)).to_bytes(2, "big") + head + data
 
 
 def _crc(data: bytes) -> int:

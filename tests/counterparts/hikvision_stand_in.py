@@ -46,6 +46,7 @@ class Recording:
     codec: str
     track: int = 101
     frame_us: int = 100_000
+    sound: bytes = b""
 
     @property
     def end(self) -> int:
@@ -168,7 +169,7 @@ class HikvisionStandIn(RecorderServer):
 
     def file(self, each: Recording, frames: Sequence[Coded] | None = None) -> bytes:
         shown = self._local(each.start).replace(tzinfo=None)
-        return hikvision_file(frames or each.frames, each.codec, shown, map_time=self.map_time)
+        return hikvision_file(frames or each.frames, each.codec, shown, map_time=self.map_time, sound=each.sound)
 
     def _download(self, call: Call) -> None:
         named = re.search(r"name=(\d{17})&amp;size=\d+", call.body.decode())

@@ -312,6 +312,17 @@ def test_what_comes_is_to_the_byte_what_the_recorder_holds_and_ffmpeg_reads_it(t
     assert not file["torn"]
 
 
+def test_its_sound_comes_as_it_was_kept(tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "sine=f=440:sample_rate=8000:duration=6", "-f", "alaw", tmp_path / "held.alaw")
+    sound = (tmp_path / "held.alaw").read_bytes()
+    with recorder() as (stand_in, where):
+        stand_in.held = [Recording(SUMMER, frames(), "h264", sound=sound)]
+        span = look(stand_in, where, tmp_path / "state")["spans"][0]
+        _, path = bring(stand_in, where, tmp_path, span)
+    ffmpeg("-f", "mpeg", "-i", path, "-map", "0:a", "-c", "copy", "-f", "alaw", tmp_path / "came.alaw")
+    assert (tmp_path / "came.alaw").read_bytes() == sound
+
+
 def test_a_file_is_placed_to_the_millisecond_by_the_time_within_it(tmp_path: Path) -> None:
     with recorder(SUMMER, SUMMER + 20 * SECOND + 320_000) as (stand_in, where):
         spans = look(stand_in, where, tmp_path / "state", window(seconds=60))["spans"]
