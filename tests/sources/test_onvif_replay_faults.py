@@ -1,0 +1,244 @@
+"""Recorders that replay badly: what they bring is placed by what can be trusted, kept as far as whole, and said."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.cameras.address import Credentials
+from agent.footage.replay import sdp
+from agent.footage.replay.assemble import TrackClock
+from agent.footage.replay.depacketise import Frame, depacketiser, wall
+from agent.footage.replay.rtsp import Broken, Nonsense, Rtsp
+from agent.footage.replay.search import chosen, instant, recordings, stretches
+from agent.footage.replay.session import Ending
+from agent.footage.replay.soap import recorder
+from exchange.clock import SECOND, Window
+from exchange.errors import SettingsInvalid
+from tests.counterparts.replay_proxy import ReplayProxy
+from tests.counterparts.soap_camera import soap_camera
+from tests.counterparts.soap_recorder import Held, SoapRecorder
+from tests.sources.onvif_replay import replay_server
+from tests.sources.replaying import START, Outcome, film, lay, pictures, play, zero_in
+
+WINDOW = Window(START + 2_300_000, START + 5_500_000)
+CREDENTIALS = Credentials("owner", "correct horse")
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield tmp_path_factory.mktemp("films")
+    film.cache_clear()
+
+
+async def through(proxy: ReplayProxy, films: Path, work: Path, silence: float = 2.0) -> Outcome:
+    path = lay(work, "bad", film(films))
+    proxy.upstream = replay_server().port
+    async with proxy.serving() as port:
+        return await play(port, path, WINDOW, work / "into", silence=silence)
+
+
+async def test_a_recorder_that_does_not_heed_rate_control_is_named_and_its_pace_shown(
+    films: Path, tmp_path: Path
+) -> None:
+    outcome = await through(ReplayProxy(0, real_time=True), films, tmp_path)
+    assert outcome.played is not None
+    assert any("real time" in note for note in outcome.played.notes)
+    assert outcome.said
+    assert all(speed < 3 for _, _, speed in outcome.said[2:])
+    assert outcome.assembler.files[0].frames > 80
+
+
+async def test_without_the_extension_the_answer_to_play_tells_the_time(films: Path, tmp_path: Path) -> None:
+    outcome = await through(ReplayProxy(0, bare=True), films, tmp_path)
+    assert outcome.played is not None
+    assert outcome.played.uncertain == 2 * SECOND
+    assert abs(outcome.assembler.files[0].start - (START + 2 * SECOND)) <= 1000
+    assert outcome.assembler.files[0].end >= WINDOW.end - SECOND // 5
+
+
+async def test_a_recorder_that_tells_no_time_at_all_is_placed_roughly_and_said_so(films: Path, tmp_path: Path) -> None:
+    outcome = await through(ReplayProxy(0, bare=True, silent_range=True), films, tmp_path)
+    assert outcome.played is not None
+    assert outcome.played.uncertain == 10 * SECOND
+    assert outcome.assembler.files[0].start == WINDOW.start
+
+
+async def test_silence_at_the_end_is_an_end_when_all_has_come(films: Path, tmp_path: Path) -> None:
+    outcome = await through(ReplayProxy(0, no_terminal=True), films, tmp_path, silence=6.0)
+    assert outcome.played is not None
+    assert outcome.played.ending == Ending.REACHED
+
+
+async def test_a_recorder_that_does_not_know_the_requirement_is_asked_without(films: Path, tmp_path: Path) -> None:
+    proxy = ReplayProxy(0, knows_requirement=False)
+    outcome = await through(proxy, films, tmp_path)
+    assert outcome.assembler.files
+    assert "onvif-replay" not in proxy.requests[-2]
+
+
+async def test_lost_packets_end_a_group_and_nothing_is_joined_over_them(films: Path, tmp_path: Path) -> None:
+    proxy = ReplayProxy(0, lose=lambda number: number == 60)
+    outcome = await through(proxy, films, tmp_path)
+    assert outcome.assembler.lost
+    assert len(outcome.files) == 2
+    source = film(films)
+    known = {tuple(slices): at for at, slices in pictures(source.path, source.zero)}
+    for file, written in zip(outcome.files, outcome.assembler.files, strict=True):
+        for at, slices in pictures(file, zero_in(file, written.start)):
+            assert abs(at - known[tuple(slices)]) <= 12
+
+
+async def test_a_break_in_the_middle_leaves_whole_groups(films: Path, tmp_path: Path) -> None:
+    fault = ["gone"]
+    with pytest.raises(Broken):
+        await through(ReplayProxy(0, broken=lambda: fault[0]), films, tmp_path)
+    (part,) = (tmp_path / "into").iterdir()
+    frames = pictures(part, 0)
+    assert frames
+    assert len(frames) % 25 == 0
+
+
+async def test_a_window_shifted_by_the_recorder_is_trimmed_to_whole_groups(films: Path, tmp_path: Path) -> None:
+    outcome = await through(ReplayProxy(0, shift=(-2.0, 2.0)), films, tmp_path)
+    (file,) = outcome.assembler.files
+    assert file.start == START + 2 * SECOND
+    assert file.end <= START + 6 * SECOND
+    assert outcome.played is not None
+    assert outcome.played.ending == Ending.REACHED
+
+
+# -- the SOAP side ---------------------------------------------------------------------------------------------------
+
+
+def held(token: str = "r1", **more: object) -> Held:
+    stretches = [(START, START + 100 * SECOND), (START + 200 * SECOND, START + 300 * SECOND)]
+    return Held(token, stretches, **more)  # type: ignore[arg-type]
+
+
+async def found(soap: SoapRecorder, wanted: str = "") -> list[tuple[int, int]]:
+    async with soap_camera(soap) as url, recorder(url, CREDENTIALS, "", 0) as asked:
+        window = Window(START - 50 * SECOND, START + 400 * SECOND)
+        came = [
+            ((one.start - START) // SECOND, (one.end - START) // SECOND)
+            for recording in chosen(await recordings(asked), wanted)
+            for one in await stretches(asked, recording, window, START + 3600 * SECOND)
+        ]
+    assert soap.searching == 0, "a search was left open"
+    return came
+
+
+async def test_gaps_are_told_by_events_and_searches_are_ended() -> None:
+    assert await found(SoapRecorder(held=[held()])) == [(0, 100), (200, 300)]
+
+
+async def test_results_come_in_pages() -> None:
+    assert await found(SoapRecorder(held=[held()], page=1)) == [(0, 100), (200, 300)]
+
+
+async def test_a_recorder_that_takes_no_filter_is_asked_for_all_events() -> None:
+    assert await found(SoapRecorder(held=[held()], filters=False)) == [(0, 100), (200, 300)]
+
+
+async def test_without_events_the_recording_counts_as_whole() -> None:
+    assert await found(SoapRecorder(held=[held()], tells_gaps=False)) == [(0, 300)]
+
+
+async def test_recordings_that_tell_no_times_are_placed_by_the_summary() -> None:
+    assert await found(SoapRecorder(held=[held()], ranges=False)) == [(0, 100), (200, 300)]
+
+
+async def test_of_several_cameras_the_owner_has_to_name_one() -> None:
+    soap = SoapRecorder(held=[held("r1"), held("r2", source="channel-2", name="Yard")])
+    with pytest.raises(SettingsInvalid) as error:
+        await found(soap)
+    assert "2: Yard" in error.value.meaning
+    for wanted in ("2", "Yard", "r2", "channel-2"):
+        assert await found(soap, wanted) == [(0, 100), (200, 300)]
+
+
+async def test_login_by_http_digest_serves_as_well_as_by_token() -> None:
+    assert await found(SoapRecorder(held=[held()], login="digest")) == [(0, 100), (200, 300)]
+
+
+# -- parsers ---------------------------------------------------------------------------------------------------------
+
+_TRACKS = [
+    sdp.MediaTrack("video", "h264", 96, 90_000, 0, "", "nal"),
+    sdp.MediaTrack("video", "hevc", 96, 90_000, 0, "", "nal"),
+    sdp.MediaTrack("audio", "aac", 96, 48_000, 2, "", "au", b"\x11\x90"),
+    sdp.MediaTrack("audio", "aac", 96, 48_000, 2, "", "latm", b"\x11\x90"),
+    sdp.MediaTrack("audio", "pcm_alaw", 96, 8_000, 1, "", "raw"),
+]
+
+
+@pytest.mark.parametrize("track", _TRACKS, ids=lambda track: f"{track.codec}-{track.packing}")
+@given(packets=st.lists(st.tuples(st.binary(max_size=40), st.booleans(), st.integers(0, 3)), max_size=30))
+@settings(max_examples=150, deadline=None)
+def test_no_packet_breaks_a_depacketiser(track: sdp.MediaTrack, packets: list[tuple[bytes, bool, int]]) -> None:
+    came: list[Frame] = []
+    taker = depacketiser(track, came.append)
+    for number, (content, marker, stamp) in enumerate(packets):
+        head = (
+            bytes([0x80, 96 | marker << 7]) + number.to_bytes(2, "big") + (stamp * 3000).to_bytes(4, "big") + bytes(4)
+        )
+        for packet in (head + content, content, bytes([0xB0]) + head[1:] + content):
+            view = memoryview(b"xx" + packet)
+            taker.feed(view, 2, len(view))
+    taker.flush()
+    assert sum(len(frame.data) for frame in came) <= sum(3 * (len(content) + 24) for content, _, _ in packets) * 5
+
+
+@given(
+    st.binary(max_size=400)
+    | st.text(max_size=400).map(lambda text: b"v=0\r\nm=video 0 RTP/AVP 96\r\na=" + text.encode())
+)
+@settings(max_examples=300, deadline=None)
+def test_no_description_breaks_its_reader(content: bytes) -> None:
+    with contextlib.suppress(sdp.SdpRefused):
+        sdp.read(content, "rtsp://h/x")
+
+
+@given(
+    st.binary(min_size=1, max_size=300)
+    | st.from_regex(re.compile(rb"RTSP/1\.0 .{0,20}\r\n(.{0,9}:.{0,9}\r\n){0,3}\r\n"))
+)
+@settings(max_examples=300, deadline=None)
+def test_nothing_that_comes_breaks_the_rtsp_reader(content: bytes) -> None:
+    rtsp = Rtsp.__new__(Rtsp)
+    rtsp.sinks, rtsp._answers, rtsp._messages, rtsp.bytes, rtsp.ended = [None] * 256, {}, 0, 0, False
+    rtsp._buffer = bytearray(content + bytes(8))
+    rtsp._view, rtsp._start, rtsp._end = memoryview(rtsp._buffer), 0, len(content)
+    rtsp._write = lambda _content: None  # type: ignore[method-assign]
+    try:
+        rtsp._packets()
+    except Nonsense:
+        return
+    assert 0 <= rtsp._start <= rtsp._end <= len(content)
+
+
+def test_the_ntp_clock_goes_on_beyond_its_era() -> None:
+    assert wall(2_208_988_800 << 32) == 0
+    assert wall((4_294_967_295 << 32) | 1 << 31) == 2_085_978_495_500_000
+    assert wall(1 << 32) == 2_085_978_497_000_000
+
+
+def test_a_clock_that_was_set_counts_from_the_next_key_frame_on() -> None:
+    clock = TrackClock(90_000, lambda _frame: None)
+
+    def frame(ticks: int, seconds: float, key: bool = False) -> Frame:
+        return Frame(ticks, (2_208_988_800 + 1_000_000 << 32) + int(seconds * (1 << 32)), 0, b"x", key)
+
+    base = 1_000_000 * SECOND
+    assert clock.at(frame(0, 0, key=True)) == (base, False)
+    assert clock.at(frame(90_000, 61)) == (base + SECOND, False)
+    assert clock.at(frame(180_000, 62, key=True)) == (base + 62 * SECOND, True)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9" * 100])
+def test_times_that_are_none_are_taken_for_none(text: str) -> None:
+    assert instant(text) is None
