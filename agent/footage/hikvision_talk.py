@@ -121,9 +121,9 @@ class Talk:
         start, end = min(shown, self._as_label(shown)) - 2 * HOUR, max(shown, self._as_label(shown)) + 10 * MINUTE
         ends = [item.end for item in self.listed(self.track, _written(start), _written(end))]
         found = judged(ends, shown=shown, zone=self.time.zone)
-        if found is not None:
-            self._remembered.keep(meaning=found.value)
-            return found.value, "by what it is recording now"
+        if found is not None and (found.certain or not self._remembered.certain):
+            self._remembered.keep(meaning=found.meaning.value, certain=found.certain)
+            return found.meaning.value, "by what it is recording now"
         if self._remembered.meaning:
             return self._remembered.meaning, "as was seen earlier"
         return Meaning.LOCAL.value, ""
@@ -230,6 +230,7 @@ class _Memory:
     path: Path
     form: str = "web"
     meaning: str = ""
+    certain: bool = False
     oldest: int | None = None
     oldest_at: int = 0
 
@@ -238,7 +239,14 @@ class _Memory:
         path = state / "hikvision.json"
         try:
             known = json.loads(path.read_bytes()[:4096])
-            return cls(path, str(known["form"]), str(known["meaning"]), known["oldest"], int(known["oldest_at"]))
+            return cls(
+                path,
+                str(known["form"]),
+                str(known["meaning"]),
+                known["certain"] is True,
+                known["oldest"],
+                int(known["oldest_at"]),
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return cls(path)
 
@@ -247,7 +255,7 @@ class _Memory:
             return
         for name, value in changed.items():
             setattr(self, name, value)
-        told = {name: getattr(self, name) for name in ("form", "meaning", "oldest", "oldest_at")}
+        told = {name: getattr(self, name) for name in ("form", "meaning", "certain", "oldest", "oldest_at")}
         part = self.path.with_name(f"{self.path.name}.part")
         with suppress(OSError):
             part.write_text(json.dumps(told))

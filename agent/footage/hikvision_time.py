@@ -23,10 +23,8 @@ _ZONE = re.compile(
     r",(?P<to>M\d{1,2}\.[1-5]\.[0-6])(?:/(?P<to_at>\d{1,2})(?::\d{2}){0,2})?)?)?"
 )
 _LABEL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,6})?(Z|[+-]\d\d:?\d\d)?")
-_CLEAR = 90 * SECOND
-"""A recording cannot end later than now by more than this."""
-_RECENT = 14 * MINUTE
-"""Less than half of the smallest difference between two time zones."""
+_NOW = 2 * MINUTE
+"""A recording cannot end later than now by more than this; one that is being written ends within it of now."""
 
 
 class Meaning(StrEnum):
@@ -134,7 +132,16 @@ def instants(time: DeviceTime, naive: datetime, meaning: Meaning) -> tuple[int, 
     return (time.from_device(micros(naive.replace(tzinfo=UTC))),)
 
 
-def judged(ends: Sequence[str], *, shown: int, zone: str) -> Meaning | None:
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``certain``: the other meaning would put a recording into the future. Else it only would have to be one that
+    ended, to the minute, as long ago as the zone is from UTC."""
+
+    meaning: Meaning
+    certain: bool
+
+
+def judged(ends: Sequence[str], *, shown: int, zone: str) -> Judgement | None:
     """What Z means, by the newest recordings that the recorder lists; None when they don't show it.
 
     ``shown``: now by the recorder's clock, as UTC. What is recorded this minute ends now: one reading of its label
@@ -145,15 +152,12 @@ def judged(ends: Sequence[str], *, shown: int, zone: str) -> Meaning | None:
     except ValueError:
         newest = None
     local = micros(local_of(shown, zone_of(zone)).replace(tzinfo=UTC))
-    if newest is None or abs(local - shown) < 2 * _RECENT:
+    if newest is None or abs(local - shown) < 4 * _NOW or newest > max(local, shown) + _NOW:
         return None
-    if newest > max(local, shown) + _CLEAR:
-        return None
-    if newest > min(local, shown) + _CLEAR:
-        return Meaning.LOCAL if local > shown else Meaning.UTC
-    if abs(newest - min(local, shown)) <= _RECENT:
-        return Meaning.LOCAL if local < shown else Meaning.UTC
-    return None
+    later, earlier = (Meaning.LOCAL, Meaning.UTC) if local > shown else (Meaning.UTC, Meaning.LOCAL)
+    if newest > min(local, shown) + _NOW:
+        return Judgement(later, certain=True)
+    return Judgement(earlier, certain=False) if newest >= min(local, shown) - _NOW else None
 
 
 def zone_matters(zone: str, window: Window) -> bool:

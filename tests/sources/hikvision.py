@@ -43,6 +43,14 @@ class HikvisionUtcUnderTest(HikvisionUnderTest):
     ranges = False
     wants = "bare"
 
+    async def lay(self, *pieces: Piece, growing: bool = False) -> None:
+        await super().lay(*pieces, growing=growing)
+        if not growing:
+            # It goes on recording: by that it can be seen what its Z means.
+            now = self.clock.now() + self.device_offset
+            last = coded_frames(pieces[-1].path)
+            self.held += (Recording(now - last[-1].after, last, pieces[-1].codec),)
+
 
 class _Following(HikvisionStandIn):
     """A recorder that is what the test says, at any moment."""

@@ -126,6 +126,7 @@ def test_the_owners_zone_wins_over_the_recorders() -> None:
         ("-03:00", "2026-06-10T06:59:50Z", Meaning.LOCAL),
         ("-03:00", "2026-06-10T09:59:50Z", Meaning.UTC),
         ("+02:00", "2026-06-10T11:30:00Z", Meaning.LOCAL),  # as UTC, it would lie in the future
+        ("+01:00", "2026-06-10T09:50:00Z", None),  # UTC ten minutes ago, or local an hour and ten minutes ago
         ("+02:00", "2026-06-10T04:00:00Z", None),
         ("-03:00", "2026-06-10T02:00:00Z", None),
         ("+00:00", "2026-06-10T09:59:50Z", None),
@@ -133,13 +134,26 @@ def test_the_owners_zone_wins_over_the_recorders() -> None:
     ],
 )
 def test_what_z_means_is_seen_by_what_is_recorded_now(zone: str, newest: str, means: Meaning | None) -> None:
-    assert judged(["2026-06-01T00:00:00Z", newest], shown=SUMMER, zone=zone) is means
+    found = judged(["2026-06-01T00:00:00Z", newest], shown=SUMMER, zone=zone)
+    assert (found and found.meaning) is means
+    assert found is None or found.certain is (
+        newest > "2026-06-10T09:59:50Z" or (zone == "-03:00" and means is Meaning.UTC)
+    )
+
+
+def test_what_was_certain_is_not_given_up_for_what_is_only_likely(tmp_path: Path) -> None:
+    with recorder(SUMMER) as (stand_in, where):
+        assert look(stand_in, where, tmp_path)["spans"]
+        # In London's summer, an hour after its last recording: its local time is the present time in UTC.
+        stand_in.clock.stand(SUMMER + HOUR + 6 * SECOND)  # type: ignore[attr-defined]
+        said = look(stand_in, where, tmp_path)
+    assert abs(said["spans"][0]["start"] - SUMMER) <= 1_500_000
 
 
 @pytest.mark.parametrize("zulu", ["local", "utc"])
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Sao_Paulo"])
 def test_both_meanings_of_z_are_found_at_the_true_time(tmp_path: Path, zulu: str, zone: str) -> None:
-    with recorder(SUMMER, zulu=zulu, zone=zone) as (stand_in, where):
+    with recorder(SUMMER, now=SUMMER + 30 * SECOND, zulu=zulu, zone=zone) as (stand_in, where):
         said = look(stand_in, where, tmp_path)
     (span,) = said["spans"]
     assert abs(span["start"] - SUMMER) <= 1_500_000
@@ -155,7 +169,7 @@ def test_a_meaning_that_cannot_be_seen_is_said(tmp_path: Path) -> None:
 
 
 def test_a_meaning_that_was_seen_is_remembered(tmp_path: Path) -> None:
-    with recorder(SUMMER, zulu="utc") as (stand_in, where):
+    with recorder(SUMMER, now=SUMMER + 30 * SECOND, zulu="utc") as (stand_in, where):
         look(stand_in, where, tmp_path)
         stand_in.clock.stand(WINTER)  # type: ignore[attr-defined]
         said = look(stand_in, where, tmp_path)
