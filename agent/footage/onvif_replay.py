@@ -41,8 +41,6 @@ class Options(DeviceOptions):
 
     recording: str = Field("", max_length=256)
     """Which camera's recordings, where the recorder has several: the number, name or token that it lists."""
-    pin: str = Field("", pattern="^([0-9A-Fa-f]{64})?$")
-    """SHA-256 of the recorder's TLS certificate, in hex; wanted for https addresses and rtsps replay."""
 
 
 SOURCE = DeviceKind(
@@ -90,7 +88,7 @@ async def _look(order: LookOrder, options: Options) -> LookAnswer:
     from agent.footage.replay import search
     from agent.footage.replay.soap import recorder
 
-    async with recorder(order.address, order.login, options.pin, order.skew_us) as asked:
+    async with recorder(order.address, order.login, options.certificate or "", order.skew_us) as asked:
         when = order.time(asked.clock)
         window = when.asked(order.window)
         try:
@@ -160,7 +158,7 @@ def fetch_job(job: Json, report: Report) -> Json:
     except Refused as refusal:
         raise refused(order.login is not None, basic=refusal.basic) from None
     except CertificateUnknown as shown:
-        raise certificate_changed(str(shown), options.pin or "none") from None
+        raise certificate_changed(str(shown), options.certificate or "none") from None
 
 
 async def _located(order: FetchOrder, options: Options) -> tuple[str, Json | None, list[str]]:
@@ -171,7 +169,7 @@ async def _located(order: FetchOrder, options: Options) -> tuple[str, Json | Non
         token = json.loads(order.reference)["recording"]
     except (ValueError, TypeError, KeyError):
         raise NoFootage("This stretch of footage is none of this recorder's.") from None
-    async with recorder(order.address, order.login, options.pin, order.skew_us) as asked:
+    async with recorder(order.address, order.login, options.certificate or "", order.skew_us) as asked:
         uri = await search.replay_uri(asked, str(token))
         return uri, asked.clock.model_dump(mode="json") if asked.clock else None, asked.notes
 
@@ -201,7 +199,7 @@ class _Fetch:
         asked = self._rest()
         if asked is None:
             return self._whole([], None)
-        rtsp = Rtsp(uri, login, order.timeout, self.options.pin.lower() or None)
+        rtsp = Rtsp(uri, login, order.timeout, (self.options.certificate or "").replace(":", "").lower() or None)
         try:
             replay = Replay(rtsp, asked, self.time.to_device(order.end), self._say)
             described = replay.describe()

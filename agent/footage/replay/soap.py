@@ -164,7 +164,7 @@ async def recorder(address: str, credentials: Credentials | None, pin: str, skew
         if where.pin is None:
             raise SettingsInvalid(
                 "The recorder's certificate is not confirmed; it was asked nothing.",
-                do=f"If SHA-256 {fingerprint} is what the recorder itself shows, add: --option pin={fingerprint}",
+                do=f"If the recorder itself shows this SHA-256, add: --option certificate={fingerprint}",
             )
         if fingerprint != where.pin:
             raise certificate_changed(fingerprint, where.pin)

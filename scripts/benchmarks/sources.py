@@ -1,0 +1,96 @@
+"""Footage of other recorders: how fast a window comes by ONVIF replay, and what that costs this machine.
+
+Not for: the recorder's own speed; a real server plays as fast as it can, on this machine too. There is nothing to run
+beside: FFmpeg knows no replay, so what a user would do is watch in real time.
+"""
+
+import asyncio
+import resource
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from agent.cameras.address import Credentials
+from agent.footage.device_jobs import FetchAnswer
+from agent.footage.device_kind import FETCH
+from agent.worker import run_job
+from exchange.clock import SECOND, from_rfc3339
+from scripts.benchmarks.row import Row
+from tests.counterparts.gst_replay import GstReplay, tape
+from tests.counterparts.soap_camera import soap_camera
+from tests.counterparts.soap_recorder import Held, SoapRecorder
+
+MINUTES = 5
+SLOWEST = 12.0
+"""Seconds for a minute of footage: five times real time."""
+MOST_CPU = 10.0
+"""Per cent of a core, if the footage came in real time."""
+_START = from_rfc3339("2026-06-10T10:00:00Z")
+_LOGIN = Credentials("owner", "correct horse")
+
+
+def rows(work: Path) -> Iterator[Row]:
+    """A worker's whole job, from its start to files under their final names: 1080p at 4 Mbit/s, with AAC."""
+    for codec in ("h264", "h265"):
+        seconds, cpu = asyncio.run(_fetched(work / f"replay-{codec}", codec))
+        name = f"replay of {codec.upper()} at 4 Mbit/s"
+        yield Row(f"{name}, a minute", seconds / MINUTES, None, "s", SLOWEST)
+        yield Row(f"{name}, CPU in real time", cpu / (MINUTES * 60) * 100, None, "% core", MOST_CPU)
+
+
+async def _fetched(work: Path, codec: str) -> tuple[float, float]:
+    """Seconds, and seconds of processor time, that a fetch took."""
+    clip = _clip(work, codec)
+    length = MINUTES * 60 * SECOND
+    with GstReplay({_LOGIN.user: _LOGIN.password}) as server:
+        server.lay({"/replay/r1": tape(work / "tape", [(clip, _START)])})
+        soap = SoapRecorder(held=[Held("r1", [(_START, _START + length)])], user=_LOGIN.user, password=_LOGIN.password)
+        soap.replay = f"rtsp://{{host}}:{server.port}/replay/{{token}}"
+        async with soap_camera(soap) as url:
+            order = {
+                "camera_id": "gate",
+                "address": url,
+                "credentials": asdict(_LOGIN),
+                "options": {},
+                "state": str(work),
+                "reference": '{"recording": "r1"}',
+                "start": _START,
+                "end": _START + length,
+                "into": str(work),
+                "most_bytes": 10**10,
+            }
+            before, began = _cpu(), time.monotonic()
+            said = await run_job("agent.footage.onvif_replay:fetch_job", order, limits=FETCH)
+            took, cpu = time.monotonic() - began, _cpu() - before
+    files = FetchAnswer.model_validate(said).files
+    brought = sum((file.end or file.start) - file.start for file in files)
+    assert brought >= length - 2 * SECOND, "less came than was asked for"
+    return took, cpu
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _clip(work: Path, codec: str) -> Path:
+    """1080p at a constant 4 Mbit/s, 25 frames a second, a key frame every two seconds, with sound."""
+    work.mkdir(parents=True)
+    once, clip = work / "once.mp4", work / "clip.mp4"
+    encoder = {
+        "h264": ["libx264", "-x264-params", "nal-hrd=cbr:scenecut=0:bframes=0"],
+        "h265": ["libx265", "-tag:v", "hvc1", "-x265-params", "log-level=error:scenecut=0:bframes=0"],
+    }[codec]
+    pictures = ["-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=25,noise=alls=20:allf=t"]
+    sound = ["-f", "lavfi", "-i", "sine=f=440:sample_rate=16000"]
+    rate = ["-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "4M"]
+    _ffmpeg(*pictures, *sound, "-t", "10", "-c:v", *encoder, "-preset", "ultrafast", "-pix_fmt", "yuv420p",
+            "-g", "50", *rate, "-c:a", "aac", str(once))  # fmt: skip
+    _ffmpeg("-stream_loop", str(MINUTES * 6 - 1), "-i", str(once), "-c", "copy", "-t", str(MINUTES * 60), str(clip))
+    return clip
+
+
+def _ffmpeg(*words: str) -> None:
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *words], check=True)
