@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from agent import VERSION
-from agent.owner import camera_commands, prompt, request_commands, setup_command
+from agent.owner import camera_commands, prompt, request_commands, setup_command, source_commands
 from agent.owner.caller import ask_desk
 from agent.owner.request_commands import as_json, print_json
 from agent.privileges import become_owner_of
@@ -126,5 +126,7 @@ for _command in (
     request_commands.decline,
     request_commands.show,
     request_commands.records,
+    source_commands.sources,
+    source_commands.keep,
 ):
     main.add_command(_command)

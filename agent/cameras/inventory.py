@@ -8,17 +8,20 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from agent.cameras import elsewhere
 from agent.cameras.address import CameraAddress, Credentials
 from agent.cameras.catalogue import CameraFacts
 from agent.cameras.discovery import discover
 from agent.cameras.onvif import probe_camera
 from agent.footage.recorder_config import CameraSource, RecorderConfig, save
 from agent.footage.recorder_state import RecorderState, read_state
+from agent.footage.sources import RECORDER, setting_of
 from agent.requests.parts import Parts
 from agent.settings import Settings
 from agent.store import CameraRow, Transaction
@@ -52,6 +55,9 @@ class NewCamera(Part):
     indoors: bool = False
     retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None
     """Days that its footage is kept; as the recordings' setting says otherwise."""
+    source: Annotated[str, Field(max_length=32)] = RECORDER
+    """What records it: Handover's own recorder, or the kind of another; ``address`` is then that one's."""
+    options: elsewhere.Options = Field(default_factory=dict)
 
 
 class CertificateUnconfirmed(CertificateChanged):
@@ -67,6 +73,12 @@ def registration_of(row: CameraRow) -> CameraRegistration:
     return CameraRegistration.model_validate_json(row.registration)
 
 
+def address_of(row: CameraRow) -> CameraAddress | None:
+    """Where the camera itself is; None for one that is known only through another recorder."""
+    kept = json.loads(row.address)
+    return CameraAddress(**kept) if kept else None
+
+
 def facts_of(row: CameraRow) -> CameraFacts:
     return CameraFacts.model_validate_json(row.facts)
 
@@ -74,6 +86,7 @@ def facts_of(row: CameraRow) -> CameraFacts:
 class Inventory:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.elsewhere = elsewhere.Elsewhere(parts)
         self._settings: Settings = parts.settings
 
     async def discover(self, seconds: float) -> Json:
@@ -81,7 +94,7 @@ class Inventory:
         wanted = self._settings.discovery
         interfaces = None if wanted.interfaces == "all" else list(wanted.interfaces)
         sweep = await discover(interfaces=interfaces, hosts=wanted.hosts, listen=seconds)
-        known = [CameraAddress(**json.loads(row.address)) for row in await self._rows()]
+        known = [address for row in await self._rows() if (address := address_of(row)) is not None]
         doors = {(address.host, address.port) for address in known}
         hosts = {address.host for address in known}
         cameras = []
@@ -100,6 +113,8 @@ class Inventory:
 
     async def add(self, new: NewCamera) -> Json:
         """Ask the camera what it is, choose its stream, keep all of it, and have it recorded."""
+        if new.source != RECORDER:
+            return await self._add_elsewhere(new)
         try:
             address = CameraAddress.parse(new.address, pin=new.certificate)
         except ValueError as error:
@@ -141,10 +156,58 @@ class Inventory:
             "notes": list(facts.notes),
         }
 
+    async def _add_elsewhere(self, new: NewCamera) -> Json:
+        """A camera whose footage another recorder holds: that is asked instead, and nothing is recorded here."""
+        setting = elsewhere.typed_setting(new.source, new.options, new.address)
+        credentials = Credentials(new.user, new.password or "") if new.user else None
+        looked = await self.elsewhere.look(new.camera_id, setting, credentials)
+        assert looked is not None
+        days = new.retention_days
+        if days is None:
+            days = elsewhere.days_back(looked, self._parts.clock.now())
+        facts = elsewhere.facts_told(looked)
+        registration = CameraRegistration(
+            camera_id=new.camera_id,
+            label=new.label,
+            place=Place(latitude=new.latitude, longitude=new.longitude, description=new.description),
+            direction=new.direction,
+            field_of_view=new.field_of_view,
+            range_m=new.range_m,
+            indoors=new.indoors,
+            sound=elsewhere.has_sound(looked),
+            retention_days=self._settings.recordings.days if days is None else days,
+            make=facts.make or None,
+            model=facts.model or None,
+        )
+        async with self._parts.store.transaction() as tx:
+            await _keep(tx, registration, None, "", facts, self._parts.clock.now())
+        await self.elsewhere.keep(new.camera_id, setting, credentials)
+        await self.tell_recorder()
+        return {
+            "camera_id": new.camera_id,
+            "make": facts.make,
+            "model": facts.model,
+            "firmware": facts.firmware,
+            "stream": f"its footage is fetched from {setting.kind}",
+            "sound": "",
+            "clock_offset_us": facts.clock.offset_us if facts.clock else None,
+            "notes": list(looked.coverage.notes),
+        }
+
+    async def set_source(self, wanted: elsewhere.SetSource) -> Json:
+        """Give a camera another source; from then on it is recorded here, or no longer."""
+        changed = await self.elsewhere.set_source(wanted)
+        await self.tell_recorder()
+        return changed
+
     async def check(self, camera_id: str) -> Json:
-        """Ask a camera again: its facts, and its clock against ours; kept as history."""
+        """Ask a camera, or the recorder it is on, again: its facts, and its clock against ours; kept as history."""
         row = await self._row(camera_id)
-        address = CameraAddress(**json.loads(row.address))
+        address = address_of(row)
+        if address is None or setting_of(row).kind != RECORDER:
+            looked = await self.elsewhere.look(camera_id, setting_of(row), await self._source_credentials(camera_id))
+            facts = facts_of(row) if looked is None else elsewhere.facts_told(looked)
+            return {"camera_id": camera_id, "facts": facts.model_dump(mode="json")}
         facts = await probe_camera(address, await self._credentials(camera_id), clock=self._parts.clock)
         async with self._parts.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": camera_id}, facts=facts.model_dump_json())
@@ -166,7 +229,11 @@ class Inventory:
             await tx.execute("DELETE FROM cameras WHERE camera_id = ?", [camera_id])
             await tx.execute("DELETE FROM clock_checks WHERE camera_id = ?", [camera_id])
         await self._set_password(camera_id, None)
+        await self.elsewhere.forget(camera_id)
         await self.tell_recorder()
+
+    async def _source_credentials(self, camera_id: str) -> Credentials | None:
+        return await asyncio.to_thread(self._parts.footage.passwords.of, camera_id)
 
     async def summaries(self, rows: Sequence[CameraRow]) -> list[Json]:
         """Each camera, and how its recording goes, for a person."""
@@ -175,15 +242,19 @@ class Inventory:
 
     def _summary(self, row: CameraRow, recorder: RecorderState) -> Json:
         registration, facts = registration_of(row), facts_of(row)
+        setting, address = setting_of(row), address_of(row)
         return {
             "camera_id": row.camera_id,
             "label": registration.label,
             "make": facts.make,
             "model": facts.model,
-            "address": CameraAddress(**json.loads(row.address)).url,
+            "address": address.url if address else setting.address or setting.options.get("path", ""),
+            "source": setting.kind,
             "registered": bool(row.registered),
             "clock_offset_us": facts.clock.offset_us if facts.clock else None,
-            "recording": recorder.camera_in_words(row.camera_id, self._parts.clock.now()),
+            "recording": recorder.camera_in_words(row.camera_id, self._parts.clock.now())
+            if setting.kind == RECORDER
+            else f"elsewhere: {setting.kind}",
         }
 
     async def recording_now(self) -> int:
@@ -195,6 +266,8 @@ class Inventory:
         """Write the recorder's own file; it reads it anew by itself."""
         cameras = []
         for row in await self._rows():
+            if setting_of(row).kind != RECORDER:
+                continue
             credentials = await self._credentials(row.camera_id)
             cameras.append(
                 CameraSource(
@@ -272,12 +345,12 @@ def _choose(facts: CameraFacts, token: str | None) -> Any:
 async def _keep(
     tx: Transaction,
     registration: CameraRegistration,
-    address: CameraAddress,
+    address: CameraAddress | None,
     stream_uri: str,
     facts: CameraFacts,
     now: int,
 ) -> None:
-    kept = {"host": address.host, "port": address.port, "path": address.path, "tls": address.tls, "pin": address.pin}
+    kept = {} if address is None else asdict(address)
     await tx.execute("DELETE FROM cameras WHERE camera_id = ?", [registration.camera_id])
     await tx.insert(
         "cameras",

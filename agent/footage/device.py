@@ -78,6 +78,8 @@ log = logging.getLogger(__name__)
 PLACE = Limits(memory=512 * MIB, cpu=3600, wall=4 * 3600, output=8 * MIB, open_files=256, nice=10)
 """Read what came, and copy it into a container that can be cut."""
 
+LOOK_BACK = 3_600_000_000
+"""Microseconds: how far back a source is asked about when it is first set up."""
 MOST_BYTES = 64 * 1000**3
 """Of one fetch; two hours at 70 Mbit/s."""
 DRIFT_PPM = 100

@@ -146,7 +146,7 @@ class FetchedFootage:
                 return True
 
             left = None if most is None else most - done
-            if left is not None and (left <= 0 or (span.size or 0) > left and not span.divisible):
+            if left is not None and (left <= 0 or ((span.size or 0) > left and not span.divisible)):
                 raise self._too_much()
             try:
                 found += await self.devices.fetch(device, narrowed(span, wide), folder, progress, left)

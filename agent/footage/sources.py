@@ -162,6 +162,13 @@ class Sources:
         setting = setting_of(row) if row is not None else SourceSetting()
         if setting.kind == RECORDER:
             return None
+        clock = ClockCheck.model_validate_json(checks[0]["result"]) if checks else None
+        return self.device_of(camera_id, setting, await asyncio.to_thread(self.passwords.of, camera_id), clock)
+
+    def device_of(
+        self, camera_id: str, setting: SourceSetting, credentials: Credentials | None, clock: ClockCheck | None
+    ) -> Device:
+        """A source as it would be with this setting; SettingsInvalid when there is no such kind."""
         kind = kind_of(setting.kind)
         if kind is None:
             raise SettingsInvalid(
@@ -175,8 +182,8 @@ class Sources:
             options=kind.options.model_validate(setting.options),
             state=self._state / camera_id,
             address=setting.address,
-            credentials=await asyncio.to_thread(self.passwords.of, camera_id),
-            clock=ClockCheck.model_validate_json(checks[0]["result"]) if checks else None,
+            credentials=credentials,
+            clock=clock,
         )
 
     async def _keep_clock(self, camera_id: str, check: ClockCheck) -> None:

@@ -18,6 +18,31 @@ out = Console(highlight=False)
 as_json = click.option("--json", "plain", is_flag=True, help="Print JSON, for scripts.")
 
 
+source_option = click.option(
+    "--option", multiple=True, metavar="NAME=VALUE", help="An option of the source (docs/sources.md); again for more."
+)
+
+
+def read_options(typed: tuple[str, ...]) -> dict[str, str]:
+    """``name=value`` each, as typed."""
+    options = {}
+    for each in typed:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{each!r} is no NAME=VALUE", param_hint="--option")
+        options[name.strip()] = value
+    return options
+
+
+def ask_password(user: str | None, password_file: Path | None, what: str) -> str | None:
+    """Out of the file, or typed without being shown; None without a user."""
+    if not user:
+        return None
+    if password_file is not None:
+        return password_file.read_text().strip()
+    return str(click.prompt(what, hide_input=True, default="", show_default=False))
+
+
 @click.group()
 def cameras() -> None:
     """Find, add, list, check and remove cameras. Nothing is ever set on a camera."""
@@ -62,6 +87,8 @@ def discover(config: Path, seconds: float, plain: bool) -> None:
 )
 @click.option("--certificate", help="SHA-256 of the camera's TLS certificate, once you compared it.")
 @click.option("--profile", help="The token of the stream to record; the largest picture otherwise.")
+@click.option("--source", help="What holds its footage, such as hikvision; ADDRESS is then of that.")
+@source_option
 @as_json
 @click.pass_obj
 def add(config: Path, /, address: str, place: str, label: str | None, plain: bool, **given: Any) -> None:
@@ -74,6 +101,7 @@ def add(config: Path, /, address: str, place: str, label: str | None, plain: boo
             if password_file
             else click.prompt("The camera's password", hide_input=True, default="", show_default=False)
         )
+    given["options"] = read_options(given.pop("option")) or None
     arguments = {name: value for name, value in given.items() if value is not None}
     arguments |= {"address": address, "latitude": latitude, "longitude": longitude}
     arguments["label"] = label or given["camera_id"]

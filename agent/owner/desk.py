@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from agent import VERSION, membership
+from agent.cameras.elsewhere import SetSource, SetStart, TestSources
 from agent.cameras.inventory import Inventory, NewCamera
 from agent.membership import OpenPortal
 from agent.portal import PortalClient
@@ -21,11 +22,12 @@ from agent.requests.journey import Journey
 from agent.requests.parts import Parts
 from agent.requests.pictures import stills
 from agent.requests.plan import read_plan
+from agent.requests.preserve import keep
 from agent.requests.states import State
 from agent.store import RequestRow
 from exchange.clock import to_rfc3339
 from exchange.custody import CustodyKind
-from exchange.errors import NotFound
+from exchange.errors import DecisionRefused, NotFound
 from exchange.messages import Credential, DecidedBy, Id, Line, Part, Text
 from exchange.signing import PublicKey, parse_strictly
 
@@ -199,6 +201,30 @@ class Desk:
     async def check_camera(self, named: CameraNamed, actor: Actor) -> Json:
         return await self._inventory.check(named.camera_id)
 
+    async def set_source(self, wanted: SetSource, actor: Actor) -> Json:
+        return await self._inventory.set_source(wanted)
+
+    async def sources(self, _: Nothing, actor: Actor) -> Json:
+        return await self._inventory.elsewhere.listed()
+
+    async def test_sources(self, wanted: TestSources, actor: Actor) -> Json:
+        return await self._inventory.elsewhere.test(wanted)
+
+    async def set_start(self, wanted: SetStart, actor: Actor) -> Json:
+        return await self._inventory.elsewhere.set_start(wanted)
+
+    async def keep(self, named: Named, actor: Actor) -> Json:
+        """Keep what a request asks for from being overwritten, on the owner's word (requests.preserve: ask)."""
+        async with self._parts.store.transaction() as tx:
+            row = await self._find(tx.request, named.request_id)
+        if row.state not in (State.PRESERVED, State.ASKED):
+            raise DecisionRefused(f"This request is {row.state}: there is nothing to keep.")
+        held = await keep(self._parts, row, said_so=True)
+        async with self._parts.store.transaction() as tx:
+            details: dict[str, str | int | bool] = {"held_bytes": held, "setting": "the owner asked for it"}
+            await self._parts.custody.record(tx, CustodyKind.PRESERVED, actor.name, row.request_id, details=details)
+        return {"held_bytes": held}
+
     async def remove_camera(self, named: CameraNamed, actor: Actor) -> Json:
         await self._inventory.remove(named.camera_id)
         return {"registered": await self._register()}
@@ -281,6 +307,11 @@ OPERATIONS: dict[str, tuple[type[Part], Operation]] = {
     "add-camera": (NewCamera, Desk.add_camera),
     "check-camera": (CameraNamed, Desk.check_camera),
     "remove-camera": (CameraNamed, Desk.remove_camera),
+    "camera-source": (SetSource, Desk.set_source),
+    "sources": (Nothing, Desk.sources),
+    "test-sources": (TestSources, Desk.test_sources),
+    "source-start": (SetStart, Desk.set_start),
+    "keep": (Named, Desk.keep),
     "introduce": (PortalAt, Desk.introduce),
     "enrol": (Enrol, Desk.enrol),
     "withdraw": (Nothing, Desk.withdraw),

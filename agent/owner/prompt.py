@@ -18,6 +18,9 @@ from exchange.clock import SECOND, from_rfc3339
 
 Json = dict[str, Any]
 
+FAR_APART = 4 * SECOND
+"""Microseconds between key frames above which the owner is told what that costs."""
+
 
 STATES = {
     "received": "being looked at",
@@ -141,9 +144,41 @@ def _camera(camera: Json) -> Group:
         if early > 0:
             why = "a copy can only start at a key frame"
             rows.append(("Please note", f"it starts {duration(early)} earlier than asked: {why}"))
+        if camera.get("gop_us", 0) > FAR_APART:
+            rows.append(("Please note", _far_apart(camera)))
     rows += [("Missing", f"{stretch(gap['from'], gap['to'], precise=True)}: {gap['reason']}") for gap in camera["gaps"]]
     rows += [("Unreadable", name) for name in camera["unreadable"]]
+    if camera.get("source"):
+        rows += _source(camera["source"])
     return Group(_pairs(*rows))
+
+
+def _far_apart(camera: Json) -> str:
+    """What a camera's rare key frames cost: how much more is sent than asked for."""
+    length = from_rfc3339(camera["actual"]["to"]) - from_rfc3339(camera["actual"]["from"])
+    apart = camera["gop_us"]
+    share = size(_bytes(camera) * apart // max(length, apart))
+    return (
+        f"its key frames are up to {duration(apart)} apart, so that up to {share} more than asked is sent; "
+        "where the camera has a 'smart' codec (H.264+, H.265+, Zipstream), switch it off"
+    )
+
+
+def _source(source: Json) -> list[tuple[str, str]]:
+    """Where it was fetched from, and what becomes of it there while the owner thinks about it."""
+    rows = [("Fetched from", " ".join(filter(None, (source["make"], source["model"]))) or source["title"])]
+    if source["kept"]:
+        rows.append(("Kept", "sealed on this machine until you decided, then deleted; nothing was sent"))
+    elif source["overwritten"]:
+        rows.append(("Not kept", f"the recorder overwrites it about {local(source['overwritten'])}; to keep it until"))
+        rows.append(("", "you decided: handover keep REQUEST"))
+    else:
+        rows.append(("Not kept", "when the recorder overwrites it is not known; to keep it: handover keep REQUEST"))
+    files = source["files"]
+    notes = [*source["notes"], *(note for file in files for note in file["notes"])]
+    if any(file["torn"] for file in files):
+        notes.append("the end of a recording was lost; what came is used")
+    return rows + [("Please note", note) for note in dict.fromkeys(notes)][:10]
 
 
 def _bytes(camera: Json) -> int:
