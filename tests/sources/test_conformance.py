@@ -19,6 +19,7 @@ from tests.sources.folder import FOLDERS
 from tests.sources.frigate import FrigateClipUnderTest, FrigateUnderTest
 from tests.sources.hikvision import HikvisionUnderTest, HikvisionUtcUnderTest
 from tests.sources.mediamtx import MediaMtxUnderTest
+from tests.sources.onvif_replay import OnvifReplayUnderTest
 from tests.sources.pieces import Piece, ShiftedClock, brought, piece
 from tests.sources.recorder import RecorderUnderTest
 from tests.sources.reolink import ReolinkUnderTest
@@ -27,11 +28,12 @@ from tests.sources.under_test import CAMERA, Case, Fault, SourceUnderTest
 SOURCES: tuple[type[SourceUnderTest], ...] = (
     RecorderUnderTest,
     *FOLDERS,
-    MediaMtxUnderTest,
     HikvisionUnderTest,
     HikvisionUtcUnderTest,
     DahuaUnderTest,
     DahuaByTimeUnderTest,
+    MediaMtxUnderTest,
+    OnvifReplayUnderTest,
     FrigateUnderTest,
     FrigateClipUnderTest,
     ReolinkUnderTest,
