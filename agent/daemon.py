@@ -80,13 +80,10 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
                 force = await tx.force()
             if force is None:
                 raise NotEnrolled
-            return PortalClient(session, force.portal, keys.device, seconds=seconds)
+            return PortalClient(session, force.portal, keys.device, clock=time)
 
         async def open_portal(url: str) -> PortalClient:
-            return PortalClient(session, url, keys.device, seconds=seconds)
-
-        def seconds() -> float:
-            return time.now() / SECOND
+            return PortalClient(session, url, keys.device, clock=time)
 
         parts = Parts(settings, store, time, keys, custody, footage, run_job, portal, progress)
         journey = Journey(parts)

@@ -5,20 +5,18 @@ Not for: what a request means (``agent/requests``), or moving the bytes of a pac
 
 import json
 import ssl
-import time
-import uuid
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
-import jwt
 
 from exchange import api
+from exchange.clock import Clock, SystemClock
 from exchange.errors import DocumentInvalid, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 from exchange.messages import Part, Signed
 from exchange.signing import SigningKey, parse_strictly
+from exchange.tokens import mint
 
 P = TypeVar("P", bound=Part)
 
@@ -40,26 +38,18 @@ class PortalClient:
         device: SigningKey,
         *,
         audience: str | None = None,
-        seconds: Callable[[], float] = time.time,
+        clock: Clock | None = None,
     ) -> None:
         """``audience`` is the origin that the portal calls itself, known once its ``ForceInfo`` was read."""
         self.session = session
         self.url = url.rstrip("/")
         self._device = device
-        self._seconds = seconds
+        self._clock = clock or SystemClock()
         self.audience = audience or origin(self.url)
 
     def token(self, audience: str | None = None) -> str:
         """A fresh token: EdDSA by the device key, for one origin only (the portal, unless said), a minute, once."""
-        now = int(self._seconds())
-        claims = {
-            "iss": self._device.public.fingerprint,
-            "aud": audience or self.audience,
-            "iat": now,
-            "exp": now + api.TOKEN_LIFETIME,
-            "jti": uuid.uuid4().hex,
-        }
-        return jwt.encode(claims, self._device.private, algorithm="EdDSA")
+        return mint(self._device, audience or self.audience, self._clock)
 
     def headers(self, audience: str | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(audience)}"}

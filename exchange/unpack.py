@@ -7,10 +7,11 @@ import hashlib
 import os
 import shutil
 import tempfile
-import zlib
 from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
+
+from isal.isal_zlib import crc32 as crc32_of
 
 from exchange import bag
 from exchange.bag import Bag, BagFile, damaged
@@ -123,7 +124,7 @@ class _Unpacking:
                     raise damaged("its end is missing")
                 piece = self._buffer[:count]
                 digest.update(piece)
-                crc32 = zlib.crc32(piece, crc32)
+                crc32 = crc32_of(piece, crc32)
                 while piece:
                     piece = piece[out.write(piece) :]
                 left -= count

@@ -15,6 +15,7 @@ from exchange.clock import SECOND
 from exchange.messages import Signed
 from portal import checkpoints, deliveries, devices, inbox, registry, requests
 from portal.problems import invalid
+from portal.search_query import SearchQuery
 from portal.service import Call, answer, done
 
 # -- agents ------------------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def _upload_id(url: str, origin: str) -> str:
 
 
 async def search(call: Call) -> web.StreamResponse:
-    query = call.query(registry.SearchQuery)
+    query = call.query(SearchQuery)
     return answer(await call.portal.db.read(lambda session: registry.search(session, query, call.now)))
 
 

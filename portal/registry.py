@@ -4,60 +4,22 @@ Not for: how cameras come into the registry (``portal.devices``). The owner's na
 """
 
 import math
-from typing import Annotated, Self
 
-from pydantic import Field, model_validator
 from sqlalchemy import Select, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from exchange.api import FoundCamera, SearchResult
-from exchange.clock import DAY, Instant, Window
-from exchange.messages import Latitude, Longitude, OwnerKind, Part, Place
-from portal.geo import Box, bearing, box_around, distance_m, looks_at
+from exchange.clock import DAY, Window
+from exchange.messages import OwnerKind, Place
+from portal.geo import Box, bearing, distance_m, looks_at
 from portal.models import Camera, Device
+from portal.search_query import SearchQuery
 
 MOST_FOUND = 400
 """Cameras in one answer, nearest first."""
 CANDIDATES = 5 * MOST_FOUND
 POLAR = 85.0
 """Degrees beyond which a degree of longitude varies too much within a circle to sort by."""
-
-
-class SearchQuery(Part):
-    """Either a circle (``lat``, ``lon``, ``radius_m``) or a box (``south``, ``west``, ``north``, ``east``; a box with
-    ``west`` greater than ``east`` crosses the antimeridian), and a time."""
-
-    lat: Latitude | None = None
-    lon: Longitude | None = None
-    radius_m: Annotated[float, Field(gt=0, le=20_000, allow_inf_nan=False)] | None = None
-    south: Latitude | None = None
-    west: Longitude | None = None
-    north: Latitude | None = None
-    east: Longitude | None = None
-    start: Instant = Field(alias="from")
-    end: Instant = Field(alias="to")
-
-    @model_validator(mode="after")
-    def _is_one_shape(self) -> Self:
-        circle = [value is not None for value in (self.lat, self.lon, self.radius_m)]
-        box = [value is not None for value in (self.south, self.west, self.north, self.east)]
-        if not ((all(circle) and not any(box)) or (all(box) and not any(circle))):
-            raise ValueError("give lat, lon and radius_m, or south, west, north and east")
-        if self.south is not None and self.north is not None and self.south > self.north:
-            raise ValueError("'south' must not lie north of 'north'")
-        if self.end <= self.start:
-            raise ValueError("'to' must be later than 'from'")
-        return self
-
-    @property
-    def box(self) -> Box:
-        if self.lat is not None and self.lon is not None and self.radius_m is not None:
-            return box_around(self.lat, self.lon, self.radius_m)
-        assert self.south is not None
-        assert self.west is not None
-        assert self.north is not None
-        assert self.east is not None
-        return Box(self.south, self.west, self.north, self.east)
 
 
 def search(session: Session, query: SearchQuery, now: int) -> SearchResult:

@@ -23,7 +23,7 @@ from exchange.messages import (
 from portal import handlers, openapi, tus
 from portal.deliveries import CasesQuery
 from portal.inbox import InboxQuery
-from portal.registry import SearchQuery
+from portal.search_query import SearchQuery
 from portal.service import Call
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]

@@ -3,7 +3,6 @@
 Not for: what a caller may do once known.
 """
 
-import secrets
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,10 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from exchange.api import TOKEN_LIFETIME
-from exchange.clock import SECOND, Clock
+from exchange.clock import SECOND
 from exchange.errors import HandoverError
 from exchange.messages import Fingerprint, Part
-from exchange.signing import PublicKey, SigningKey
+from exchange.signing import PublicKey
 from portal.models import Device, Officer, UsedToken
 from portal.problems import unauthenticated
 
@@ -41,19 +40,6 @@ class Caller:
 
     fingerprint: str
     key: PublicKey
-
-
-def mint(key: SigningKey, audience: str, clock: Clock) -> str:
-    """A token for one call to ``audience`` (the portal's origin)."""
-    now = clock.now() // SECOND
-    claims = {
-        "iss": key.public.fingerprint,
-        "aud": audience,
-        "iat": now,
-        "exp": now + TOKEN_LIFETIME,
-        "jti": secrets.token_urlsafe(16),
-    }
-    return jwt.encode(claims, key.private, algorithm="EdDSA")
 
 
 def authenticate_device(session: Session, token: str, audience: str, now: int) -> Caller:

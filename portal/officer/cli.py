@@ -36,7 +36,7 @@ from portal.officer.opening import (
 from portal.officer.state import OfficerState, Setup
 from portal.officer.times import read_time, read_zone, show_time
 from portal.officer.trust import check_known, remember
-from portal.registry import SearchQuery
+from portal.search_query import SearchQuery
 
 T = TypeVar("T")
 FILE = click.Path(dir_okay=False, path_type=Path)

@@ -27,8 +27,8 @@ from exchange.errors import (
 )
 from exchange.messages import Part, Signed
 from exchange.signing import SigningKey, parse_strictly
-from portal.registry import SearchQuery
-from portal.tokens import mint
+from exchange.tokens import mint
+from portal.search_query import SearchQuery
 
 P = TypeVar("P", bound=Part)
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)

@@ -26,8 +26,8 @@ from exchange.age import generate_identity
 from exchange.clock import HOUR, SECOND, SystemClock, Window
 from exchange.messages import Asked, Delivery, Incident, Receipt, Request, Stretch
 from exchange.signing import PublicKey, SigningKey, open_document, sign_document
+from exchange.tokens import mint
 from portal.officer.client import OfficerClient
-from portal.tokens import mint
 from scripts.benchmarks.clip import minute_of_footage
 from scripts.benchmarks.row import Row
 from tests.counterparts.portal import Place, PortalProcess, make_place

@@ -45,6 +45,8 @@ async def _fetched(work: Path, codec: str) -> tuple[float, float]:
     clip = _clip(work, codec)
     length = MINUTES * 60 * SECOND
     with GstReplay({_LOGIN.user: _LOGIN.password}) as server:
+        rate = clip.stat().st_size * 8 / (MINUTES * 60)
+        assert rate >= 3_800_000, f"the clip has {rate / 1e6:.1f} Mbit/s only"
         server.lay({"/replay/r1": tape(work / "tape", [(clip, _START)])})
         soap = SoapRecorder(held=[Held("r1", [(_START, _START + length)])], user=_LOGIN.user, password=_LOGIN.password)
         soap.replay = f"rtsp://{{host}}:{server.port}/replay/{{token}}"

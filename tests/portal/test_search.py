@@ -12,7 +12,8 @@ from exchange import api
 from exchange.clock import DAY, HOUR, to_rfc3339
 from portal.geo import Box, bearing, box_around, distance_m, looks_at
 from portal.models import Camera, Device
-from portal.registry import MOST_FOUND, SearchQuery, _nearest_in, search
+from portal.registry import MOST_FOUND, _nearest_in, search
+from portal.search_query import SearchQuery
 from tests.portal.conftest import NOON, Town
 from tests.portal.wire import CONTACT, OWNER, camera
 

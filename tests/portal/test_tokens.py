@@ -9,8 +9,8 @@ import pytest
 from exchange import api
 from exchange.clock import DAY, SECOND
 from exchange.signing import SigningKey
+from exchange.tokens import mint
 from portal.problems import unauthenticated
-from portal.tokens import mint
 from tests.counterparts.portal import Place, in_process
 from tests.portal.conftest import NOON, Town
 from tests.portal.wire import Agent, SetClock

@@ -36,8 +36,8 @@ from exchange.messages import (
     Withdrawal,
 )
 from exchange.signing import SigningKey, document_sha256, sign_document
+from exchange.tokens import mint
 from portal.openapi import document as openapi_document
-from portal.tokens import mint
 from tests.counterparts.portal import Place as PortalPlace
 
 OWNER = "Hermione Taylor-Ferreira"
