@@ -18,12 +18,14 @@ from agent.footage.replay.search import chosen, instant, recordings, stretches
 from agent.footage.replay.session import Ending
 from agent.footage.replay.soap import recorder
 from exchange.clock import SECOND, Window
-from exchange.errors import SettingsInvalid
+from exchange.errors import CameraUnreachable, SettingsInvalid
 from tests.counterparts.replay_proxy import ReplayProxy
 from tests.counterparts.soap_camera import soap_camera
 from tests.counterparts.soap_recorder import Held, SoapRecorder
-from tests.sources.onvif_replay import replay_server
+from tests.sources.onvif_replay import OnvifReplayUnderTest, replay_server
+from tests.sources.pieces import ShiftedClock, brought, piece
 from tests.sources.replaying import START, Outcome, film, lay, pictures, play, zero_in
+from tests.sources.under_test import CAMERA, Fault
 
 WINDOW = Window(START + 2_300_000, START + 5_500_000)
 CREDENTIALS = Credentials("owner", "correct horse")
@@ -242,3 +244,38 @@ def test_a_clock_that_was_set_counts_from_the_next_key_frame_on() -> None:
 @pytest.mark.parametrize("text", ["", "yesterday", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9" * 100])
 def test_times_that_are_none_are_taken_for_none(text: str) -> None:
     assert instant(text) is None
+
+
+def test_latm_units_are_taken_out_of_their_wrapping() -> None:
+    came: list[Frame] = []
+    taker = depacketiser(_TRACKS[3], came.append)
+    unit = bytes(range(256)) + b"end"
+    packet = bytes([0x80, 96 | 0x80, 0, 1, 0, 0, 4, 0]) + bytes(4) + b"\xff\x04" + unit
+    taker.feed(memoryview(packet), 0, len(packet))
+    taker.flush()
+    assert [bytes(frame.data) for frame in came] == [unit]
+
+
+async def test_a_fetch_that_broke_off_is_gone_on_with_where_it_broke(tmp_path: Path) -> None:
+    there = piece("2026-06-10T10:00:00Z", 12)
+    under = OnvifReplayUnderTest(tmp_path, ShiftedClock(there.end + 60 * SECOND))
+    await under.lay(there)
+    async with under.source() as source:
+        span = (await source.coverage(CAMERA, there.window)).spans[0]
+        under.fault = Fault.GONE
+        with pytest.raises(CameraUnreachable):
+            await source.fetch(span, tmp_path / "into")
+        under.fault = None
+        files = await source.fetch(span, tmp_path / "into")
+    first, second = [request for request in under.proxy.requests if request.startswith("PLAY")]
+    assert _asked(second) - _asked(first) >= 4
+    assert len(files) == 2
+    pictures_brought = [picture for _, picture in brought(files)]
+    assert set(there.pictures) <= set(pictures_brought)
+    assert len(pictures_brought) <= len(there.pictures) + 10
+
+
+def _asked(request: str) -> float:
+    found = re.search(r"clock=\d{8}T(\d\d)(\d\d)(\d\d\.\d+)Z-", request)
+    assert found is not None
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
