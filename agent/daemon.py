@@ -36,7 +36,7 @@ from agent.schedule import Schedule
 from agent.settings import Settings
 from agent.store import Store
 from agent.worker import run_job
-from exchange.clock import SECOND, Clock, SystemClock
+from exchange.clock import Clock, SystemClock
 from exchange.custody import CustodyKind
 from exchange.errors import NotEnrolled, SettingsInvalid
 

@@ -28,7 +28,7 @@ from agent.store import RequestRow
 from exchange.clock import to_rfc3339
 from exchange.custody import CustodyKind
 from exchange.errors import DecisionRefused, NotFound
-from exchange.messages import Credential, DecidedBy, Id, Line, Part, Text
+from exchange.messages import Credential, DecidedBy, Decision, Id, Line, Part, Text
 from exchange.signing import PublicKey, parse_strictly
 
 Json = dict[str, Any]
@@ -109,7 +109,8 @@ class Desk:
     async def requests(self, _: Nothing, actor: Actor) -> Json:
         async with self._parts.store.transaction() as tx:
             rows = await tx.requests()
-        return {"requests": [self._row(row) for row in rows]}
+            said = {row["request_id"]: row["document"] for row in await tx.all("SELECT * FROM decisions")}
+        return {"requests": [self._row(row) | {"outcome": _outcome(row, said.get(row.request_id))} for row in rows]}
 
     async def show(self, named: Named, actor: Actor) -> Json:
         """All that the owner needs to decide: who asks, for what, what exactly would be sent."""
@@ -284,6 +285,15 @@ class Desk:
             told["asked_by"] = f"{officer['rank']} {officer['name']}, {officer['unit']}"
             told["incident"] = request.incident.kind
         return told
+
+
+def _outcome(row: RequestRow, decision: str | None) -> str | None:
+    """How a closed request ended: the decision's word, or why there is none."""
+    if row.state != State.CLOSED:
+        return None
+    if decision is not None:
+        return parse_strictly(decision.encode(), Decision).status.value
+    return "refused" if row.refusal is not None or row.officer is None else "unanswered"
 
 
 def _officer(text: str) -> Json:

@@ -40,6 +40,16 @@ STATES = {
 }
 """How a request stands, for a person."""
 
+OUTCOMES = {
+    "approved": "closed: handed over",
+    "partly-approved": "closed: handed over in part",
+    "declined": "closed: declined",
+    "unavailable": "closed: there was no such footage",
+    "refused": "closed: refused by the agent",
+    "unanswered": "closed: ended without an answer",
+}
+"""How a closed request ended."""
+
 
 def local(rfc3339: str, *, precise: bool = False) -> str:
     """A stored time as a person here reads it, with its offset: ``Sun 22 Nov 2026, 01:09:38 +00:00``."""
@@ -203,7 +213,8 @@ def _pairs(*rows: tuple[str, str]) -> Table:
 
 def show_row(console: Console, row: Json) -> None:
     """One request of the list, in lines that fit 80 columns."""
-    console.print(Text(f"{row.get('crime_reference') or 'unreadable'}  {STATES[row['state']]}", style="bold"))
+    stands = OUTCOMES.get(row.get("outcome") or "", STATES[row["state"]])
+    console.print(Text(f"{row.get('crime_reference') or 'unreadable'}  {stands}", style="bold"))
     if row.get("asked_by"):
         console.print(Text(f"  {row['incident']}; asked by {row['asked_by']}"))
     if row["state"] == "asked":

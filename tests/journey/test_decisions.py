@@ -36,6 +36,7 @@ async def test_a_no_sends_one_word_and_leaves_nothing_behind(tmp_path: Path) -> 
         }  # fmt: skip
         assert json.loads(signed.document)["cameras"] == []
         assert await at.state(request_id) == "closed"
+        assert (await at.listed(request_id))["outcome"] == "declined"
         assert await at.house.parts.footage.held_bytes() == 0
         assert await at.packages(request_id) == []
         assert list(at.settings.work_dir.iterdir()) == list(at.settings.packages_dir.iterdir()) == []
@@ -52,6 +53,7 @@ async def test_silence_until_the_end_sends_nothing_at_all(tmp_path: Path) -> Non
         assert at.portal.about(request_id) == []
         assert await at.house.parts.footage.held_bytes() == 0
         assert "expired" in await at.events()
+        assert (await at.listed(request_id))["outcome"] == "unanswered"
 
 
 async def test_of_two_decisions_at_once_one_stands(tmp_path: Path) -> None:
