@@ -24,6 +24,7 @@ from tests.sources.pieces import Piece, ShiftedClock, brought, piece
 from tests.sources.recorder import RecorderUnderTest
 from tests.sources.reolink import ReolinkUnderTest
 from tests.sources.under_test import CAMERA, Case, Fault, SourceUnderTest
+from tests.sources.unifi import UnifiUnderTest
 
 SOURCES: tuple[type[SourceUnderTest], ...] = (
     RecorderUnderTest,
@@ -37,6 +38,7 @@ SOURCES: tuple[type[SourceUnderTest], ...] = (
     FrigateUnderTest,
     FrigateClipUnderTest,
     ReolinkUnderTest,
+    UnifiUnderTest,
 )
 
 MOMENT = "2026-06-10T10:00:00Z"

@@ -1,0 +1,69 @@
+"""Footage from UniFi Protect, by its export: a camera's time, in milliseconds since 1970.
+
+Not for: the questions themselves (``unifi_protect``).
+"""
+
+from pydantic import Field
+
+from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report, TestAnswer
+from agent.footage.device_kind import DeviceKind, DeviceOptions
+
+
+class Options(DeviceOptions):
+    """What an owner of a UniFi Protect types."""
+
+    camera: str = Field(min_length=1, max_length=100)
+    """The camera's name in Protect, its id, or its MAC address."""
+    lens: int = Field(1, ge=1, le=2)
+    """Which lens, on a camera that has two."""
+
+
+SOURCE = DeviceKind(
+    title="UniFi Protect",
+    options=Options,
+    how_read="UniFi Protect's video export of the main recording, which it writes into MP4",
+    utc_from="the times that the export was asked for, by Protect's clock as compared with ours; exports may begin some"
+    " seconds off, as the uncertainty tells",
+)
+
+
+def coverage_job(job: Json, report: Report) -> Json:
+    """A LookOrder to a LookAnswer."""
+    from agent.footage.unifi_protect import NO_GAPS, Protect
+
+    order = LookOrder.model_validate(job)
+    with Protect(order, Options.model_validate(order.options)) as protect:
+        spans, oldest = protect.spans(order.window)
+        return LookAnswer(
+            spans=tuple(spans),
+            clock=protect.check,
+            oldest=oldest,
+            make="Ubiquiti",
+            model=protect.camera.type,
+            firmware=protect.camera.firmwareVersion,
+            notes=(NO_GAPS,) if spans else (),
+        ).model_dump(mode="json")
+
+
+def fetch_job(job: Json, report: Report) -> Json:
+    """A FetchOrder to a FetchAnswer."""
+    from agent.footage.unifi_protect import Protect
+
+    order = FetchOrder.model_validate(job)
+    with Protect(order, Options.model_validate(order.options)) as protect:
+        files = protect.bring(order, report)
+        return FetchAnswer(files=tuple(files), clock=protect.check).model_dump(mode="json")
+
+
+def test_job(job: Json, report: Report) -> Json:
+    """What ``handover sources test`` shows beside: when this camera is recorded."""
+    from agent.footage.unifi_protect import Protect
+
+    order = LookOrder.model_validate(job)
+    with Protect(order, Options.model_validate(order.options)) as protect:
+        mode = protect.camera.recordingSettings.mode
+    if mode == "always":
+        return TestAnswer(good=("Protect records this camera always.",)).model_dump(mode="json")
+    return TestAnswer(
+        wrong=(f"Protect records this camera only in part (its mode is {mode or 'unknown'}): set it to Always.",)
+    ).model_dump(mode="json")

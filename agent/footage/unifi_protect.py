@@ -1,0 +1,240 @@
+"""UniFi Protect's own HTTP API, asked for cameras and exports of their recording, and nothing else.
+
+Not for: what an owner types (``unifi``). In worker processes only.
+
+What its answers are like (no documentation; the sources of ``uiprotect``, and reports of its users): its login gives
+a cookie and a CSRF token; ``/proxy/protect/api/cameras`` tells where each camera's recording begins and ends, in
+milliseconds, and nothing of gaps; ``video/export`` gives an MP4 of about the time asked for, off by some seconds. What
+lies between gaps may be joined or not. So an export that is shorter than what was asked for is not used: its halves
+are asked for, until a piece is known to lie where it was asked for, within its own length.
+"""
+
+from __future__ import annotations
+
+import json
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Annotated, Self
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+from agent.cameras.clock import ClockCheck
+from agent.footage.device_http import Http
+from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
+from agent.footage.device_time import DeviceTime
+from agent.footage.placing import in_us
+from agent.footage.utc_http import Tally, is_own_host, parsed, time_of
+from agent.media import segment as segments
+from agent.media.segment import NotFootage
+from exchange.clock import MINUTE, SECOND, Window
+from exchange.errors import CameraAnswerInvalid, CameraRefused, NoFootage
+
+if TYPE_CHECKING:
+    from agent.footage.unifi import Options
+
+NO_GAPS = "UniFi Protect does not tell gaps beforehand: they come out when the footage is fetched."
+_API = "/proxy/protect/api"
+_MOST = 32 * 1024 * 1024
+"""Of the list of cameras: tens of kilobytes each."""
+_WRITING = MINUTE
+_PIECE = 10 * MINUTE
+"""Exported at a time: what came of a fetch that broke off is kept in such pieces."""
+_SMALLEST = 20 * SECOND
+"""Nothing shorter is halved."""
+_OFF = 5 * SECOND
+"""By how much an export may begin or end elsewhere than asked; key frames are up to five seconds apart."""
+
+_Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)] | None
+
+
+class _Video(BaseModel):
+    recordingStart: _Millis = None
+    recordingEnd: _Millis = None
+
+
+class _Stats(BaseModel):
+    video: _Video = _Video()
+
+
+class _Settings(BaseModel):
+    mode: Annotated[str, Field(max_length=40, pattern="^[A-Za-z]*$")] = ""
+
+
+class Camera(BaseModel):
+    """Of the list of cameras."""
+
+    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,64}$")]
+    name: Annotated[str, Field(max_length=200)] = ""
+    mac: Annotated[str, Field(max_length=20)] = ""
+    type: Annotated[str, Field(max_length=100)] = ""
+    firmwareVersion: Annotated[str, Field(max_length=100)] = ""
+    stats: _Stats = _Stats()
+    recordingSettings: _Settings = _Settings()
+
+
+_CAMERAS = TypeAdapter(list[Camera])
+
+
+class Reference(BaseModel):
+    """By how much Protect's clock was ahead of ours when the span was listed, within ``unsure``; microseconds."""
+
+    offset: int
+    unsure: int
+
+
+class Protect:
+    """One Protect, while a job lasts. ``camera``: the one that is meant; ``check``: its clock."""
+
+    def __init__(self, order: Order, options: Options) -> None:
+        self.order = order
+        self.lens = options.lens
+        address = order.address if "://" in order.address else f"https://{order.address}"
+        self.http = Http(address, None, order.timeout, order.now, pin=options.certificate)
+        if order.login is None or not (self.http.tls or is_own_host(self.http.host)):
+            raise CameraRefused(
+                f"UniFi Protect at {self.http.host} wants a user name and password, and https.",
+                meaning="Nothing was sent to it.",
+                do="Make a local user with the role Viewer, give it with --user, and write the address without http://.",
+            )
+        self.check: ClockCheck | None = None
+        self._log_in(order.login.user, order.login.password)
+        self.camera = self._meant(options.camera)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self.http.ask("/api/auth/logout", method="POST", body=b"", statuses=(200, 204, 400, 404))
+        finally:
+            self.http.close()
+
+    def _log_in(self, user: str, password: str) -> None:
+        body = json.dumps({"username": user, "password": password, "rememberMe": False}).encode()
+        answer = self.http.ask(
+            "/api/auth/login",
+            method="POST",
+            body=body,
+            headers={"Content-Type": "application/json"},
+            statuses=(200, 400, 429, 499),
+        )
+        if answer.status != 200:
+            why = {429: "lets nobody log in for a while", 499: "wants a second factor, which only a person has"}
+            raise CameraRefused(
+                f"UniFi Protect at {self.http.host} {why.get(answer.status, 'refuses the user name or password')}.",
+                meaning="Nothing was fetched.",
+                do="Use a local user (not a UI account) with the role Viewer, and without a second factor.",
+            )
+        try:
+            cookies = SimpleCookie(answer.headers.get("set-cookie", ""))
+        except CookieError:
+            cookies = SimpleCookie()
+        self.http.headers["Cookie"] = "; ".join(f"{name}={each.value}" for name, each in cookies.items())
+        token = answer.headers.get("x-csrf-token", "")
+        if token.isascii() and token.isprintable():
+            self.http.headers["X-CSRF-Token"] = token
+
+    def _meant(self, wanted: str) -> Camera:
+        answer = self.http.ask(f"{_API}/cameras", most=_MOST)
+        self.check = answer.date()
+        cameras = parsed(self.http, answer, _CAMERAS)
+        bare = wanted.replace(":", "").lower()
+        found = [each for each in cameras if wanted in (each.id, each.name) or bare == each.mac.lower()]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(sorted(each.name for each in cameras if each.name.isprintable()))[:200] or "none"
+        raise CameraAnswerInvalid(
+            f"UniFi Protect has {len(found) or 'no'} cameras called {wanted!r}; it has {names}.",
+            do="Set the option camera to one of them, or to its MAC address where two are called the same.",
+        )
+
+    # -- what there is --
+
+    def spans(self, window: Window) -> tuple[list[FoundSpan], int | None]:
+        """From the beginning of its recording to its end, as far as a window; and where the oldest begins."""
+        time = time_of(self.order, self.check)
+        video = self.camera.stats.video
+        if video.recordingStart is None:
+            return [], None
+        now = self.order.now()
+        start = time.from_device(video.recordingStart * 1000)
+        end = min(now, now if video.recordingEnd is None else time.from_device(video.recordingEnd * 1000))
+        if start < 0 or start >= end or start >= window.end or end <= window.start:
+            return [], max(0, start)
+        reference = Reference(offset=time.offset_us, unsure=time.uncertainty_us).model_dump_json()
+        span = FoundSpan(
+            start=start,
+            end=end,
+            reference=reference,
+            finished=now - end > _WRITING,
+            divisible=True,
+            uncertainty_us=time.uncertainty_us + _OFF,
+        )
+        return [span], start
+
+    # -- bringing it --
+
+    def bring(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
+        """The window of an order: a file a piece, and shorter ones where there are gaps."""
+        reference = Reference.model_validate_json(order.reference)
+        time = DeviceTime(reference.offset, reference.unsure)
+        wide, video = time.asked(order.window), self.camera.stats.video
+        # What is asked for before a recording begins comes from its beginning, and would be told to lie earlier.
+        begins = max(wide.start, (video.recordingStart or 0) * 1000)
+        ends = min(wide.end, wide.end if video.recordingEnd is None else video.recordingEnd * 1000)
+        tally = Tally(report)
+        files: list[FetchedFile] = []
+        for start in range(begins, ends, _PIECE):
+            files += self._within(order, time, Window(start, min(start + _PIECE, ends)), tally)
+        if not files:
+            raise NoFootage("UniFi Protect has no footage of that time.", meaning="There is a gap in its recording.")
+        return files
+
+    def _within(self, order: FetchOrder, time: DeviceTime, asked: Window, tally: Tally) -> list[FetchedFile]:
+        """What is there of a stretch of Protect's time, each file as near as can be to where it lies."""
+        came = self._exported(order, asked, tally)
+        if came is None:
+            return []
+        name, lasts, torn = came
+        missing = max(0, asked.duration - lasts)
+        if missing > 2 * _OFF and asked.duration > _SMALLEST:
+            (order.into / name).unlink()
+            middle = asked.start + asked.duration // 2
+            return [
+                *self._within(order, time, Window(asked.start, middle), tally),
+                *self._within(order, time, Window(middle, asked.end), tally),
+            ]
+        unsure = time.uncertainty_us + _OFF + missing
+        return [FetchedFile(name=name, start=time.from_device(asked.start), torn=torn, uncertainty_us=unsure)]
+
+    def _exported(self, order: FetchOrder, asked: Window, tally: Tally) -> tuple[str, int, bool] | None:
+        """A file, how long its frames last, and whether it was cut short; None when there is nothing of that time."""
+        query = {"camera": self.camera.id, "start": asked.start // 1000, "end": -(-asked.end // 1000)}
+        query |= {"channel": 0} if self.lens == 1 else {"lens": 2}
+        name = f"protect-{asked.start // 1000}-{-(-asked.end // 1000)}.mp4"
+        path = order.into / name
+        torn = False
+        for _ in range(2):
+            if not path.exists() or torn:
+                tally.next()
+                try:
+                    self.http.download(
+                        f"{_API}/video/export?{urlencode(query)}",
+                        order.into,
+                        name,
+                        most_bytes=order.most_bytes - tally.bytes,
+                        report=tally,
+                    )
+                except NoFootage:
+                    return None
+            try:
+                segment = segments.read(path)
+            except NotFootage:
+                path.unlink()
+                return None
+            if not (torn := not segment.whole):
+                break
+        video = segment.video
+        last = max(range(len(video.pts)), key=video.pts.__getitem__)
+        return name, in_us(video.pts[last] + video.durations[last] - min(video.pts), video), torn
