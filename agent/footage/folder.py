@@ -168,9 +168,14 @@ def test_job(job: Json, report: Report) -> Json:
 
 
 def _index(state: Path, options: Options) -> FolderIndex:
+    return FolderIndex(state / "folder.db", index_settings(options))
+
+
+def index_settings(options: Options) -> str:
+    """What an index's rows rest on: with other options it is made anew."""
     rest = {"timeout", "fetches", "margin", "certificate"}
     settings = options.model_dump_json(exclude=rest) + (_machine_zone() if options.zone == "local" else "")
-    return FolderIndex(state / "folder.db", sha256(settings.encode()).hexdigest())
+    return sha256(settings.encode()).hexdigest()
 
 
 def _update(index: FolderIndex, options: Options, now: int) -> int:

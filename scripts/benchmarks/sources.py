@@ -1,22 +1,27 @@
-"""Footage of other recorders: how fast a window comes by ONVIF replay, and what that costs this machine.
+"""Footage of other recorders: how fast a window comes by ONVIF replay, and how fast a folder of files is known.
 
 Not for: the recorder's own speed; a real server plays as fast as it can, on this machine too. There is nothing to run
-beside: FFmpeg knows no replay, so what a user would do is watch in real time.
+beside replay: FFmpeg knows none, so what a user would do is watch in real time. Beside the folder runs ``ffprobe``, a
+file after the other, which is how a user would find out when each recording was and how long it is.
 """
 
 import asyncio
+import os
 import resource
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 from agent.cameras.address import Credentials
+from agent.footage import folder
 from agent.footage.device_jobs import FetchAnswer
 from agent.footage.device_kind import FETCH
+from agent.footage.folder_index import FolderIndex
 from agent.worker import run_job
-from exchange.clock import SECOND, from_rfc3339
+from exchange.clock import SECOND, Window, from_rfc3339
 from scripts.benchmarks.row import Row
 from tests.counterparts.gst_replay import GstReplay, tape
 from tests.counterparts.soap_camera import soap_camera
@@ -27,6 +32,8 @@ SLOWEST = 12.0
 """Seconds for a minute of footage: five times real time."""
 MOST_CPU = 10.0
 """Per cent of a core, if the footage came in real time."""
+FILES, PROBED = 10_000, 100
+_Answer = TypeVar("_Answer")
 _START = from_rfc3339("2026-06-10T10:00:00Z")
 _LOGIN = Credentials("owner", "correct horse")
 
@@ -38,6 +45,51 @@ def rows(work: Path) -> Iterator[Row]:
         name = f"replay of {codec.upper()} at 4 Mbit/s"
         yield Row(f"{name}, a minute", seconds / MINUTES, None, "s", SLOWEST)
         yield Row(f"{name}, CPU in real time", cpu / (MINUTES * 60) * 100, None, "% core", MOST_CPU)
+    yield from _folder_rows(work / "folder")
+
+
+def _folder_rows(work: Path) -> Iterator[Row]:
+    """A folder of 10,000 MP4 of a minute's names: read for the first time, looked through again, and looked up."""
+    root = _many(work)
+    options = folder.Options(path=str(root), zone="UTC")
+    order = {"camera_id": "gate", "options": options.model_dump(mode="json"), "state": str(work)}
+    middle = _START + FILES // 2 * 60 * SECOND
+    ask = order | {"start": middle, "end": middle + 600 * SECOND}
+    first, said = _timed(lambda: folder.coverage_job(ask, lambda _: None))
+    assert len(said["spans"]) >= 10
+    again, _ = _timed(lambda: folder.coverage_job(ask, lambda _: None))
+    settings = folder.index_settings(options)
+    with FolderIndex(work / "folder.db", settings) as index:
+        looked, _ = _timed(lambda: [index.reaching(Window(middle, middle + 600 * SECOND)) for _ in range(100)])
+    probed, _ = _timed(lambda: [_ffprobe(path) for path in sorted(root.iterdir())[:PROBED]])
+    yield Row("folder of 10,000 files, a file's first reading", first / FILES * 1000, probed / PROBED * 1000, "ms", 0.1)
+    yield Row("folder of 10,000 files, first index", first, None, "s", 15.0)
+    yield Row("folder of 10,000 files, index brought up to date", again, None, "s", 2.0)
+    yield Row("folder of 10,000 files, ten minutes looked up", looked / 100 * 1000, None, "ms", 5.0)
+
+
+def _many(work: Path) -> Path:
+    """The same recording under 10,000 names, a minute apart."""
+    root = work / "exports"
+    root.mkdir(parents=True)
+    made = work / "made.mp4"
+    _ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=10:duration=60", "-c:v", "libx264", "-preset", "ultrafast",
+            str(made))  # fmt: skip
+    os.utime(made, (0, _START // SECOND))  # long ago: what changed a moment ago is read again
+    for number in range(FILES):
+        os.link(made, root / f"front_{(_START // SECOND) + number * 60}.mp4")
+    return root
+
+
+def _ffprobe(path: Path) -> None:
+    words = ["ffprobe", "-v", "error", "-show_entries", "format=duration:format_tags=creation_time", "-of", "csv"]
+    subprocess.run([*words, str(path)], check=True, capture_output=True)
+
+
+def _timed(work: Callable[[], _Answer]) -> tuple[float, _Answer]:
+    began = time.monotonic()
+    answer = work()
+    return time.monotonic() - began, answer
 
 
 async def _fetched(work: Path, codec: str) -> tuple[float, float]:

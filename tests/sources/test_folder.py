@@ -10,7 +10,7 @@ import pytest
 
 from agent.footage import folder_names
 from agent.footage.device_time import DeviceTime
-from agent.footage.folder import Options, coverage_job, fetch_job, kept_name
+from agent.footage.folder import Options, coverage_job, fetch_job, index_settings, kept_name
 from agent.footage.folder import test_job as folder_test_job
 from agent.footage.folder_index import FolderIndex
 from agent.footage.folder_probe import probe
@@ -205,17 +205,8 @@ def test_the_index_follows_what_is_added_changed_and_removed_and_reads_nothing_t
     first.unlink()
     folder.add("20260610_120000.mp4")
     assert [start[11:16] for start, _ in folder.spans()] == ["10:30", "11:00"]
-    with FolderIndex(folder.state / "folder.db", _settings(folder)) as index:
+    with FolderIndex(folder.state / "folder.db", index_settings(Options(**folder.options))) as index:
         assert index.update(folder.root, _never, frozenset({"mp4"})) == 0
-
-
-def _settings(folder: Folder) -> str:
-    import sqlite3
-
-    with sqlite3.connect(folder.state / "folder.db") as db:
-        value: str = db.execute("SELECT value FROM about WHERE name = 'settings'").fetchone()[0]
-    db.close()
-    return value
 
 
 def _never(*_: Any) -> Any:
