@@ -222,10 +222,11 @@ class FetchedFootage:
         await asyncio.to_thread(shutil.rmtree, self.preserved / hold_id, ignore_errors=True)
         await asyncio.to_thread(shutil.rmtree, self.work / hold_id / "footage", ignore_errors=True)
 
-    async def held_bytes(self, hold_id: str | None = None) -> int:
-        """Bytes kept, of all or of one hold."""
+    async def held_bytes(self, hold_id: str | None = None, camera_id: str | None = None) -> int:
+        """Bytes kept: all, or of one hold, or of one of its cameras."""
         folder = self.preserved if hold_id is None else self.preserved / hold_id
-        return await asyncio.to_thread(lambda: sum(path.stat().st_size for path in folder.rglob("*.age")))
+        names = "**/*.age" if camera_id is None else f"{camera_id}-[0-9]*-[0-9]*/*.age"
+        return await asyncio.to_thread(lambda: sum(path.stat().st_size for path in folder.glob(names)))
 
     def _lock(self, plain: Path) -> asyncio.Lock:
         return self._locks.setdefault(plain, asyncio.Lock())

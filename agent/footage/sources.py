@@ -245,6 +245,10 @@ class Sources:
         if self.fetched is not None:
             await self.fetched.release(hold_id)
 
+    async def kept_bytes(self, hold_id: str, camera_id: str | None = None) -> int:
+        """Bytes of other recorders' footage that are kept sealed under this id, of one camera or all."""
+        return 0 if self.fetched is None else await self.fetched.held_bytes(hold_id, camera_id)
+
     async def held_bytes(self) -> int:
         kept = 0 if self.fetched is None else await self.fetched.held_bytes()
         return await self.recorded.held_bytes() + kept

@@ -133,7 +133,10 @@ class Desk:
             plan = read_plan(shown["plan"]).model_dump(mode="json")
             for camera in plan["cameras"]:
                 camera["gop_us"] = max((s["gops"]["longest_us"] for s in camera.pop("stretches")), default=0)
+                if camera["source"]:  # as it is now: the owner may have had it kept since
+                    camera["source"]["kept"] = await parts.footage.kept_bytes(row.request_id, camera["camera_id"]) > 0
             told["plan"], told["plan_sha256"] = plan, shown["sha256"]
+        told["kept_bytes"] = await parts.footage.kept_bytes(row.request_id)
         told["decision"] = None if decided is None else decided.document
         told["packages"] = [
             {

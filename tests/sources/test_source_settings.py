@@ -127,6 +127,9 @@ async def test_an_owner_who_is_asked_first_can_have_it_kept(tmp_path: Path) -> N
         assert sealed(at) == []
         assert (await at.house.desk.keep(Named(request_id=request_id), ACTOR))["held_bytes"] > 0
         assert len(sealed(at)) == 1
+        told = await at.shown(request_id)
+        assert told["plan"]["cameras"][0]["source"]["kept"] is True
+        assert told["kept_bytes"] == sealed(at)[0].stat().st_size
         await at.say(request_id, yes=False)
         await at.house.journey.settle()
         with pytest.raises(DecisionRefused):
