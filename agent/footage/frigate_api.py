@@ -89,16 +89,21 @@ class Frigate:
         bare = order.address if "://" in order.address or order.login is None else f"https://{order.address}"
         usual = 5000 if order.login is None else 8971
         self.http = Http(with_port(bare, usual), None, order.timeout, order.now, pin=options.certificate)
-        if order.login is not None:
-            if not (self.http.tls or options.readable or is_own_host(self.http.host)):
-                raise CameraRefused(
-                    "The password for Frigate would go over the network so that anyone there could read it.",
-                    meaning="It was not sent.",
-                    do="Write https:// before the address, or set readable=yes if that network is yours alone.",
-                )
-            self._log_in(order.login.user, order.login.password)
+        if order.login is not None and not (self.http.tls or options.readable or is_own_host(self.http.host)):
+            raise CameraRefused(
+                "The password for Frigate would go over the network so that anyone there could read it.",
+                meaning="It was not sent.",
+                do="Write https:// before the address, or set readable=yes if that network is yours alone.",
+            )
 
     def __enter__(self) -> Self:
+        login = self.order.login
+        if login is not None:
+            try:
+                self._log_in(login.user, login.password)
+            except BaseException:
+                self.http.close()
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -137,7 +137,18 @@ class Reolink:
                 meaning="It was not sent.",
                 do="Switch https on in its network settings, or set readable=yes if that network is yours alone.",
             )
-        self.session = order.state / "session.json"
+
+    def __enter__(self) -> Self:
+        try:
+            self._meet()
+        except BaseException:
+            self.http.close()
+            raise
+        return self
+
+    def _meet(self) -> None:
+        """Log in, compare the clocks, learn what it is."""
+        self.session = self.order.state / "session.json"
         self.token = self._kept_session()
         if not self.token:
             self._log_in()
@@ -146,13 +157,10 @@ class Reolink:
         except CameraRefused:
             self._log_in()  # the kept session had ended
             self.check = self._compared()
-        self.time = time_of(order, self.check, options.zone)
+        self.time = time_of(self.order, self.check, self.options.zone)
         info = self._ask("GetDevInfo", {}, _DevInfo).DevInfo
         self.facts = {"model": info.model, "firmware": info.firmVer}
         self.is_recorder = any(word in (info.exactType or info.type).upper() for word in ("NVR", "HUB"))
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         # After a fetch that broke off, the session is kept: the same address is what a download is gone on with by.

@@ -87,7 +87,7 @@ class Protect:
 
     def __init__(self, order: Order, options: Options) -> None:
         self.order = order
-        self.lens = options.lens
+        self.lens, self.wanted = options.lens, options.camera
         address = order.address if "://" in order.address else f"https://{order.address}"
         self.http = Http(address, None, order.timeout, order.now, pin=options.certificate)
         if order.login is None or not (self.http.tls or is_own_host(self.http.host)):
@@ -97,11 +97,21 @@ class Protect:
                 do="Make a local user with the role Viewer, give it with --user, and write the address without http://.",
             )
         self.check: ClockCheck | None = None
-        self._log_in(order.login.user, order.login.password)
-        self.camera = self._meant(options.camera)
 
     def __enter__(self) -> Self:
+        try:
+            self._meet()
+        except BaseException:
+            self.http.close()
+            raise
         return self
+
+    def _meet(self) -> None:
+        """Log in, and find the camera that is meant."""
+        login = self.order.login
+        assert login is not None  # the constructor refuses without
+        self._log_in(login.user, login.password)
+        self.camera = self._meant(self.wanted)
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:

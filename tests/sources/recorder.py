@@ -53,5 +53,5 @@ class RecorderUnderTest(SourceUnderTest):
             (folder / str(SegmentName(piece.start, length, state, "mp4"))).write_bytes(content)
 
     @asynccontextmanager
-    async def source(self, *, password: str | None = None) -> AsyncIterator[FootageSource]:
+    async def source(self, *, password: str | None = None, workers: bool = False) -> AsyncIterator[FootageSource]:
         yield RecordedFootage(SegmentStore(self.root, self.clock))

@@ -164,7 +164,7 @@ async def test_of_a_window_that_is_partly_there_the_rest_is_a_gap(under: SourceU
     there = piece(MOMENT)
     window = around(there, 30, 60)
     await laid(under, there)
-    async with under.source() as source:
+    async with under.source(workers=True) as source:
         coverage, files = await fetched(source, window, tmp_path / "into")
     assert_gaps(under, coverage, Window(window.start, there.start), Window(there.end, window.end))
     assert_truly(under, files, [there], window)
@@ -263,7 +263,7 @@ async def test_nonsense_is_told_as_that_and_not_as_a_gap(under: SourceUnderTest)
 async def test_a_slow_device_is_waited_for_and_its_progress_is_shown(under: SourceUnderTest, tmp_path: Path) -> None:
     there, seen = piece(MOMENT), []
     await laid(under, there)
-    async with under.source() as source:
+    async with under.source(workers=True) as source:
         span = (await source.coverage(CAMERA, inner(there))).spans[0]
         under.fault = Fault.SLOW
 
@@ -350,7 +350,7 @@ async def test_a_device_that_brings_more_brings_it_at_its_true_time(under: Sourc
 async def test_a_cancelled_fetch_stops_and_a_later_one_brings_all(under: SourceUnderTest, tmp_path: Path) -> None:
     there, into = piece(MOMENT), tmp_path / "into"
     await laid(under, there)
-    async with under.source() as source:
+    async with under.source(workers=True) as source:
         span = narrowed((await source.coverage(CAMERA, inner(there))).spans[0], inner(there))
         under.fault = Fault.SLOW
         with pytest.raises(FetchCancelled):

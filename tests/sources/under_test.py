@@ -21,6 +21,7 @@ from agent.footage.source import FootageSource
 from agent.footage.sources import Passwords, Sources, checked_setting
 from agent.store import Store
 from agent.worker import run_job
+from tests.counterparts import same_process
 from tests.sources.pieces import Piece, ShiftedClock
 
 CAMERA = "gate"
@@ -95,8 +96,11 @@ class SourceUnderTest(ABC):
         its own clock (``device_offset``) and zone. ``growing``: it is still writing the last of them."""
 
     @abstractmethod
-    def source(self, *, password: str | None = None) -> "AsyncContextSource":
-        """The footage source of a house that has one camera, CAMERA, on this device; with another password if given."""
+    def source(self, *, password: str | None = None, workers: bool = False) -> "AsyncContextSource":
+        """The footage source of a house that has one camera, CAMERA, on this device; with another password if given.
+
+        ``workers``: jobs run in processes of their own, as they do outside of tests; a hundred of them take minutes.
+        """
 
 
 AsyncContextSource = Any
@@ -122,23 +126,23 @@ class DeviceUnderTest(SourceUnderTest):
         """An async context manager of ``Served``: the counterpart runs while it is open."""
 
     @asynccontextmanager
-    async def source(self, *, password: str | None = None) -> AsyncIterator[FootageSource]:
+    async def source(self, *, password: str | None = None, workers: bool = False) -> AsyncIterator[FootageSource]:
         async with AsyncExitStack() as stack:
             served: Served = await stack.enter_async_context(self.serve())
-            sources = await stack.enter_async_context(house_of(self.work / "house", self.clock))
+            sources = await stack.enter_async_context(house_of(self.work / "house", self.clock, workers=workers))
             await add_source(sources, self.kind, served, password)
             yield sources
 
 
 @asynccontextmanager
-async def house_of(folder: Path, clock: ShiftedClock) -> AsyncIterator[Sources]:
-    """The sources of a house without cameras."""
+async def house_of(folder: Path, clock: ShiftedClock, *, workers: bool = False) -> AsyncIterator[Sources]:
+    """The sources of a house without cameras; ``workers`` as in ``SourceUnderTest.source``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recordings").mkdir(exist_ok=True)
     store = await Store.open(folder / "agent.db")
     try:
         recorded = RecordedFootage(SegmentStore(folder / "recordings", clock))
-        devices = DeviceFootage(clock, run_job)
+        devices = DeviceFootage(clock, run_job if workers else same_process.run_job)
         yield Sources(store, recorded, devices, Passwords(folder / "sources.json"), folder / "sources")
     finally:
         await store.close()
