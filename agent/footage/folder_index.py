@@ -66,6 +66,7 @@ class FolderIndex:
         try:
             self._open(settings)
         except sqlite3.DatabaseError:
+            self._db.close()
             file.unlink(missing_ok=True)  # damaged: nothing is lost but time
             self._open(settings)
 
