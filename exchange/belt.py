@@ -38,6 +38,23 @@ class Direct:
         self._work(self._buffer[:count])
 
 
+class Before:
+    """An Outlet that does ``work`` on each filled buffer, in the thread that fills it, and then hands it on."""
+
+    def __init__(self, work: Callable[[memoryview], object], outlet: Outlet) -> None:
+        self._work = work
+        self._outlet = outlet
+        self._buffer = memoryview(b"")
+
+    def take(self) -> memoryview:
+        self._buffer = self._outlet.take()
+        return self._buffer
+
+    def put(self, count: int) -> None:
+        self._work(self._buffer[:count])
+        self._outlet.put(count)
+
+
 class Belt:
     """An Outlet behind which several stages see each buffer one after the other, each in a thread of its own.
 

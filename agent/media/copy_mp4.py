@@ -10,18 +10,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from isal.isal_zlib import crc32 as crc32_of
+
 from agent.media import approved, mp4
 from agent.media.approved import Approved
 from agent.media.hashing import InStep, Unexpected
 from agent.media.payload import PIECE, payloads
+from exchange.durable import DurableFile
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was put before the packets; SHA-256 of the whole, and over each track's packets, pictures first."""
+    """What was put before the packets; SHA-256 and CRC of the whole, and over each track's packets, pictures first."""
 
     head: bytes
     sha256: str
+    crc32: int
     hashes: list[str]
 
 
@@ -30,24 +34,23 @@ def write(path: Path, what: Approved, copied: Callable[[int], None]) -> Written:
     tracks = [approved.video_out(what)] + ([approved.sound_out(what)] if what.audio else [])
     head = mp4.head(tracks, [(part.sound, part.count, part.length) for parts in what.parts for part in parts])
     with open(path, "wb", buffering=0) as stream, InStep(len(tracks)) as hashes, InStep(1) as whole:
+        file = DurableFile(stream)
+        file.reserve(len(head) + what.payload_bytes)
         whole.take(0, memoryview(head))
-        _all(stream.fileno(), memoryview(head))
+        crc32 = crc32_of(head)
+        file.write(head)
         for sound, content in _source(what):
             hashes.take(sound, content)
             whole.take(0, content)
-            _all(stream.fileno(), content)
+            crc32 = crc32_of(content, crc32)
+            file.write(content)
             copied(len(content))
-        return Written(head, whole.digests()[0], hashes.digests())
+        return Written(head, whole.digests()[0], crc32, hashes.digests())
 
 
 def _source(what: Approved) -> Iterator[tuple[bool, memoryview]]:
     for placed, parts in zip(what.group, what.parts, strict=True):
         yield from payloads(placed.segment, parts)
-
-
-def _all(descriptor: int, content: memoryview) -> None:
-    while content:
-        content = content[os.write(descriptor, content) :]
 
 
 def prove(path: Path, what: Approved, written: Written, read: Callable[[int], None]) -> None:

@@ -75,7 +75,7 @@ def cut(plan: CutPlan, out_dir: Path, report: Report = lambda _: None) -> CutRes
 
 def _give_way() -> None:
     """The segments' own hashes fill what is left of the processors: on Linux a thread has a niceness of its own."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + 5)
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 @contextmanager
@@ -129,7 +129,7 @@ class _Cut:
             raise _failed(f"neither MP4 nor Matroska can be made of {what.video.codec} as it was recorded")
         path = self._path(MASTERS, ".mp4" if fits else ".mkv")
         with _durable(path, self.beside) as unfinished:
-            sha256, hashes = self._copied(what, unfinished, "mp4" if fits else "matroska")
+            sha256, crc32, hashes = self._copied(what, unfinished, "mp4" if fits else "matroska")
             size = unfinished.path.stat().st_size
             copies = tuple(
                 SourceCopy(source.path, source.start_us, source.size, source.whole, future.result())
@@ -154,14 +154,15 @@ class _Cut:
             placed_us=tuple(source.placed_us for source in stretch.sources),
             operation=_operation(fits, len(copies), self.plan.sound, what.audio is not None),
             working=working,
+            crc32=crc32,
         )
 
     def _path(self, folder: str, suffix: str) -> Path:
         (self.out_dir / folder).mkdir(parents=True, exist_ok=True)
         return self.out_dir / folder / file_name(self.plan.name, self.stretch.first_us, suffix)
 
-    def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> tuple[str, list[str]]:
-        """Write and prove the file; its SHA-256, and those over its tracks, pictures first."""
+    def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> tuple[str, int | None, list[str]]:
+        """Write and prove the file; its SHA-256, its CRC if taken, and the SHA-256 of its tracks, pictures first."""
         try:
             if container == "mp4":
                 from agent.media import copy_mp4
@@ -169,14 +170,14 @@ class _Cut:
                 written = copy_mp4.write(unfinished.path, what, self.progress)
                 unfinished.sync()
                 copy_mp4.prove(unfinished.path, what, written, self.progress)
-                return written.sha256, written.hashes
+                return written.sha256, written.crc32, written.hashes
             from agent.media import matroska_out
 
             hashes = matroska_out.write(unfinished.path, what, self.progress)
             unfinished.sync()
             digest = self.beside.submit(_hash, unfinished.path, None)
             matroska_out.prove(unfinished.path, what, hashes, self.progress)
-            return digest.result(), hashes
+            return digest.result(), None, hashes
         except NotFootage as why:
             raise _failed(f"a recorded segment changed while it was copied: {why}") from None
         except (OverflowError, struct.error):

@@ -209,6 +209,8 @@ class SourceCopy:
 class Master:
     """One finished master; ``file`` and ``working`` are relative to the folder that was cut into.
 
+    ``crc32``, when it was taken in the same reading as ``sha256``, spares the sealing a second hashing.
+
     ``placed_us`` in step with ``sources``: the UTC of each one's first key frame on the master's timeline. The
     frame at time t of the file was taken at ``first_us`` + t. ``duration_us`` runs to the last frame's end.
     """
@@ -229,6 +231,7 @@ class Master:
     placed_us: tuple[int, ...]
     operation: str
     working: str | None = None
+    crc32: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

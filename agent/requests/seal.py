@@ -120,7 +120,11 @@ async def _seal_one(parts: Parts, approval: Approval, package: PackageRow, force
     evidence = open_document(signed, Evidence, parts.keys.device.public)
     clip: Job = json.loads(package.clip)
     folder = Path(clip["folder"])
-    recordings = [PackageEntry(file.path, folder / file.path.removeprefix("data/")) for file in evidence.files]
+    known = {f"data/{master['file']}": master["crc32"] for master in clip["result"]["masters"]}
+    recordings = [
+        PackageEntry(file.path, folder / file.path.removeprefix("data/"), crc32=known.get(file.path))
+        for file in evidence.files
+    ]
     entries = await asyncio.to_thread(
         bag_entries,
         evidence=signed,
@@ -160,7 +164,7 @@ def _as_json(entry: PackageEntry) -> Job:
     content = entry.source
     if isinstance(content, bytes):
         return {"path": entry.path, "content": base64.b64encode(content).decode(), "sha256": entry.sha256}
-    return {"path": entry.path, "file": str(content), "sha256": entry.sha256}
+    return {"path": entry.path, "file": str(content), "sha256": entry.sha256, "crc32": entry.crc32}
 
 
 def working_files(folder: Path, result: facts.CutResult, contact_sheet: str | None) -> list[WorkingFile]:

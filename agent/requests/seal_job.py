@@ -41,4 +41,4 @@ def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict
 
 def _entry(entry: dict[str, Any]) -> PackageEntry:
     source = base64.b64decode(entry["content"]) if "content" in entry else Path(entry["file"])
-    return PackageEntry(entry["path"], source, entry["sha256"])
+    return PackageEntry(entry["path"], source, entry["sha256"], entry.get("crc32"))

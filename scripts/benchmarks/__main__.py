@@ -51,8 +51,9 @@ def _rows(topic: str, work: Path) -> Iterator[Row]:
 def _as_line(row: Row) -> str:
     theirs = "" if row.theirs is None else f"{row.theirs:.3f}"
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    limit = "" if row.limit is None else f"{row.limit:g}"
     mark = "" if row.ok else "  OVER"
-    return f"{row.name:44}{row.ours:>12.3f}{theirs:>12} {row.unit:7}{ratio:>8}{row.limit:>8g}{mark}"
+    return f"{row.name:44}{row.ours:>12.3f}{theirs:>12} {row.unit:7}{ratio:>8}{limit:>8}{mark}"
 
 
 def _as_json(row: Row) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from agent.footage import layout
 from agent.owner.prompt import show_request
+from agent.requests import seal_job
 from exchange import api
 from exchange.clock import HOUR, MINUTE, SECOND, Window, to_rfc3339
 from exchange.messages import Decision, Outcome, Signed, Status
@@ -158,4 +159,30 @@ async def test_footage_that_went_between_yes_and_cut_is_an_error_that_is_told_an
         await at.walk()
         assert await at.state(request_id) == "approved"
         assert (await at.listed(request_id))["trouble"]
+        assert not at.portal.uploads
+
+
+async def test_a_master_that_changed_after_it_was_cut_is_never_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = seal_job.job
+
+    def meddled(order: dict[str, Any], report: Any) -> dict[str, Any]:
+        (master,) = [entry for entry in order["entries"] if entry["path"].startswith("data/master/")]
+        assert master["crc32"], "it would be hashed once more than needed"
+        with Path(master["file"]).open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)[0]
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([last ^ 1]))
+        return real(order, report)
+
+    monkeypatch.setattr(seal_job, "job", meddled)
+    monkeypatch.setattr("exchange.package._SMALL", 1 << 10)  # as a large one is treated
+    async with besieged(tmp_path) as at:
+        request_id = await at.asked()
+        await at.say(request_id, yes=True)
+        await at.walk()
+        assert await at.state(request_id) == "clipped"
+        assert "not the file that was hashed" in json.dumps((await at.listed(request_id))["trouble"])
         assert not at.portal.uploads
