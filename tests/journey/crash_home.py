@@ -111,12 +111,13 @@ class CrashHome:
             signal="SIGSTOP" if stopped else "SIGKILL",
         )
         hearing = asyncio.create_task(self.daemons.hear())
+        over = False
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:
                     if hearing.done():
                         said = hearing.result()
-                        if "ended" in said:
+                        if over := "ended" in said:
                             return self._judge_end(said["ended"])
                         self.passed.append(said["at"])
                         hearing = asyncio.create_task(self.daemons.hear())
@@ -128,9 +129,11 @@ class CrashHome:
         except TimeoutError:
             raise AssertionError(f"stuck after {self.passed[-5:]}: {self.state()}\n{self.log()}") from None
         finally:
-            hearing.cancel()
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            if not over:  # its last word must not be heard as the next one's first
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                while "ended" not in await hearing:
+                    hearing = asyncio.create_task(self.daemons.hear())
 
     def _judge_end(self, code: int) -> bool:
         if code == -signal.SIGKILL:
@@ -147,7 +150,7 @@ class CrashHome:
         elif state == "delivered" and not self.opened:
             await self._open_and_receipt()
         elif state == "closed" and self.ended != pid:
-            with suppress(HandoverError):  # it may not listen yet, or die even now
+            with suppress(HandoverError, ProcessLookupError):  # it may not listen yet, or die even now
                 async with daemon_call(self.settings) as call:
                     await call("status")
                 os.kill(pid, signal.SIGTERM)
