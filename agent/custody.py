@@ -9,8 +9,8 @@ import aiosqlite
 
 from agent.store import Transaction
 from exchange.checkpoint import sign_checkpoint
-from exchange.clock import Clock
-from exchange.custody import CustodyKind, ProvenLines, line_leaf, next_line, prove_lines
+from exchange.clock import Clock, Instant
+from exchange.custody import CustodyKind, ProvenLines, line_leaf, next_line, prove_lines, read_line
 from exchange.merkle import MerkleTree
 from exchange.signing import SigningKey
 
@@ -61,6 +61,12 @@ class Custody:
         note = sign_checkpoint(tree.size, tree.root(), self._device)
         await self._keep(tx, tree.size, note)
         return note
+
+    async def last(self, tx: Transaction, event: CustodyKind, request_id: str) -> Instant | None:
+        """When this happened to a request the last time; None if it never did."""
+        rows = await tx.all("SELECT line FROM custody WHERE request_id = ? ORDER BY seq DESC", [request_id])
+        events = (read_line(row["line"]) for row in rows)
+        return next((each.at for each in events if each.event is event), None)
 
     async def prove(self, tx: Transaction, request_id: str) -> ProvenLines:
         """The lines of one request with their proofs, for its package; the checkpoint is kept too."""

@@ -246,7 +246,8 @@ class _Check:
             request = self.request.request_id if self.request else None
             if request is not None and any(event.request_id != request for event in events):
                 raise _custody("The custody lines are those of another request.")
-            if not any(event.event is CustodyKind.APPROVED for event in events):
+            words = (CustodyKind.APPROVED, CustodyKind.APPROVAL_VOID)
+            if [event.event for event in events if event.event in words][-1:] != [CustodyKind.APPROVED]:
                 raise _custody("The custody lines don't hold the owner's approval.")
         except VerificationFailed as error:
             self.findings.append(fails("custody", error))

@@ -38,6 +38,8 @@ class CustodyKind(StrEnum):
     ASKED = "asked"
     REVIEWED = "reviewed"
     APPROVED = "approved"
+    APPROVAL_VOID = "approval-void"
+    """The footage is no longer what was approved; nothing of it left, and the owner is asked anew."""
     DECLINED = "declined"
     UNAVAILABLE = "unavailable"
     EXPIRED = "expired"

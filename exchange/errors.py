@@ -186,6 +186,12 @@ class ClipFailed(HandoverError):
     exit_code = 43
 
 
+class FootageChanged(ClipFailed):
+    """The recording is no longer what the owner approved: gone, or other frames than were shown."""
+
+    exit_code = 45
+
+
 class NotFound(HandoverError):
     """What was named does not exist."""
 

@@ -15,7 +15,7 @@ from agent.media.mp4 import Out, timing
 from agent.media.payload import Part, parts
 from agent.media.segment import NotFootage, Track
 from agent.media.timeline import Placed, Ranges, Selection, put, select, sound_within
-from exchange.errors import ClipFailed
+from exchange.errors import FootageChanged
 
 
 @dataclass(slots=True)
@@ -54,8 +54,8 @@ class Approved:
 
 
 def find(stretch: Stretch, *, sound: bool) -> Approved:
-    """Read the stretch's segments again, as far as they were when it was planned. Raises ClipFailed when the copy
-    would hold anything but what was approved."""
+    """Read the stretch's segments again, as far as they were when it was planned. Raises FootageChanged when the
+    copy would hold anything but what was approved."""
     group = [_placed(source.path, source.start_us, source.placed_us, source.size) for source in stretch.sources]
     chosen = select(group, stretch.first_us, stretch.last_us + 1, Trim.INSIDE) if group else None
     if chosen is None:
@@ -81,11 +81,11 @@ def find(stretch: Stretch, *, sound: bool) -> Approved:
     return what
 
 
-def _no_longer(stretch: Stretch) -> ClipFailed:
-    return ClipFailed(
+def _no_longer(stretch: Stretch) -> FootageChanged:
+    return FootageChanged(
         f"The recorded segments no longer give the {stretch.frames} frames that were approved.",
         meaning="Nothing was cut: only exactly what was approved may leave.",
-        do="Plan the request again, and approve what is there now.",
+        do="Nothing at first: it is tried again, and then you are asked anew about what is there.",
     )
 
 
@@ -97,10 +97,10 @@ def _placed(path: object, start_us: int, placed_us: int, size: int) -> Placed:
         return put(SourceRef(where, start_us), segments.read(where, size), placed_us)
     except (NotFootage, OSError) as error:
         why = (error.strerror or "it cannot be read") if isinstance(error, OSError) else str(error)
-        raise ClipFailed(
+        raise FootageChanged(
             f"The recorded segment {where.name} cannot be used: {why}.",
             meaning="Nothing was cut.",
-            do="Plan the request again, and approve what is there now.",
+            do="Nothing at first: it is tried again, and then you are asked anew about what is there.",
         ) from None
 
 

@@ -7,28 +7,39 @@ import asyncio
 import json
 import logging
 
-from agent.requests.decision import Approval, ApprovedCut, load_approval
+from agent.requests.decision import Approval, ApprovedCut, load_approval, void
 from agent.requests.parts import Job, Move, Parts
 from agent.requests.states import State
 from agent.store import RequestRow, Transaction
 from agent.worker import CLIP, PICTURE
 from exchange.clock import to_rfc3339
 from exchange.custody import CustodyKind
-from exchange.errors import ClipFailed, HandoverError
+from exchange.errors import ClipFailed, FootageChanged, HandoverError
 
 log = logging.getLogger(__name__)
+
+_TRIES = 6
+"""Some five minutes: a disk or a recorder that is away for a moment comes back within."""
 
 CONTACT_SHEET = "working/contact-sheet.jpg"
 
 
 async def clip(parts: Parts, row: RequestRow) -> Move:
-    """APPROVED -> CLIPPED. What was cut before a crash is cut again to the same bytes, or found done."""
+    """APPROVED -> CLIPPED. What was cut before a crash is cut again to the same bytes, or found done.
+
+    APPROVED -> PRESERVED when the footage is, after some tries, no longer what was approved.
+    """
     approval = await load_approval(parts, row.request_id)
     async with parts.store.transaction() as tx:
         done = {package.evidence_id for package in await tx.packages(row.request_id)}
-    for cut in approval.cuts:
-        if cut.evidence_id not in done:
-            await _clip_one(parts, approval, cut)
+    try:
+        for cut in approval.cuts:
+            if cut.evidence_id not in done:
+                await _clip_one(parts, approval, cut)
+    except FootageChanged as why:
+        if row.failures < _TRIES:
+            raise
+        return void(parts, row, why)
 
     async def write(tx: Transaction) -> None:
         await parts.custody.record(

@@ -8,13 +8,13 @@ import uuid
 from dataclasses import dataclass
 
 from agent.requests.intake import verified_request
-from agent.requests.parts import Parts
+from agent.requests.parts import Move, Parts
 from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan
 from agent.requests.states import State, change_state
 from agent.store import RequestRow, Transaction
 from exchange.clock import Instant
 from exchange.custody import CustodyKind
-from exchange.errors import DecisionRefused, NotFound, SignatureInvalid
+from exchange.errors import DecisionRefused, FootageChanged, NotFound, SignatureInvalid
 from exchange.messages import (
     DecidedBy,
     DecidedCamera,
@@ -182,6 +182,21 @@ def _decided(camera: PlannedCamera, choice: Choice | None) -> DecidedCamera:
         gaps=gaps,
         evidence_id=str(uuid.uuid4()) if approved else None,
     )
+
+
+def void(parts: Parts, row: RequestRow, why: FootageChanged) -> Move:
+    """APPROVED -> PRESERVED: what was approved can't be had any more, so it is planned and asked anew.
+
+    The old decision goes, and the rows of what was cut by it (their files when the request closes); that there was one
+    stays in the custody log.
+    """
+
+    async def write(tx: Transaction) -> None:
+        for table in ("decisions", "packages", "plans"):
+            await tx.execute(f"DELETE FROM {table} WHERE request_id = ?", [row.request_id])  # noqa: S608 names above
+        await parts.custody.record(tx, CustodyKind.APPROVAL_VOID, "agent", row.request_id, reason=why.what)
+
+    return Move(State.PRESERVED, write)
 
 
 async def load_approval(parts: Parts, request_id: str) -> Approval:

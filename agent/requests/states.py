@@ -39,7 +39,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.VERIFIED: frozenset({State.PRESERVED, State.EXPIRED, State.WITHDRAWN}),
     State.PRESERVED: frozenset({State.ASKED, State.UNAVAILABLE, State.EXPIRED, State.WITHDRAWN}),
     State.ASKED: frozenset({State.APPROVED, State.DECLINED, State.EXPIRED, State.WITHDRAWN}),
-    State.APPROVED: frozenset({State.CLIPPED, State.WITHDRAWN}),
+    State.APPROVED: frozenset({State.CLIPPED, State.PRESERVED, State.WITHDRAWN}),
     State.CLIPPED: frozenset({State.SEALED, State.WITHDRAWN}),
     State.SEALED: frozenset({State.DELIVERED, State.WITHDRAWN}),
     State.DELIVERED: frozenset({State.CLOSED}),
@@ -50,7 +50,11 @@ MOVES: dict[State, frozenset[State]] = {
     State.WITHDRAWN: frozenset({State.CLOSED}),
     State.CLOSED: frozenset(),
 }
-"""Which state may follow which. Nothing reaches clipped, sealed or delivered but through approved."""
+"""Which state may follow which. Nothing reaches clipped, sealed or delivered but through approved.
+
+From approved a request goes back to preserved when its footage is no longer what was approved: the owner's yes is void,
+and they are asked anew about what there is now. Nothing has left, or was told, by then.
+"""
 
 UNDECIDED = (State.VERIFIED, State.PRESERVED, State.ASKED)
 """The owner has said nothing yet: the request may run out."""

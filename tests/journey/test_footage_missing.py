@@ -147,19 +147,64 @@ async def test_footage_is_held_while_the_owner_decides_only_if_they_set_so(tmp_p
         assert (await at.house.parts.footage.held_bytes() > 0) == (preserve == "yes")
 
 
-async def test_footage_that_went_between_yes_and_cut_is_an_error_that_is_told_and_nothing_is_sent(
+async def _yes_to(at: Siege, request_id: str) -> Decision:
+    decision = await at.say(request_id, yes=True)
+    assert decision.cameras[0].outcome is Outcome.APPROVED
+    return decision
+
+
+async def test_footage_that_went_between_yes_and_cut_is_waited_for_and_then_told_as_unavailable(
     tmp_path: Path,
 ) -> None:
     async with besieged(tmp_path, extra="requests: {preserve: no}") as at:
         request_id = await at.asked()
-        decision = await at.say(request_id, yes=True)
-        assert decision.cameras[0].outcome is Outcome.APPROVED
+        await _yes_to(at, request_id)
         for segment in at.segments:
             segment.unlink()
         await at.walk()
         assert await at.state(request_id) == "approved"
-        assert (await at.listed(request_id))["trouble"]
+        assert "cannot be used" in (await at.listed(request_id))["trouble"]
+        for _ in range(6):
+            await at.walk(later=10 * MINUTE)
+        assert await at.state(request_id) == "closed"
+        assert told(at, request_id).status is Status.UNAVAILABLE
         assert not at.portal.uploads
+
+
+async def test_a_disk_that_was_away_for_a_minute_costs_nothing_but_the_minute(tmp_path: Path) -> None:
+    async with besieged(tmp_path, extra="requests: {preserve: no}") as at:
+        request_id = await at.asked()
+        decision = await _yes_to(at, request_id)
+        away = [segment.rename(tmp_path / segment.name) for segment in at.segments]
+        await at.walk()
+        for segment, hidden in zip(at.segments, away, strict=True):
+            hidden.rename(segment)
+        await at.walk(later=MINUTE)
+        assert await at.state(request_id) == "delivered"
+        assert told(at, request_id) == decision
+
+
+async def test_footage_that_is_other_than_approved_makes_the_yes_void_and_is_asked_anew(tmp_path: Path) -> None:
+    async with besieged(tmp_path, extra="requests: {preserve: no}") as at:
+        request_id = await at.asked()
+        void = await _yes_to(at, request_id)
+        whole = at.segments[-1].stat().st_size
+        os.truncate(at.segments[-1], whole // 2)
+        for _ in range(7):
+            await at.walk(later=10 * MINUTE)
+        assert await at.state(request_id) == "asked"
+        assert not [call for call in at.portal.calls if call.path == api.DECISION.format(request_id=request_id)]
+        shown = await at.shown(request_id)
+        assert "You said yes to this before" in prompt(shown)
+        assert shown["plan_sha256"] != void.plan_sha256
+        await at.say(request_id, yes=True)
+        await at.walk()
+        assert await at.state(request_id) == "delivered"
+        assert told(at, request_id).cameras[0].evidence_id != void.cameras[0].evidence_id
+        (package,) = await at.packages(request_id)
+        events = [json.loads(json.loads(line)["line"])["event"] for line in (package.custody or b"").splitlines()]
+        words = [event for event in events if event.startswith("approv")]
+        assert words == ["approved", "approval-void", "approved"]
 
 
 async def test_a_master_that_changed_after_it_was_cut_is_never_sealed(
