@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from exchange.clock import MINUTE, Instant, Window, from_rfc3339, to_rfc3339
+from exchange.clock import DAY, MINUTE, Instant, Window, from_rfc3339, to_rfc3339
 from exchange.messages import (
     Document,
     Fingerprint,
@@ -24,6 +24,8 @@ from exchange.messages import (
 )
 
 Count = Annotated[int, Field(ge=0)]
+MOST_OFFSET = 100 * 366 * DAY
+"""Microseconds: no clock is further off that was ever set."""
 MasterPath = Annotated[str, Field(pattern=r"^data/master/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
 WorkingPath = Annotated[str, Field(pattern=r"^data/working/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
 
@@ -123,6 +125,19 @@ class ClockCheck(Part):
         return self
 
 
+class HostClock(Part):
+    """The agent's own clock, as its host told when the manifest was made."""
+
+    source: Line
+    """What keeps it, such as 'chrony, after 192.0.2.7 (stratum 3)'."""
+    offset_us: Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET)] | None = None
+    """That clock minus the true time, microseconds, as its keeper believes; None when it does not say."""
+    uncertainty_us: Annotated[int, Field(ge=0, le=MOST_OFFSET)] | None = None
+    """The error is at most so much more; None when its keeper does not say."""
+    at: Instant
+    """When it was asked, by that clock."""
+
+
 class Clocks(Part):
     """How far the times in this manifest, and the times shown in the pictures, can be trusted."""
 
@@ -131,6 +146,7 @@ class Clocks(Part):
     correction: Literal["not corrected in the pictures"] = "not corrected in the pictures"
     host_synchronised: bool | None = None
     """Whether the agent's own clock followed a time server at the check; None when that could not be told."""
+    host: HostClock | None = None
     utc_from: Line
     """What the UTC times of this manifest were taken from, such as 'the clock of the recording host'."""
 
@@ -138,6 +154,8 @@ class Clocks(Part):
     def _a_check_was_made_or_not(self) -> Self:
         if self.camera_checked != (self.camera is not None):
             raise ValueError("'camera_checked' contradicts 'camera'")
+        if self.host is not None and not self.host_synchronised and self.host.uncertainty_us is not None:
+            raise ValueError("a clock that is not known to follow a time server has no known uncertainty")
         return self
 
 

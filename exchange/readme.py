@@ -13,15 +13,10 @@ from markupsafe import Markup
 from exchange.evidence import Clocks, Evidence, KeyFrameMode, Widening
 from exchange.messages import Credential, Decision, Request
 from exchange.sshsig import PublicKey
-from exchange.words import device_time_words, duration_words, time_words
+from exchange.words import device_time_words, duration_words, host_clock_words, time_words
 
 _TEMPLATE = "read_me_first.html"
 _STYLE = "read_me_first.css"
-_HOST = {
-    True: "That host’s own clock followed a time server.",
-    False: "That host’s own clock did not follow a time server: these times may be wrong themselves.",
-    None: "Whether that host’s own clock followed a time server is not known.",
-}
 _NEVER_CHECKED = (
     "This camera’s clock was never compared with another clock. "
     "A time shown in the pictures may be wrong by any amount."
@@ -58,6 +53,7 @@ def render_readme(
         windows=(("Asked for", windows.requested), ("Approved", windows.approved), ("Delivered", windows.delivered)),
         widening_words=widening_words(evidence.widening),
         clock_sentences=clock_sentences(evidence.clocks),
+        host_warning=host_warning(evidence.clocks),
         style=Markup(style),  # noqa: S704 - our own file, no value from outside
         style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
@@ -76,8 +72,25 @@ def clock_sentences(clocks: Clocks) -> list[str]:
             f"Measured on {at}, by {check.method}: the camera said {device} when the reference said {reference}.",
             "This was not corrected in the pictures: a time shown in them is the camera’s own.",
         ]
-    sentences.append(f"The UTC times on this page come from {clocks.utc_from}. {_HOST[clocks.host_synchronised]}")
+    sentences.append(f"The UTC times on this page come from {clocks.utc_from}.")
+    sentences.append(_host_words(clocks))
     return sentences
+
+
+def host_warning(clocks: Clocks) -> str | None:
+    """What stands out on the page when the host's own clock is not known to be right."""
+    if clocks.host_synchronised:
+        return None
+    state = "did not follow" if clocks.host_synchronised is False else "may not have followed"
+    return f"The clock of the host that made this package {state} a time server: all times here may be wrong."
+
+
+def _host_words(clocks: Clocks) -> str:
+    host = clocks.host
+    if host is None:
+        return f"That host’s own clock {host_clock_words(clocks.host_synchronised, 'a program not named', None, None)}."
+    words = host_clock_words(clocks.host_synchronised, host.source, host.offset_us, host.uncertainty_us)
+    return f"Asked on {time_words(host.at)}, that host said of its own clock: it {words}."
 
 
 def _short(instant: int) -> str:

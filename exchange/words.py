@@ -47,3 +47,20 @@ def duration_words(microseconds: int) -> str:
     if hours:
         return f"{hours} h {minutes} min {seconds} s"
     return f"{minutes} min {seconds} s"
+
+
+def host_clock_words(synchronised: bool | None, source: str, offset_us: int | None, uncertainty_us: int | None) -> str:
+    """Whether a host's own clock can be trusted, to follow its name: ``follows a time server (…): …``."""
+    if synchronised is None:
+        return "could not be asked whether it follows a time server: it may be wrong by any amount"
+    if not synchronised:
+        return f"does not follow a time server (kept by {source}): it may be wrong by any amount"
+    follows = f"follows a time server (kept by {source})"
+    if uncertainty_us is None:
+        return f"{follows}; how far off it is, is not told"
+    within = max(uncertainty_us, 1000)
+    if offset_us is None or abs(offset_us) <= within:
+        return f"{follows}: right to {duration_words(abs(offset_us or 0) + within)}, by its own account"
+    side = "ahead of" if offset_us > 0 else "behind"
+    far = f"{duration_words(offset_us)} {side} the true time, give or take {duration_words(within)}"
+    return f"{follows}: {far}, by its own account"

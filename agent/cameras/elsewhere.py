@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import logging
 import shutil
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -17,7 +18,6 @@ from agent.footage.device import LOOK_BACK, Device, Looked
 from agent.footage.device_jobs import TestAnswer
 from agent.footage.source import Span, narrowed
 from agent.footage.sources import RECORDER, Sources, SourceSetting, checked_setting, kind_of, kinds, setting_of
-from agent.requests.host_clock import host_synchronised
 from agent.requests.parts import Parts
 from agent.store import CameraRow
 from agent.worker import PICTURE
@@ -146,9 +146,9 @@ class Elsewhere:
             rows = [row for row in await tx.cameras() if wanted.camera_id in (None, row.camera_id)]
         if wanted.camera_id is not None and not rows:
             raise NotFound(f"There is no camera {wanted.camera_id}.", do="List them with: handover cameras list")
-        synchronised = await host_synchronised()
+        host = await self._parts.host_clock()
         return {
-            "host_synchronised": synchronised,
+            "host_clock": asdict(host),
             "cameras": [await self._tested(row) for row in rows],
         }
 

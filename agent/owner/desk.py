@@ -6,7 +6,7 @@ Not for: how it is asked or shown (``prompt.py``, ``agent/cli``).
 
 import base64
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -100,6 +100,7 @@ class Desk:
             "force": None if force is None else {"name": force.name, "portal": force.portal},
             "last_contact": contact,
             "portal_trouble": trouble or None,
+            "host_clock": asdict(await parts.host_clock()),
             "cameras": await self._inventory.summaries(cameras),
             "requests": {state: sum(row.state == state for row in rows) for state in sorted({r.state for r in rows})},
             "waiting_for_you": [row.request_id for row in rows if row.state == State.ASKED],
@@ -136,6 +137,7 @@ class Desk:
                 if camera["source"]:  # as it is now: the owner may have had it kept since
                     camera["source"]["kept"] = await parts.footage.kept_bytes(row.request_id, camera["camera_id"]) > 0
             told["plan"], told["plan_sha256"] = plan, shown["sha256"]
+            told["host_clock"] = asdict(await parts.host_clock())
         told["kept_bytes"] = await parts.footage.kept_bytes(row.request_id)
         told["decision"] = None if decided is None else decided.document
         told["packages"] = [

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.clock import SECOND, from_rfc3339
+from exchange.words import host_clock_words
 
 Json = dict[str, Any]
 
@@ -99,6 +100,11 @@ def duration(microseconds: int) -> str:
     return f"{hours} h {minutes} min {seconds} s" if hours else f"{minutes} min {seconds} s"
 
 
+def host_clock(told: Json) -> str:
+    """Whether this machine's own clock can be trusted, to follow "its clock"."""
+    return host_clock_words(told["synchronised"], told["source"], told["offset_us"], told["uncertainty_us"])
+
+
 def show_request(console: Console, told: Json) -> None:
     """All of a request on the screen, in the order that matters to a person deciding."""
     request, officer = told.get("request"), told.get("officer")
@@ -124,9 +130,20 @@ def show_request(console: Console, told: Json) -> None:
     )
     console.print(Panel(who, title="Who asks", title_align="left"))
     console.print(Panel(why, title="For what", title_align="left"))
-    cameras = (told.get("plan") or {}).get("cameras", [])
+    plan = told.get("plan") or {}
+    cameras = plan.get("cameras", [])
+    if void := plan.get("void"):
+        words = (
+            f"You said yes to this before. By {local(void)} the recording was no longer what you had been shown, "
+            "so nothing of it left and your yes is void. This is what there is now: please decide again."
+        )
+        console.print(Panel(Text(words), title="Asked again", title_align="left"))
     for camera in cameras:
         console.print(Panel(_camera(camera), title=_camera_title(camera), title_align="left"))
+    host = told.get("host_clock")
+    if cameras and host is not None and not host["synchronised"]:
+        words = f"This machine's clock {host_clock(host)}. All times above may be wrong; what is sent says so too."
+        console.print(Panel(Text(words), title="Please note", title_align="left"))
     if sum(camera.get("actual") is not None for camera in cameras) > 1:
         console.print(Text(f"Together: {size(sum(map(_bytes, cameras)))}"))
 
@@ -245,6 +262,7 @@ def show_status(console: Console, told: Json) -> None:
         rows.append(("Last contact", local(told["last_contact"])))
     if told["portal_trouble"]:
         rows.append(("Trouble", told["portal_trouble"]))
+    rows.append(("This clock", host_clock(told["host_clock"])))
     rows += [("Camera", f"{each['label']} ({each['camera_id']}): {each['recording']}") for each in told["cameras"]]
     if not told["cameras"]:
         rows.append(("Cameras", "none yet; find them with: handover cameras discover"))

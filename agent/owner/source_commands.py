@@ -97,15 +97,16 @@ def test(config: Path, camera_id: str | None, plain: bool) -> None:
     tested, host = [], None
     for name in names:
         told = ask_desk(config, lambda call, name=name: call("test-sources", camera_id=name))  # type: ignore[misc]
-        host = told["host_synchronised"]
+        host = told["host_clock"]
         tested += told["cameras"]
         if not plain:
             _say_test(told["cameras"][0])
     if plain:
-        click.echo(json.dumps({"host_synchronised": host, "cameras": tested}, indent=2))
-    elif host is not True and names:
-        state = "does not follow a time server" if host is False else "could not be asked whether it follows one"
-        click.echo(f"This machine's own clock {state}: what is said of other clocks is only as good.")
+        click.echo(json.dumps({"host_clock": host, "cameras": tested}, indent=2))
+    elif host is not None:
+        click.echo(f"This machine's own clock {prompt.host_clock(host)}.")
+        if not host["synchronised"]:
+            click.echo("What is said above of other clocks is only as good.")
     failed = [each for each in tested if not each["ok"]]
     if failed:
         sys.exit(failed[0].get("exit_code", 42))

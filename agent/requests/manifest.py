@@ -13,7 +13,9 @@ from agent.cameras.catalogue import CameraFacts as DeviceFacts
 from agent.cameras.clock import posix_offset
 from agent.footage.layout import parse as parse_name
 from agent.footage.said import SourceSaid
+from agent.host_clock import HostClock
 from agent.media import facts
+from agent.requests.clocks import host_said
 from agent.requests.decision import Approval, ApprovedCut
 from exchange.clock import MINUTE, SECOND, Window
 from exchange.evidence import (
@@ -36,6 +38,7 @@ from exchange.evidence import (
     as_displayed,
     widening,
 )
+from exchange.evidence import HostClock as HostSaid
 from exchange.messages import CameraRegistration, Fingerprint, Stretch
 from exchange.signing import document_sha256
 
@@ -75,13 +78,13 @@ def build(
     *,
     owner: str,
     device: Fingerprint,
-    host_synchronised: bool | None,
+    host: HostClock,
     issued: int,
 ) -> Evidence:
     """The manifest, whole. Its own validation refuses what contradicts itself."""
     delivered = Window(result.masters[0].first_us, max(map(_end, result.masters)))
     requested, planned = cut.camera.requested.window, cut.camera
-    clocks, displayed = _clocks(camera.device, delivered, host_synchronised, planned.source)
+    clocks, displayed = _clocks(camera.device, delivered, host_said(host, issued), planned.source, host.synchronised)
     sound = any(track.kind == "audio" for master in result.masters for track in master.tracks)
     return Evidence(
         evidence_id=cut.evidence_id,
@@ -206,13 +209,17 @@ def _camera(camera_id: str, label: str, known: CameraKnown) -> CameraFacts:
 
 
 def _clocks(
-    device: DeviceFacts | None, delivered: Window, synchronised: bool | None, said: SourceSaid | None
+    device: DeviceFacts | None,
+    delivered: Window,
+    host: HostSaid,
+    said: SourceSaid | None,
+    synchronised: bool | None,
 ) -> tuple[Clocks, Any]:
     """What is known of the clocks, and the delivered window as the camera's own clock shows it."""
     check = device.clock if device else None
     utc_from = _UTC_FROM if said is None else said.utc_from
     if check is None:
-        return Clocks(camera_checked=False, host_synchronised=synchronised, utc_from=utc_from), None
+        return Clocks(camera_checked=False, host_synchronised=synchronised, host=host, utc_from=utc_from), None
     clocks = Clocks(
         camera_checked=True,
         camera=ClockCheck(
@@ -225,6 +232,7 @@ def _clocks(
             at=check.at,
         ),
         host_synchronised=synchronised,
+        host=host,
         utc_from=utc_from,
     )
     east = posix_offset(check.zone, daylight_saving=bool(check.daylight_saving)) if check.zone else None

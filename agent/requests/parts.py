@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.custody import Custody
+from agent.host_clock import HostClock, host_clock
 from agent.keys import AgentKeys
 from agent.requests.states import State
 from agent.settings import Settings
@@ -49,6 +50,8 @@ class Parts:
     portal: "Callable[[], Awaitable[PortalClient]]"
     """The portal's client; PortalUnreachable or NotEnrolled when there is none."""
     progress: Progress = field(default_factory=Progress)
+    host_clock: Callable[[], Awaitable[HostClock]] = host_clock
+    """What this host says of its own clock, asked anew each time."""
 
 
 Write = Callable[[Transaction], Awaitable[None]]

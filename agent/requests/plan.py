@@ -11,6 +11,7 @@ from pydantic import Field
 from agent.footage.said import SourceSaid
 from agent.media import facts
 from agent.requests.at_hand import at_hand
+from agent.requests.clocks import host_said
 from agent.requests.intake import verified_request
 from agent.requests.parts import Move, Parts
 from agent.requests.preserve import keep
@@ -20,6 +21,7 @@ from agent.worker import CLIP
 from exchange.clock import Instant, Window
 from exchange.custody import CustodyKind
 from exchange.errors import DocumentInvalid
+from exchange.evidence import HostClock
 from exchange.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
 from exchange.signing import parse_strictly
 
@@ -67,6 +69,12 @@ class PlannedCamera(Part):
         return max(0, self.requested.start - self.actual.start) if self.actual else 0
 
 
+class PlannedHost(HostClock):
+    """This host's own clock when the plan was made."""
+
+    synchronised: bool | None = None
+
+
 class Plan(Part):
     """What the owner is asked to approve, all of it."""
 
@@ -74,6 +82,9 @@ class Plan(Part):
     request_sha256: Sha256
     made: Instant
     cameras: Annotated[tuple[PlannedCamera, ...], Field(min_length=1)]
+    host: PlannedHost | None = None
+    void: Instant | None = None
+    """When the owner's earlier yes became void, as the footage was no longer what they had approved."""
 
     def to_text(self) -> str:
         return self.model_dump_json(exclude_none=True)
@@ -97,7 +108,14 @@ async def ask(parts: Parts, row: RequestRow) -> Move:
     for position, asked in enumerate(request.asked):
         parts.progress.doing[row.request_id] = f"looking at {labels.get(asked.camera_id, asked.camera_id)}"
         cameras.append(await _plan_camera(parts, row, position, asked, labels.get(asked.camera_id, asked.camera_id)))
-    plan = Plan(request_id=row.request_id, request_sha256=row.sha256, made=parts.clock.now(), cameras=tuple(cameras))
+    plan = Plan(
+        request_id=row.request_id,
+        request_sha256=row.sha256,
+        made=parts.clock.now(),
+        cameras=tuple(cameras),
+        host=await _planned_host(parts),
+        void=await _void(parts, row),
+    )
     available = any(camera.available for camera in plan.cameras)
     text = plan.to_text()
 
@@ -112,6 +130,17 @@ async def ask(parts: Parts, row: RequestRow) -> Move:
         await parts.custody.record(tx, kind, "agent", row.request_id)
 
     return Move(State.ASKED if available else State.UNAVAILABLE, write)
+
+
+async def _void(parts: Parts, row: RequestRow) -> Instant | None:
+    async with parts.store.transaction() as tx:
+        return await parts.custody.last(tx, CustodyKind.APPROVAL_VOID, row.request_id)
+
+
+async def _planned_host(parts: Parts) -> PlannedHost:
+    host = await parts.host_clock()
+    said = host_said(host, parts.clock.now())
+    return PlannedHost(**dict(said), synchronised=host.synchronised)
 
 
 async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:

@@ -15,7 +15,6 @@ from agent.cameras.inventory import facts_of, registration_of
 from agent.media import facts
 from agent.requests import manifest
 from agent.requests.decision import Approval, ApprovedCut, load_approval
-from agent.requests.host_clock import host_synchronised
 from agent.requests.manifest import CameraKnown, WorkingFile
 from agent.requests.parts import Job, Move, Parts
 from agent.requests.states import State
@@ -60,7 +59,7 @@ async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, pack
     clip: Job = json.loads(package.clip)
     result = facts.cut_result(clip["result"])
     working = await asyncio.to_thread(working_files, Path(clip["folder"]), result, clip["contact_sheet"])
-    synchronised = await host_synchronised()
+    host = await parts.host_clock()
     async with parts.store.transaction() as tx:
         camera = await tx.camera(cut.camera.camera_id)
         known = await _known(tx, camera)
@@ -72,7 +71,7 @@ async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, pack
             known,
             owner=parts.settings.owner.name,
             device=parts.keys.device.public.fingerprint,
-            host_synchronised=synchronised,
+            host=host,
             issued=parts.clock.now(),
         )
         signed = sign_document(evidence, parts.keys.device)

@@ -13,7 +13,7 @@ from exchange.age import encrypt_file
 from exchange.age_keys import generate_identity
 from exchange.clock import DAY, HOUR, MINUTE, SECOND
 from exchange.credentials import open_credential
-from exchange.evidence import ClockCheck, Clocks, KeyFrameMode, Widening
+from exchange.evidence import ClockCheck, Clocks, HostClock, KeyFrameMode, Widening
 from exchange.messages import GapNote
 from exchange.readme import clock_sentences, render_readme, widening_words
 from exchange.words import device_time_words, duration_words, time_words
@@ -122,10 +122,28 @@ def test_the_clocks_error_is_told_in_words() -> None:
     assert "2 days 1 h ahead of a time server" in clock_sentences(check(2 * DAY + HOUR))[0]
     assert "41 min 7 s behind a time server" in clock_sentences(check(-41 * MINUTE - 7 * SECOND))[0]
     assert "same time as a time server, give or take 0.1 s" in clock_sentences(check(-90_000))[0]
-    assert "the recording host. That host’s own clock did not follow" in clock_sentences(check(0))[-1]
+    assert clock_sentences(check(0))[-2].endswith("come from the recording host.")
+    assert "That host’s own clock does not follow" in clock_sentences(check(0))[-1]
     never = clock_sentences(Clocks(camera_checked=False, utc_from="the recording host"))
     assert "never compared" in never[0]
-    assert "not known" in never[-1]
+    assert "could not be asked" in never[-1]
+
+
+def test_who_keeps_the_hosts_clock_and_how_well_is_told(case: Case) -> None:
+    host = HostClock(source="chrony, after <192.0.2.7> (stratum 3)", offset_us=-2000, uncertainty_us=5000, at=NOW)
+    clocks = replaced(case.evidence.clocks, host=host)
+    case.evidence = replaced(case.evidence, clocks=clocks)
+    text = parsed(page(case)).text
+    assert "it follows a time server (kept by chrony, after <192.0.2.7> (stratum 3)): right to 0.007 s" in text
+    assert "all times here may be wrong" not in text
+
+
+@pytest.mark.parametrize(("synchronised", "word"), [(False, "did not follow"), (None, "may not have followed")])
+def test_a_host_that_is_not_known_to_be_synchronised_stands_out(
+    case: Case, synchronised: bool | None, word: str
+) -> None:
+    case.evidence = replaced(case.evidence, clocks=replaced(case.evidence.clocks, host_synchronised=synchronised))
+    assert f"{word} a time server: all times here may be wrong." in parsed(page(case)).text
 
 
 def test_widening_is_told_in_words() -> None:
