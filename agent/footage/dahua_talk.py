@@ -16,7 +16,7 @@ from agent.footage.dahua_cgi import Cgi, Found, Item
 from agent.footage.dahua_time import posix, read_clock
 from agent.footage.device_jobs import MOST_SPANS, FetchedFile, FetchOrder, FoundSpan, Json, Order, Report
 from agent.footage.device_time import DeviceTime, changes, zone_of
-from agent.footage.listed import BACKWARDS, asked_locally, nearest, resolved
+from agent.footage.listed import BACKWARDS, SUB_STREAM, asked_locally, nearest, resolved
 from exchange.clock import DAY, HOUR, SECOND, Window, to_rfc3339
 from exchange.errors import CameraAnswerInvalid, InputInvalid, NoFootage
 
@@ -145,7 +145,7 @@ class Talk:
         if not spans and not wanted:
             spans = self._spans([item for item in found.items if _is_sub(item)], window, notes)
             if spans:
-                notes.append("The main stream was not recorded then: this is the sub-stream, with smaller pictures.")
+                notes.append(SUB_STREAM)
         return spans, notes
 
     def _spans(self, items: list[Item], window: Window, notes: list[str]) -> list[FoundSpan]:

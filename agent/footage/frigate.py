@@ -39,7 +39,11 @@ def coverage_job(job: Json, report: Report) -> Json:
     with Frigate(order, Options.model_validate(order.options)) as frigate:
         spans = frigate.spans(order.window)
         return LookAnswer(
-            spans=tuple(spans), clock=frigate.check, make="Frigate", firmware=frigate.version()
+            spans=tuple(spans),
+            clock=frigate.check,
+            oldest=frigate.oldest(),
+            make="Frigate",
+            firmware=frigate.version(),
         ).model_dump(mode="json")
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, Field, TypeAdapter
 
 from agent.cameras.clock import ClockCheck
+from agent.footage import reach
 from agent.footage.device_http import Http
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
 from agent.footage.device_time import DeviceTime
@@ -58,6 +59,23 @@ class _Segment(BaseModel):
         return Listed(round(self.start_time * SECOND), round((self.end_time - self.start_time) * SECOND))
 
 
+class _Hour(BaseModel):
+    hour: Annotated[str, Field(pattern=r"^([01]?\d|2[0-3])$")]
+
+
+class _Day(BaseModel):
+    """Of the summary: the hours of a day in which anything was recorded."""
+
+    day: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+    hours: Annotated[list[_Hour], Field(max_length=25)]
+
+    def began(self) -> list[int]:
+        """The instants at which its hours begin, microseconds. ValueError for a day that there is not."""
+        midnight = datetime.fromisoformat(self.day).replace(tzinfo=UTC)
+        return [int(midnight.timestamp() + 3600 * int(each.hour)) * SECOND for each in self.hours]
+
+
+_DAYS = TypeAdapter(Annotated[list[_Day], Field(max_length=20_000)])
 _SEGMENTS = TypeAdapter(list[_Segment])
 _OBJECT = TypeAdapter(dict[str, Any])
 
@@ -167,6 +185,21 @@ class Frigate:
                 raise self.http.nonsense(f"it knows no camera {self.camera}, or is no Frigate")
             listed |= {each.listed for each in parsed(self.http, answer, _SEGMENTS)}
         return stretches(each for each in listed if 0 < each.length < HOUR)
+
+    def oldest(self) -> int | None:
+        """Where its first segment of the camera begins: by its summary the hour, by its list the second."""
+        return reach.oldest(self.order, self._first)
+
+    def _first(self) -> int | None:
+        answer = self.http.ask(f"/api/{self.camera}/recordings/summary?timezone=utc", statuses=(200, 404))
+        days = parsed(self.http, answer, _DAYS) if answer.status == 200 else []
+        hour = min((began for day in days for began in day.began()), default=None)
+        if hour is None:
+            return None
+        target = f"/api/{self.camera}/recordings?after={_seconds(hour)}&before={_seconds(hour + HOUR)}"
+        listed = parsed(self.http, self.http.ask(target), _SEGMENTS)
+        first = min((each.listed.start for each in listed), default=hour)
+        return time_of(self.order, self.check).from_device(first)
 
     def version(self) -> str:
         answer = self.http.ask("/api/version", most=1000, statuses=(200, 404))

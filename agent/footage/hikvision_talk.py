@@ -24,7 +24,7 @@ from agent.footage.hikvision_time import (
     stretches,
     zone_matters,
 )
-from agent.footage.listed import BACKWARDS, micros, nearest
+from agent.footage.listed import BACKWARDS, SUB_STREAM, micros, nearest
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, to_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, HandoverError, InputInvalid
 
@@ -164,7 +164,7 @@ class Talk:
         if not spans and self.options.stream == "main":
             spans = self._spans(self.track + 1, start, end, meaning, window, notes)
             if spans:
-                notes.append("The main stream was not recorded then: this is the sub-stream, with smaller pictures.")
+                notes.append(SUB_STREAM)
         return spans, notes
 
     def _spans(

@@ -78,6 +78,7 @@ def _stretches(time: DeviceTime, start: datetime, end: datetime) -> Iterable[Str
 
 
 BACKWARDS = "The recorder lists a recording that ends before it starts, as when its clock was set; it was left out."
+SUB_STREAM = "The main stream was not recorded then: this is the sub-stream, with smaller pictures."
 
 
 def plausible(moment: datetime) -> datetime:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report
+from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report, TestAnswer
 from agent.footage.device_kind import DeviceKind, DeviceOptions
 
 
@@ -38,7 +38,9 @@ def coverage_job(job: Json, report: Report) -> Json:
     order = LookOrder.model_validate(job)
     with Playback(order, Options.model_validate(order.options)) as playback:
         spans = playback.spans(order.window)
-        return LookAnswer(spans=tuple(spans), clock=playback.check, make="MediaMTX").model_dump(mode="json")
+        return LookAnswer(
+            spans=tuple(spans), clock=playback.check, oldest=playback.oldest(), make="MediaMTX"
+        ).model_dump(mode="json")
 
 
 def fetch_job(job: Json, report: Report) -> Json:
@@ -49,3 +51,13 @@ def fetch_job(job: Json, report: Report) -> Json:
     with Playback(order, Options.model_validate(order.options)) as playback:
         files = playback.bring(order, report)
         return FetchAnswer(files=tuple(files), clock=playback.check).model_dump(mode="json")
+
+
+def test_job(job: Json, report: Report) -> Json:
+    """What ``handover sources test`` shows beside: how much of the last day was recorded."""
+    from agent.footage.mediamtx_playback import Playback
+
+    order = LookOrder.model_validate(job)
+    with Playback(order, Options.model_validate(order.options)) as playback:
+        good, wrong = playback.told(order.window)
+    return TestAnswer(good=tuple(good), wrong=tuple(wrong)).model_dump(mode="json")

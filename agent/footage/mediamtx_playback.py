@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter
 
 from agent.cameras.clock import ClockCheck
+from agent.footage import reach
 from agent.footage.device_http import Http
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
 from agent.footage.device_time import DeviceTime
@@ -138,6 +139,23 @@ class Playback:
         if answer.status == 400:
             raise self.http.nonsense(f"it lists nothing for {self.path!r} and says: {told_in_words(answer)}")
         return parsed(self.http, answer, _ENTRIES), asked
+
+    def oldest(self) -> int | None:
+        """Where its first recording of the path begins: asked without times, it lists all there are."""
+        return reach.oldest(self.order, self._first)
+
+    def _first(self) -> int | None:
+        answer = self.http.ask(f"/list?{urlencode({'path': self.path})}", statuses=(200, 404))
+        entries = parsed(self.http, answer, _ENTRIES) if answer.status == 200 else []
+        return min((time_of(self.order, self.check).from_device(each.window[0]) for each in entries), default=None)
+
+    def told(self, window: Window) -> tuple[list[str], list[str]]:
+        """What is good about what it recorded of a window, and what is wrong."""
+        parts = [part for span in self.spans(window) if (part := Window(span.start, span.end).intersect(window))]
+        if not parts:
+            return [], [f"It recorded nothing of {self.path!r} for a day: look for record: yes, and for its source."]
+        share = sum(part.duration for part in parts) * 100 / window.duration
+        return [f"It recorded {share:.1f} % of the last day, without a gap in {len(parts)} stretches."], []
 
     def _span(self, listed: tuple[int, int], asked: Window, time: DeviceTime) -> FoundSpan | None:
         start, end = listed

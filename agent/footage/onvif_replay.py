@@ -6,6 +6,8 @@ Not for: the protocols (``agent.footage.replay``), or brands that are better ask
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,9 @@ from agent.footage.device_jobs import (
     LookAnswer,
     LookOrder,
     Name,
+    Order,
     Report,
+    TestAnswer,
 )
 from agent.footage.device_kind import DeviceKind, DeviceOptions
 from exchange.clock import SECOND, Window
@@ -29,11 +33,18 @@ from exchange.errors import CameraAnswerInvalid, CameraUnreachable, NoFootage
 
 if TYPE_CHECKING:
     from agent.footage.replay.assemble import Written
+    from agent.footage.replay.rtsp import Rtsp
     from agent.footage.replay.session import Played
 
 _JOURNAL = "replay.json.part"
 _EARLY = SECOND // 2
 """A replay that ends so long before the end of what the recorder lists there brought less than it lists."""
+
+
+SECOND_STREAM = (
+    "The camera's first recording has nothing of some of this time: that is from another of its recordings, which may "
+    "be a sub-stream with smaller pictures."
+)
 
 
 class Options(DeviceOptions):
@@ -96,7 +107,11 @@ async def _look(order: LookOrder, options: Options) -> LookAnswer:
             spans: list[FoundSpan] = []
             for recording in listed:
                 for one in await search.stretches(asked, recording, window, when.to_device(order.now())):
-                    spans += _uncovered(one, spans, when.offset_us)
+                    parts = _uncovered(one, spans, when.offset_us)
+                    inside = any(part.start < order.end and part.end > order.start for part in parts)
+                    if inside and search.beside(recording, listed):
+                        asked.notes.append(SECOND_STREAM)
+                    spans += parts
         except SoapFault as fault:
             raise invalid(f"it does not do what ONVIF Profile G asks of it ({fault})") from None
         oldest = min((when.from_device(recording.start) for recording in listed), default=None)
@@ -131,6 +146,46 @@ def _uncovered(one: Any, spans: list[FoundSpan], offset: int) -> list[FoundSpan]
     ]
 
 
+# -- testing ---------------------------------------------------------------------------------------------------------
+
+
+def test_job(job: Json, report: Report) -> Json:
+    """What ``handover sources test`` shows beside: its recordings of this camera, gaps, and what replay describes."""
+    import asyncio
+
+    order, options = LookOrder.model_validate(job), Options.model_validate(job["options"])
+    good, wrong, uri = asyncio.run(_tried(order, options))
+    if uri is not None:
+        from agent.footage.replay.session import Replay
+
+        with _rtsp(order, options, uri) as rtsp:
+            described = Replay(rtsp, order.window, order.end, lambda *_: None).describe()
+        sound = f" with sound ({described.audio.codec})" if described.audio is not None else " without sound"
+        good.append(f"It replays them as {described.video.codec}{sound}.")
+        wrong += [f"Of this recording, {note}." for note in described.notes]
+    return TestAnswer(good=tuple(good), wrong=tuple(each[:300] for each in wrong[:20])).model_dump(mode="json")
+
+
+async def _tried(order: LookOrder, options: Options) -> tuple[list[str], list[str], str | None]:
+    from agent.cameras.onvif_transport import SoapFault, invalid
+    from agent.footage.replay import search
+    from agent.footage.replay.soap import recorder
+
+    async with recorder(order.address, order.login, options.certificate or "", order.skew_us) as asked:
+        try:
+            listed = search.chosen(await search.recordings(asked), options.recording)
+        except SoapFault as fault:
+            raise invalid(f"it does not do what ONVIF Profile G asks of it ({fault})") from None
+        if not listed:
+            return [], ["It lists no recordings with pictures: switch recording on, and look at its disk."], None
+        first = listed[0]
+        named = "".join(filter(str.isprintable, first.names[-1]))[:100]
+        good = [f"It lists {len(listed)} recordings of {named}." if len(listed) > 1 else f"It lists {named}."]
+        if any(recording.recording for recording in listed):
+            good.append("It is recording now.")
+        return good, [], await search.replay_uri(asked, max(listed, key=lambda each: each.end).token)
+
+
 # -- fetching --------------------------------------------------------------------------------------------------------
 
 
@@ -139,14 +194,30 @@ def fetch_job(job: Json, report: Report) -> Json:
     import asyncio
 
     from agent.cameras.clock import ClockCheck
-    from agent.cameras.onvif_transport import certificate_changed, invalid, refused
-    from agent.footage.replay.rtsp import Broken, CertificateUnknown, Nonsense, Refused
 
     order, options = FetchOrder.model_validate(job), Options.model_validate(job["options"])
     uri, told, notes = asyncio.run(_located(order, options))
     check = ClockCheck.model_validate(told) if told else None
+    return _Fetch(order, options, check, notes, report).run(uri).model_dump(mode="json")
+
+
+@contextmanager
+def _rtsp(order: Order, options: Options, uri: str) -> Iterator[Rtsp]:
+    """A connection for replay, closed at the end; what goes wrong on it is told as the recorder's doing."""
+    from urllib.parse import quote
+
+    from agent.cameras.onvif_transport import certificate_changed, invalid, refused
+    from agent.footage.replay.rtsp import Broken, CertificateUnknown, Nonsense, Refused, Rtsp
+
+    login = order.login
+    if login is not None:
+        uri = uri.replace("{password}", quote(login.password, safe=""))
     try:
-        return _Fetch(order, options, check, notes, report).run(uri).model_dump(mode="json")
+        rtsp = Rtsp(uri, login, order.timeout, (options.certificate or "").replace(":", "").lower() or None)
+        try:
+            yield rtsp
+        finally:
+            rtsp.close()
     except Broken as why:
         raise CameraUnreachable(
             f"The recorder broke off while it played: {why}.",
@@ -186,21 +257,14 @@ class _Fetch:
         self.lost = 0
 
     def run(self, uri: str) -> FetchAnswer:
-        from urllib.parse import quote
-
         from agent.footage.replay.assemble import Assembler
-        from agent.footage.replay.rtsp import Rtsp
         from agent.footage.replay.session import Replay
 
         order = self.order
-        login = order.login
-        if login is not None:
-            uri = uri.replace("{password}", quote(login.password, safe=""))
         asked = self._rest()
         if asked is None:
             return self._whole([], None)
-        rtsp = Rtsp(uri, login, order.timeout, (self.options.certificate or "").replace(":", "").lower() or None)
-        try:
+        with _rtsp(order, self.options, uri) as rtsp:
             replay = Replay(rtsp, asked, self.time.to_device(order.end), self._say)
             described = replay.describe()
             room = order.most_bytes - sum((order.into / f"{each.name}.part").stat().st_size for each in self.kept)
@@ -214,8 +278,6 @@ class _Fetch:
                 self.lost += len(assembler.lost)
                 assembler.finish(whole=whole)
                 self._keep()
-        finally:
-            rtsp.close()
         self.report({"bytes": rtsp.bytes, "total": rtsp.bytes})
         return self._whole(assembler.files, played)
 

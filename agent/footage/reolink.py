@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report
+from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report, TestAnswer
 from agent.footage.device_kind import DeviceKind, DeviceOptions
 
 
@@ -17,7 +17,8 @@ class Options(DeviceOptions):
     channel: int = Field(1, ge=1, le=64)
     """The camera's number on the recorder, from 1; 1 on a camera itself."""
     stream: Literal["main", "sub"] = "main"
-    """Which of its two recordings is taken."""
+    """Which stream is taken. With "main", the sub-stream is used where the main one was not recorded, and that is
+    said."""
     zone: str = Field("", max_length=100)
     """The device's time zone, such as Europe/London; empty: as it says itself."""
     readable: bool = False
@@ -40,7 +41,12 @@ def coverage_job(job: Json, report: Report) -> Json:
     with Reolink(order, Options.model_validate(order.options)) as device:
         spans, notes = device.spans(order.window)
         return LookAnswer(
-            spans=tuple(spans), clock=device.check, notes=tuple(notes), make="Reolink", **device.facts
+            spans=tuple(spans),
+            clock=device.check,
+            oldest=device.oldest(),
+            notes=tuple(notes),
+            make="Reolink",
+            **device.facts,
         ).model_dump(mode="json")
 
 
@@ -52,3 +58,13 @@ def fetch_job(job: Json, report: Report) -> Json:
     with Reolink(order, Options.model_validate(order.options)) as device:
         files = device.bring(order, report)
         return FetchAnswer(files=tuple(files), clock=device.check).model_dump(mode="json")
+
+
+def test_job(job: Json, report: Report) -> Json:
+    """What ``handover sources test`` shows beside: its card or disk, and on how many days of a month it recorded."""
+    from agent.footage.reolink_api import Reolink
+
+    order = LookOrder.model_validate(job)
+    with Reolink(order, Options.model_validate(order.options)) as device:
+        good, wrong = device.told()
+    return TestAnswer(good=tuple(good), wrong=tuple(wrong)).model_dump(mode="json")

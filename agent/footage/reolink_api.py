@@ -12,23 +12,38 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel
 
 from agent.cameras.clock import ClockCheck, compare
+from agent.footage import reach
 from agent.footage.device_http import Http
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
 from agent.footage.device_time import DeviceTime, utc_of, zone_of
-from agent.footage.listed import BACKWARDS, Stretch, asked_locally, nearest, resolved
+from agent.footage.listed import BACKWARDS, SUB_STREAM, Stretch, asked_locally, nearest, resolved
 from agent.footage.remux import container_of, is_torn
-from agent.footage.reolink_time import Fields, Now, Saving, fields, posix
+from agent.footage.reolink_answers import (
+    REPLIES,
+    DevInfo,
+    Disks,
+    Download,
+    Found,
+    Listed,
+    Named,
+    Reply,
+    Search,
+    Time,
+    Token,
+)
+from agent.footage.reolink_time import Fields, fields, posix
 from agent.footage.utc_http import is_own_host, parsed, time_of
 from exchange.clock import MINUTE, SECOND, Window
-from exchange.errors import CameraRefused, NoFootage
+from exchange.errors import CameraAnswerInvalid, CameraRefused, NoFootage
 
 if TYPE_CHECKING:
     from agent.footage.reolink import Options
@@ -39,88 +54,23 @@ _WRITING = MINUTE
 _SESSION = 30 * MINUTE
 """Half of what a session is granted."""
 _MOST_DAYS = 62
+_MOST_MONTHS = 24
+"""Looked back at for the oldest recording, a question each."""
 _UNSURE = 2 * SECOND
 """How far from what was asked for a part that a recorder cuts out may begin."""
-
-Text = Annotated[str, Field(max_length=1000)]
-
-
-class _Error(BaseModel):
-    rspCode: int = 0
-
-
-class _Reply(BaseModel):
-    code: int
-    value: dict[str, Any] = {}
-    error: _Error = _Error()
-
-
-class _Token(BaseModel):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
-
-
-class _Named(BaseModel):
-    Token: _Token
-
-
-class _File(BaseModel):
-    """Of a search. Recorders' files have no ``name``."""
-
-    StartTime: Fields
-    EndTime: Fields
-    PlaybackTime: Fields | None = None
-    name: Text = ""
-    size: Annotated[int, Field(ge=0)] = 0
-    height: Annotated[int, Field(ge=0, le=65_535)] = 0
-    width: Annotated[int, Field(ge=0, le=65_535)] = 0
-
-
-class _Found(BaseModel):
-    File: Annotated[list[_File], Field(max_length=20_000)] = []
-
-
-class _Search(BaseModel):
-    SearchResult: _Found = _Found()
-
-
-class _Prepared(BaseModel):
-    fileName: Annotated[str, Field(min_length=1, max_length=500)]
-    fileSize: Annotated[int, Field(ge=0)] = 0
-
-
-class _Download(BaseModel):
-    fileList: Annotated[list[_Prepared], Field(max_length=100)] = []
-
-
-class _Time(BaseModel):
-    Time: Now
-    Dst: Saving = Saving()
-
-
-class _Info(BaseModel):
-    model: Annotated[str, Field(max_length=100)] = ""
-    firmVer: Annotated[str, Field(max_length=100)] = ""
-    exactType: Annotated[str, Field(max_length=40)] = ""
-    type: Annotated[str, Field(max_length=40)] = ""
-
-
-class _DevInfo(BaseModel):
-    DevInfo: _Info = _Info()
 
 
 class Reference(BaseModel):
     """A recording: on a camera, its file; on a recorder, the stretch, with the clock and zone it was listed by."""
 
     name: str
+    stream: str
     start: int
     end: int
     size: int
     offset: int
     unsure: int
     zone: str
-
-
-_REPLIES = TypeAdapter(Annotated[list[_Reply], Field(min_length=1, max_length=10)])
 
 
 class Reolink:
@@ -158,8 +108,9 @@ class Reolink:
             self._log_in()  # the kept session had ended
             self.check = self._compared()
         self.time = time_of(self.order, self.check, self.options.zone)
-        info = self._ask("GetDevInfo", {}, _DevInfo).DevInfo
+        info = self._ask("GetDevInfo", {}, DevInfo).DevInfo
         self.facts = {"model": info.model, "firmware": info.firmVer}
+        self.channels = info.channelNum
         self.is_recorder = any(word in (info.exactType or info.type).upper() for word in ("NVR", "HUB"))
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -182,7 +133,7 @@ class Reolink:
         except ValueError:
             raise self.http.nonsense(f"its answer to {command} is not as expected") from None
 
-    def _post(self, command: str, param: dict[str, Any], action: int) -> _Reply:
+    def _post(self, command: str, param: dict[str, Any], action: int) -> Reply:
         query = {"cmd": command} | ({"token": self.token} if self.token and command != "Login" else {})
         body = json.dumps([{"cmd": command, "action": action, "param": param}]).encode()
         # Devices of several years answer JSON as text/html.
@@ -193,7 +144,7 @@ class Reolink:
             headers={"Content-Type": "application/json"},
         )
         self.sent, self.received = answer.sent, answer.received
-        return parsed(self.http, answer, _REPLIES)[0]
+        return parsed(self.http, answer, REPLIES)[0]
 
     def _refusal(self, command: str, code: int) -> Exception:
         if command == "Login" or code in (-5, -6, -7):
@@ -211,7 +162,7 @@ class Reolink:
             raise CameraRefused(f"The Reolink at {self.http.host} wants a user name and password.", do="Use --user.")
         self.token = ""
         user = {"Version": "0", "userName": login.user, "password": login.password}
-        found = self._ask("Login", {"User": user}, _Named)
+        found = self._ask("Login", {"User": user}, Named)
         self.token = found.Token.name
         kept = json.dumps({"for": self._whose(), "token": self.token, "until": self.order.now() + _SESSION})
         descriptor = os.open(self.session, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -222,7 +173,7 @@ class Reolink:
         try:
             kept = json.loads(self.session.read_bytes()[:4096])
             fits = kept["for"] == self._whose() and self.order.now() < kept["until"]
-            return _Token(name=kept["token"]).name if fits else ""
+            return Token(name=kept["token"]).name if fits else ""
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 
@@ -232,7 +183,7 @@ class Reolink:
         return sha256(text.encode()).hexdigest()
 
     def _compared(self) -> ClockCheck:
-        told = self._ask("GetTime", {}, _Time)
+        told = self._ask("GetTime", {}, Time)
         zone = self.options.zone or posix(told.Time, told.Dst)
         try:
             local, known = told.Time.local(), zone_of(zone)
@@ -246,16 +197,29 @@ class Reolink:
 
     def spans(self, window: Window) -> tuple[list[FoundSpan], list[str]]:
         """What it lists, as true UTC, and what there is to say of it."""
-        files, notes = self._listed(window), []
-        spans = []
+        if 0 < self.channels < self.options.channel:
+            raise CameraAnswerInvalid(
+                f"The Reolink at {self.http.host} has no channel {self.options.channel}; it has {self.channels}.",
+                do="Set the option channel to the camera's number on its own page.",
+            )
+        spans, notes = self._spans(window, self.options.stream)
+        if not spans and self.options.stream == "main":
+            spans, more = self._spans(window, "sub")
+            notes += [SUB_STREAM, *more] if spans else []
+        return spans, list(dict.fromkeys(notes))
+
+    def _spans(self, window: Window, stream: str) -> tuple[list[FoundSpan], list[str]]:
+        files = self._listed(window, stream)
+        spans, notes = [], []
         for file, stretch in zip(files, self._stretches(files), strict=True):
             if stretch is None:
-                notes = [BACKWARDS]
+                notes.append(BACKWARDS)
                 continue
             if stretch.start < 0 or stretch.end <= window.start or stretch.start >= window.end:
                 continue
             reference = Reference(
                 name=file.name,
+                stream=stream,
                 start=stretch.start,
                 end=stretch.end,
                 size=file.size,
@@ -277,27 +241,77 @@ class Reolink:
             )
         return spans, notes
 
-    def _listed(self, window: Window) -> list[_File]:
+    def _listed(self, window: Window, stream: str) -> list[Listed]:
         """A search a day: devices stop at the end of one."""
         start, end = asked_locally(self.time, window)
-        found: dict[str, _File] = {}
+        found: dict[str, Listed] = {}
         for _ in range(_MOST_DAYS):
             day_ends = start.replace(hour=23, minute=59, second=59, microsecond=0)
-            search = {
-                "channel": self.options.channel - 1,
-                "onlyStatus": 0,
-                "streamType": self.options.stream,
-                "StartTime": fields(start),
-                "EndTime": fields(min(end + timedelta(seconds=1), day_ends)),
-            }
-            for file in self._ask("Search", {"Search": search}, _Search).SearchResult.File:
+            for file in self._search(start, min(end + timedelta(seconds=1), day_ends), stream).File:
                 found.setdefault(file.model_dump_json(), file)
             start = day_ends + timedelta(seconds=1)
             if start > end:
                 break
         return sorted(found.values(), key=lambda file: (_when(file), file.name))
 
-    def _stretches(self, files: list[_File]) -> list[Stretch | None]:
+    def _search(self, start: datetime, end: datetime, stream: str, *, days: bool = False) -> Found:
+        """Files of a stretch of a day; or, with ``days``, on which days of a month anything was recorded."""
+        search = {
+            "channel": self.options.channel - 1,
+            "onlyStatus": int(days),
+            "streamType": stream,
+            "StartTime": fields(start),
+            "EndTime": fields(end),
+        }
+        found: Found = self._ask("Search", {"Search": search}, Search).SearchResult
+        return found
+
+    def _recorded_days(self, month: datetime) -> list[int]:
+        """The days of a month (any moment of it) on which it recorded the stream that is wanted."""
+        first = month.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        last = (first + timedelta(days=32)).replace(day=1) - timedelta(seconds=1)
+        for told in self._search(first, last, self.options.stream, days=True).Status:
+            if (told.year, told.mon) == (first.year, first.month):
+                return [day for day, there in enumerate(told.table, 1) if there == "1" and day <= last.day]
+        return []
+
+    def oldest(self) -> int | None:
+        """Where its first recording begins, month by month back to one in which there is nothing."""
+        return reach.oldest(self.order, self._first)
+
+    def _first(self) -> int | None:
+        month, first = self.time.to_local(self.order.now()), None
+        for back in range(_MOST_MONTHS):
+            if days := self._recorded_days(month):
+                first = month.replace(day=days[0], hour=0, minute=0, second=0, microsecond=0)
+            elif back and (first is not None or back > 1):
+                break
+            month = month.replace(day=1) - timedelta(days=1)
+        if first is None:
+            return None
+        files = self._search(first, first + timedelta(days=1, seconds=-1), self.options.stream).File
+        began = [each.start for each in self._stretches(sorted(files, key=_when)) if each is not None]
+        return min(began, default=None)
+
+    def told(self) -> tuple[list[str], list[str]]:
+        """What is good about its recording, and what is wrong."""
+        good, wrong = [], []
+        with suppress(CameraRefused, CameraAnswerInvalid):  # not every user may see these
+            disks = self._ask("GetHddInfo", {}, Disks).HddInfo
+            usable = [disk for disk in disks if disk.mount and disk.format]
+            if usable:
+                size = sum(disk.capacity for disk in usable) / 1000
+                good.append(f"It has {len(usable)} card or disk of {size:.0f} GB." if len(usable) == 1 else
+                            f"It has {len(usable)} disks of {size:.0f} GB together.")  # fmt: skip
+            elif disks:
+                wrong.append("Its card or disk can't be used: look at it on its own page, under Storage.")
+            else:
+                wrong.append("It has no card or disk, and so keeps no recordings.")
+        days = self._recorded_days(self.time.to_local(self.order.now()))
+        good.append(f"It recorded on {len(days)} days of this month.")
+        return good, wrong
+
+    def _stretches(self, files: list[Listed]) -> list[Stretch | None]:
         try:
             shown = [(file.StartTime.local(), file.EndTime.local()) for file in files]
         except ValueError:
@@ -336,11 +350,11 @@ class Reolink:
         asked = {
             "channel": self.options.channel - 1,
             "iLogicChannel": 0,
-            "streamType": self.options.stream,
+            "streamType": wanted.stream,
             "StartTime": fields(begins),
             "EndTime": fields(time.to_local(end + SECOND - 1)),
         }
-        prepared = self._ask("NvrDownload", {"NvrDownload": asked}, _Download, action=1).fileList
+        prepared = self._ask("NvrDownload", {"NvrDownload": asked}, Download, action=1).fileList
         if not prepared:
             raise NoFootage("The recorder had nothing to cut out of what it listed.")
         largest = max(prepared, key=lambda each: each.fileSize)
@@ -366,7 +380,7 @@ class Reolink:
         return came
 
 
-def _when(file: _File) -> tuple[int, ...]:
+def _when(file: Listed) -> tuple[int, ...]:
     shown = file.PlaybackTime or file.StartTime
     return (shown.year, shown.mon, shown.day, shown.hour, shown.min, shown.sec)
 

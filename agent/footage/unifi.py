@@ -21,7 +21,7 @@ class Options(DeviceOptions):
 SOURCE = DeviceKind(
     title="UniFi Protect",
     options=Options,
-    how_read="UniFi Protect's video export of the main recording, which it writes into MP4",
+    how_read="UniFi Protect's video export, which it writes into MP4",
     utc_from="the times that the export was asked for, by Protect's clock as compared with ours; exports may begin some"
     " seconds off, as the uncertainty tells",
 )
@@ -29,11 +29,12 @@ SOURCE = DeviceKind(
 
 def coverage_job(job: Json, report: Report) -> Json:
     """A LookOrder to a LookAnswer."""
-    from agent.footage.unifi_protect import NO_GAPS, Protect
+    from agent.footage.unifi_protect import NO_GAPS, SMALL, Protect
 
     order = LookOrder.model_validate(job)
     with Protect(order, Options.model_validate(order.options)) as protect:
         spans, oldest = protect.spans(order.window)
+        small = any('"small":true' in span.reference for span in spans)
         return LookAnswer(
             spans=tuple(spans),
             clock=protect.check,
@@ -41,7 +42,7 @@ def coverage_job(job: Json, report: Report) -> Json:
             make="Ubiquiti",
             model=protect.camera.type,
             firmware=protect.camera.firmwareVersion,
-            notes=(NO_GAPS,) if spans else (),
+            notes=((NO_GAPS,) if spans else ()) + ((SMALL,) if small else ()),
         ).model_dump(mode="json")
 
 

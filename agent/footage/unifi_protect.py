@@ -6,7 +6,8 @@ What its answers are like (no documentation; the sources of ``uiprotect``, and r
 a cookie and a CSRF token; ``/proxy/protect/api/cameras`` tells where each camera's recording begins and ends, in
 milliseconds, and nothing of gaps; ``video/export`` gives an MP4 of about the time asked for, off by some seconds. What
 lies between gaps may be joined or not. So an export that is shorter than what was asked for is not used: its halves
-are asked for, until a piece is known to lie where it was asked for, within its own length.
+are asked for, until a piece is known to lie where it was asked for, within its own length. Of old footage only a
+smaller picture may be kept, as channel 2: it begins at ``recordingStartLQ`` and ends where ``recordingStart`` is.
 """
 
 from __future__ import annotations
@@ -33,10 +34,13 @@ if TYPE_CHECKING:
     from agent.footage.unifi import Options
 
 NO_GAPS = "UniFi Protect does not tell gaps beforehand: they come out when the footage is fetched."
+SMALL = "Of this time UniFi Protect no longer keeps the main recording: this is its smaller one."
 _API = "/proxy/protect/api"
 _MOST = 32 * 1024 * 1024
 """Of the list of cameras: tens of kilobytes each."""
 _WRITING = MINUTE
+_TIER = MINUTE
+"""Both recordings begin within moments of each other where both are kept for the same time."""
 _PIECE = 10 * MINUTE
 """Exported at a time: what came of a fetch that broke off is kept in such pieces."""
 _SMALLEST = 20 * SECOND
@@ -50,6 +54,7 @@ _Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)] | None
 class _Video(BaseModel):
     recordingStart: _Millis = None
     recordingEnd: _Millis = None
+    recordingStartLQ: _Millis = None
 
 
 class _Stats(BaseModel):
@@ -76,10 +81,12 @@ _CAMERAS = TypeAdapter(list[Camera])
 
 
 class Reference(BaseModel):
-    """By how much Protect's clock was ahead of ours when the span was listed, within ``unsure``; microseconds."""
+    """By how much Protect's clock was ahead of ours when the span was listed, within ``unsure``; microseconds.
+    ``small``: of this time it keeps smaller pictures only."""
 
     offset: int
     unsure: int
+    small: bool = False
 
 
 class Protect:
@@ -97,6 +104,7 @@ class Protect:
                 do="Make a local user with the role Viewer, give it with --user, and write the address without http://.",
             )
         self.check: ClockCheck | None = None
+        self.small = False
 
     def __enter__(self) -> Self:
         try:
@@ -162,26 +170,39 @@ class Protect:
     # -- what there is --
 
     def spans(self, window: Window) -> tuple[list[FoundSpan], int | None]:
-        """From the beginning of its recording to its end, as far as a window; and where the oldest begins."""
+        """From the beginning of its recording to its end, as far as a window; and where the oldest in full begins."""
         time = time_of(self.order, self.check)
+        now, found = self.order.now(), []
+        for small in (False, True):
+            kept = self._kept(small)
+            if kept is None:
+                continue
+            start, end = time.from_device(kept[0]), now if kept[1] is None else min(now, time.from_device(kept[1]))
+            if start < 0 or start >= end or start >= window.end or end <= window.start:
+                continue
+            reference = Reference(offset=time.offset_us, unsure=time.uncertainty_us, small=small)
+            span = FoundSpan(
+                start=start,
+                end=end,
+                reference=reference.model_dump_json(),
+                finished=now - end > _WRITING,
+                divisible=True,
+                uncertainty_us=time.uncertainty_us + _OFF,
+            )
+            found.append(span)
+        kept = self._kept(False)
+        return found, None if kept is None else max(0, time.from_device(kept[0]))
+
+    def _kept(self, small: bool) -> tuple[int, int | None] | None:
+        """From when to when it keeps the main recording, or the smaller one from before; its own microseconds."""
         video = self.camera.stats.video
-        if video.recordingStart is None:
-            return [], None
-        now = self.order.now()
-        start = time.from_device(video.recordingStart * 1000)
-        end = min(now, now if video.recordingEnd is None else time.from_device(video.recordingEnd * 1000))
-        if start < 0 or start >= end or start >= window.end or end <= window.start:
-            return [], max(0, start)
-        reference = Reference(offset=time.offset_us, unsure=time.uncertainty_us).model_dump_json()
-        span = FoundSpan(
-            start=start,
-            end=end,
-            reference=reference,
-            finished=now - end > _WRITING,
-            divisible=True,
-            uncertainty_us=time.uncertainty_us + _OFF,
-        )
-        return [span], start
+        if not small:
+            ends = None if video.recordingEnd is None else video.recordingEnd * 1000
+            return None if video.recordingStart is None else (video.recordingStart * 1000, ends)
+        ends = video.recordingStart if video.recordingStart is not None else video.recordingEnd
+        if video.recordingStartLQ is None or (ends is not None and ends - video.recordingStartLQ < _TIER // 1000):
+            return None
+        return video.recordingStartLQ * 1000, None if ends is None else ends * 1000
 
     # -- bringing it --
 
@@ -189,10 +210,10 @@ class Protect:
         """The window of an order: a file a piece, and shorter ones where there are gaps."""
         reference = Reference.model_validate_json(order.reference)
         time = DeviceTime(reference.offset, reference.unsure)
-        wide, video = time.asked(order.window), self.camera.stats.video
+        wide, self.small = time.asked(order.window), reference.small
+        first, last = self._kept(self.small) or (0, None)
         # What is asked for before a recording begins comes from its beginning, and would be told to lie earlier.
-        begins = max(wide.start, (video.recordingStart or 0) * 1000)
-        ends = min(wide.end, wide.end if video.recordingEnd is None else video.recordingEnd * 1000)
+        begins, ends = max(wide.start, first), wide.end if last is None else min(wide.end, last)
         tally = Tally(report)
         files: list[FetchedFile] = []
         for start in range(begins, ends, _PIECE):
@@ -216,12 +237,15 @@ class Protect:
                 *self._within(order, time, Window(middle, asked.end), tally),
             ]
         unsure = time.uncertainty_us + _OFF + missing
-        return [FetchedFile(name=name, start=time.from_device(asked.start), torn=torn, uncertainty_us=unsure)]
+        notes = (SMALL,) if self.small else ()
+        start = time.from_device(asked.start)
+        return [FetchedFile(name=name, start=start, torn=torn, uncertainty_us=unsure, notes=notes)]
 
     def _exported(self, order: FetchOrder, asked: Window, tally: Tally) -> tuple[str, int, bool] | None:
         """A file, how long its frames last, and whether it was cut short; None when there is nothing of that time."""
         query = {"camera": self.camera.id, "start": asked.start // 1000, "end": -(-asked.end // 1000)}
         query |= {"channel": 0} if self.lens == 1 else {"lens": 2}
+        query |= {"channel": 2} if self.small else {}
         name = f"protect-{asked.start // 1000}-{-(-asked.end // 1000)}.mp4"
         path = order.into / name
         torn = False

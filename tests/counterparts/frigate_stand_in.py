@@ -2,7 +2,8 @@
 
 Not for: recording. What it rests on, from Frigate's sources (api/record, api/media, api/auth, record/maintainer,
 nginx.conf) and documentation: segments of ten seconds, named by the second they began in; lists with ``start_time``,
-``end_time`` (seconds since 1970), ``duration``, ``segment_size``, ``motion``, ``objects``; clips joined with inpoint
+``end_time`` (seconds since 1970), ``duration``, ``segment_size``, ``motion``, ``objects``; a summary of days and hours,
+the latest first; clips joined with inpoint
 and outpoint in whole seconds, chunked; 400 with a message when there is nothing; login answering 200 with the cookie
 ``frigate_token``, or 401; files served by nginx with ranges and ETag.
 """
@@ -43,6 +44,7 @@ class Frigate(StandIn):
         self.recorded: list[Recorded] = []
         self.serves_files = True
         self.wants_login = True
+        self.summarises = True
         self.config: dict[str, object] = {"enabled": True, "retain": {"days": 7, "mode": "all"}}
 
     def lay(self, *pieces: Piece) -> None:
@@ -75,6 +77,8 @@ class Frigate(StandIn):
             question.json({"cameras": {self.camera: {"record": self.config}}})
         elif question.target == f"/api/{self.camera}/recordings":
             self._list(question)
+        elif question.target == f"/api/{self.camera}/recordings/summary" and self.summarises:
+            self._summary(question)
         elif question.target.endswith("/clip.mp4"):
             self._clip(question)
         elif question.target.startswith("/recordings/") and self.serves_files:
@@ -106,6 +110,16 @@ class Frigate(StandIn):
                 if each.end >= after and each.start <= before
             ]
         )
+
+    def _summary(self, question: Question) -> None:
+        assert question.query["timezone"] == "utc"
+        days: dict[str, list[dict[str, object]]] = {}
+        for each in sorted(self.recorded, key=lambda each: -each.start):
+            began = datetime.fromtimestamp(each.start, UTC)
+            hours = days.setdefault(f"{began:%Y-%m-%d}", [])
+            if f"{began:%H}" not in [hour["hour"] for hour in hours]:
+                hours.append({"hour": f"{began:%H}", "events": 0, "motion": 0, "objects": 0, "duration": 10})
+        question.json([{"events": 0, "hours": hours, "day": day} for day, hours in days.items()])
 
     def _file(self, question: Question) -> None:
         for each in self.recorded:

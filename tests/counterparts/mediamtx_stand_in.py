@@ -2,9 +2,10 @@
 
 Not for: recording. What it rests on, all from MediaMTX's sources (internal/playback: on_list, on_get, muxer_fmp4,
 server) and documentation: JSON of ``start`` (RFC 3339, nanoseconds), ``duration`` (seconds), ``url``; the first and
-last entry cut to ``start`` and ``end``; entries joined over less than half a second when their tracks are alike; /get
-chunked, without ranges, stopping at the first gap; a GOP's frames before the start put on one moment with no
-duration; 404 with a text when there is nothing, 400 for a path that is not configured; Basic, and Bearer for tokens.
+last entry cut to ``start`` and ``end``, both of which may be left out; entries joined over less than half a second
+when their tracks are alike; /get chunked, without ranges, stopping at the first gap; a GOP's frames before the start
+put on one moment with no duration; 404 with a text when there is nothing, 400 for a path that is not configured;
+Basic, and Bearer for tokens.
 """
 
 import base64
@@ -20,6 +21,7 @@ from tests.sources.under_test import GOOD, Fault, SourceUnderTest
 
 TOKEN = "signed.by.somebody"
 _NEAR = SECOND // 2
+_FAR = {"start": "1970-01-01T00:00:00Z", "end": "2200-01-01T00:00:00Z"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class MediaMtx(StandIn):
         return question.headers.get("Authorization") == (f"Bearer {TOKEN}" if self.wants_token else known)
 
     def _list(self, question: Question) -> None:
-        asked = from_rfc3339(question.query["start"]), from_rfc3339(question.query["end"])
+        asked = [from_rfc3339(question.query.get(name, far)) for name, far in _FAR.items()]
         entries: list[list[int]] = []
         for before, each in zip([None, *self.recordings], self.recordings, strict=False):
             if each.end < asked[0] or each.start > asked[1]:

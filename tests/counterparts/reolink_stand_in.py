@@ -3,7 +3,8 @@
 Not for: recording. What it rests on: Reolink's "Camera HTTP API User Guide" (commands, fields, token in the address)
 and replies quoted by users of reolink-aio: files with StartTime and EndTime in local time and PlaybackTime in UTC, size
 as text; camera files named Mp4Record/DAY/RecM01_[DST]DATE_START_END_….mp4, recorders' without a name; NvrDownload's
-fileList; -7 for a wrong password, -6 for a session that ended; downloads with Content-Length, and ETag.
+fileList; a month's days as a table of 0 and 1; HddInfo, empty without a card; -7 for a wrong password, -6 for a session
+that ended; downloads with Content-Length, and ETag.
 """
 
 import json
@@ -42,6 +43,9 @@ class Reolink(StandIn):
         super().__init__(under)
         self.recorded: list[Recorded] = []
         self.is_recorder = False
+        self.stream = "main"
+        """The only one that it recorded."""
+        self.disks = [{"capacity": 30462, "format": 1, "mount": 1, "number": 0, "size": 779, "storageType": 2}]
         self.tells_utc = True
         self.logins = 0
         self.tokens: set[str] = set()
@@ -66,7 +70,7 @@ class Reolink(StandIn):
         return datetime.fromtimestamp(instant // SECOND, ZoneInfo(self.under.zone))
 
     def assert_only_read(self) -> None:
-        read = {"Login", "Logout", "GetTime", "GetDevInfo", "Search", "NvrDownload"}
+        read = {"Login", "Logout", "GetTime", "GetDevInfo", "GetHddInfo", "Search", "NvrDownload"}
         for method, target, body in self.asked:
             if method == "GET":
                 assert "cmd=Download&" in target
@@ -112,16 +116,39 @@ class Reolink(StandIn):
     def _GetDevInfo(self, param: dict[str, Any]) -> dict[str, Any]:
         kind = "NVR" if self.is_recorder else "IPC"
         model = "RLN8-410" if self.is_recorder else "RLC-811A"
-        return {"DevInfo": {"model": model, "firmVer": "v3.1.0.989_22081908", "exactType": kind, "type": kind}}
+        return {
+            "DevInfo": {
+                "channelNum": 8 if self.is_recorder else 1,
+                "model": model,
+                "firmVer": "v3.1.0.989_22081908",
+                "exactType": kind,
+                "type": kind,
+            }
+        }
 
     def _Search(self, param: dict[str, Any]) -> dict[str, Any]:
         search = param["Search"]
         assert search["channel"] == self.channel - 1
         start, end = _naive(search["StartTime"]), _naive(search["EndTime"])
+        held = self.recorded if search["streamType"] == self.stream else []
+        if search["onlyStatus"]:
+            assert (start.year, start.month) == (end.year, end.month)
+            return {"SearchResult": {"channel": search["channel"], "Status": self._month(start, held)}}
         assert start.date() == end.date(), "a search goes over one day"
-        files = [self._file(each) for each in self.recorded if self._within(each, start, end)]
-        status = [{"mon": start.month, "table": "1" * 31, "year": start.year}] if self.recorded else []
+        files = [self._file(each) for each in held if self._within(each, start, end)]
+        status = self._month(start, held)
         return {"SearchResult": {"channel": search["channel"], "Status": status} | ({"File": files} if files else {})}
+
+    def _month(self, month: datetime, held: list[Recorded]) -> list[dict[str, Any]]:
+        there = {begins.day for each in held if (begins := self._local(each.start)).month == month.month}
+        if not there:
+            return []
+        return [
+            {"mon": month.month, "table": "".join(str(int(day in there)) for day in range(1, 32)), "year": month.year}
+        ]
+
+    def _GetHddInfo(self, param: dict[str, Any]) -> dict[str, Any]:
+        return {"HddInfo": self.disks}
 
     def _within(self, each: Recorded, start: datetime, end: datetime) -> bool:
         begins, ends = (self._local(at).replace(tzinfo=None) for at in (each.start, each.end))
@@ -135,7 +162,7 @@ class Reolink(StandIn):
             "height": 0,
             "width": 0,
             "size": str(each.path.stat().st_size),
-            "type": "main",
+            "type": self.stream,
         }
         if self.tells_utc:
             described["PlaybackTime"] = self._fields(datetime.fromtimestamp(each.start // SECOND, UTC))
@@ -149,6 +176,7 @@ class Reolink(StandIn):
     def _NvrDownload(self, param: dict[str, Any]) -> dict[str, Any]:
         asked = param["NvrDownload"]
         start, end = _naive(asked["StartTime"]), _naive(asked["EndTime"])
+        assert asked["streamType"] == self.stream
         made = []
         for each in self.recorded:
             begins = self._local(each.start).replace(tzinfo=None)

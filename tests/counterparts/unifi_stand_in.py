@@ -2,7 +2,8 @@
 
 Not for: recording. What it rests on: the sources of uiprotect (login, cookie TOKEN, x-csrf-token, paths, parameters in
 milliseconds, recordingStart; "start and end are approximate") and programs that use the same paths; an export begins at
-a key frame. That an export without footage answers 404 is assumed.
+a key frame. recordingStartLQ lies before recordingStart where only smaller pictures are kept of older footage, channel
+2 (measured by a user). That an export without footage answers 404 is assumed.
 """
 
 import json
@@ -26,6 +27,8 @@ class Protect(StandIn):
         super().__init__(under)
         self.pieces: list[Piece] = []
         self.mode = "always"
+        self.small: list[Piece] = []
+        """What is kept as smaller pictures only; it lies before all else."""
 
     def lay(self, *pieces: Piece) -> None:
         self.pieces = list(pieces)
@@ -62,6 +65,9 @@ class Protect(StandIn):
         if self.pieces:
             video["recordingStart"] = (self.pieces[0].start + ahead) // 1000
             video["recordingEnd"] = (self.pieces[-1].end + ahead) // 1000
+        if self.small:
+            video["recordingStartLQ"] = (self.small[0].start + ahead) // 1000
+            video["recordingEndLQ"] = video["recordingEnd"]
         return {
             "id": camera,
             "name": name,
@@ -79,7 +85,8 @@ class Protect(StandIn):
         start, end = (int(question.query[name]) * 1000 - ahead for name in ("start", "end"))
         if self.under.fault is Fault.LESS:
             end -= 3 * SECOND
-        found = [each for each in self.pieces if each.start < end and each.end > start]
+        kept = self.small if question.query["channel"] == "2" else self.pieces
+        found = [each for each in kept if each.start < end and each.end > start]
         if not found:
             question.send(b"", 404)
             return

@@ -1,6 +1,7 @@
 """Recorders that replay badly: what they bring is placed by what can be trusted, kept as far as whole, and said."""
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.cameras.address import Credentials
+from agent.footage.onvif_replay import SECOND_STREAM
 from agent.footage.replay import sdp
 from agent.footage.replay.assemble import TrackClock
 from agent.footage.replay.depacketise import Frame, depacketiser, wall
@@ -279,3 +281,20 @@ def _asked(request: str) -> float:
     found = re.search(r"clock=\d{8}T(\d\d)(\d\d)(\d\d\.\d+)Z-", request)
     assert found is not None
     return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+
+
+async def test_a_second_recording_of_the_same_time_is_used_only_where_the_first_has_nothing_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    under = OnvifReplayUnderTest(tmp_path, ShiftedClock(START + 600 * SECOND))
+    first, second = piece(START), piece(START + 60 * SECOND, look=1)
+    await under.lay(first, second)
+    begins, ends = first.start, second.end
+    under.soap.held = [Held("main", [(begins, first.end), (ends - SECOND, ends)]), Held("sub", [(begins, ends)])]
+    async with under.source() as source:
+        there = await source.coverage(CAMERA, Window(first.start + 2 * SECOND, first.end - 2 * SECOND))
+        missing = await source.coverage(CAMERA, Window(second.start, second.start + 4 * SECOND))
+    assert {"main"} == {json.loads(span.reference)["recording"] for span in there.spans}
+    assert SECOND_STREAM not in there.notes
+    assert {"sub"} == {json.loads(span.reference)["recording"] for span in missing.spans}
+    assert SECOND_STREAM in missing.notes

@@ -12,10 +12,10 @@ from agent.footage.reolink_api import Reolink
 from agent.footage.reolink_time import Now, Saving, posix
 from agent.footage.source import narrowed
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
-from exchange.errors import CameraRefused, CameraUnreachable
+from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable
 from tests.sources.pieces import ShiftedClock, brought, piece
 from tests.sources.reolink import ReolinkUnderTest
-from tests.sources.under_test import CAMERA, GOOD, Fault
+from tests.sources.under_test import CAMERA, GOOD, Fault, Served, add_source, house_of
 
 MOMENT = "2026-06-10T10:00:00Z"
 T = from_rfc3339(MOMENT)
@@ -131,3 +131,42 @@ def test_a_password_is_not_sent_readable_over_the_network(tmp_path: Path) -> Non
     )
     with pytest.raises(CameraRefused, match="readable"):
         Reolink(order, Options())
+
+
+@pytest.mark.parametrize("is_recorder", [True, False])
+async def test_the_sub_stream_is_taken_only_where_the_main_one_is_missing_and_that_is_said(
+    under: ReolinkUnderTest, tmp_path: Path, is_recorder: bool
+) -> None:
+    under.stand_in.is_recorder = is_recorder
+    there = piece(MOMENT)
+    await under.lay(there)
+    async with under.source() as source:
+        assert not (await source.coverage(CAMERA, there.window)).notes
+        under.stand_in.stream = "sub"
+        coverage = await source.coverage(CAMERA, there.window)
+        files = await source.fetch(coverage.spans[0], tmp_path / "into")
+    assert any("sub-stream" in note for note in coverage.notes)
+    assert [picture for _, picture in brought(files)] == list(there.pictures)
+
+
+async def test_a_channel_that_there_is_not_is_told_with_how_many_there_are(under: ReolinkUnderTest) -> None:
+    await under.lay(piece(MOMENT))
+    with under.stand_in.serving() as port:
+        async with house_of(under.work / "house", under.clock) as house:
+            await add_source(house, "reolink", Served(f"http://127.0.0.1:{port}", {"channel": "3"}))
+            with pytest.raises(CameraAnswerInvalid, match="no channel 3; it has 1"):
+                await house.coverage(CAMERA, piece(MOMENT).window)
+
+
+async def test_the_oldest_recording_is_looked_for_month_by_month_and_no_further_than_an_empty_one(
+    under: ReolinkUnderTest,
+) -> None:
+    long_ago, first = piece("2026-02-03T09:00:00Z"), piece("2026-04-30T22:30:00Z", look=1)
+    may = piece("2026-05-12T10:00:00Z", look=2)
+    await under.lay(long_ago, first, may, piece(MOMENT, look=3))
+    async with under.source() as source:
+        coverage = await source.coverage(CAMERA, piece(MOMENT).window)
+    months = [body for _, _, body in under.stand_in.asked if b'"onlyStatus": 1' in body]
+    assert coverage.oldest is not None
+    assert abs(coverage.oldest - first.start) <= under.precision
+    assert len(months) == 4, "June back to March, of which there is nothing"

@@ -8,8 +8,8 @@ from agent.footage import unifi
 from agent.footage.device_jobs import LookOrder
 from agent.footage.source import narrowed
 from agent.footage.unifi import Options
-from agent.footage.unifi_protect import NO_GAPS, Protect
-from exchange.clock import MINUTE, SECOND, SystemClock, Window, from_rfc3339
+from agent.footage.unifi_protect import NO_GAPS, SMALL, Protect
+from exchange.clock import DAY, MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, NoFootage
 from tests.sources.pieces import ShiftedClock, brought, piece
 from tests.sources.under_test import CAMERA, GOOD, Served, add_source, house_of
@@ -87,3 +87,22 @@ def test_a_password_is_never_sent_without_tls(tmp_path: Path) -> None:
     order = LookOrder(camera_id=CAMERA, address="http://192.0.2.7", credentials=login, state=tmp_path, start=0, end=1)
     with pytest.raises(CameraRefused, match="https"):
         Protect(order, Options(camera="Gate"))
+
+
+async def test_smaller_pictures_are_taken_only_where_the_main_recording_is_no_longer_kept_and_that_is_said(
+    under: UnifiUnderTest, tmp_path: Path
+) -> None:
+    small, full = piece(T - 3 * DAY, 12, look=1), piece(T, 12)
+    await under.lay(full)
+    under.stand_in.small = [small]
+    async with under.source() as source:
+        new = await source.coverage(CAMERA, full.window)
+        old = await source.coverage(CAMERA, small.window)
+        files = await source.fetch(narrowed(old.spans[0], small.window), tmp_path / "into")
+    assert SMALL not in new.notes
+    assert SMALL in old.notes
+    assert all(SMALL in file.notes for file in files)
+    assert {picture for _, picture in brought(files)} <= set(small.pictures)
+    assert len(new.spans) == len(old.spans) == 1
+    assert old.oldest is not None
+    assert abs(old.oldest - full.start) <= SECOND, "what is lost first is the main recording"

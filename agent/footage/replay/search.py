@@ -156,6 +156,12 @@ def chosen(found: list[Recording], wanted: str) -> list[Recording]:
     return found
 
 
+def beside(recording: Recording, listed: list[Recording]) -> bool:
+    """Whether it ran at the same time as one that is listed before it, as a sub-stream's recording does."""
+    before = listed[: listed.index(recording)]
+    return any(each.start < recording.end and each.end > recording.start for each in before)
+
+
 def _listed(found: list[Recording], sources: list[str]) -> str:
     named = {recording.source: recording.names[-1] for recording in reversed(found)}
     words = [f"{number}: {named[source]}" for number, source in enumerate(sources[:32], 1)]
