@@ -13,6 +13,7 @@ from typing import BinaryIO
 from agent.footage import dav, salvage
 from agent.footage.ebml import scan_matroska
 from agent.footage.remux_kinds import container_of
+from agent.footage.torn import is_torn
 from exchange.clock import SECOND
 
 _MAC_EPOCH = 2_082_844_800
@@ -51,7 +52,7 @@ def probe(path: Path) -> Probe:
                 case "mpegts":
                     return Probe(container, _between(_pts_of(file, size, 188)), whole=size % 188 == 0)
                 case "mpeg":
-                    return Probe(container, _between(_pts_of(file, size, 0)))
+                    return Probe(container, _between(_pts_of(file, size, 0)), whole=not is_torn(path, container))
                 case "flv":
                     return _flv(file, size)
                 case "dhav":

@@ -24,16 +24,23 @@ from av.stream import Stream
 
 from agent.footage import dav
 from agent.footage.remux_kinds import container_of as container_of
+from agent.footage.remux_part import WHOLE, Chosen, Timed
+from agent.footage.remux_part import Part as Part
 from agent.footage.source import Remux, TrackHash
+from agent.footage.times_between import times_between
+from agent.footage.torn import is_torn as is_torn
 from agent.media.hashing import sha256
 from agent.media.segment import NotFootage
 from exchange.durable import disk_full_told, sync_folder
 
 _PROBE = {"probesize": "8000000", "analyzeduration": "8000000", "fflags": "+genpts"}
+_DONE = "The packets were copied byte for byte into a Matroska file; nothing was decoded or encoded."
 _WRAPPED = "Matroska holds lengths where the recorder's file has start codes; every NAL unit is the same"
 _UNHEADED = "Matroska holds sound without the header that streams put before every frame; the frames are the same"
 UNTIMED = frozenset({"avi", "h264", "hevc"})
 """Containers whose frames have no time of their own, only a rate that the file claims."""
+_GAPPED = frozenset({"mpeg", "mpegts"})
+"""Containers in which single frames may have no time."""
 _DENIED = frozenset({"pcm_alaw", "pcm_mulaw", "adpcm_g726", "adpcm_ima_wav", "adpcm_ms"})
 _NALS = frozenset({"h264", "hevc"})
 
@@ -66,16 +73,8 @@ class Copied:
     torn: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Which of the source's video packets are copied, in decode order, half-open; sound as long as they last."""
-
-    first: int = 0
-    end: int | None = None
-
-
 def remux(
-    source: Path, target: Path, *, container: str, spread_us: int | None = None, part: Part = Part(), done: str = ""
+    source: Path, target: Path, *, container: str, spread_us: int | None = None, part: Part = WHOLE, done: str = ""
 ) -> Copied:
     """Copy into ``target``, a Matroska file that is whole and durable when this returns.
 
@@ -85,7 +84,7 @@ def remux(
     unfinished = target.with_name(f"{target.name}.part")
     with disk_full_told(target):
         try:
-            tracks = _copy(source, unfinished, container, spread_us, part)
+            tracks, said = _copy(source, unfinished, container, spread_us, part)
             _prove(unfinished, tracks)
             _sync(unfinished)
             unfinished.rename(target)
@@ -99,46 +98,32 @@ def remux(
         for track in tracks
         for before, after in ((track.before.hexdigest(), track.after.hexdigest()),)
     )
-    what = done or "All packets were copied byte for byte into a Matroska file; nothing was decoded or encoded."
     return Copied(
         target,
-        Remux(source.name, sha256(source), source.stat().st_size, container, hashes, what),
+        Remux(source.name, sha256(source), source.stat().st_size, container, hashes, f"{done or _DONE}{said}"),
         torn=is_torn(source, container),
     )
 
 
-def _copy(source: Path, target: Path, container: str, spread_us: int | None, part: Part) -> list[_Track]:
+def _copy(source: Path, target: Path, container: str, spread_us: int | None, part: Part) -> tuple[list[_Track], str]:
     with _opened(source, container) as reading, av.open(str(target), "w", format="matroska", options={"fflags": "+bitexact", "cluster_time_limit": "2000"}) as writing:  # noqa: E501  # fmt: skip
         tracks = _tracks(reading, writing)
         if not any(track.kind == "video" for track in tracks.values()):
             raise NotFootage("it holds no video")
         clock = _Times(source, container, spread_us, reading)
-        began = False
-        position = 0
-        for packet in _packets(reading):
-            track = tracks.get(packet.stream_index)
-            if track is None:
-                continue
-            is_video = track.kind == "video"
-            if is_video:
-                position += 1
-                if position <= part.first or (part.end is not None and position > part.end):
-                    if part.end is not None and position > part.end:
-                        break
-                    continue
-                began = True
-            if not began:
-                continue  # sound before the first frame would begin the file before its first picture
+        timed = (clock.timed(packet, tracks[packet.stream_index].kind) for packet in _packets(reading) if packet.stream_index in tracks)  # noqa: E501  # fmt: skip
+        chosen = Chosen(timed, part)
+        for each in chosen:
+            packet, track = each.packet, tracks[each.packet.stream_index]
             content = bytes(packet)
-            clock.set(packet, is_video=is_video)
             _forward(packet, track)
             track.before.update(content)
             track.units.append(_digest(content, track))
             packet.stream = track.target
             writing.mux(packet)
-        if not began:
-            raise NotFootage("it holds no video")
-    return [track for track in tracks.values() if track.units]
+        if not chosen.pictures:
+            raise NotFootage("its packets have no times" if chosen.untimed else "it holds no video")
+    return [track for track in tracks.values() if track.units], chosen.said() + clock.said()
 
 
 def _opened(source: Path, container: str) -> InputContainer:
@@ -188,13 +173,15 @@ class _Times:
         self._elapsed = dav.elapsed(source) if container == "dhav" else {}
         self._spread_us = spread_us
         self._count = count_video(source, container) if spread_us is not None else 0
-        self._seen = 0
+        self._seen = self._position = 0
+        self.between = _between(source, container) if container in _GAPPED else {}
+        self._sound = 0
         # Without a time for each frame, the decoder's order is also the order shown, unless frames are reordered.
         video = next(iter(reading.streams.video), None)
         self._in_order = container in UNTIMED and video is not None and not video.codec_context.has_b_frames
 
-    def set(self, packet: Packet[Stream], *, is_video: bool) -> None:
-        base = packet.time_base
+    def timed(self, packet: Packet[Stream], kind: str) -> Timed:
+        is_video, base = kind == "video", packet.time_base
         if self._elapsed and packet.pos is not None and packet.pos in self._elapsed and base is not None:
             at = round(self._elapsed[packet.pos] / 1000 / base)
             packet.pts = packet.dts = at
@@ -204,13 +191,41 @@ class _Times:
             self._seen += 1
         if packet.pts is None or (self._in_order and packet.dts is not None):
             packet.pts = packet.dts
-        if packet.pts is None:
-            raise NotFootage("its packets have no times")
+        if is_video:
+            if packet.pts is None:
+                packet.pts = self.between.get(self._position)
+            self._position += 1
+        elif packet.pts is None and self._sound:
+            packet.pts = self._sound
+        if packet.pts is None or base is None:
+            return Timed(packet, is_video, None)
+        if not is_video:
+            self._sound = packet.pts + (packet.duration or 0)
+        return Timed(packet, is_video, packet.pts * base)
+
+    def said(self) -> str:
+        count = len(self.between)
+        who = "1 picture has" if count == 1 else f"{count} pictures have"
+        return f" {who} no time in the file, and got the one that the pictures around leave open." if count else ""
+
+
+def _between(source: Path, container: str) -> dict[int, int]:
+    with _opened(source, container) as reading:
+        video = next(iter(reading.streams.video), None)
+        if video is None:
+            return {}
+        return times_between(
+            [
+                packet.dts if packet.pts is None else packet.pts
+                for packet in _packets(reading)
+                if packet.stream_index == video.index
+            ]
+        )
 
 
 def _forward(packet: Packet[Stream], track: _Track) -> None:
     """Decoding times go forward, as Matroska wants; presentation times stay what they are."""
-    dts = packet.dts if packet.dts is not None else packet.pts
+    dts = packet.dts if packet.dts is not None else packet.pts if track.last is None else track.last + 1
     if track.last is not None and dts is not None and dts <= track.last:
         dts = track.last + 1
     packet.dts = track.last = dts
@@ -277,32 +292,6 @@ def count_video(source: Path, container: str) -> int:
         if video is None:
             raise NotFootage("it holds no video")
         return sum(1 for packet in _packets(reading) if packet.stream_index == video.index)
-
-
-def is_torn(source: Path, container: str) -> bool:
-    """Whether the file's own structure says that its end is missing."""
-    size = source.stat().st_size
-    if container == "dhav":
-        return not dav.is_whole(source)
-    if container == "mpegts":
-        return size % 188 != 0
-    with source.open("rb") as file:
-        if container == "avi":
-            return int.from_bytes(file.read(8)[4:8], "little") + 8 > size
-        if container == "mp4":
-            at = 0
-            while at + 8 <= size:
-                file.seek(at)
-                header = file.read(16)
-                length = int.from_bytes(header[:4], "big")
-                length = int.from_bytes(header[8:16], "big") if length == 1 else length
-                if length == 0:
-                    return False
-                if length < 8:
-                    return True
-                at += length
-            return at != size
-    return False
 
 
 def _sync(path: Path) -> None:

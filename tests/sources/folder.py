@@ -14,6 +14,8 @@ from agent.footage.device_time import DeviceTime
 from exchange.clock import SECOND
 from tests.agent.recordings import ffmpeg
 from tests.counterparts.dav_file import write_dav
+from tests.counterparts.hikvision_file import hikvision_file
+from tests.counterparts.packets import coded_frames
 from tests.sources.pieces import Piece
 from tests.sources.under_test import Case, DeviceUnderTest, Fault, Served
 
@@ -106,6 +108,40 @@ class FolderOfDav(FolderUnderTest):
         return write_dav(path, piece.path, lambda after: time.to_local(piece.start + after))
 
 
+class FolderOfProgramStreams(FolderUnderTest):
+    name = "folder of MPG"
+    suffix = "mpg"
+
+    def file(self, piece: Piece, path: Path, time: DeviceTime) -> Path:
+        return program_stream(piece, path)
+
+
+class FolderOfHikvisionFiles(FolderUnderTest):
+    name = "folder of Hikvision's program streams"
+    suffix = "ps"
+
+    def file(self, piece: Piece, path: Path, time: DeviceTime) -> Path:
+        path.write_bytes(hikvision_file(coded_frames(piece.path), piece.codec, time.to_local(piece.start)))
+        return path
+
+
+class FolderOfMisnamedStreams(FolderOfHikvisionFiles):
+    """What Hikvision's own players save: a program stream, named MP4."""
+
+    name = "folder of program streams named MP4"
+    suffix = "mp4"
+
+
+def program_stream(piece: Piece, path: Path, sound: str = "") -> Path:
+    """A piece as an MPEG program stream made by FFmpeg; ``sound``: an encoder's name, such as ``mp2``."""
+    wrapped = {"h264": "h264_mp4toannexb", "h265": "hevc_mp4toannexb"}[piece.codec]
+    seconds = (piece.end - piece.start) // SECOND
+    heard = ["-f", "lavfi", "-i", f"sine=f=440:sample_rate=48000:duration={seconds}", "-c:a", sound] if sound else []
+    ffmpeg("-i", piece.path, *heard, "-c:v", "copy", "-bsf:v", wrapped, "-f", "vob", path)
+    return path
+
+
 FOLDERS = (FolderUnderTest,)
 """The suite runs once; each other kind of file has its own test in ``test_folder``."""
-KINDS = (FolderUnderTest, FolderOfMatroska, FolderOfAvi, FolderOfTransportStreams, FolderOfDav)
+KINDS = (FolderUnderTest, FolderOfMatroska, FolderOfAvi, FolderOfTransportStreams, FolderOfDav,
+         FolderOfProgramStreams, FolderOfHikvisionFiles, FolderOfMisnamedStreams)  # fmt: skip

@@ -19,7 +19,7 @@ from agent.footage.sources import checked_setting
 from exchange.clock import HOUR, SECOND, SystemClock, from_rfc3339, to_rfc3339
 from exchange.errors import CameraUnreachable, NoFootage, SettingsInvalid
 from tests.agent.recordings import ffmpeg
-from tests.sources.folder import KINDS, FolderUnderTest
+from tests.sources.folder import KINDS, FolderUnderTest, program_stream
 from tests.sources.pieces import ShiftedClock, piece, shown
 
 NOON = from_rfc3339("2026-06-10T12:00:00Z")
@@ -116,7 +116,7 @@ class Folder:
         return fetch_job(self.order() | more | {"into": str(into), "most_bytes": 1 << 30}, lambda _: None)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda each: each.suffix)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda each: each.name)
 async def test_every_kind_of_file_is_found_and_brought_frame_for_frame(
     tmp_path: Path, kind: type[FolderUnderTest]
 ) -> None:
@@ -262,10 +262,13 @@ def test_names_of_fetched_files_are_harmless_and_never_the_same() -> None:
     assert all(name.isascii() and "/" not in name and not name.startswith((".", "-")) for name in names)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts", "flv"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts", "flv", "mpg"])
 def test_how_long_a_file_is_is_read_without_a_media_library(tmp_path: Path, suffix: str) -> None:
     made = tmp_path / f"x.{suffix}"
-    ffmpeg("-i", piece(0).path, "-c", "copy", "-f", {"ts": "mpegts", "mkv": "matroska"}.get(suffix, suffix), made)
+    if suffix == "mpg":
+        program_stream(piece(0), made)
+    else:
+        ffmpeg("-i", piece(0).path, "-c", "copy", "-f", {"ts": "mpegts", "mkv": "matroska"}.get(suffix, suffix), made)
     found = probe(made)
     assert found.whole
     assert found.duration == pytest.approx(6 * SECOND, abs=110_000)

@@ -1,0 +1,112 @@
+"""Which packets of a file are copied: some of its pictures, and the sound of their time, whatever order they come in.
+
+Not for: copying (``remux``). Demuxers hand out sound before or after the pictures that it belongs to: MPEG program
+streams begin with some of it, transport streams end with some.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from av.packet import Packet
+
+MOST_HELD = 4 << 20
+"""Bytes of sound kept back until the first picture comes; four minutes of G.711, twenty seconds of stereo PCM."""
+_MOST_PACKETS = 50_000
+_LATE = 10
+"""Seconds of pictures read behind the last one that is wanted, for sound of its time that comes later in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which of the source's video packets are copied, in decode order, half-open; and the sound from the first of
+    them on, up to the first that is left out."""
+
+    first: int = 0
+    end: int | None = None
+
+
+WHOLE = Part()
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A packet, and when it is shown or heard: seconds by the file's own clock; None when the file does not say."""
+
+    packet: Packet[Any]
+    is_video: bool
+    time: Fraction | None
+
+
+@dataclass(slots=True)
+class Chosen:
+    """The packets that are copied; the counts are known when it has been gone through.
+
+    ``outside``: packets of sound that lie before the first picture that is copied, or behind the last.
+    ``untimed``: packets that have no time, and no neighbour to tell it.
+    """
+
+    packets: Iterable[Timed]
+    part: Part
+    pictures: int = 0
+    outside: int = 0
+    untimed: int = 0
+
+    def __iter__(self) -> Iterator[Timed]:
+        """In the order in which they are handed out, but no sound before its first picture.
+
+        Sound counts by when it begins: at or after the first picture that is copied, and before the first one behind
+        them. What would be more than MOST_HELD before the first picture is left out, the earliest first.
+        """
+        held: deque[tuple[Fraction, Timed]] = deque()
+        weight = position = 0
+        begins: Fraction | None = None
+        ends: Fraction | None = None
+        for each in self.packets:
+            position += each.is_video
+            if each.time is None:
+                self.untimed += 1
+            elif each.is_video:
+                if self.part.end is not None and position > self.part.end:
+                    ends = each.time if ends is None else ends
+                    if each.time > ends + _LATE:
+                        return
+                elif position > self.part.first:
+                    if begins is None:
+                        begins = each.time
+                        yield from self._from(begins, held)
+                    self.pictures += 1
+                    yield each
+            elif begins is None:
+                held.append((each.time, each))
+                weight += each.packet.size
+                while weight > MOST_HELD or len(held) > _MOST_PACKETS:
+                    weight -= held.popleft()[1].packet.size
+                    self.outside += 1
+            elif each.time >= begins and (ends is None or each.time < ends):
+                yield each
+            else:
+                self.outside += 1
+
+    def _from(self, begins: Fraction, held: deque[tuple[Fraction, Timed]]) -> Iterator[Timed]:
+        for time, sound in held:
+            if time >= begins:
+                yield sound
+            else:
+                self.outside += 1
+        held.clear()
+
+    def said(self) -> str:
+        """What was left out of a file that is copied as a whole, a sentence each; empty when nothing was."""
+        outside = self.outside if self.part == WHOLE else 0
+        return _said(outside, "of sound from before the first picture") + _said(self.untimed, "without a time")
+
+
+def _said(count: int, which: str) -> str:
+    if not count:
+        return ""
+    return f" 1 packet {which} was left out." if count == 1 else f" {count} packets {which} were left out."
