@@ -250,6 +250,7 @@ class RefusalReason(StrEnum):
     NOT_YET_ISSUED = "not-yet-issued"
     IN_THE_FUTURE = "window-in-the-future"
     TOO_LONG = "window-too-long"
+    OPEN_TOO_LONG = "open-too-long"
     UNKNOWN_CAMERA = "camera-not-registered"
     WRONG_DEVICE = "wrong-device"
     REPLAYED = "id-seen-with-other-bytes"

@@ -18,6 +18,8 @@ from exchange.signing import PublicKey, document_sha256, read_unverified, sign_d
 
 CLOCK_SKEW = 5 * 60 * 1_000_000
 """A request may be dated this far ahead of our clock (microseconds): clocks differ."""
+LONGEST_OPEN = 90 * DAY
+"""How long an owner may be left to answer, as their footage is kept from being overwritten until then."""
 MOST_UNDECIDED = 500
 MOST_A_DAY = 1000
 """Requests that are kept: waiting for an answer at once, and come within a day. A portal that sends more is not
@@ -133,6 +135,11 @@ def check(request: Request, device: str, cameras: set[str], longest: int, now: i
         raise RequestRefused("The request is for another owner's agent.", reason=RefusalReason.WRONG_DEVICE)
     if request.expires <= now:
         raise RequestRefused(f"It expired at {to_rfc3339(request.expires)}.", reason=RefusalReason.EXPIRED)
+    if request.expires > now + LONGEST_OPEN + CLOCK_SKEW:
+        raise RequestRefused(
+            f"It would stay open until {to_rfc3339(request.expires)}; {LONGEST_OPEN // DAY} days are the most.",
+            reason=RefusalReason.OPEN_TOO_LONG,
+        )
     if request.issued > now + CLOCK_SKEW:
         raise RequestRefused(
             f"It is dated {to_rfc3339(request.issued)}, which is still to come.", reason=RefusalReason.NOT_YET_ISSUED

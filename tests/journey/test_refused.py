@@ -65,6 +65,7 @@ REFUSED: dict[str, tuple[Callable[[Siege], Signed], RefusalReason, str]] = {
     ),
     "an expired request": (lambda at: dated(at, -2 * HOUR, -1), RefusalReason.EXPIRED, "expired at"),
     "a request of tomorrow": (lambda at: dated(at, DAY, 2 * DAY), RefusalReason.NOT_YET_ISSUED, "still to come"),
+    "a request open for a year": (lambda at: dated(at, -1, 365 * DAY), RefusalReason.OPEN_TOO_LONG, "90 days"),
     "a window too long": (lambda at: asking(at, -3 * HOUR, -1), RefusalReason.TOO_LONG, "180 minutes"),
     "a window too long, in pieces": (asking_in_pieces, RefusalReason.TOO_LONG, "180 minutes"),
     "a window of tomorrow": (lambda at: asking(at, -MINUTE, DAY), RefusalReason.IN_THE_FUTURE, "still to come"),
