@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agent.footage import dav, salvage
-from agent.footage.ebml import scan_matroska
 from agent.footage.remux_kinds import container_of
+from agent.footage.salvage_matroska import scan_matroska
 from agent.footage.torn import is_torn
 from exchange.clock import SECOND
 

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.footage.ebml import scan_matroska
+from agent.footage.salvage_matroska import scan_matroska
 from agent.footage.whole import Whole
 from agent.media.boxes import BadBox, child, children, header, number, top_level
 

@@ -1,6 +1,6 @@
 """EBML (RFC 8794) as Matroska (RFC 9559) uses it: elements read within bounds, and made.
 
-Not for: what the elements mean (``matroska_in``, ``matroska_out``).
+Not for: what the elements mean (``matroska_in``, ``matroska_out``, ``salvage_matroska``).
 """
 
 import os
