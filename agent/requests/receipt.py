@@ -11,7 +11,7 @@ from agent.requests.answer import clear_work
 from agent.requests.parts import Later, Move, Parts
 from agent.requests.states import State
 from agent.store import PackageRow, RequestRow, Transaction
-from exchange.clock import HOUR
+from exchange.clock import DAY, HOUR
 from exchange.credentials import open_by_officer
 from exchange.custody import CustodyKind
 from exchange.durable import durable_file
@@ -20,6 +20,9 @@ from exchange.messages import Receipt, Signed
 from exchange.signing import PublicKey, read_unverified
 
 log = logging.getLogger(__name__)
+
+_PATIENCE = 90 * DAY
+_NONE_CAME = f"No receipt of the force came in {_PATIENCE // DAY} days: ask the officer whether they can open it."
 
 
 async def accept(parts: Parts, signed: Signed) -> bool:
@@ -48,16 +51,19 @@ async def accept(parts: Parts, signed: Signed) -> bool:
 async def settle(parts: Parts, row: RequestRow) -> Move:
     """DELIVERED -> CLOSED, once every package has its receipt: the sealed packages stay, their makings go at once.
 
-    An owner who left the portal gets no receipts any more, and waits for none.
+    An owner who left the portal gets no receipts any more, and waits for none. Nor does footage stay held for ever for
+    one that never comes; should it come after all, it is kept all the same.
     """
     await clear_work(parts, row.request_id)
     async with parts.store.transaction() as tx:
         missing = sum(package.receipt is None for package in await tx.packages(row.request_id))
         left = await tx.force() is None
-    if missing and not left:
+    patient = parts.clock.now() - row.state_at < _PATIENCE
+    if missing and not left and patient:
         raise Later(parts.clock.now() + HOUR, "the force's receipt is awaited")
     await parts.footage.release(row.request_id)
-    trouble = row.trouble or ("You left the portal before the force's receipt came." if missing else None)
+    why = "You left the portal before the force's receipt came." if left else _NONE_CAME
+    trouble = row.trouble or (why if missing else None)
 
     async def write(tx: Transaction) -> None:
         await tx.update("requests", {"request_id": row.request_id}, trouble=trouble)

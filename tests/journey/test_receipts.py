@@ -142,3 +142,17 @@ async def test_a_receipt_that_comes_while_the_request_falls_asleep_wakes_it(tmp_
         await at.house.journey._put_off(row, HOUR, None)
         await at.walk()
         assert await at.state(request_id) == "closed"
+
+
+async def test_footage_is_not_held_for_ever_for_a_receipt_that_never_comes(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        request_id, package = await delivered(at)
+        await at.walk(later=80 * DAY)
+        assert await at.house.parts.footage.held_bytes() > 0
+        await at.walk(later=11 * DAY)
+        assert await at.state(request_id) == "closed"
+        assert await at.house.parts.footage.held_bytes() == 0
+        assert "No receipt of the force came in 90 days" in (await at.listed(request_id))["trouble"]
+        issued = at.clock.now() - 90 * DAY  # signed in time, and long on its way
+        await bring(at, at.receipt_for(request_id, package, issued=issued))
+        assert len(list(at.settings.receipts_dir.iterdir())) == 2
