@@ -30,7 +30,8 @@ Not for: how any brand does it. A new source of the kind ``mybrand`` is one modu
 
 The jobs run in a worker (``agent.worker``), where they are synchronous, may block, and raise CameraUnreachable (gone,
 slow, broken off), CameraRefused (user or password), CameraAnswerInvalid (nonsense), CertificateChanged, NoFootage (a
-span that is no longer there), DiskFull. ``report({"bytes", "total"})`` shows progress. HTTP: ``device_http``. Times
+span that is no longer there), DiskFull. ``report({"bytes", "total"})`` shows progress;
+``"left_us"`` with it, how long it will still take, where the device plays in real time. HTTP: ``device_http``. Times
 without a zone, or in local time: ``device_time``. A job never trims, joins or converts: it brings what the device
 gives, in any container that FFmpeg reads, and says the UTC of its first frame as well as it knows. The rest is done
 here, for all brands alike (``placing``): the first key frame's instant, the true end, torn tails, frames that two
@@ -60,6 +61,7 @@ from agent.footage.source import (
     FetchCancelled,
     Gap,
     GapReason,
+    Pace,
     Progress,
     Remux,
     SourceFile,
@@ -173,7 +175,13 @@ class DeviceFootage:
         return Coverage(window, spans, gaps, growing, answer.oldest, answer.notes)
 
     async def fetch(
-        self, device: Device, span: Span, into: Path, progress: Progress | None = None, most_bytes: int | None = None
+        self,
+        device: Device,
+        span: Span,
+        into: Path,
+        progress: Progress | None = None,
+        most_bytes: int | None = None,
+        pace: Pace | None = None,
     ) -> tuple[SourceFile, ...]:
         """Bring a span; see ``FootageSource.fetch``. A second fetch from the same recorder waits for the first."""
         await asyncio.to_thread(_folders, device.state, into)
@@ -186,7 +194,7 @@ class DeviceFootage:
         }
         FetchOrder.model_validate(order)
         async with self._turn(device):
-            said = await self._job(f"{device.module}:fetch_job", order, device.kind.fetch, progress)
+            said = await self._job(f"{device.module}:fetch_job", order, device.kind.fetch, progress, pace)
         answer = _read(FetchAnswer, said)
         await self._note(device, answer.clock)
         if not answer.files:
@@ -217,12 +225,16 @@ class DeviceFootage:
         placed = await self._job("agent.footage.placing:job", job, PLACE, None)
         return tuple(source_file(into, each) for each in placed["files"])
 
-    async def _job(self, function: str, order: Json, limits: Limits, progress: Progress | None) -> Json:
+    async def _job(
+        self, function: str, order: Json, limits: Limits, progress: Progress | None, pace: Pace | None = None
+    ) -> Json:
         """A worker's job that ``progress`` may stop: then the worker is ended, and what it wrote stays."""
         loop = asyncio.get_running_loop()
         stopped = loop.create_future()
 
         def show(report: Json) -> None:
+            if pace is not None and isinstance(left := report.get("left_us"), int):
+                pace(left)
             going_on = progress is None or progress(int(report.get("bytes", 0)), report.get("total"))
             if not going_on and not stopped.done():
                 stopped.set_result(None)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from agent.footage.device import PLACE, Device, DeviceFootage, source_file
 from agent.footage.said import SourceSaid
 from agent.footage.source import SourceFile, narrowed
-from exchange.clock import SECOND, Window
+from exchange.clock import MINUTE, SECOND, Window
 from exchange.durable import durable_file, sync_folder
 from exchange.errors import DiskFull, NoFootage
 
@@ -51,6 +51,28 @@ class Brought:
 
     files: tuple[SourceFile, ...]
     said: SourceSaid
+
+
+@dataclass
+class _Shown:
+    """What the owner sees of a fetch: its ``part`` of ``parts``; ``after``: microseconds of footage in later ones."""
+
+    part: int
+    parts: int
+    after: int
+    left: int | None = None
+    """Microseconds until all is there, of a recorder that plays in real time."""
+
+    def pace(self, left: int) -> None:
+        self.left = left + self.after
+
+    def words(self, done: int, total: int | None) -> str:
+        of = f" of {total // 1_000_000}" if total else ""
+        words = f"fetching from the recorder: part {self.part} of {self.parts}, {done // 1_000_000}{of} MB"
+        if self.left is None:
+            return words
+        minutes = -(-self.left // MINUTE)
+        return f"{words}; the recorder plays in real time: about {minutes} min left"
 
 
 @dataclass
@@ -136,20 +158,20 @@ class FetchedFootage:
     ) -> list[SourceFile]:
         found: list[SourceFile] = []
         done = 0
-        for number, span in enumerate(spans):
+        parts = [narrowed(span, wide) for span in spans]
+        for number, span in enumerate(parts):
             folder = into / f"{number:04d}-{span.window.start}"
+            shown = _Shown(number + 1, len(parts), sum(part.window.duration for part in parts[number + 1 :]))
 
-            def progress(now: int, total: int | None, number: int = number) -> bool:
-                of = f" of {total // 1_000_000}" if total else ""
-                words = f"fetching from the recorder: part {number + 1} of {len(spans)}, {now // 1_000_000}{of} MB"
-                self.show(hold_id, words)
+            def progress(now: int, total: int | None, shown: _Shown = shown) -> bool:
+                self.show(hold_id, shown.words(now, total))
                 return True
 
             left = None if most is None else most - done
             if left is not None and (left <= 0 or ((span.size or 0) > left and not span.divisible)):
                 raise self._too_much()
             try:
-                found += await self.devices.fetch(device, narrowed(span, wide), folder, progress, left)
+                found += await self.devices.fetch(device, span, folder, progress, left, shown.pace)
             except NoFootage:
                 continue  # overwritten since it was found: a gap, as the plan will show
             done = sum([await asyncio.to_thread(_size, file.path) for file in found])

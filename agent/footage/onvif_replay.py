@@ -34,7 +34,7 @@ from exchange.errors import CameraAnswerInvalid, CameraUnreachable, NoFootage
 if TYPE_CHECKING:
     from agent.footage.replay.assemble import Written
     from agent.footage.replay.rtsp import Rtsp
-    from agent.footage.replay.session import Played
+    from agent.footage.replay.session import Played, Replay
 
 _JOURNAL = "replay.json.part"
 _EARLY = SECOND // 2
@@ -252,6 +252,7 @@ class _Fetch:
         self.order, self.options, self.check, self.notes, self.report = order, options, check, notes, report
         self.time = order.time(check)
         self.asked = self.time.asked(order.window)
+        self.replay: Replay | None = None
         self.pieces: list[_Piece] = []
         self.kept: list[Written] = []
         self.lost = 0
@@ -265,7 +266,7 @@ class _Fetch:
         if asked is None:
             return self._whole([], None)
         with _rtsp(order, self.options, uri) as rtsp:
-            replay = Replay(rtsp, asked, self.time.to_device(order.end), self._say)
+            replay = self.replay = Replay(rtsp, asked, self.time.to_device(order.end), self._say)
             described = replay.describe()
             room = order.most_bytes - sum((order.into / f"{each.name}.part").stat().st_size for each in self.kept)
             assembler = Assembler(order.into, described.video, described.audio, asked, room, self._began)
@@ -282,7 +283,8 @@ class _Fetch:
         return self._whole(assembler.files, played)
 
     def _say(self, done: int, total: int | None, speed: float) -> None:
-        self.report({"bytes": done, "total": total, "speed": round(speed, 2)})
+        left = self.replay.left if self.replay is not None else None
+        self.report({"bytes": done, "total": total, "speed": round(speed, 2), "left_us": left})
 
     # -- what is kept between two fetches ------------------------------------------------------------------------
 

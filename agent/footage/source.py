@@ -164,6 +164,10 @@ class FetchCancelled(Exception):
 Progress = Callable[[int, int | None], bool]
 """Called with bytes done and, where known, in all; False asks the fetch to stop."""
 
+Pace = Callable[[int], None]
+"""Called with how long a fetch still takes (microseconds), of a device that gives footage no faster than it was
+recorded. Never called of others."""
+
 
 class FootageSource(Protocol):
     """Where recorded footage comes from. No method blocks the event loop."""

@@ -40,11 +40,13 @@ class Ending:
 
 @dataclass(slots=True)
 class Played:
-    """What a replay came to. ``uncertain``: microseconds by which times may be off beyond the recorder's clock."""
+    """What a replay came to. ``uncertain``: microseconds by which times may be off beyond the recorder's clock.
+    ``speed``: times real time; ``paced``: it was found to play no faster than that."""
 
     ending: str = ""
     uncertain: int = 0
     speed: float = 0.0
+    paced: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -63,6 +65,7 @@ class Replay:
         self._reports: dict[int, tuple[int, int]] = {}
         self._require = dict(REQUIRE)
         self._began = 0.0
+        self._assembler: Assembler | None = None
 
     # -- setting up ----------------------------------------------------------------------------------------------
 
@@ -141,7 +144,7 @@ class Replay:
             "Rate-Control": "no",
             "Immediate": "yes",
         }
-        self._began = time.monotonic()
+        self._began, self._assembler = time.monotonic(), assembler
         answer = self._ask("PLAY", described.control, headers)
         self._anchor(answer, assembler)
         try:
@@ -228,12 +231,16 @@ class Replay:
         if assembler.first is not None and assembler.reached > assembler.first:
             took = max(time.monotonic() - self._began, 0.001)
             self.played.speed = (assembler.reached - assembler.first) / SECOND / took
-            if (
-                took > 3.0
-                and self.played.speed < _REAL_TIME
-                and not any("real time" in note for note in self.played.notes)
-            ):
+            if took > 3.0 and self.played.speed < _REAL_TIME and not self.played.paced:
+                self.played.paced = True
                 self.played.notes.append("It plays in real time, though it was asked not to: fetching takes as long.")
+
+    @property
+    def left(self) -> int | None:
+        """Microseconds until the end is there, of a recorder that plays in real time; None of one that doesn't."""
+        if not self.played.paced or self._assembler is None or self.played.speed <= 0:
+            return None
+        return round(max(0, self.asked.end - self._assembler.reached) / self.played.speed)
 
     def _say(self, assembler: Assembler) -> None:
         total = None

@@ -1,0 +1,83 @@
+"""A recorder that plays in real time: the owner sees while it lasts how long it still takes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent.footage.fetched import FetchedFootage
+from agent.footage.sources import Sources
+from agent.worker import Limits
+from exchange.clock import MINUTE, SECOND, Window
+from tests.counterparts import same_process
+from tests.counterparts.replay_proxy import ReplayProxy
+from tests.sources.onvif_replay import OnvifReplayUnderTest, replay_server
+from tests.sources.pieces import ShiftedClock, piece
+from tests.sources.replaying import START
+from tests.sources.under_test import CAMERA
+
+Json = dict[str, Any]
+
+
+def fetching(source: Sources, work: Path, seen: list[str]) -> FetchedFootage:
+    """As the daemon has it, but that what is shown of a request is collected."""
+    return FetchedFootage(
+        devices=source.devices,
+        preserved=work / "preserved",
+        work=work / "work",
+        recipient="",
+        identity="",
+        run_job=same_process.run_job,
+        most_kept=1 << 30,
+        show=lambda _hold, words: seen.append(words),
+    )
+
+
+async def test_while_a_recorder_plays_in_real_time_the_owner_sees_how_long_it_still_takes(tmp_path: Path) -> None:
+    under = OnvifReplayUnderTest(tmp_path, ShiftedClock(START + 600 * SECOND))
+    there = piece(START, 9)
+    await under.lay(there)
+    under.proxy = ReplayProxy(0, real_time=True)
+    seen: list[str] = []
+    async with under.source() as source:
+        under.proxy.upstream = replay_server().port
+        device = await source.device(CAMERA)
+        async with fetching(source, tmp_path, seen).open("request", device, there.window) as brought:
+            assert brought.files
+            assert any("real time" in note for file in brought.said.files for note in file.notes)
+    assert any(words.endswith("MB; the recorder plays in real time: about 1 min left") for words in seen), seen
+
+
+async def test_a_recorder_that_plays_as_fast_as_it_can_is_not_said_to_play_in_real_time(tmp_path: Path) -> None:
+    under = OnvifReplayUnderTest(tmp_path, ShiftedClock(START + 600 * SECOND))
+    there = piece(START, 9)
+    await under.lay(there)
+    seen: list[str] = []
+    async with under.source() as source:
+        device = await source.device(CAMERA)
+        async with fetching(source, tmp_path, seen).open("request", device, there.window) as brought:
+            assert brought.files
+    assert seen
+    assert not any("real time" in words for words in seen)
+
+
+async def test_what_lies_in_later_parts_counts_too(tmp_path: Path) -> None:
+    under = OnvifReplayUnderTest(tmp_path, ShiftedClock(START + 3600 * SECOND))
+    first, second = piece(START), piece(START + 20 * MINUTE, look=1)
+    await under.lay(first, second)
+    seen: list[str] = []
+    async with under.source() as source:
+
+        async def slow(
+            function: str, job: Json, *, limits: Limits, progress: Callable[[Json], None] | None = None
+        ) -> Json:
+            if function.endswith(":fetch_job") and progress is not None:
+                progress({"bytes": 3_000_000, "total": None, "speed": 1.0, "left_us": 130 * SECOND})
+            return await same_process.run_job(function, job, limits=limits)
+
+        source.devices.run_job = slow
+        device = await source.device(CAMERA)
+        window = Window(first.start, second.end)
+        async with fetching(source, tmp_path, seen).open("request", device, window) as brought:
+            assert len(brought.files) >= 2
+    assert "part 1 of 2, 3 MB; the recorder plays in real time: about 3 min left" in seen[0]
+    assert "part 2 of 2" in seen[-1]
