@@ -3,7 +3,10 @@
 Not for: correcting anything. A camera's clock is never set, and times in its pictures are never changed.
 """
 
+import asyncio
 import re
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated
@@ -18,6 +21,12 @@ HTTP_DATE = "HTTP Date header"
 
 DEVICE_RESOLUTION = SECOND
 """ONVIF and HTTP both tell whole seconds: a device may be up to one further than it says."""
+MOST_QUESTIONS = 6
+"""Of one narrowed comparison: as few as the goal needs, as a device has other things to do."""
+LONGEST = 5 * SECOND
+"""Microseconds that a narrowed comparison may take."""
+ENOUGH = 30_000
+"""Microseconds of uncertainty at which no more is asked."""
 
 
 class ClockCheck(BaseModel):
@@ -63,6 +72,106 @@ def compare(
         zone=zone,
         daylight_saving=daylight_saving,
     )
+
+
+def intersected(checks: Iterable[ClockCheck]) -> ClockCheck | None:
+    """One comparison from several that ``compare`` made shortly after each other; None when they contradict each other.
+
+    A device that tells whole seconds tells the full ones (ONVIF's and HTTP's times are such): its clock was at what it
+    said when it was asked, or less than a second further. What all the answers leave is where the offset lies; it is
+    narrowest when two of them lie closely around the turn of a second. A device that rounds, or tells a time that it
+    keeps for longer than a second, gives answers that contradict each other in most cases.
+    """
+    found = [(*_bounds(check), check) for check in checks]
+    low, high = max(each[0] for each in found), min(each[1] for each in found)
+    if low > high:
+        return None
+    # The first answer after the turn of the second: by our clock, it turned at its time less the offset.
+    turned = max(found, key=lambda each: each[0])[2]
+    offset = (low + high) // 2
+    reference = turned.device_time - offset
+    return turned.model_copy(
+        update={
+            "reference_time": reference,
+            "offset_us": offset,
+            "uncertainty_us": (high - low + 1) // 2,
+            "method": f"{turned.method}, asked {len(found)} times around the turn of its second",
+            "at": reference,
+        }
+    )
+
+
+def _bounds(check: ClockCheck) -> tuple[int, int]:
+    """Least and largest offset that one question and answer leave, of a device that tells full seconds."""
+    travel = check.uncertainty_us - DEVICE_RESOLUTION
+    return check.offset_us - travel, check.offset_us + DEVICE_RESOLUTION + travel
+
+
+Again = Callable[[], ClockCheck | None]
+"""Asks once more; None when the device has no answer now."""
+
+
+def narrow(
+    first: ClockCheck, again: Again, now: Callable[[], int], pause: Callable[[float], None] = time.sleep
+) -> ClockCheck:
+    """Ask more often, when the device's second is expected to turn, until its offset is known to some hundredths of a
+    second. The first comparison when that leads to nothing. Blocks, up to five seconds; ``now``: our clock."""
+    steps = _questions(first, now)
+    wait = next(steps)
+    while True:
+        pause(wait)
+        try:
+            wait = steps.send(again())
+        except StopIteration as done:
+            found: ClockCheck = done.value
+            return found
+
+
+async def narrow_async(
+    first: ClockCheck, again: Callable[[], Awaitable[ClockCheck | None]], now: Callable[[], int]
+) -> ClockCheck:
+    """``narrow``, of questions that are awaited."""
+    steps = _questions(first, now)
+    wait = next(steps)
+    while True:
+        await asyncio.sleep(wait)
+        try:
+            wait = steps.send(await again())
+        except StopIteration as done:
+            found: ClockCheck = done.value
+            return found
+
+
+def _questions(first: ClockCheck, now: Callable[[], int]) -> Generator[float, ClockCheck | None, ClockCheck]:
+    """Yields seconds to wait before the next question, takes its answer, returns what is known in the end.
+
+    Each question is to reach the device in the middle of the time in which its second may turn: that halves what is
+    left, so that five do what polling would need thirty for.
+    """
+    checks, known, started = [first], first, now()
+    while True:
+        low, high = (
+            _bounds(known)
+            if known is first
+            else (
+                known.offset_us - known.uncertainty_us,
+                known.offset_us + known.uncertainty_us,
+            )
+        )
+        travel = checks[-1].uncertainty_us - DEVICE_RESOLUTION
+        reaches = now() + travel
+        wait = (-(low + high) // 2 - reaches) % SECOND
+        answer = yield wait / SECOND
+        if answer is None or answer.method != first.method:
+            return known
+        checks.append(answer)
+        better = intersected(checks)
+        if better is None:
+            return first
+        known = better
+        late = now() - started > LONGEST - SECOND
+        if known.uncertainty_us <= ENOUGH or len(checks) == MOST_QUESTIONS or late or 2 * travel > SECOND:
+            return known
 
 
 def posix_offset(zone: str, *, daylight_saving: bool) -> int | None:

@@ -81,7 +81,7 @@ class Elsewhere:
             return None
         now = self._parts.clock.now()
         device = self._sources.device_of(camera_id, setting, credentials, None)
-        return await self._sources.devices.look(device, Window(now - LOOK_BACK, now))
+        return await self._sources.devices.look(device, Window(now - LOOK_BACK, now), narrow=True)
 
     async def set_source(self, wanted: SetSource) -> Json:
         """Give a camera another source, once that answers."""
@@ -173,9 +173,9 @@ class Elsewhere:
             if device is None:
                 coverage = await self._sources.coverage(camera_id, window)
             else:
-                looked = await self._sources.devices.look(device, window)
+                looked = await self._sources.devices.look(device, window, narrow="clock" not in found)
                 coverage = looked.coverage
-                found["clock"] = _clock(looked)
+                found.setdefault("clock", _clock(looked))
                 found |= {name: getattr(looked.answer, name) for name in ("make", "model", "firmware")}
             found |= {"reachable": True, "notes": list(coverage.notes)}
             if coverage.oldest is not None:

@@ -120,7 +120,7 @@ class Inventory:
         except ValueError as error:
             raise HandoverError(f"The camera's address can't be used: {error}.") from error
         credentials = Credentials(new.user, new.password or "") if new.user else None
-        facts = await probe_camera(address, credentials, clock=self._parts.clock)
+        facts = await probe_camera(address, credentials, clock=self._parts.clock, narrow=True)
         if address.tls and address.pin is None:
             raise CertificateUnconfirmed(
                 f"The camera at {address.url} shows a certificate with the fingerprint {facts.tls_fingerprint}.",
@@ -208,7 +208,8 @@ class Inventory:
             looked = await self.elsewhere.look(camera_id, setting_of(row), await self._source_credentials(camera_id))
             facts = facts_of(row) if looked is None else elsewhere.facts_told(looked)
             return {"camera_id": camera_id, "facts": facts.model_dump(mode="json")}
-        facts = await probe_camera(address, await self._credentials(camera_id), clock=self._parts.clock)
+        credentials = await self._credentials(camera_id)
+        facts = await probe_camera(address, credentials, clock=self._parts.clock, narrow=True)
         async with self._parts.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": camera_id}, facts=facts.model_dump_json())
             await _keep_clock(tx, camera_id, facts)

@@ -14,8 +14,10 @@ from exchange.errors import CameraAnswerInvalid
 __all__ = ["CameraAddress", "CameraFacts", "Credentials", "probe_camera"]
 
 
-async def probe_camera(address: CameraAddress, credentials: Credentials | None, *, clock: Clock) -> CameraFacts:
-    """Read a camera's facts; nothing is set on it.
+async def probe_camera(
+    address: CameraAddress, credentials: Credentials | None, *, clock: Clock, narrow: bool = False
+) -> CameraFacts:
+    """Read a camera's facts; nothing is set on it. ``narrow``: take some seconds to compare its clock well.
 
     The time is read first and without a password, and the login is shifted by what it is off, so that a wrong clock is
     not taken for a wrong password. Over TLS the certificate is compared with ``address.pin`` before anything is sent;
@@ -31,6 +33,7 @@ async def probe_camera(address: CameraAddress, credentials: Credentials | None, 
             "credentials": asdict(credentials) if credentials else None,
             # The worker has only the host's clock: it is told how the injected one differs.
             "skew_us": clock.now() - SystemClock().now(),
+            "narrow": narrow,
         },
         limits=SOAP,
     )

@@ -18,7 +18,16 @@ from onvif.settings import DEFAULT_SETTINGS
 
 from agent.cameras.address import CameraAddress, Credentials
 from agent.cameras.bounded_xml import Element
-from agent.cameras.clock import HTTP_DATE, ONVIF_LOCAL, ONVIF_UTC, ClockCheck, compare, http_date, posix_offset
+from agent.cameras.clock import (
+    HTTP_DATE,
+    ONVIF_LOCAL,
+    ONVIF_UTC,
+    ClockCheck,
+    compare,
+    http_date,
+    narrow_async,
+    posix_offset,
+)
 from agent.cameras.onvif_streams import Stream, from_media, from_media2
 from agent.cameras.onvif_transport import (
     SOAP,
@@ -45,7 +54,7 @@ _SERVICES = {DEVICE: ("devicemgmt.wsdl", "DeviceBinding"), MEDIA: ("media.wsdl",
 
 
 def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """``order``: address, credentials, skew_us. Returns what ``catalogue.CameraFacts`` takes."""
+    """``order``: address, credentials, skew_us, narrow. Returns what ``catalogue.CameraFacts`` takes."""
     # The library logs whole messages, and configures logging when imported.
     logging.disable(logging.CRITICAL)
     # It also lifts the parser's limits; nothing honest needs that, and the answers were bounded before.
@@ -53,15 +62,15 @@ def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict
     DEFAULT_SETTINGS.forbid_dtd = True
     address = CameraAddress(**order["address"])
     credentials = Credentials(**order["credentials"]) if order["credentials"] else None
-    return asyncio.run(_within(_ALL_SECONDS, address, credentials, order["skew_us"]))
+    return asyncio.run(_within(_ALL_SECONDS, address, credentials, order["skew_us"], order["narrow"]))
 
 
 async def _within(
-    seconds: float, address: CameraAddress, credentials: Credentials | None, skew_us: int
+    seconds: float, address: CameraAddress, credentials: Credentials | None, skew_us: int, narrow: bool
 ) -> dict[str, Any]:
     try:
         async with asyncio.timeout(seconds):
-            return await _ask(address, credentials, skew_us)
+            return await _ask(address, credentials, skew_us, narrow)
     except TimeoutError:
         where = f"{address.host}:{address.port}"
         raise unreachable(where, f"it took longer than {seconds:g} s to say what it is") from None
@@ -75,7 +84,7 @@ class _ShiftedClock(SystemClock):
         return super().now() + self.skew_us
 
 
-async def _ask(address: CameraAddress, credentials: Credentials | None, skew_us: int) -> dict[str, Any]:
+async def _ask(address: CameraAddress, credentials: Credentials | None, skew_us: int, narrow: bool) -> dict[str, Any]:
     fingerprint = await certificate_of(address) if address.tls else None
     if fingerprint and address.pin and fingerprint != address.pin:
         raise certificate_changed(fingerprint, address.pin)
@@ -90,7 +99,7 @@ async def _ask(address: CameraAddress, credentials: Credentials | None, skew_us:
         )
         camera = _Camera(address, credentials, transport)
         try:
-            facts = await camera.facts()
+            facts = await camera.facts(narrow=narrow)
         except (AttributeError, TypeError):
             # zeep gives None, or plain text, where an answer lacks the element that was to be there.
             raise invalid("parts of its answers are missing") from None
@@ -114,9 +123,9 @@ class _Camera:
         for service in self._open.values():
             await service.close()
 
-    async def facts(self) -> dict[str, Any]:
+    async def facts(self, *, narrow: bool) -> dict[str, Any]:
         """Time first, then everything else with a login that fits it."""
-        clock = await self._clock()
+        clock = await self._clock(narrow=narrow)
         self.services |= await self._announced_services()
         about = await self._call(DEVICE, "GetDeviceInformation")
         streams = await self._streams()
@@ -200,8 +209,10 @@ class _Camera:
 
     # -- time ----------------------------------------------------------------------------------------------------
 
-    async def _clock(self) -> ClockCheck | None:
-        """The quicker of two comparisons, as the first pays for the connection; and the login's shift from it."""
+    async def _clock(self, *, narrow: bool) -> ClockCheck | None:
+        """The quicker of two comparisons, as the first pays for the connection, or a narrow one; and the login's shift
+        from it."""
+        login = False
         try:
             checks = [check for _ in range(2) if (check := await self._time(login=False))]
         except CameraRefused:
@@ -211,10 +222,13 @@ class _Camera:
             if self.credentials is None:
                 raise
             self.notes.append("It tells its time only to those who log in, against ONVIF's rules.")
+            login = True
             checks = [check for _ in range(2) if (check := await self._time(login=True))]
         if not checks:
             self.notes.append("It does not tell its time over ONVIF; taken from HTTP, if it says it there.")
         best = min(checks, key=lambda check: check.uncertainty_us, default=self._http_clock())
+        if best and checks and narrow:
+            best = await narrow_async(best, lambda: self._time(login=login), self.transport.clock.now)
         if best:
             self.shift_us = best.offset_us
             # Services that were opened for asking the time carry a login of before.

@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.footage import dav
 from agent.footage.dahua import Options
 from agent.footage.dahua_cgi import Cgi, Found, Item
-from agent.footage.dahua_time import posix, read_clock
+from agent.footage.dahua_time import Clock, posix, read_clock
 from agent.footage.device_jobs import MOST_SPANS, FetchedFile, FetchOrder, FoundSpan, Json, Order, Report
 from agent.footage.device_time import DeviceTime, changes, zone_of
 from agent.footage.listed import BACKWARDS, SUB_STREAM, asked_locally, nearest, resolved
@@ -59,15 +59,19 @@ class Talk:
     # -- the recorder itself --
 
     def _read_clock(self) -> None:
-        local, sent, received = self.http.now_there()
+        told = self.http.now_there()
         configured = None
         if not self.options.zone:
             configured = posix(self.http.setting("NTP"), self.http.setting("Locales"))
-        read = read_clock(local, sent=sent, received=received, zone=self.options.zone, configured=configured)
-        self.check = read.check
-        self.time = self.order.time(read.check, read.zone)
+        read = self._clock(told, configured)
+        self.check = self.order.compared(read.check, lambda: self._clock(self.http.now_there(), configured).check)
+        self.time = self.order.time(self.check, read.zone)
         if read.note:
             self.notes.append(read.note)
+
+    def _clock(self, told: tuple[datetime, int, int], configured: str | None) -> Clock:
+        local, sent, received = told
+        return read_clock(local, sent=sent, received=received, zone=self.options.zone, configured=configured)
 
     def facts(self) -> dict[str, str]:
         """What it is; asked once a day."""

@@ -146,9 +146,12 @@ class DeviceFootage:
     """Told of how far back a device reaches: camera id, where its oldest footage begins."""
     _queues: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
-    async def look(self, device: Device, window: Window) -> Looked:
-        """What there is of a window. Raises CameraUnreachable, CameraRefused, CameraAnswerInvalid, WorkerFailed."""
-        order = device.order(self.clock) | {"start": window.start, "end": window.end}
+    async def look(self, device: Device, window: Window, *, narrow: bool = False) -> Looked:
+        """What there is of a window; ``narrow``: and take some seconds to compare its clock well.
+
+        Raises CameraUnreachable, CameraRefused, CameraAnswerInvalid, WorkerFailed.
+        """
+        order = device.order(self.clock) | {"start": window.start, "end": window.end, "narrow": narrow}
         LookOrder.model_validate(order)
         await asyncio.to_thread(_folders, device.state)
         said = await self.run_job(f"{device.module}:coverage_job", order, limits=device.kind.look)

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from agent.cameras.address import Credentials
 from agent.cameras.catalogue import Line
-from agent.cameras.clock import ClockCheck
+from agent.cameras.clock import Again, ClockCheck, narrow
 from agent.footage.device_time import DeviceTime
 from agent.footage.source import ClockQuality, Progress
 from exchange.clock import SECOND, SystemClock, Window
+from exchange.errors import HandoverError
 
 Json = dict[str, Any]
 Report = Callable[[Json], None]
@@ -52,6 +53,8 @@ class Order(_Crossing):
     skew_us: int = 0
     """Our clock minus the clock of this host, which is all that a worker has."""
     state: Path
+    narrow: bool = False
+    """Whether to take the time for a narrow comparison of its clock (``agent.cameras.clock.narrow``)."""
     timeout: float = 20.0
     """Seconds without a byte after which the device counts as gone."""
 
@@ -62,6 +65,19 @@ class Order(_Crossing):
     @property
     def login(self) -> Credentials | None:
         return Credentials(self.credentials["user"], self.credentials["password"]) if self.credentials else None
+
+    def compared(self, first: ClockCheck, again: Again) -> ClockCheck:
+        """A comparison as narrow as it is wanted; ``again`` makes another."""
+        if not self.narrow:
+            return first
+
+        def answered() -> ClockCheck | None:
+            try:
+                return again()
+            except HandoverError:
+                return None  # what is known by then has to do
+
+        return narrow(first, answered, self.now)
 
     def time(self, check: ClockCheck | None = None, zone: str = "") -> DeviceTime:
         """How this device's times are read: by a check made just now where there is one, else by the last known."""

@@ -132,7 +132,7 @@ class FetchedFootage:
         margin = round(device.options.margin * SECOND)
         for before in (margin, margin * WIDER):
             wide = Window(max(0, window.start - before), window.end + AFTER)
-            looked = await self.devices.look(device, wide)
+            looked = await self.devices.look(device, wide, narrow=before == margin)
             growing = looked.coverage.growing_until
             if wait and growing is not None and growing < window.end:
                 raise StillGrowing(growing)

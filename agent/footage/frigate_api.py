@@ -27,7 +27,7 @@ from agent.footage.device_time import DeviceTime
 from agent.footage.frigate_segments import Listed, Located, stretches
 from agent.footage.placing import edges
 from agent.footage.remux import is_torn
-from agent.footage.utc_http import Tally, is_own_host, parsed, time_of, with_port
+from agent.footage.utc_http import Tally, date_compared, is_own_host, parsed, time_of, with_port
 from agent.media import segment as segments
 from agent.media.segment import NotFootage
 from exchange.clock import HOUR, MINUTE, SECOND, Window
@@ -180,7 +180,7 @@ class Frigate:
             end = min(start + _LISTED, asked.end + _AROUND)
             target = f"/api/{self.camera}/recordings?after={_seconds(start)}&before={_seconds(end)}"
             answer = self.http.ask(target, statuses=(200, 404))
-            self.check = self.check or answer.date()
+            self.check = self.check or date_compared(self.order, self.http, answer, "/api/version")
             if answer.status == 404:
                 raise self.http.nonsense(f"it knows no camera {self.camera}, or is no Frigate")
             listed |= {each.listed for each in parsed(self.http, answer, _SEGMENTS)}

@@ -16,6 +16,7 @@ from agent.footage.device_time import DeviceTime, local_of, zone_of
 from agent.footage.hikvision import Options
 from agent.footage.hikvision_isapi import FORMS, Isapi, Item, UnfitForm
 from agent.footage.hikvision_time import (
+    Clock,
     Meaning,
     asked,
     instants,
@@ -67,17 +68,20 @@ class Talk:
     # -- the recorder itself --
 
     def _read_clock(self) -> None:
+        read = self._clock()
+        self.check = self.order.compared(read.check, lambda: self._clock().check)
+        self.time = self.order.time(self.check, read.zone)
+        if read.note:
+            self.notes.append(read.note)
+
+    def _clock(self) -> Clock:
         root, answer = self.http.read("/ISAPI/System/time")
         if root.name != "Time":
             raise self.http.nonsense("what it answered does not tell the time")
         try:
-            read = read_clock(root, sent=answer.sent, received=answer.received, zone=self.options.zone)
+            return read_clock(root, sent=answer.sent, received=answer.received, zone=self.options.zone)
         except ValueError as error:
             raise self.http.nonsense(str(error)) from None
-        self.check = read.check
-        self.time = self.order.time(read.check, read.zone)
-        if read.note:
-            self.notes.append(read.note)
 
     def _read_facts(self) -> None:
         # Some users may play recordings back and nothing else.

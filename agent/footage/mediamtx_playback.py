@@ -24,7 +24,7 @@ from agent.footage import reach
 from agent.footage.device_http import Http
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
 from agent.footage.device_time import DeviceTime
-from agent.footage.utc_http import Tally, is_own_host, parsed, time_of, told_in_words, with_port
+from agent.footage.utc_http import Tally, date_compared, is_own_host, parsed, time_of, told_in_words, with_port
 from agent.media import segment as segments
 from agent.media.segment import NotFootage, Segment
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339, to_rfc3339
@@ -133,7 +133,8 @@ class Playback:
         asked = Window(max(0, wide.start - _AROUND), wide.end + _AROUND)
         query = {"path": self.path, "start": to_rfc3339(asked.start), "end": to_rfc3339(asked.end)}
         answer = self.http.ask(f"/list?{urlencode(query)}", statuses=(200, 400, 404))
-        self.check = answer.date()
+        little = urlencode(query | {"end": to_rfc3339(asked.start + SECOND)})
+        self.check = self.check or date_compared(self.order, self.http, answer, f"/list?{little}")
         if answer.status == 404:
             return [], asked
         if answer.status == 400:

@@ -99,7 +99,8 @@ async def _look(order: LookOrder, options: Options) -> LookAnswer:
     from agent.footage.replay import search
     from agent.footage.replay.soap import recorder
 
-    async with recorder(order.address, order.login, options.certificate or "", order.skew_us) as asked:
+    pin = options.certificate or ""
+    async with recorder(order.address, order.login, pin, order.skew_us, narrow=order.narrow) as asked:
         when = order.time(asked.clock)
         window = when.asked(order.window)
         try:

@@ -107,6 +107,7 @@ class Reolink:
         except CameraRefused:
             self._log_in()  # the kept session had ended
             self.check = self._compared()
+        self.check = self.order.compared(self.check, self._compared)
         self.time = time_of(self.order, self.check, self.options.zone)
         info = self._ask("GetDevInfo", {}, DevInfo).DevInfo
         self.facts = {"model": info.model, "firmware": info.firmVer}

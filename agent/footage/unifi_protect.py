@@ -24,7 +24,7 @@ from agent.footage.device_http import Http
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
 from agent.footage.device_time import DeviceTime
 from agent.footage.placing import in_us
-from agent.footage.utc_http import Tally, is_own_host, parsed, time_of
+from agent.footage.utc_http import Tally, date_compared, is_own_host, parsed, time_of
 from agent.media import segment as segments
 from agent.media.segment import NotFootage
 from exchange.clock import MINUTE, SECOND, Window
@@ -155,7 +155,7 @@ class Protect:
 
     def _meant(self, wanted: str) -> Camera:
         answer = self.http.ask(f"{_API}/cameras", most=_MOST)
-        self.check = answer.date()
+        self.check = date_compared(self.order, self.http, answer, "/")
         cameras = parsed(self.http, answer, _CAMERAS)
         bare = wanted.replace(":", "").lower()
         found = [each for each in cameras if wanted in (each.id, each.name) or bare == each.mac.lower()]

@@ -64,6 +64,15 @@ def time_of(order: Order, check: ClockCheck | None, zone: str = "UTC") -> Device
     return DeviceTime(0, time.uncertainty_us, time.zone) if abs(time.offset_us) <= time.uncertainty_us else time
 
 
+def date_compared(order: Order, http: Http, answer: Answer, target: str) -> ClockCheck | None:
+    """The clock by an answer's Date header, and, where it is to be narrow, by those of some more; ``target`` is what
+    the recorder has least to do with."""
+    first = answer.date()
+    if first is None:
+        return None
+    return order.compared(first, lambda: http.ask(target, statuses=(200, 301, 302, 400, 404)).date())
+
+
 class Tally:
     """Progress over several downloads of one fetch: bytes only grow."""
 

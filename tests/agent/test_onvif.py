@@ -109,6 +109,17 @@ async def test_the_offset_is_against_the_injected_clock_and_the_login_still_fits
     assert abs(facts.clock.at - Ahead().now()) < HOUR
 
 
+@pytest.mark.parametrize("login", ["", "token"])
+async def test_a_clock_is_compared_to_hundredths_of_a_second_where_the_time_is_taken_for_it(login: str) -> None:
+    camera = SoapCamera(offset=-9000, **({"login": login} if login else {}))
+    async with soap_camera(camera) as url:
+        facts = await probe_camera(CameraAddress.parse(url), OWNER, clock=SystemClock(), narrow=True)
+    assert facts.clock is not None
+    assert facts.clock.uncertainty_us < 100_000
+    assert abs(facts.clock.offset_us + 9000 * SECOND) <= facts.clock.uncertainty_us
+    assert camera.asked.count("GetSystemDateAndTime") <= 8
+
+
 async def test_local_time_and_zone_do_where_a_camera_tells_no_utc() -> None:
     async with soap_camera(SoapCamera(utc=False, summer=True, offset=-600)) as url:
         facts = await probe(url)

@@ -17,7 +17,16 @@ from lxml import etree
 
 from agent.cameras.address import CameraAddress, Credentials
 from agent.cameras.bounded_xml import Element
-from agent.cameras.clock import HTTP_DATE, ONVIF_LOCAL, ONVIF_UTC, ClockCheck, compare, http_date, posix_offset
+from agent.cameras.clock import (
+    HTTP_DATE,
+    ONVIF_LOCAL,
+    ONVIF_UTC,
+    ClockCheck,
+    compare,
+    http_date,
+    narrow_async,
+    posix_offset,
+)
 from agent.cameras.onvif_transport import (
     SOAP,
     CameraTransport,
@@ -96,9 +105,11 @@ class Recorder:
         etree.SubElement(token, f"{{{_WSU}}}Created").text = created
         return security
 
-    async def greet(self) -> None:
+    async def greet(self, *, narrow: bool = False) -> None:
         """Its time first, as logins hang on it; then where its services are."""
         self.clock = await self._time()
+        if narrow and self.clock is not None:
+            self.clock = await narrow_async(self.clock, self._asked_time, self.transport.clock.now)
         self._shift = self.clock.offset_us if self.clock else 0
         try:
             answer = await self.ask(DEVICE, "GetServices", {"IncludeCapability": "false"})
@@ -118,11 +129,7 @@ class Recorder:
         """The quicker of two comparisons, as the first pays for the connection."""
         checks = []
         for _ in range(2):
-            try:
-                told = await self.ask(DEVICE, "GetSystemDateAndTime", login=False)
-            except (SoapFault, CameraRefused):
-                break
-            if check := self._compared(told):
+            if check := await self._asked_time():
                 checks.append(check)
         if not checks and self.transport.date is not None:
             text, sent, received = self.transport.date
@@ -131,6 +138,13 @@ class Recorder:
         if not checks:
             self.notes.append("It does not tell its time; its recordings are placed as if its clock were right.")
         return min(checks, key=lambda check: check.uncertainty_us, default=None)
+
+    async def _asked_time(self) -> ClockCheck | None:
+        try:
+            told = await self.ask(DEVICE, "GetSystemDateAndTime", login=False)
+        except (SoapFault, CameraRefused):
+            return None
+        return self._compared(told)
 
     def _compared(self, told: Element) -> ClockCheck | None:
         reply, whole = self.transport.last, told.at("SystemDateAndTime")
@@ -151,7 +165,9 @@ class Recorder:
 
 
 @asynccontextmanager
-async def recorder(address: str, credentials: Credentials | None, pin: str, skew_us: int) -> AsyncIterator[Recorder]:
+async def recorder(
+    address: str, credentials: Credentials | None, pin: str, skew_us: int, *, narrow: bool = False
+) -> AsyncIterator[Recorder]:
     """A recorder that was greeted. Raises SettingsInvalid when its certificate is still to be confirmed, and what
     ``Recorder.ask`` raises."""
     try:
@@ -173,7 +189,7 @@ async def recorder(address: str, credentials: Credentials | None, pin: str, skew
         transport = CameraTransport(session, where, credentials, pinned, _ShiftedClock(skew_us))
         asked = Recorder(where, credentials, transport)
         try:
-            await asked.greet()
+            await asked.greet(narrow=narrow)
         except SoapFault as fault:
             raise invalid(f"it does not say what it offers ({fault})") from None
         yield asked

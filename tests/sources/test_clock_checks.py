@@ -1,0 +1,46 @@
+"""How far each recorder's clock is off: known well where the time is taken for it, and looked for where it moved."""
+
+from pathlib import Path
+
+import pytest
+
+from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
+from tests.sources.dahua import DahuaUnderTest
+from tests.sources.frigate import FrigateUnderTest
+from tests.sources.hikvision import HikvisionUnderTest
+from tests.sources.mediamtx import MediaMtxUnderTest
+from tests.sources.onvif_replay import OnvifReplayUnderTest
+from tests.sources.pieces import ShiftedClock, piece
+from tests.sources.reolink import ReolinkUnderTest
+from tests.sources.under_test import CAMERA, DeviceUnderTest
+from tests.sources.unifi import UnifiUnderTest
+
+RECORDERS = (
+    HikvisionUnderTest,
+    DahuaUnderTest,
+    ReolinkUnderTest,
+    FrigateUnderTest,
+    MediaMtxUnderTest,
+    UnifiUnderTest,
+    OnvifReplayUnderTest,
+)
+MOMENT = from_rfc3339("2026-06-10T10:00:00Z")
+
+
+@pytest.mark.parametrize("kind", RECORDERS, ids=lambda kind: kind.name)
+async def test_a_recorders_clock_is_known_to_hundredths_of_a_second(
+    kind: type[DeviceUnderTest], tmp_path: Path
+) -> None:
+    under = kind(tmp_path, ShiftedClock(MOMENT + 10 * MINUTE))
+    under.device_offset = 40 * SECOND
+    await under.lay(piece(MOMENT, 4))
+    async with under.source() as sources:
+        device = await sources.device(CAMERA)
+        window = Window(MOMENT, MOMENT + 4 * SECOND)
+        quick = (await sources.devices.look(device, window)).answer.clock
+        narrow = (await sources.devices.look(device, window, narrow=True)).answer.clock
+    assert quick.uncertainty_us >= SECOND
+    assert narrow.uncertainty_us < 100_000
+    assert "around the turn of its second" in narrow.method
+    assert abs(narrow.offset_us - 40 * SECOND) <= narrow.uncertainty_us
+    assert narrow.zone == quick.zone
