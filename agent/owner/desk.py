@@ -103,6 +103,7 @@ class Desk:
             "host_clock": asdict(await parts.host_clock()),
             "cameras": await self._inventory.summaries(cameras),
             "requests": {state: sum(row.state == state for row in rows) for state in sorted({r.state for r in rows})},
+            "doing": dict(parts.progress.doing),
             "waiting_for_you": [row.request_id for row in rows if row.state == State.ASKED],
             "held_bytes": await parts.footage.held_bytes(),
         }

@@ -268,6 +268,7 @@ def show_status(console: Console, told: Json) -> None:
         rows.append(("Cameras", "none yet; find them with: handover cameras discover"))
     under_way = {state: count for state, count in told["requests"].items() if state not in ("asked", "closed")}
     rows += [("Requests", f"{count} {STATES[state]}") for state, count in under_way.items()]
+    rows += [("Now", words) for words in told["doing"].values()]
     if told["held_bytes"]:
         rows.append(("Kept", f"{size(told['held_bytes'])} of recordings, for requests that are open"))
     waiting = told["waiting_for_you"]

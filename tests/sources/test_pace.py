@@ -1,15 +1,21 @@
 """A recorder that plays in real time: the owner sees while it lasts how long it still takes."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from agent.footage.fetched import FetchedFootage
 from agent.footage.sources import Sources
+from agent.owner import prompt
+from agent.owner.desk import Nothing
 from agent.worker import Limits
 from exchange.clock import MINUTE, SECOND, Window
 from tests.counterparts import same_process
 from tests.counterparts.replay_proxy import ReplayProxy
+from tests.journey.home import ACTOR, home
 from tests.sources.onvif_replay import OnvifReplayUnderTest, replay_server
 from tests.sources.pieces import ShiftedClock, piece
 from tests.sources.replaying import START
@@ -58,6 +64,20 @@ async def test_a_recorder_that_plays_as_fast_as_it_can_is_not_said_to_play_in_re
             assert brought.files
     assert seen
     assert not any("real time" in words for words in seen)
+
+
+async def test_the_owner_sees_it_in_the_status_and_in_the_list_of_requests(tmp_path: Path) -> None:
+    async with home(tmp_path, extra="requests: {preserve: no}") as at:
+        request_id = await at.send(at.request())
+        await at.fetch_and_walk()
+        words = "fetching from the recorder: part 1 of 1, 12 MB; the recorder plays in real time: about 7 min left"
+        at.house.parts.progress.doing[request_id] = words
+        status = await at.house.desk.status(Nothing(), ACTOR)
+        listed = await at.listed(request_id)
+    shown = Console(record=True, width=200, file=io.StringIO())
+    prompt.show_status(shown, status)
+    prompt.show_row(shown, listed)
+    assert shown.export_text().lower().count(words.lower()) == 2
 
 
 async def test_what_lies_in_later_parts_counts_too(tmp_path: Path) -> None:
