@@ -15,7 +15,8 @@ from exchange.errors import HandoverError
 from exchange.messages import Withdrawal
 from portal import tokens
 from portal.problems import ProblemError
-from portal.routes import ROUTES, Route, Who
+from portal.route import TABLE, Route, Who
+from portal.routes import ROUTES
 from portal.service import CALLER, PORTAL, Call, Portal
 from portal.tus import VERSION
 
@@ -38,6 +39,7 @@ def make_app(portal: Portal) -> web.Application:
     """Every route of the table, and nothing else."""
     app = web.Application(middlewares=[_log_and_judge], client_max_size=api.MAX_BODY)
     app[PORTAL] = portal
+    app[TABLE] = ROUTES
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _serve(route))
     app.on_response_prepare.append(_add_headers)

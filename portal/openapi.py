@@ -6,7 +6,7 @@ Not for: prose; ``docs/protocol.md`` has it.
 import json
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
@@ -14,10 +14,8 @@ from pydantic_core import core_schema
 
 from exchange import api
 from exchange.messages import Part, Signed
-
-if TYPE_CHECKING:
-    from portal.routes import Route
-    from portal.service import Call
+from portal.route import TABLE, Route, Who
+from portal.service import Call
 
 Json = dict[str, Any]
 _REF = "#/components/schemas/{model}"
@@ -57,12 +55,10 @@ class _Schema(GenerateJsonSchema):
 
 
 @cache
-def document() -> Json:
+def document(routes: tuple[Route, ...]) -> Json:
     """The whole document; the same for every portal but for the server's address, which is relative."""
-    from portal.routes import ROUTES, Who  # the table names this module's handler
-
     paths: Json = {}
-    for route in ROUTES:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
@@ -75,7 +71,7 @@ def document() -> Json:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": _schemas(ROUTES),
+            "schemas": _schemas(routes),
             "securitySchemes": {
                 who.value: {
                     "type": "http",
@@ -88,17 +84,17 @@ def document() -> Json:
     }
 
 
-async def serve(call: "Call") -> web.StreamResponse:
-    return web.Response(text=text(), content_type="application/json")
+async def serve(call: Call) -> web.StreamResponse:
+    return web.Response(text=text(call.request.app[TABLE]), content_type="application/json")
 
 
 @cache
-def text() -> str:
-    return json.dumps(document(), indent=2) + "\n"
+def text(routes: tuple[Route, ...]) -> str:
+    return json.dumps(document(routes), indent=2) + "\n"
 
 
-def _operation(route: "Route") -> Json:
-    needs_token = route.who.value != "anyone"
+def _operation(route: Route) -> Json:
+    needs_token = route.who is not Who.ANYONE
     problems = {*route.problems, *((401,) if needs_token else ()), *((408,) if route.body or route.streams else ())}
     operation: Json = {
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
@@ -119,7 +115,7 @@ def _operation(route: "Route") -> Json:
     return operation
 
 
-def _body(route: "Route") -> Json:
+def _body(route: Route) -> Json:
     """``Signed``, and what its document says when it is read as JSON."""
     assert route.body is not None
     schema = _ref(route.body)
@@ -129,7 +125,7 @@ def _body(route: "Route") -> Json:
     return {"allOf": [schema, {"type": "object", "properties": {"document": {"type": "string", **inside}}}]}
 
 
-def _answer(status: int, model: type[Part] | type[bytes] | None, route: "Route") -> Json:
+def _answer(status: int, model: type[Part] | type[bytes] | None, route: Route) -> Json:
     said: Json = {"description": _TITLE[status]}
     if route.path == api.OPENAPI:
         said["content"] = {"application/json": {"schema": {"type": "object"}}}
@@ -161,11 +157,11 @@ def _query_parameters(model: type[Part] | None) -> list[Json]:
     ]
 
 
-def _header_parameters(route: "Route") -> list[Json]:
+def _header_parameters(route: Route) -> list[Json]:
     return [{"name": name, "in": "header", "schema": {"type": "string"}} for name in route.headers]
 
 
-def _schemas(routes: "tuple[Route, ...]") -> Json:
+def _schemas(routes: tuple[Route, ...]) -> Json:
     models: set[type[Part]] = {api.Problem, Signed}
     for route in routes:
         models |= {model for model in (route.body, route.document) if model is not None}

@@ -1,62 +1,15 @@
 """The table of every call: who may make it, what it takes, what it answers. The app and its OpenAPI document are both
 made from it. Not for: the work itself (``portal.handlers``, ``portal.tus``)."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from enum import Enum
-
-from aiohttp import web
-
 from exchange import api
-from exchange.messages import (
-    Decision,
-    Document,
-    Enrolment,
-    Part,
-    Receipt,
-    Refusal,
-    Registration,
-    Request,
-    Signed,
-    Withdrawal,
-)
+from exchange.messages import Decision, Enrolment, Receipt, Refusal, Registration, Request, Signed, Withdrawal
 from portal import handlers, openapi, tus
 from portal.deliveries import CasesQuery
 from portal.inbox import InboxQuery
+from portal.route import Answers, Route, Who
 from portal.search_query import SearchQuery
-from portal.service import Call
 
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
-
-
-class Who(Enum):
-    ANYONE = "anyone"
-    DEVICE = "device"
-    OFFICER = "officer"
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """``answers``: by status, the model of the JSON body; None for no body, ``bytes`` for a stream of them."""
-
-    method: str
-    path: str
-    who: Who
-    handler: Handler
-    summary: str
-    answers: dict[int, type[Part] | type[bytes] | None]
-    body: type[Part] | None = None
-    document: type[Document] | None = None
-    """What the ``Signed`` in the body holds."""
-    query: type[Part] | None = None
-    headers: tuple[str, ...] = ()
-    """Request headers that it reads, beside the usual."""
-    streams: bool = False
-    """Its body is bytes, of any length."""
-    problems: tuple[int, ...] = field(default=())
-
-
-NOTHING: dict[int, type[Part] | type[bytes] | None] = {204: None}
+NOTHING: Answers = {204: None}
 _TUS = ("Tus-Resumable",)
 _UPLOAD = api.UPLOADS + "/{upload_id}"
 _SETTLED = (404, 409, 413, 415, 422)
