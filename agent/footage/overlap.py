@@ -12,15 +12,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from agent.footage.placed import Placed, edges
+from agent.footage.remux import container_of, remux
+from agent.footage.remux_part import Part
 from agent.media import segment as segments
 from agent.media.hashing import sha256
 from agent.media.payload import parts, payloads
-from agent.media.segment import Segment
-
-if TYPE_CHECKING:
-    from agent.footage.placing import Placed
+from agent.media.tables import Segment
 
 _NEAR = 5_000_000
 """Microseconds by which two files may disagree on when a frame was, and it still is looked for."""
@@ -109,9 +108,6 @@ def _other_pictures(into: Path, first: Placed, second: Placed, after: Segment) -
 
 def _cut(into: Path, placed: Placed, segment: Segment, low: int, high: int | None, words: str) -> Placed:
     """The packets [low, high) of a file, in decode order, as a file of their own."""
-    from agent.footage.placing import edges
-    from agent.footage.remux import Part, container_of, remux
-
     path = into / placed.name
     target = path.with_name(f"{path.stem}.once.mkv")
     done = "Those packets that no other file has were copied byte for byte into a Matroska file; nothing was encoded."

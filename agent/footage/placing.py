@@ -6,38 +6,23 @@ Not for: fetching (``device``), or frames that two files have (``overlap``). For
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from agent.footage.overlap import without_doubles
+from agent.footage.placed import Json, Placed
+from agent.footage.placed import edges as edges
+from agent.footage.placed import in_us as in_us
 from agent.footage.remux import UNTIMED, Part, container_of, count_video, is_torn, remux
 from agent.media import segment as segments
 from agent.media.hashing import sha256
-from agent.media.segment import NotFootage, Segment, Track
+from agent.media.tables import NotFootage, Segment
 from exchange.clock import SECOND
 from exchange.errors import CameraAnswerInvalid
-
-Json = dict[str, Any]
 
 CUTTABLE = frozenset({"mp4", "matroska"})
 LIE = 0.03
 """By how much of itself a file's length may differ from what its recorder says, before one of them is not believed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A file on the wall clock; see ``agent.footage.source.SourceFile``. ``name`` is relative to the folder."""
-
-    name: str
-    start: int
-    end: int
-    clock: str
-    uncertainty_us: int
-    torn: bool
-    sha256: str
-    remux: Json | None = None
-    notes: tuple[str, ...] = ()
 
 
 def job(job: Json, report: Callable[[Json], None]) -> Json:
@@ -130,18 +115,3 @@ def _lasts(segment: Segment) -> int:
     video = segment.video
     last = max(range(len(video.pts)), key=video.pts.__getitem__)
     return in_us(video.pts[last] + video.durations[last] - min(video.pts), video)
-
-
-def edges(segment: Segment, start: int, *, at_key: bool = False) -> tuple[int, int]:
-    """The UTC of the first key frame, and of the end of the last frame that is there.
-
-    ``start``: the UTC of the first frame, or, ``at_key``, of the first key frame.
-    """
-    video = segment.video
-    last = max(range(len(video.pts)), key=video.pts.__getitem__)
-    first_key = start if at_key else start + in_us(segment.anchor - min(video.pts), video)
-    return first_key, first_key + in_us(video.pts[last] + video.durations[last] - segment.anchor, video)
-
-
-def in_us(units: int, track: Track) -> int:
-    return (units * 1_000_000 + track.timescale // 2) // track.timescale

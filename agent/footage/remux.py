@@ -30,7 +30,7 @@ from agent.footage.source import Remux, TrackHash
 from agent.footage.times_between import times_between
 from agent.footage.torn import is_torn as is_torn
 from agent.media.hashing import sha256
-from agent.media.segment import NotFootage
+from agent.media.tables import NotFootage
 from exchange.durable import disk_full_told, sync_folder
 
 _PROBE = {"probesize": "8000000", "analyzeduration": "8000000", "fflags": "+genpts"}

@@ -13,7 +13,7 @@ from agent.media import segment as segments
 from agent.media.facts import SourceRef, Stretch, Trim
 from agent.media.mp4 import Out, timing
 from agent.media.payload import Part, parts
-from agent.media.segment import NotFootage, Track
+from agent.media.tables import NotFootage, Track
 from agent.media.timeline import Placed, Ranges, Selection, put, select, sound_within
 from exchange.errors import FootageChanged
 

@@ -37,7 +37,7 @@ from agent.media.facts import (
     to_json,
 )
 from agent.media.hashing import Unexpected, sha256
-from agent.media.segment import NotFootage
+from agent.media.tables import NotFootage
 from exchange.durable import sync_folder
 from exchange.errors import ClipFailed, DiskFull
 

@@ -20,7 +20,7 @@ from av.stream import Stream
 
 from agent.media import sample_entry
 from agent.media.boxes import BadBox, child
-from agent.media.segment import LONGEST, MAX_PACKETS, NotFootage, Run, Segment, Track, fill_durations
+from agent.media.tables import LONGEST, MAX_PACKETS, NotFootage, Run, Segment, Track, fill_durations
 
 _BUFFER = 256 * 1024
 _OPTIONS = {

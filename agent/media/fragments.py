@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent.media import sample_entry
 from agent.media.boxes import BadBox, child, children, header, number, top_level
-from agent.media.segment import MAX_PACKETS, NotFootage, Run, Segment, Track
+from agent.media.tables import MAX_PACKETS, NotFootage, Run, Segment, Track
 
 _BIG = sys.byteorder == "big"
 

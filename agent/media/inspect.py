@@ -23,7 +23,7 @@ from agent.media.facts import (
     source_ref,
     to_json,
 )
-from agent.media.segment import NotFootage, Segment
+from agent.media.tables import NotFootage, Segment
 from agent.media.timeline import Placed, Selection, gaps, join, select, sound_within
 
 MAX_SEGMENTS = 20_000

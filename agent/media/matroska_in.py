@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.media import ebml, sample_entry
-from agent.media.segment import MAX_PACKETS, NotFootage, Run, Segment, Track, fill_durations
+from agent.media.tables import MAX_PACKETS, NotFootage, Run, Segment, Track, fill_durations
 
 _MAX_HEADER = 4 * 1024 * 1024
 _MAX_ELEMENTS = 4 * MAX_PACKETS

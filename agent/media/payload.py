@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from agent.media.segment import NotFootage, Segment
+from agent.media.tables import NotFootage, Segment
 from agent.media.timeline import Ranges
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from agent.media import approved
 from agent.media.approved import Approved
 from agent.media.facts import JsonObject, Stretch, first_of, stretch
 from agent.media.payload import parts, payloads
-from agent.media.segment import NotFootage
+from agent.media.tables import NotFootage
 from exchange.durable import durable_file
 from exchange.errors import ClipFailed
 

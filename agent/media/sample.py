@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from agent.media import segment as segments
 from agent.media.demuxed import Bounded
 from agent.media.facts import JsonObject
-from agent.media.segment import NotFootage
+from agent.media.tables import NotFootage
 from exchange.errors import CameraAnswerInvalid
 
 _MOST_FRAMES = 500

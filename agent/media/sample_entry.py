@@ -4,7 +4,7 @@ Not for: decoding what the configuration records say; they are compared and copi
 """
 
 from agent.media.boxes import BadBox, box, child, full_box, number
-from agent.media.segment import Track
+from agent.media.tables import Track
 
 _VIDEO = {b"avc1": "h264", b"avc3": "h264", b"hvc1": "hevc", b"hev1": "hevc"}
 _VIDEO_CONFIG = {"h264": b"avcC", "hevc": b"hvcC"}

@@ -16,7 +16,7 @@ from itertools import accumulate, chain, pairwise
 from operator import sub
 
 from agent.media.facts import Gap, Missing, SourceRef, Trim
-from agent.media.segment import Segment, Track
+from agent.media.tables import Segment, Track
 
 LEAST_GAP_US = 200_000
 USUAL_FRAME_US = 40_000

@@ -25,7 +25,7 @@ from agent.media.boxes import BadBox
 from agent.media.demuxed import HEADER_ONLY, entry_in
 from agent.media.mp4 import Out, head, timing
 from agent.media.payload import payloads
-from agent.media.segment import NotFootage
+from agent.media.tables import NotFootage
 
 _RATE = 48_000
 _BIT_RATE = 64_000

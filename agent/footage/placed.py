@@ -1,0 +1,43 @@
+"""A file on the wall clock, as a device source's worker tells of it: where its frames begin and end.
+
+Not for: how that is found out (``placing``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agent.media.tables import Segment, Track
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A file on the wall clock; see ``agent.footage.source.SourceFile``. ``name`` is relative to the folder."""
+
+    name: str
+    start: int
+    end: int
+    clock: str
+    uncertainty_us: int
+    torn: bool
+    sha256: str
+    remux: Json | None = None
+    notes: tuple[str, ...] = ()
+
+
+def edges(segment: Segment, start: int, *, at_key: bool = False) -> tuple[int, int]:
+    """The UTC of the first key frame, and of the end of the last frame that is there.
+
+    ``start``: the UTC of the first frame, or, ``at_key``, of the first key frame.
+    """
+    video = segment.video
+    last = max(range(len(video.pts)), key=video.pts.__getitem__)
+    first_key = start if at_key else start + in_us(segment.anchor - min(video.pts), video)
+    return first_key, first_key + in_us(video.pts[last] + video.durations[last] - segment.anchor, video)
+
+
+def in_us(units: int, track: Track) -> int:
+    return (units * 1_000_000 + track.timescale // 2) // track.timescale
