@@ -3,28 +3,28 @@
 Not for: cameras (they live in the agent's store), secrets (files under ``keys/``), or anything that a program changes.
 """
 
-import ipaddress
-import os
-import re
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.settings_errors import problems_of
+from agent.settings_values import (
+    SOCKET,
+    AbsolutePath,
+    DataPath,
+    Host,
+    HttpsUrl,
+    HttpUrl,
+    Interfaces,
+    PreserveWord,
+    User,
+    is_plain,
+)
+from agent.settings_values import LogLevel as LogLevel
+from agent.settings_values import Preserve as Preserve
+from agent.settings_values import Trim as Trim
 from agent.units import Duration, Size, between
 from agent.yaml_file import Problem, YamlFile, parse, read_text
 from exchange.clock import DAY, HOUR, MINUTE, SECOND
@@ -33,123 +33,6 @@ from exchange.messages import Line, OwnerKind
 
 DEFAULT_PATH = Path("/etc/handover/handover.yaml")
 DEFAULT_DATA = Path("/var/lib/handover")
-
-_SOCKET = Path("run", "agent.sock")
-_LONGEST_SOCKET_PATH = 107
-"""Bytes of ``sun_path`` without its final zero (unix(7))."""
-
-
-class Preserve(StrEnum):
-    """Whether a requested window is kept from being overwritten while the owner decides."""
-
-    YES = "yes"
-    ASK = "ask"
-    NO = "no"
-
-
-class Trim(StrEnum):
-    """Which key frame a copy starts at: the last one before the window, or the first one inside it."""
-
-    BEFORE = "before"
-    INSIDE = "inside"
-
-
-class LogLevel(StrEnum):
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-def _is_plain(path: Path) -> bool:
-    return path.is_absolute() and ".." not in path.parts and str(path).isprintable()
-
-
-def _absolute(path: Path) -> Path:
-    if not _is_plain(path):
-        raise PydanticCustomError("path", "an absolute path, such as /var/lib/handover")
-    return path
-
-
-def _room_for_socket(path: Path) -> Path:
-    if len(os.fsencode(path / _SOCKET)) > _LONGEST_SOCKET_PATH:
-        raise PydanticCustomError("path", "a shorter path: no Unix socket below it can have this name")
-    return path
-
-
-def _origin(url: str) -> str:
-    """An http(s) origin without user, query or fragment; plain http only towards this machine."""
-    parts = urlsplit(url)
-    try:
-        host, _port = parts.hostname or "", parts.port
-    except ValueError:
-        host = ""
-    if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\x00-\x1f]", url):
-        raise PydanticCustomError("url", "a URL such as https://portal.example.org")
-    if "@" in parts.netloc:
-        raise PydanticCustomError("url", "a URL without a user name or password in it")
-    if parts.query or parts.fragment:
-        raise PydanticCustomError("url", "a URL without '?' and '#'")
-    return url.rstrip("/")
-
-
-def _https(url: str) -> str:
-    url = _origin(url)
-    host = urlsplit(url).hostname or ""
-    if urlsplit(url).scheme == "http" and not _loopback(host):
-        raise PydanticCustomError("url", "https:// (plain http:// only for a portal on this very machine)")
-    return url
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _word_not_boolean(value: object) -> object:
-    """``yes`` stays the word, however a YAML reader saw it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str):
-        return {"true": "yes", "on": "yes", "false": "no", "off": "no"}.get(value.lower(), value.lower())
-    return value
-
-
-def _interface(name: str) -> str:
-    if not re.fullmatch(r"[^\s/:]{1,15}", name):
-        raise PydanticCustomError("interface", "the name of a network interface, such as eth0")
-    return name
-
-
-def _host(text: str) -> str:
-    bare = text.removeprefix("[").removesuffix("]")
-    try:
-        return str(ipaddress.ip_address(bare))
-    except ValueError:
-        label = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-        if len(text) > 253 or not re.fullmatch(rf"{label}(\.{label})*", text) or re.fullmatch(r"[\d.]+", text):
-            raise PydanticCustomError("host", "an IP address or host name, such as 192.168.1.64") from None
-    return text
-
-
-def _user(name: str) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}\$?", name):
-        raise PydanticCustomError("user", "the name of a user of this machine, such as anna")
-    return name
-
-
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-HttpsUrl = Annotated[str, Field(max_length=500), AfterValidator(_https)]
-HttpUrl = Annotated[str, Field(max_length=500), AfterValidator(_origin)]
-Interfaces = Literal["all"] | Annotated[tuple[Annotated[str, AfterValidator(_interface)], ...], Field(max_length=64)]
-PreserveWord = Annotated[
-    Preserve,
-    BeforeValidator(_word_not_boolean),
-    # An editor that reads YAML 1.1 sees "yes" as true.
-    WithJsonSchema({"enum": ["yes", "ask", "no", True, False]}),
-]
 
 
 class Section(BaseModel):
@@ -194,7 +77,7 @@ class DiscoverySettings(Section):
     """Whether to look for cameras on the network from time to time. They are never added without you."""
     interfaces: Interfaces = "all"
     """The network interfaces to look on, such as [eth0, wlan0], or all."""
-    hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field((), max_length=1024)
+    hosts: tuple[Host, ...] = Field((), max_length=1024)
     """Addresses to ask one by one as well: cameras that multicast does not reach."""
     every: Annotated[Duration, between("5m", "30d")] = DAY
     """How often to look; from 5m to 30d."""
@@ -225,7 +108,7 @@ class PollSettings(Section):
 
 
 class DecideSettings(Section):
-    allow_users: tuple[Annotated[str, AfterValidator(_user)], ...] = Field((), max_length=64)
+    allow_users: tuple[User, ...] = Field((), max_length=64)
     """Users of this machine who may review and decide, beside root and the daemon's own user."""
 
 
@@ -237,7 +120,7 @@ class LogSettings(Section):
 class Settings(Section):
     """All of ``handover.yaml``. Durations are microseconds, sizes bytes, paths absolute."""
 
-    data: Annotated[AbsolutePath, AfterValidator(_room_for_socket)] = DEFAULT_DATA
+    data: DataPath = DEFAULT_DATA
     """Where Handover keeps its database, keys, packages and proof."""
     portal: PortalSettings
     """The portal that requests come from."""
@@ -265,7 +148,7 @@ class Settings(Section):
             return value
         recordings = value.get("recordings", {})
         directory = Path(value["data"]) / "recordings"
-        if not isinstance(recordings, dict) or "directory" in recordings or not _is_plain(directory):
+        if not isinstance(recordings, dict) or "directory" in recordings or not is_plain(directory):
             return value
         return {**value, "recordings": {**recordings, "directory": directory}}
 
@@ -299,7 +182,7 @@ class Settings(Section):
     @property
     def socket(self) -> Path:
         """Where ``handover review`` and the other commands reach the daemon."""
-        return self.data / _SOCKET
+        return self.data / SOCKET
 
     @property
     def lock(self) -> Path:
