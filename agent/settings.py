@@ -112,6 +112,13 @@ class DecideSettings(Section):
     """Users of this machine who may review and decide, beside root and the daemon's own user."""
 
 
+class TimestampSettings(Section):
+    url: HttpUrl
+    """Where the authority answers. Plain http:// is customary: a hash goes there, and what comes back is signed."""
+    certificates: AbsolutePath
+    """The certificate authority to trust for its stamps (PEM), such as /etc/handover/tsa.pem; no other is believed."""
+
+
 class LogSettings(Section):
     level: LogLevel = LogLevel.INFO
     """debug, info, warning or error."""
@@ -136,8 +143,8 @@ class Settings(Section):
     """How often the agent talks to the portal."""
     decide: DecideSettings = DecideSettings()
     """Who may say yes or no."""
-    timestamp_authority: HttpUrl | None = None
-    """The RFC 3161 time-stamping service that countersigns what you hand over; null for none."""
+    timestamp_authority: TimestampSettings | None = None
+    """Who countersigns the time of what you hand over (RFC 3161): url and certificates; null for none."""
     log: LogSettings = LogSettings()
     """What is written to the log."""
 
