@@ -328,10 +328,16 @@ def widening(mode: KeyFrameMode, requested: Window, delivered: Window) -> Wideni
     return Widening(mode=mode, before_us=requested.start - delivered.start, after_us=delivered.end - requested.end)
 
 
-def as_displayed(window: Window, offset_us: int, zone_minutes: int) -> DisplayedStretch:
-    """A window of true time as a device shows it whose clock is ``offset_us`` ahead and set to a zone east of UTC."""
+def as_displayed(
+    window: Window, offset_us: int, zone_minutes: int, end_zone_minutes: int | None = None
+) -> DisplayedStretch:
+    """A window of true time as a device shows it whose clock is ``offset_us`` ahead and set to a zone east of UTC.
+
+    ``end_zone_minutes``: the zone at the window's end, where it changes to or from summer time in between.
+    """
+    at_end = zone_minutes if end_zone_minutes is None else end_zone_minutes
     return DisplayedStretch(
-        start=_displayed(window.start + offset_us, zone_minutes), end=_displayed(window.end + offset_us, zone_minutes)
+        start=_displayed(window.start + offset_us, zone_minutes), end=_displayed(window.end + offset_us, at_end)
     )
 
 

@@ -4,7 +4,6 @@ Not for: correcting anything. A camera's clock is never set, and times in its pi
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from datetime import UTC, datetime
@@ -174,26 +173,6 @@ def _questions(first: ClockCheck, now: Callable[[], int]) -> Generator[float, Cl
             return known
 
 
-def posix_offset(zone: str, *, daylight_saving: bool) -> int | None:
-    """Seconds east of UTC that a POSIX TZ string means now; None when it is not one (POSIX.1-2017, 8.3).
-
-    POSIX counts west of Greenwich as positive: "CST-8" is eight hours east. Whether daylight saving is in force is the
-    camera's word; it then adds what the string says, or one hour.
-    """
-    found = re.match(
-        r"(?:<[A-Za-z0-9+-]+>|[A-Za-z]{3,})"
-        r"(?P<standard>[+-]?\d{1,2}(?::\d{2}){0,2})"
-        r"(?:(?:<[A-Za-z0-9+-]+>|[A-Za-z]{3,})(?P<summer>[+-]?\d{1,2}(?::\d{2}){0,2})?)?",
-        zone.strip(),
-    )
-    if not found:
-        return None
-    standard = -_seconds(found["standard"])
-    if not daylight_saving:
-        return standard
-    return -_seconds(found["summer"]) if found["summer"] else standard + 3600
-
-
 def http_date(text: str) -> int | None:
     """An HTTP Date header (RFC 9110, 5.6.7) in microseconds; None when it is not one."""
     try:
@@ -208,9 +187,3 @@ def http_date(text: str) -> int | None:
 def civil(moment: datetime) -> int:
     """A datetime with an offset, in microseconds."""
     return round(moment.timestamp()) * SECOND
-
-
-def _seconds(text: str) -> int:
-    sign = -1 if text.startswith("-") else 1
-    hours, minutes, seconds = (*(int(part) for part in text.lstrip("+-").split(":")), 0, 0)[:3]
-    return sign * (hours * 3600 + minutes * 60 + seconds)

@@ -26,7 +26,6 @@ from agent.cameras.clock import (
     compare,
     http_date,
     narrow_async,
-    posix_offset,
 )
 from agent.cameras.onvif_streams import Stream, from_media, from_media2
 from agent.cameras.onvif_transport import (
@@ -39,6 +38,7 @@ from agent.cameras.onvif_transport import (
     unreachable,
 )
 from agent.cameras.onvif_urls import Reached
+from agent.cameras.zones import posix_offset, zone_shown
 from exchange.clock import SECOND, SystemClock
 from exchange.errors import CameraAnswerInvalid, CameraRefused
 
@@ -246,11 +246,13 @@ class _Camera:
         reply = self.transport.last
         if told is None or reply is None:
             return None
-        zone = ((told.TimeZone and told.TimeZone.TZ) or "")[:128]
-        summer = told.DaylightSavings
+        zone = "".join(filter(str.isprintable, ((told.TimeZone and told.TimeZone.TZ) or "")[:128]))
+        summer = told.DaylightSavings if isinstance(told.DaylightSavings, bool) else None
+        local = _civil(told.LocalDateTime)
         if (moment := _civil(told.UTCDateTime)) is not None:
             method = ONVIF_UTC
-        elif (local := _civil(told.LocalDateTime)) is not None:
+            zone = zone_shown(zone, utc=moment, local=local, daylight_saving=summer)
+        elif local is not None:
             east = posix_offset(zone, daylight_saving=bool(summer))
             if east is None:
                 return None
@@ -262,8 +264,8 @@ class _Camera:
             sent=reply.sent,
             received=reply.received,
             method=method,
-            zone="".join(letter for letter in zone if letter.isprintable()),
-            daylight_saving=summer if isinstance(summer, bool) else None,
+            zone=zone,
+            daylight_saving=summer,
         )
 
     def _http_clock(self) -> ClockCheck | None:

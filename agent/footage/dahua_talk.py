@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from agent.cameras.zones import zone_of
 from agent.footage import dav
 from agent.footage.dahua import Options
 from agent.footage.dahua_cgi import Cgi, Found, Item
 from agent.footage.dahua_time import Clock, posix, read_clock
 from agent.footage.device_jobs import MOST_SPANS, FetchedFile, FetchOrder, FoundSpan, Json, Order, Report
-from agent.footage.device_time import DeviceTime, changes, zone_of
+from agent.footage.device_time import DeviceTime, changes
 from agent.footage.listed import BACKWARDS, SUB_STREAM, asked_locally, nearest, resolved
 from exchange.clock import DAY, HOUR, SECOND, Window, to_rfc3339
 from exchange.errors import CameraAnswerInvalid, InputInvalid, NoFootage

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from agent.cameras.clock import ClockCheck, compare
-from agent.footage.device_time import utc_of, zone_of
+from agent.cameras.zones import zone_of
+from agent.footage.device_time import utc_of
 from agent.footage.listed import micros, nearest, plausible
 from exchange.clock import MINUTE
 

@@ -6,13 +6,12 @@ A device that speaks local time writes the same hour twice when summer ends. Whe
 meant, ``fold`` does: 0 is the first (summer time), 1 the second (PEP 495).
 """
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import pairwise
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from agent.cameras.zones import zone_of as zone_of
 from exchange.clock import HOUR, Window
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 the naive one, which local times are counted from
@@ -96,38 +95,6 @@ class DeviceTime:
             found.append(chosen)
             before = chosen
         return found
-
-
-def zone_of(name: str) -> tzinfo:
-    """A zone by IANA name, POSIX TZ string (POSIX.1-2017, 8.3) or offset ("+01:00"). ValueError when it is none."""
-    if not name or name in ("UTC", "Z", "GMT"):
-        return UTC
-    if match := re.fullmatch(r"([+-])(\d{1,2}):?(\d{2})?", name):
-        minutes = int(match[2]) * 60 + int(match[3] or 0)
-        if minutes >= 24 * 60:
-            raise ValueError(f"{name!r} is no time zone")
-        return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
-    if re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", name):
-        try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            pass
-    return _posix(name)
-
-
-def _posix(text: str) -> tzinfo:
-    """A POSIX TZ string, by the rules that the standard library's own reader of zone files has for them."""
-    import io
-    import struct
-
-    if not re.fullmatch(r"[A-Za-z0-9<>+:,./-]{3,100}", text):
-        raise ValueError(f"{text!r} is no time zone")
-    # A version 2 zone file (RFC 8536) without transitions: all times follow its footer, which is the TZ string.
-    block = struct.pack(">4sc15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, 4) + struct.pack(">lbb", 0, 0, 0) + b"UTC\0"
-    try:
-        return ZoneInfo.from_file(io.BytesIO(block + block + b"\n" + text.encode() + b"\n"), text)
-    except (ValueError, IndexError):
-        raise ValueError(f"{text!r} is no time zone") from None
 
 
 def local_of(instant: int, zone: tzinfo) -> datetime:

@@ -11,17 +11,12 @@ from enum import StrEnum
 
 from agent.cameras.bounded_xml import Element
 from agent.cameras.clock import ClockCheck, compare
-from agent.footage.device_time import DeviceTime, local_of, utc_of, zone_of
+from agent.cameras.zones import posix, zone_of
+from agent.footage.device_time import DeviceTime, local_of, utc_of
 from agent.footage.listed import Stretch, asked_locally, micros, nearest, plausible, resolved
 from exchange.clock import MINUTE, SECOND, Window
 
 METHOD = "ISAPI System/time"
-_ZONE = re.compile(
-    r"([A-Za-z]{3,10})?(?P<standard>[+-]?\d{1,2}(?::\d{2}){0,2})"
-    r"(?:[A-Za-z]{3,10}(?P<more>[+-]?\d{1,2}(?::\d{2}){0,2})?"
-    r"(?:,(?P<from>M\d{1,2}\.[1-5]\.[0-6])(?:/(?P<from_at>\d{1,2})(?::\d{2}){0,2})?"
-    r",(?P<to>M\d{1,2}\.[1-5]\.[0-6])(?:/(?P<to_at>\d{1,2})(?::\d{2}){0,2})?)?)?"
-)
 _LABEL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,6})?(Z|[+-]\d\d:?\d\d)?")
 _NOW = 2 * MINUTE
 """A recording cannot end later than now by more than this; one that is being written ends within it of now."""
@@ -41,24 +36,6 @@ class Clock:
     check: ClockCheck
     zone: str
     note: str = ""
-
-
-def posix(text: str) -> str | None:
-    """Hikvision's time zone as a POSIX TZ string (POSIX.1-2017, 8.3); None when it is none that we know.
-
-    "CST-1:00:00DST01:00:00,M3.5.0/02:00:00,M10.5.0/03:00:00" is one hour *east* of Greenwich, as in POSIX; but the
-    time after DST is what summer adds, where POSIX would have summer's own offset.
-    """
-    found = _ZONE.fullmatch("".join(text.split()))
-    if not found:
-        return None
-    standard = _seconds(found["standard"])
-    written = f"STD{_offset(standard)}"
-    if not found["from"]:
-        return written
-    summer = standard - (abs(_seconds(found["more"])) if found["more"] else 3600)
-    begins, ends = (f"{found[name]}/{int(found[f'{name}_at'] or 2)}" for name in ("from", "to"))
-    return f"{written}DST{_offset(summer)},{begins},{ends}"
 
 
 def read_clock(root: Element, *, sent: int, received: int, zone: str) -> Clock:
@@ -179,14 +156,3 @@ def _colon(offset: str) -> str:
 
 def _whole(moment: datetime) -> str:
     return (moment - timedelta(microseconds=moment.microsecond)).isoformat()
-
-
-def _seconds(text: str) -> int:
-    sign = -1 if text.startswith("-") else 1
-    hours, minutes, seconds = (*(int(part) for part in text.lstrip("+-").split(":")), 0, 0)[:3]
-    return sign * (hours * 3600 + minutes * 60 + seconds)
-
-
-def _offset(seconds: int) -> str:
-    sign, seconds = ("-" if seconds < 0 else ""), abs(seconds)
-    return f"{sign}{seconds // 3600}" + (f":{seconds % 3600 // 60:02d}" if seconds % 3600 else "")

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from agent.footage.device_time import DeviceTime, changes, zone_of
+from agent.cameras.zones import zone_of
+from agent.footage.device_time import DeviceTime, changes
 from exchange.clock import HOUR, SECOND, Window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

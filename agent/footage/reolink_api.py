@@ -21,10 +21,11 @@ from urllib.parse import urlencode
 from pydantic import BaseModel
 
 from agent.cameras.clock import ClockCheck, compare
+from agent.cameras.zones import zone_of
 from agent.footage import reach
 from agent.footage.device_http import Http
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
-from agent.footage.device_time import DeviceTime, utc_of, zone_of
+from agent.footage.device_time import DeviceTime, utc_of
 from agent.footage.listed import BACKWARDS, SUB_STREAM, Stretch, asked_locally, nearest, resolved
 from agent.footage.remux import container_of, is_torn
 from agent.footage.reolink_answers import (

@@ -10,7 +10,7 @@ from typing import Any
 
 from agent import VERSION
 from agent.cameras.catalogue import CameraFacts as DeviceFacts
-from agent.cameras.clock import posix_offset
+from agent.cameras.zones import seconds_east
 from agent.footage.layout import parse as parse_name
 from agent.footage.said import SourceSaid
 from agent.host_clock import HostClock
@@ -235,8 +235,11 @@ def _clocks(
         host=host,
         utc_from=utc_from,
     )
-    east = posix_offset(check.zone, daylight_saving=bool(check.daylight_saving)) if check.zone else None
-    return clocks, as_displayed(delivered, check.offset_us, (east or 0) * SECOND // MINUTE)
+    zones = (
+        (seconds_east(check.zone, at + check.offset_us, daylight_saving=check.daylight_saving) or 0) * SECOND // MINUTE
+        for at in (delivered.start, delivered.end)
+    )
+    return clocks, as_displayed(delivered, check.offset_us, *zones)
 
 
 def _place_in_words(registration: CameraRegistration | None) -> str | None:

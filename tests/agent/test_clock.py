@@ -62,8 +62,11 @@ class Ticking:
 
 
 @given(
-    st.integers(-3 * HOUR, 3 * HOUR), st.integers(1, 30_000), st.integers(0, SECOND - 1), st.randoms(use_true_random=False)
-)  # fmt: skip
+    offset=st.integers(-3 * HOUR, 3 * HOUR),
+    travel=st.integers(1, 30_000),
+    phase=st.integers(0, SECOND - 1),
+    uneven=st.randoms(use_true_random=False),
+)
 def test_a_few_questions_find_a_clock_to_some_hundredths_of_a_second(
     offset: int, travel: int, phase: int, uneven: random.Random
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from agent.cameras import onvif
-from agent.cameras.clock import compare, http_date, posix_offset
+from agent.cameras.clock import compare, http_date
 from agent.cameras.http_digest import Digest, choose, offers
 from agent.cameras.onvif import CameraAddress, CameraFacts, Credentials, probe_camera
 from exchange.clock import HOUR, SECOND, SystemClock, from_rfc3339
@@ -140,23 +140,6 @@ async def test_http_gives_the_time_where_onvif_does_not() -> None:
 def test_an_offset_is_known_to_half_the_round_trip_and_the_devices_second() -> None:
     check = compare(100 * SECOND, sent=90 * SECOND, received=92 * SECOND, method="m")
     assert (check.reference_time, check.offset_us, check.uncertainty_us) == (91 * SECOND, 9 * SECOND, 2 * SECOND)
-
-
-@pytest.mark.parametrize(
-    ("zone", "winter", "summer"),
-    [
-        ("CET-1CEST,M3.5.0,M10.5.0/3", 3600, 7200),
-        ("CST-8", 28800, 32400),
-        ("EST5EDT4", -18000, -14400),
-        ("<+0530>-5:30", 19800, 23400),
-        ("GMT+00:00", 0, 3600),
-        ("Europe/Berlin", None, None),
-        ("", None, None),
-    ],
-)
-def test_a_posix_time_zone_is_read_with_its_inverted_sign(zone: str, winter: int | None, summer: int | None) -> None:
-    assert posix_offset(zone, daylight_saving=False) == winter
-    assert posix_offset(zone, daylight_saving=True) == summer
 
 
 def test_an_http_date_is_read_and_nonsense_is_not() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from agent.cameras.zones import zone_of
 from agent.footage import dahua, dahua_talk
 from agent.footage.dahua_time import local_time, posix, read_clock, written
-from agent.footage.device_time import zone_of
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, InputInvalid, NoFootage
 from tests.agent.recordings import ffmpeg

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agent.cameras.bounded_xml import read_xml
+from agent.cameras.zones import posix, zone_of
 from agent.footage import hikvision, hikvision_file
-from agent.footage.device_time import zone_of
-from agent.footage.hikvision_time import Meaning, judged, posix, read_clock
+from agent.footage.hikvision_time import Meaning, judged, read_clock
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, HandoverError, InputInvalid
 from tests.agent.recordings import ffmpeg

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.cameras.zones import zone_of
 from agent.footage.device_jobs import LookOrder
-from agent.footage.device_time import zone_of
 from agent.footage.reolink import Options
 from agent.footage.reolink_api import Reolink
 from agent.footage.reolink_time import Now, Saving, posix

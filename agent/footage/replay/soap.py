@@ -25,7 +25,6 @@ from agent.cameras.clock import (
     compare,
     http_date,
     narrow_async,
-    posix_offset,
 )
 from agent.cameras.onvif_transport import (
     SOAP,
@@ -36,6 +35,7 @@ from agent.cameras.onvif_transport import (
     invalid,
 )
 from agent.cameras.onvif_urls import Reached
+from agent.cameras.zones import posix_offset, zone_shown
 from exchange.clock import SECOND, SystemClock
 from exchange.errors import CameraRefused, SettingsInvalid
 
@@ -127,10 +127,7 @@ class Recorder:
 
     async def _time(self) -> ClockCheck | None:
         """The quicker of two comparisons, as the first pays for the connection."""
-        checks = []
-        for _ in range(2):
-            if check := await self._asked_time():
-                checks.append(check)
+        checks = [check for _ in range(2) if (check := await self._asked_time())]
         if not checks and self.transport.date is not None:
             text, sent, received = self.transport.date
             if (moment := http_date(text)) is not None:
@@ -152,13 +149,14 @@ class Recorder:
             return None
         zone = "".join(filter(str.isprintable, whole.text_at("TimeZone", "TZ") or ""))[:128]
         summer = (whole.text_at("DaylightSavings") or "").lower() in ("true", "1")
-        method, moment = ONVIF_UTC, _civil(whole.at("UTCDateTime"))
-        if moment is None:
-            method, moment = ONVIF_LOCAL, _civil(whole.at("LocalDateTime"))
-            east = posix_offset(zone, daylight_saving=summer)
-            if moment is None or east is None:
+        moment, local = _civil(whole.at("UTCDateTime")), _civil(whole.at("LocalDateTime"))
+        if moment is not None:
+            method, zone = ONVIF_UTC, zone_shown(zone, utc=moment, local=local, daylight_saving=summer)
+        else:
+            method, east = ONVIF_LOCAL, posix_offset(zone, daylight_saving=summer)
+            if local is None or east is None:
                 return None
-            moment -= east * SECOND
+            moment = local - east * SECOND
         return compare(
             moment, sent=reply.sent, received=reply.received, method=method, zone=zone, daylight_saving=summer
         )
