@@ -9,6 +9,7 @@ import shutil
 
 from agent import VERSION, membership
 from agent.cameras.inventory import Inventory
+from agent.deletion_clock import deletion_now
 from agent.footage.retention import Policy
 from agent.footage.segments import SegmentStore
 from agent.requests.journey import Journey
@@ -61,8 +62,10 @@ def clear_leftovers(settings: Settings) -> None:
 async def keep_recordings_within_bounds(parts: Parts, recordings: SegmentStore) -> int:
     """Remove what is too old or too much, never a held segment; how many files."""
     wanted = parts.settings.recordings
-    policy = Policy(max_age=wanted.days * DAY, max_bytes=wanted.bytes, keep_free=wanted.keep_free)
-    purged = await asyncio.to_thread(recordings.purge, parts.clock.now(), policy)
+    now = parts.clock.now()
+    doubtful = max(0, now - await deletion_now(parts))
+    policy = Policy(max_age=wanted.days * DAY + doubtful, max_bytes=wanted.bytes, keep_free=wanted.keep_free)
+    purged = await asyncio.to_thread(recordings.purge, now, policy)
     if purged.removed:
         log.info("removed %d old recordings, %d MB", len(purged.removed), purged.bytes // 1_000_000)
     if purged.short_by:
@@ -127,7 +130,7 @@ async def remind(parts: Parts) -> int:
 async def delete_old_packages(parts: Parts) -> int:
     """Delete sealed copies whose time is over (``requests.keep_packages_days`` after the receipt, or after
     the delivery where none came); how many."""
-    before, deleted = parts.clock.now() - parts.settings.requests.keep_packages_days * DAY, 0
+    before, deleted = await deletion_now(parts) - parts.settings.requests.keep_packages_days * DAY, 0
     async with parts.store.transaction() as tx:
         rows = await tx.all(
             "SELECT evidence_id, request_id FROM packages "

@@ -1,15 +1,17 @@
 """What the daemon does from time to time, on a home of its own."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent import housekeeping
+from agent.host_clock import HostClock
 from exchange import api
 from exchange.api import InboxKind
 from exchange.checkpoint import open_checkpoint
-from exchange.clock import DAY, HOUR
+from exchange.clock import DAY, HOUR, SECOND
 from tests.journey.home import Siege, besieged, settings_at
 
 
@@ -85,3 +87,47 @@ def test_what_a_killed_process_left_is_cleared_at_the_start_and_clips_stay(tmp_p
         path.write_bytes(b"x")
     housekeeping.clear_leftovers(settings)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["master.mp4"]
+
+
+async def purge(at: Siege, *, synchronised: bool | None) -> int:
+    """Recordings removed, where a time server vouches for the host's clock or doesn't."""
+
+    async def told() -> HostClock:
+        return HostClock(synchronised)
+
+    parts = replace(at.house.parts, host_clock=told)
+    return await housekeeping.keep_recordings_within_bounds(parts, at.house.recordings)
+
+
+async def test_a_clock_set_far_ahead_deletes_nothing_until_a_time_server_vouches_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with besieged(tmp_path) as at:
+        assert await purge(at, synchronised=None) == 0
+        at.clock.step(400 * DAY)
+        for _ in range(3):
+            at.clock.forward(DAY)
+            assert await purge(at, synchronised=None) == 0
+        assert sum("no time server vouches" in record.message for record in caplog.records) == 1
+        assert all(segment.exists() for segment in at.segments)
+        assert await purge(at, synchronised=True) == len(at.segments)
+
+
+async def test_the_doubt_about_a_clock_ends_when_it_is_set_right(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        await purge(at, synchronised=False)
+        at.clock.step(400 * DAY)
+        await purge(at, synchronised=False)
+        at.clock.step(-400 * DAY)
+        at.clock.forward((at.settings.recordings.days - 1) * DAY)
+        assert await purge(at, synchronised=False) == 0
+        at.clock.forward(2 * DAY)
+        assert await purge(at, synchronised=False) == len(at.segments)
+
+
+async def test_time_that_passed_ages_recordings_though_no_time_server_is_known(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        assert await purge(at, synchronised=False) == 0
+        at.clock.step(20 * HOUR + 30 * SECOND)  # it was off for the night, and its clock with it
+        at.clock.forward(at.settings.recordings.days * DAY)
+        assert await purge(at, synchronised=False) == len(at.segments)
