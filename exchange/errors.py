@@ -111,6 +111,12 @@ class CertificateChanged(HandoverError):
     exit_code = 23
 
 
+class FootageUnreadable(HandoverError):
+    """There is a recording of this time, and it cannot be read as it is."""
+
+    exit_code = 24
+
+
 # -- the portal --------------------------------------------------------------------------------------------------
 
 

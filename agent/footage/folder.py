@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from agent.cameras.zones import zone_of
 from agent.footage import folder_names
 from agent.footage.device_jobs import (
     FetchAnswer,
@@ -29,17 +30,20 @@ from agent.footage.device_jobs import (
 )
 from agent.footage.device_jobs import TestAnswer as Tested
 from agent.footage.device_kind import DeviceKind, DeviceOptions
-from agent.footage.device_time import DeviceTime, zone_of
+from agent.footage.device_time import DeviceTime
 from agent.footage.folder_index import FolderIndex, Row, Seen
 from agent.footage.source import ClockQuality
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.durable import disk_full_told, sync_folder
-from exchange.errors import CameraUnreachable, NoFootage
+from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage
 
 SUFFIXES = "mp4 m4v mov mkv webm avi ts m2ts mts mpg mpeg ps flv dav h264 264 h265 265 hevc"
 _CHUNK = 1 << 20
 _UNKNOWN_END = MINUTE
 """How long a file is believed to be that does not tell, until it is fetched."""
+
+_SLOWEST = 32_000
+"""Bytes a second of a camera at its thriftiest: a file that can't be read lasts no longer than that would."""
 
 
 class Options(DeviceOptions):
@@ -104,6 +108,7 @@ def coverage_job(job: Json, report: Report) -> Json:
         rows = index.reaching(Window(max(0, order.start - DAY), order.end + DAY))
         oldest = index.oldest()
         usable, unusable = index.counts()
+        broken = index.unusable(order.window, 20)
     spans = [
         FoundSpan(
             start=row.start,
@@ -118,8 +123,13 @@ def coverage_job(job: Json, report: Report) -> Json:
         for row in rows
         if row.start < order.end and row.end > order.start
     ]
-    notes = () if usable or not unusable else (f"None of the {unusable} files in the folder tells its time.",)
-    return LookAnswer(spans=tuple(spans), oldest=oldest, notes=notes).model_dump(mode="json")
+    core = Window(order.start, max(order.start + 1, order.end - 2 * SECOND))  # what is fetched around a window counts
+    if broken and not any(span.start < core.end and span.end > core.start + options.margin * SECOND for span in spans):
+        raise _unreadable(broken)
+    notes = [f"{row.path[-80:]} is of this time, but {row.note}"[:300] for row in broken]
+    if unusable and not usable and not broken:
+        notes = [f"None of the {unusable} files in the folder can be used: handover sources test says why."]
+    return LookAnswer(spans=tuple(spans), oldest=oldest, notes=tuple(notes)).model_dump(mode="json")
 
 
 def fetch_job(job: Json, report: Report) -> Json:
@@ -136,6 +146,12 @@ def fetch_job(job: Json, report: Report) -> Json:
             row = index.file(wanted["path"])
     if row is None or not row.container or row.size < wanted["size"]:
         raise _gone(wanted["path"])
+    if not row.whole and _why(order, options, row):
+        raise NoFootage(
+            f"{row.path} is still being written, and can't be read before its recorder has closed it.",
+            meaning="What it holds of this time is not there yet.",
+            do="Wait until it is finished.",
+        )
     name = kept_name(row.path)
     _copy(Path(options.path) / row.path, order.into, name, row.size, report)
     whole = row.whole
@@ -215,13 +231,15 @@ class Reader:
         length = found.duration
         timed = self._timed(seen.path, found, changed, length)
         if timed is None:
-            return Row(
-                seen.path, seen.size, seen.mtime, note="neither its name nor the file tells when it was recorded"
-            )
+            why = found.why or "neither its name nor the file tells when it was recorded"
+            return Row(seen.path, seen.size, seen.mtime, note=why)
         start, end, clock, uncertainty, note = timed
         writing = _fresh(seen.mtime, self.options, self.now)
         if end is None:
             end = start + length if length else max(min(changed, start + DAY), start + _UNKNOWN_END)
+        if found.why and not writing:
+            end = min(end, start + max(_UNKNOWN_END, seen.size * SECOND // _SLOWEST))
+            return Row(seen.path, seen.size, seen.mtime, "", start, max(end, start + 1), note=found.why)
         whole = found.whole and not writing
         return Row(
             seen.path, seen.size, seen.mtime, found.container, start, max(end, start + 1), clock.value,
@@ -341,6 +359,26 @@ def _copy(source: Path, into: Path, name: str, size: int, report: Report) -> Non
         os.close(reading)
     part.rename(into / name)
     sync_folder(into)
+
+
+def _why(order: FetchOrder, options: Options, row: Row) -> str:
+    from agent.footage.folder_probe import probe
+
+    try:
+        return probe(Path(options.path) / row.path).why
+    except OSError:
+        return ""
+
+
+def _unreadable(broken: list[Row]) -> FootageUnreadable:
+    names = ", ".join(row.path[-80:] for row in broken[:3]) + (" and more" if len(broken) > 3 else "")
+    return FootageUnreadable(
+        f"What there is of this time can't be read: {names}: {broken[0].note.partition('. ')[0]}.",
+        meaning="The footage may still be in there, but not as it stands; nothing is handed over, and nobody is told "
+        "that there is none.",
+        do=f"{broken[0].note.partition('. ')[2]} Put the repaired file into the folder under a name with the same "
+        "time, or take the broken one out if it can't be saved.",
+    )
 
 
 def _gone(name: str) -> NoFootage:

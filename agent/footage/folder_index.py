@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS files (
     path        TEXT PRIMARY KEY,       -- relative to the folder
     size        INTEGER NOT NULL,
     mtime       INTEGER NOT NULL,       -- nanoseconds
-    container   TEXT NOT NULL,          -- '' for what is no footage, or has no time: not looked at again
+    container   TEXT NOT NULL,          -- '' for what can't be used, or has no time: not looked at again
     start       INTEGER NOT NULL,       -- UTC microseconds
     end         INTEGER NOT NULL,
     clock       TEXT NOT NULL,
@@ -30,12 +30,14 @@ CREATE TABLE IF NOT EXISTS files (
     note        TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS files_by_start ON files (start) WHERE container <> '';
+CREATE INDEX IF NOT EXISTS unusable_by_start ON files (start) WHERE container = '' AND start > 0;
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One file; see the table. A file without footage or without a time has no container, and says why in ``note``."""
+    """One file; see the table. A file that can't be used has no container, and says why in ``note``; when it is known
+    to be footage and tells its time, that is there."""
 
     path: str
     size: int
@@ -122,6 +124,14 @@ class FolderIndex:
         rows = self._db.execute(
             "SELECT * FROM files WHERE container <> '' AND start >= ? AND start < ? AND end > ? ORDER BY start, path",
             [earliest, window.end, window.start],
+        )
+        return [Row(*row) for row in rows]
+
+    def unusable(self, window: Window, most: int) -> list[Row]:
+        """Footage of this time that can't be used, by start."""
+        rows = self._db.execute(
+            "SELECT * FROM files WHERE container = '' AND start > 0 AND start < ? AND end > ? ORDER BY start LIMIT ?",
+            [window.end, window.start, most],
         )
         return [Row(*row) for row in rows]
 

@@ -20,6 +20,12 @@ _MAC_EPOCH = 2_082_844_800
 """Seconds from 1904, which MP4 counts from, to 1970."""
 _MATROSKA_EPOCH = 978_307_200
 """Seconds from 1970 to 2001, which Matroska counts from."""
+NO_INDEX = (
+    "its index is missing: its recorder never closed it (a power cut) or it was not copied whole, and nothing in it "
+    "can be played. Copy it again; else a repair tool such as untrunc may save it, given a whole file of the same "
+    "camera."
+)
+"""Of an MP4 that is not fragmented: its moov, which tells where each frame is, is written last (ISO/IEC 14496-12)."""
 _SCAN = 512 * 1024
 _MOST_HEADER = 64 << 20
 
@@ -27,13 +33,15 @@ _MOST_HEADER = 64 << 20
 @dataclass(frozen=True, slots=True)
 class Probe:
     """``duration``: microseconds, None when the file does not tell. ``created``: UTC microseconds, as the file says.
-    ``local``: what the recorder's clock showed at its first frame. ``whole``: its end was written."""
+    ``local``: what the recorder's clock showed at its first frame. ``whole``: its end was written. ``why``: what keeps
+    all of it from being played, in words that follow on the file's name; empty when nothing is known to."""
 
     container: str
     duration: int | None = None
     created: int | None = None
     local: datetime | None = None
     whole: bool = True
+    why: str = ""
 
 
 def probe(path: Path) -> Probe:
@@ -74,7 +82,7 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> Probe:
         length = size - at if length == 0 else length
         if length < body:
             break
-        if kind == b"moov":
+        if kind == b"moov" and at + length <= size:
             found = True
             file.seek(at + body)
             moov = file.read(min(length - body, _MOST_HEADER))
@@ -86,9 +94,11 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> Probe:
                 duration = lasts * SECOND // scale if scale and lasts else None
                 created = (made - _MAC_EPOCH) * SECOND if made > _MAC_EPOCH else None
         at += length
+    if not found:
+        return Probe("mp4", whole=False, why=NO_INDEX)
     if fragmented:
         return Probe("mp4", salvage.scan(path).duration or None, created, whole=at == size)
-    return Probe("mp4", duration, created, whole=found and at == size)
+    return Probe("mp4", duration, created, whole=at == size)
 
 
 def _matroska(file: BinaryIO, size: int) -> Probe:
