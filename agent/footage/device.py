@@ -51,6 +51,7 @@ from pydantic import ValidationError
 
 from agent.cameras.address import Credentials
 from agent.cameras.clock import ClockCheck
+from agent.cameras.clock_history import Around
 from agent.footage.device_jobs import FetchAnswer, FetchOrder, FoundSpan, Json, LookAnswer, LookOrder
 from agent.footage.device_kind import DeviceKind, DeviceOptions
 from agent.footage.segments import gaps_between
@@ -84,8 +85,6 @@ LOOK_BACK = 3_600_000_000
 """Microseconds: how far back a source is asked about when it is first set up."""
 MOST_BYTES = 64 * 1000**3
 """Of one fetch; two hours at 70 Mbit/s."""
-DRIFT_PPM = 100
-"""How fast a device's clock may run away from a check: eight seconds a day, more than a cheap quartz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,8 @@ class Device:
     state: Path
     address: str = ""
     credentials: Credentials | None = None
-    clock: ClockCheck | None = None
+    clock: Around | None = None
+    """What is known of its clock around the time that is asked about."""
 
     @property
     def host(self) -> str:
@@ -109,16 +109,17 @@ class Device:
 
     def order(self, clock: Clock) -> Json:
         """What every job is told."""
-        check = self.clock
-        age = max(0, clock.now() - check.at) if check else 0
+        offset, uncertainty = self.clock.known if self.clock else (0, 0)
         return {
             "camera_id": self.camera_id,
             "address": self.address,
             "credentials": asdict(self.credentials) if self.credentials else None,
             "options": self.options.model_dump(mode="json"),
-            "offset_us": check.offset_us if check else 0,
-            "uncertainty_us": check.uncertainty_us + age * DRIFT_PPM // 1_000_000 if check else 0,
-            "zone": check.zone if check else "",
+            "checked": self.clock is not None,
+            "settled": self.clock is not None and self.clock.settled,
+            "offset_us": offset,
+            "uncertainty_us": uncertainty,
+            "zone": self.clock.checks[-1].zone if self.clock else "",
             "skew_us": clock.now() - SystemClock().now(),
             "state": str(self.state),
             "timeout": self.options.timeout,
@@ -192,10 +193,12 @@ class DeviceFootage:
             "reference": span.reference,
             "start": span.window.start,
             "end": span.window.end,
+            "needed_start": None if span.needed is None else span.needed.start,
+            "needed_end": None if span.needed is None else span.needed.end,
             "into": str(into),
             "most_bytes": min(self.most_bytes, most_bytes or self.most_bytes),
         }
-        FetchOrder.model_validate(order)
+        asked = FetchOrder.model_validate(order)
         async with self._turn(device):
             said = await self._job(f"{device.module}:fetch_job", order, device.kind.fetch, progress, pace)
         answer = _read(FetchAnswer, said)
@@ -206,14 +209,12 @@ class DeviceFootage:
                 meaning="It listed footage there and then had none: it may have been overwritten meanwhile.",
                 do="Look at that time on the recorder itself.",
             )
-        return await self._placed(device, answer, into, progress)
+        return await self._placed(device, answer, asked.time(answer.clock).uncertainty_us, into, progress)
 
     async def _placed(
-        self, device: Device, answer: FetchAnswer, into: Path, progress: Progress | None
+        self, device: Device, answer: FetchAnswer, uncertainty: int, into: Path, progress: Progress | None
     ) -> tuple[SourceFile, ...]:
-        usual = device.clock.uncertainty_us if device.clock else SECOND
-        if answer.clock is not None:
-            usual = answer.clock.uncertainty_us
+        usual = uncertainty if answer.clock is not None or device.clock is not None else SECOND
         job = {
             "into": str(into),
             "files": [
@@ -310,10 +311,3 @@ def source_file(folder: Path, said: Json) -> SourceFile:
         remux=Remux(**remux | {"tracks": tuple(TrackHash(**track) for track in remux["tracks"])}) if remux else None,
         notes=tuple(said["notes"]),
     )
-
-
-def uncertain(check: ClockCheck | None, now: int) -> int:
-    """Microseconds by which a device's instants may be off now, by its last check; a day's drift when it has none."""
-    if check is None:
-        return DAY * DRIFT_PPM // 1_000_000
-    return check.uncertainty_us + max(0, now - check.at) * DRIFT_PPM // 1_000_000

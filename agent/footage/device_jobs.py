@@ -44,10 +44,15 @@ class Order(_Crossing):
     address: str = ""
     credentials: dict[str, str] | None = None
     options: Json = {}
+    checked: bool = False
+    """Whether the device's clock was ever compared before."""
+    settled: bool = False
+    """Whether that was on both sides of the time that is asked about: a comparison now tells nothing more of it."""
     offset_us: int = 0
-    """By how much the device's clock was ahead at the last check; 0 when it never was checked."""
+    """By how much the device's clock was ahead then, as far as it is known; 0 when it never was checked."""
     uncertainty_us: Annotated[int, Field(ge=0)] = 0
-    """How far off ``offset_us`` may be by now."""
+    """How far off ``offset_us`` may be. Where comparisons contradict each other, the two are a range: its middle, and
+    half of it."""
     zone: str = ""
     """The time zone that the device was last found set to: an IANA name or a POSIX TZ string; "" when not known."""
     skew_us: int = 0
@@ -80,10 +85,19 @@ class Order(_Crossing):
         return narrow(first, answered, self.now)
 
     def time(self, check: ClockCheck | None = None, zone: str = "") -> DeviceTime:
-        """How this device's times are read: by a check made just now where there is one, else by the last known."""
-        if check is None:
-            return DeviceTime(self.offset_us, self.uncertainty_us, zone or self.zone)
-        return DeviceTime(check.offset_us, check.uncertainty_us, zone or check.zone or self.zone)
+        """How this device's times are read: by a check made just now and by what was known before, or as much of that as
+        there is. Where the two contradict each other, its clock was set in between: it may be anywhere from one to the
+        other."""
+        if check is None or (self.checked and self.settled):
+            return DeviceTime(self.offset_us, self.uncertainty_us, zone or (check and check.zone) or self.zone)
+        zone = zone or check.zone or self.zone
+        if not self.checked:
+            return DeviceTime(check.offset_us, check.uncertainty_us, zone)
+        pairs = ((check.offset_us, check.uncertainty_us), (self.offset_us, self.uncertainty_us))
+        if abs(check.offset_us - self.offset_us) <= check.uncertainty_us + self.uncertainty_us:
+            return DeviceTime(*min(pairs, key=lambda pair: pair[1]), zone)
+        low, high = min(offset - unsure for offset, unsure in pairs), max(offset + unsure for offset, unsure in pairs)
+        return DeviceTime((low + high) // 2, (high - low + 1) // 2, zone)
 
 
 class LookOrder(Order):
@@ -107,8 +121,18 @@ class FetchOrder(Order):
     reference: str
     start: Micros
     end: Micros
+    needed_start: Micros | None = None
+    needed_end: Micros | None = None
     into: Path
     most_bytes: int
+
+    @property
+    def needed(self) -> Window:
+        """What is needed of a span that can't be divided, for a source that after all can bring less; else all."""
+        return Window(
+            self.start if self.needed_start is None else self.needed_start,
+            self.end if self.needed_end is None else self.needed_end,
+        )
 
     @property
     def window(self) -> Window:

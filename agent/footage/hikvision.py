@@ -4,12 +4,25 @@ Not for: the protocol (``hikvision_isapi``), its times (``hikvision_time``), its
 """
 
 import json
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report, TestAnswer
+from agent.footage.device_jobs import (
+    FetchAnswer,
+    FetchedFile,
+    FetchOrder,
+    Json,
+    LookAnswer,
+    LookOrder,
+    Report,
+    TestAnswer,
+)
 from agent.footage.device_kind import DeviceKind, DeviceOptions
+from exchange.errors import CameraAnswerInvalid, CameraRefused, HandoverError, NoFootage
+
+if TYPE_CHECKING:
+    from agent.footage.hikvision_talk import Talk
 
 
 class Options(DeviceOptions):
@@ -24,6 +37,11 @@ class Options(DeviceOptions):
     """What the recorder's times with a Z are; "auto" finds out by what it is recording now."""
     zone: str = Field("", max_length=100)
     """The recorder's time zone, such as Europe/London; empty: as it says itself."""
+    by: Literal["auto", "file", "rtsp"] = "auto"
+    """How it is fetched: "file", the recorder's files; "rtsp", playback of what is needed, in real time; "auto": files,
+    and playback where they are refused."""
+    rtsp_port: int = Field(554, ge=1, le=65535)
+    """Where its RTSP listens."""
     certificate: str = Field("", pattern=r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$|^$")
     """With https: the SHA-256 fingerprint of its certificate."""
 
@@ -31,7 +49,8 @@ class Options(DeviceOptions):
 SOURCE = DeviceKind(
     title="Hikvision's recorders and cameras, and their rebrands",
     options=Options,
-    how_read="ISAPI over HTTP: the recorder's own recording files, downloaded whole",
+    how_read="ISAPI over HTTP: the recorder's own files, whole; where a file's note says so, its RTSP playback, in real"
+    " time, its packets copied without re-encoding",
     utc_from="the recorder's own times, by its clock as compared with ours and its time zone",
 )
 
@@ -53,19 +72,38 @@ def coverage_job(job: Json, report: Report) -> Json:
 
 
 def fetch_job(job: Json, report: Report) -> Json:
-    """A FetchOrder to a FetchAnswer: one file."""
-    from agent.footage.hikvision_talk import Talk, file_name, placed
+    """A FetchOrder to a FetchAnswer: one file; of a playback one for each stretch without a gap."""
+    from agent.footage.hikvision_talk import Talk
 
     order = FetchOrder.model_validate(job)
     wanted = json.loads(order.reference)
     with Talk(order, Options.model_validate(order.options), facts=False) as talk:
-        size = wanted["size"]
-        if size is not None and size > order.most_bytes:
-            raise talk.http.nonsense(f"the recording has {size} bytes, more than the {order.most_bytes} allowed")
-        path = order.into / file_name(wanted)
+        files = _fetched(talk, order, wanted, report)
+        return FetchAnswer(files=tuple(files), clock=talk.check).model_dump(mode="json")
+
+
+def _fetched(talk: "Talk", order: FetchOrder, wanted: Json, report: Report) -> list[FetchedFile]:
+    """The recorder's file; or what it plays, where that is wanted, or where it gives no files."""
+    from agent.footage.hikvision_rtsp import played
+    from agent.footage.hikvision_talk import file_name, placed
+
+    if talk.options.by == "rtsp":
+        return played(talk, order, wanted, report)
+    size, path = wanted["size"], order.into / file_name(wanted)
+    if size is not None and size > order.most_bytes:
+        raise talk.http.nonsense(f"the recording has {size} bytes, more than the {order.most_bytes} allowed")
+    try:
         talk.http.fetch(wanted["uri"], order.into, path.name, most_bytes=order.most_bytes, report=report)
-        file = placed(path, wanted, talk.time)
-        return FetchAnswer(files=(file,), clock=talk.check).model_dump(mode="json")
+    except (CameraRefused, CameraAnswerInvalid, NoFootage) as refusal:
+        if talk.options.by == "file" or path.with_name(f"{path.name}.part").exists():
+            raise
+        try:
+            return played(talk, order, wanted, report)
+        except HandoverError:
+            if any(order.into.glob("*.part")):
+                raise  # it does play; what went wrong then is what matters
+            raise refusal from None
+    return [placed(path, wanted, talk.time)]
 
 
 def test_job(job: Json, report: Report) -> Json:

@@ -6,8 +6,6 @@ Not for: the protocols (``agent.footage.replay``), or brands that are better ask
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,18 +20,16 @@ from agent.footage.device_jobs import (
     LookAnswer,
     LookOrder,
     Name,
-    Order,
     Report,
     TestAnswer,
 )
 from agent.footage.device_kind import DeviceKind, DeviceOptions
 from exchange.clock import SECOND, Window
 from exchange.durable import durable_file, sync_folder
-from exchange.errors import CameraAnswerInvalid, CameraUnreachable, NoFootage
+from exchange.errors import CameraAnswerInvalid, NoFootage
 
 if TYPE_CHECKING:
     from agent.footage.replay.assemble import Written
-    from agent.footage.replay.rtsp import Rtsp
     from agent.footage.replay.session import Played, Replay
 
 _JOURNAL = "replay.json.part"
@@ -157,9 +153,10 @@ def test_job(job: Json, report: Report) -> Json:
     order, options = LookOrder.model_validate(job), Options.model_validate(job["options"])
     good, wrong, uri = asyncio.run(_tried(order, options))
     if uri is not None:
+        from agent.footage.replay.connecting import connected
         from agent.footage.replay.session import Replay
 
-        with _rtsp(order, options, uri) as rtsp:
+        with connected(uri, order, options.certificate or "") as rtsp:
             described = Replay(rtsp, order.window, order.end, lambda *_: None).describe()
         sound = f" with sound ({described.audio.codec})" if described.audio is not None else " without sound"
         good.append(f"It replays them as {described.video.codec}{sound}.")
@@ -202,37 +199,6 @@ def fetch_job(job: Json, report: Report) -> Json:
     return _Fetch(order, options, check, notes, report).run(uri).model_dump(mode="json")
 
 
-@contextmanager
-def _rtsp(order: Order, options: Options, uri: str) -> Iterator[Rtsp]:
-    """A connection for replay, closed at the end; what goes wrong on it is told as the recorder's doing."""
-    from urllib.parse import quote
-
-    from agent.cameras.onvif_transport import certificate_changed, invalid, refused
-    from agent.footage.replay.rtsp import Broken, CertificateUnknown, Nonsense, Refused, Rtsp
-
-    login = order.login
-    if login is not None:
-        uri = uri.replace("{password}", quote(login.password, safe=""))
-    try:
-        rtsp = Rtsp(uri, login, order.timeout, (options.certificate or "").replace(":", "").lower() or None)
-        try:
-            yield rtsp
-        finally:
-            rtsp.close()
-    except Broken as why:
-        raise CameraUnreachable(
-            f"The recorder broke off while it played: {why}.",
-            meaning="What came until then is kept, and gone on with at the next try.",
-            do="Check that it has power and network; some play only a few recordings at a time.",
-        ) from None
-    except Nonsense as why:
-        raise invalid(str(why)) from None
-    except Refused as refusal:
-        raise refused(order.login is not None, basic=refusal.basic) from None
-    except CertificateUnknown as shown:
-        raise certificate_changed(str(shown), options.certificate or "none") from None
-
-
 async def _located(order: FetchOrder, options: Options) -> tuple[str, Json | None, list[str]]:
     from agent.footage.replay import search
     from agent.footage.replay.soap import recorder
@@ -260,13 +226,14 @@ class _Fetch:
 
     def run(self, uri: str) -> FetchAnswer:
         from agent.footage.replay.assemble import Assembler
+        from agent.footage.replay.connecting import connected
         from agent.footage.replay.session import Replay
 
         order = self.order
         asked = self._rest()
         if asked is None:
             return self._whole([], None)
-        with _rtsp(order, self.options, uri) as rtsp:
+        with connected(uri, order, self.options.certificate or "") as rtsp:
             replay = self.replay = Replay(rtsp, asked, self.time.to_device(order.end), self._say)
             described = replay.describe()
             room = order.most_bytes - sum((order.into / f"{each.name}.part").stat().st_size for each in self.kept)

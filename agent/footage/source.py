@@ -65,6 +65,7 @@ class Span:
 
     ``divisible``: any part of it can be fetched by itself (``narrowed``), as from a recorder that plays by time; what
     comes then still begins and ends where its key frames let it. ``size``: bytes, as far as the source tells.
+    ``needed``: the part that somebody wants of one that is not divisible; the source may bring more, or all.
     """
 
     camera_id: str
@@ -76,12 +77,15 @@ class Span:
     codec: CodecHint = CodecHint()
     divisible: bool = False
     size: int | None = None
+    needed: Window | None = None
 
 
 def narrowed(span: Span, window: Window) -> Span:
     """The part of a span that a window needs: the span itself, unless it can be divided. They must overlap."""
-    part = span.window.intersect(window) if span.divisible else None
-    return span if part is None else replace(span, window=part)
+    part = span.window.intersect(window)
+    if part is None:
+        return span
+    return replace(span, window=part) if span.divisible else replace(span, needed=part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ class GstReplay:
     """``with GstReplay(users) as server: server.lay({"/replay/r1": tape(…)})``."""
 
     users: dict[str, str] = field(default_factory=dict)
+    playback: bool = False
+    """Not ONVIF's replay, but as Hikvision's recorders play: a tape then says whether it ``heeds_end``."""
     port: int = 0
 
     def __enter__(self) -> Self:
@@ -89,7 +91,7 @@ class GstReplay:
             text=True,
             env=environment,
         )
-        self.port = self._ask({"users": self.users})["port"]
+        self.port = self._ask({"users": self.users, "playback": self.playback})["port"]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

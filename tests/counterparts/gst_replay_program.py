@@ -1,4 +1,9 @@
-"""ONVIF replay by gst-rtsp-server on loopback: tapes of frames with UTC instants, told about by JSON on standard input.
+"""Replay by gst-rtsp-server on loopback: tapes of frames with UTC instants, told about by JSON on standard input.
+
+As ONVIF has it; or, with "playback", as Hikvision's recorders do: the time is in the URL (starttime, endtime; whole
+seconds, "Z" behind whatever the tape's instants are counted in), and what comes is sent in real time from the key frame
+at or before it. Such are the URLs that programs ask these recorders with; that some play on past endtime, and that none
+says when its packets were recorded, is what their users report.
 
 Not for: importing; ``gst_replay.GstReplay`` starts it with the system's Python, which has GStreamer's bindings.
 """
@@ -6,9 +11,11 @@ Not for: importing; ``gst_replay.GstReplay`` starts it with the system's Python,
 from __future__ import annotations
 
 import bisect
+import calendar
 import json
 import sys
 import threading
+import time
 from typing import Any
 
 import gi
@@ -132,9 +139,67 @@ class Recording(GstRtspServer.RTSPOnvifMediaFactory):
         return whole
 
 
+class Playback(GstRtspServer.RTSPMediaFactory):
+    """One track, played from the time in the URL, with no word on when anything was recorded."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        super().__init__()
+        with open(order["data"], "rb") as file:
+            data = file.read()
+        self.tapes = [Tape(told, data) for told in order["tracks"]]
+        self.heeds_end = order["heeds_end"]
+        self.set_shared(False)
+
+    def do_gen_key(self, _url: Any) -> None:
+        return None  # each URL is a media of its own
+
+    def do_create_element(self, url: Any) -> Any:
+        asked = dict(each.partition("=")[::2] for each in (url.query or "").split("&"))
+        begins = self.tapes[0].frames[self.tapes[0].at_or_before(_ns(_instant(asked["starttime"])))][0]
+        ends = _instant(asked["endtime"]) if self.heeds_end else 1 << 62
+        whole = Gst.Bin.new(None)
+        for number, tape in enumerate(self.tapes):
+            source = Gst.ElementFactory.make("appsrc", f"source{number}")
+            source.set_property("caps", Gst.Caps.from_string(tape.caps))
+            source.set_property("format", Gst.Format.TIME)
+            source.set_property("max-bytes", 50_000_000)
+            packing = Gst.parse_bin_from_description(f"queue ! {PAY[tape.codec].format(aggregate='none')}", True)
+            packing.set_name(f"pay{number}")
+            whole.add(source)
+            whole.add(packing)
+            source.link(packing)
+            source.connect("need-data", Feeder(tape, begins, ends))
+        return whole
+
+
+class Feeder:
+    """Hands a stretch of a tape to an appsrc, its first picture at zero."""
+
+    def __init__(self, tape: Tape, begins: int, ends: int) -> None:
+        self.tape, self.begins = tape, begins
+        self.left = [frame for frame in tape.frames if begins <= frame[0] < ends]
+
+    def __call__(self, source: Any, _length: int) -> None:
+        if not self.left:
+            source.emit("end-of-stream")
+            return
+        shown, decoded, lasts, key, offset, size = self.left.pop(0)
+        buffer = Gst.Buffer.new_wrapped(self.tape.data[offset : offset + size])
+        buffer.pts, buffer.dts = (max(0, at - self.begins) * 1000 for at in (shown, decoded))
+        buffer.duration = lasts * 1000
+        if not key:
+            buffer.set_flags(Gst.BufferFlags.DELTA_UNIT)
+        source.emit("push-buffer", buffer)
+
+
+def _instant(text: str) -> int:
+    return calendar.timegm(time.strptime(text, "%Y%m%dT%H%M%SZ")) * 1_000_000
+
+
 class Program:
     def __init__(self, order: dict[str, Any]) -> None:
-        self.server = GstRtspServer.RTSPOnvifServer.new()
+        kind = GstRtspServer.RTSPServer if order.get("playback") else GstRtspServer.RTSPOnvifServer
+        self.server = kind.new()
         self.server.set_address("127.0.0.1")
         self.server.set_service("0")
         self.users = order["users"]
@@ -157,7 +222,7 @@ class Program:
             points.remove_factory(path)
         self.mounts = list(mounts)
         for path, order in mounts.items():
-            recording = Recording(order)
+            recording = Playback(order) if "heeds_end" in order else Recording(order)
             for user in self.users:
                 words = f"{user}, media.factory.access=(boolean)true, media.factory.construct=(boolean)true"
                 made = Gst.Structure.new_from_string(words)

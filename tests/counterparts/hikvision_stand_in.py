@@ -71,6 +71,8 @@ class HikvisionStandIn(RecorderServer):
         self.map_time = True
         self.busy = 0
         self.get_only = False
+        self.no_downloads = 0
+        """With which status it refuses every download: 403 to a user who may only play, 404 where it has none."""
         self.lock_notice: str | None = None
         self.endless = False
         self.first_only = False
@@ -173,6 +175,9 @@ class HikvisionStandIn(RecorderServer):
 
     def _download(self, call: Call) -> None:
         named = re.search(r"name=(\d{17})&amp;size=\d+", call.body.decode())
+        if self.no_downloads:
+            self._status(call, self.no_downloads, "Invalid Operation", "notSupport")
+            return
         if self.busy or (self.get_only and call.command != "GET"):
             self.busy = max(0, self.busy - 1)
             self._status(call, 400, "Device Busy", "deviceBusy")

@@ -5,10 +5,11 @@ Not for: what recordings there are (``search``), or what is kept between two fet
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from struct import unpack_from
+from typing import ClassVar
 
 from agent.footage.replay import sdp
 from agent.footage.replay.assemble import Assembler
@@ -18,7 +19,6 @@ from agent.footage.replay.search import instant
 from exchange.clock import SECOND, Window
 from exchange.errors import NoFootage
 
-REQUIRE = {"Require": "onvif-replay"}
 _SAY_EVERY = 0.5
 _NEAR_END = SECOND // 2
 """A device that falls silent so near the end of what is wanted is at its end."""
@@ -56,6 +56,8 @@ class Replay:
 
     Raises NoFootage and what ``Rtsp`` and ``Assembler`` raise."""
 
+    requires: ClassVar[Mapping[str, str]] = {"Require": "onvif-replay"}
+
     def __init__(self, rtsp: Rtsp, asked: Window, wanted: int, say: Callable[[int, int | None, float], None]) -> None:
         self.rtsp, self.asked, self.wanted, self.say = rtsp, asked, min(wanted, asked.end), say
         self.played = Played()
@@ -63,9 +65,11 @@ class Replay:
         self.channels: list[int] = []
         self._byes: set[int] = set()
         self._reports: dict[int, tuple[int, int]] = {}
-        self._require = dict(REQUIRE)
+        self._require = dict(self.requires)
         self._began = 0.0
         self._assembler: Assembler | None = None
+        self.unsure_start = 10 * SECOND
+        """Microseconds around the asked start in which a recorder that tells no time begins."""
 
     # -- setting up ----------------------------------------------------------------------------------------------
 
@@ -139,13 +143,8 @@ class Replay:
 
     def play(self, described: sdp.Described, assembler: Assembler) -> Played:
         """Play until the end, whichever sign of it comes first. Broken when the device is gone before that."""
-        headers = {
-            "Range": f"clock={clock_time(self.asked.start)}-{clock_time(self.asked.end)}",
-            "Rate-Control": "no",
-            "Immediate": "yes",
-        }
         self._began, self._assembler = time.monotonic(), assembler
-        answer = self._ask("PLAY", described.control, headers)
+        answer = self._ask("PLAY", described.control, self._wanted())
         self._anchor(answer, assembler)
         try:
             ending = self._until_end(assembler)
@@ -157,6 +156,14 @@ class Replay:
         self.played.ending = ending
         self._measure(assembler)
         return self.played
+
+    def _wanted(self) -> dict[str, str]:
+        """The headers of PLAY: from when to when, as fast as it can."""
+        return {
+            "Range": f"clock={clock_time(self.asked.start)}-{clock_time(self.asked.end)}",
+            "Rate-Control": "no",
+            "Immediate": "yes",
+        }
 
     def _until_end(self, assembler: Assembler) -> str:
         rtsp, silence = self.rtsp, self.rtsp.silence
@@ -218,7 +225,8 @@ class Replay:
             near = _signed(ticks - frame.ticks)
             return (frame.ticks + near if abs(near) < 60 * rate else frame.ticks), told
         self._doubt(
-            10 * SECOND, "It tells no time at all; its replay was taken to begin at the moment that was asked for."
+            self.unsure_start,
+            "It tells no time at all; its replay was taken to begin at the moment that was asked for.",
         )
         return frame.ticks, self.asked.start
 
