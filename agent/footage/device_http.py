@@ -4,8 +4,6 @@ Not for: what the answers mean, or SOAP (``agent/cameras/onvif_transport.py``). 
 """
 
 import http.client
-import json
-import os
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +16,8 @@ from urllib.parse import urlsplit
 from agent.cameras import http_digest
 from agent.cameras.address import Credentials
 from agent.cameras.clock import HTTP_DATE, ClockCheck, compare, http_date
-from exchange.durable import disk_full_told, sync_folder
+from agent.footage.device_part import Part
+from exchange.durable import disk_full_told
 from exchange.errors import (
     CameraAnswerInvalid,
     CameraRefused,
@@ -153,7 +152,7 @@ class Http:
         beginning that are not kept. ``report`` gets ``{"bytes", "total"}``. Raises as ``ask`` does, NoFootage (404,
         410), DiskFull.
         """
-        part = _Part(into, name, f"{method} {target} {sha256(body or b'').hexdigest()}", skip)
+        part = Part(into, name, f"{method} {target} {sha256(body or b'').hexdigest()}", skip)
         done = part.size if resume else 0
         asked = dict(headers or {}) | ({"Range": f"bytes={done}-"} if done else {})
         with self._answer(method, target, body, asked) as reply, disk_full_told(into):
@@ -177,7 +176,7 @@ class Http:
         return part.finish()
 
     def _stream(
-        self, reply: http.client.HTTPResponse, part: "_Part", done: int, most_bytes: int, report: Progress
+        self, reply: http.client.HTTPResponse, part: Part, done: int, most_bytes: int, report: Progress
     ) -> None:
         length = reply.headers.get("Content-Length", "")
         total = done + int(length) if length.isdecimal() else None
@@ -327,78 +326,6 @@ class Http:
             meaning="Nothing was sent to it.",
             do=f"If its own page shows the same fingerprint, set it: --option certificate={found}",
         )
-
-
-@dataclass
-class _Part:
-    """A download on its way: ``name.part``, and beside it what it is a part of."""
-
-    into: Path
-    name: str
-    question: str
-    skip: int
-
-    def __post_init__(self) -> None:
-        self.path = self.into / f"{self.name}.part"
-        self.note = self.into / f"{self.name}.from.part"
-        self._known: dict[str, Any] = {}
-        try:
-            known = json.loads(self.note.read_bytes()[:65536])
-            if known.get("question") == sha256(self.question.encode()).hexdigest() and known.get("skip") == self.skip:
-                self._known = known
-        except (OSError, ValueError, AttributeError):
-            pass
-
-    @property
-    def size(self) -> int:
-        """Bytes of the answer that are here; 0 when they can't be gone on with."""
-        if not self._known.get("total"):
-            return 0
-        try:
-            here = self.path.stat().st_size
-        except OSError:
-            return 0
-        return here + self.skip if here else 0
-
-    def goes_on(self, reply: http.client.HTTPResponse, done: int) -> bool:
-        expected = f"bytes {done}-{self._known['total'] - 1}/{self._known['total']}"
-        return (
-            reply.status == 206
-            and reply.headers.get("Content-Range", "").lower() == expected
-            and reply.headers.get("ETag", "") == self._known.get("etag", "")
-        )
-
-    def drop(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.note.unlink(missing_ok=True)
-        self._known = {}
-
-    @contextmanager
-    def writing(
-        self, reply: http.client.HTTPResponse, done: int, total: int | None
-    ) -> Iterator[Callable[[bytes], None]]:
-        if not done:
-            told = {"question": sha256(self.question.encode()).hexdigest(), "skip": self.skip, "total": total}
-            self.note.write_text(json.dumps(told | {"etag": reply.headers.get("ETag", "")}))
-        left = max(0, self.skip - done)
-        with self.path.open("r+b" if done else "wb") as file:
-            file.seek(0, os.SEEK_END)
-
-            def write(chunk: bytes) -> None:
-                nonlocal left
-                taken, left = min(left, len(chunk)), max(0, left - len(chunk))
-                file.write(chunk[taken:])
-
-            yield write
-            file.flush()
-            os.fsync(file.fileno())
-
-    def finish(self) -> Path:
-        target = self.into / self.name
-        self.path.rename(target)
-        self.note.unlink(missing_ok=True)
-        sync_folder(self.into)
-        return target
 
 
 def _lower(reply: http.client.HTTPResponse) -> dict[str, str]:

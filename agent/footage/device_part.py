@@ -1,0 +1,88 @@
+"""A download on its way: what came of it, and what it is a part of, so that a later one can go on with it.
+
+Not for: asking for it (``device_http``).
+"""
+
+import http.client
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from exchange.durable import sync_folder
+
+
+@dataclass
+class Part:
+    """A download on its way: ``name.part``, and beside it what it is a part of."""
+
+    into: Path
+    name: str
+    question: str
+    skip: int
+
+    def __post_init__(self) -> None:
+        self.path = self.into / f"{self.name}.part"
+        self.note = self.into / f"{self.name}.from.part"
+        self._known: dict[str, Any] = {}
+        try:
+            known = json.loads(self.note.read_bytes()[:65536])
+            if known.get("question") == sha256(self.question.encode()).hexdigest() and known.get("skip") == self.skip:
+                self._known = known
+        except (OSError, ValueError, AttributeError):
+            pass
+
+    @property
+    def size(self) -> int:
+        """Bytes of the answer that are here; 0 when they can't be gone on with."""
+        if not self._known.get("total"):
+            return 0
+        try:
+            here = self.path.stat().st_size
+        except OSError:
+            return 0
+        return here + self.skip if here else 0
+
+    def goes_on(self, reply: http.client.HTTPResponse, done: int) -> bool:
+        expected = f"bytes {done}-{self._known['total'] - 1}/{self._known['total']}"
+        return (
+            reply.status == 206
+            and reply.headers.get("Content-Range", "").lower() == expected
+            and reply.headers.get("ETag", "") == self._known.get("etag", "")
+        )
+
+    def drop(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+        self._known = {}
+
+    @contextmanager
+    def writing(
+        self, reply: http.client.HTTPResponse, done: int, total: int | None
+    ) -> Iterator[Callable[[bytes], None]]:
+        if not done:
+            told = {"question": sha256(self.question.encode()).hexdigest(), "skip": self.skip, "total": total}
+            self.note.write_text(json.dumps(told | {"etag": reply.headers.get("ETag", "")}))
+        left = max(0, self.skip - done)
+        with self.path.open("r+b" if done else "wb") as file:
+            file.seek(0, os.SEEK_END)
+
+            def write(chunk: bytes) -> None:
+                nonlocal left
+                taken, left = min(left, len(chunk)), max(0, left - len(chunk))
+                file.write(chunk[taken:])
+
+            yield write
+            file.flush()
+            os.fsync(file.fileno())
+
+    def finish(self) -> Path:
+        target = self.into / self.name
+        self.path.rename(target)
+        self.note.unlink(missing_ok=True)
+        sync_folder(self.into)
+        return target
