@@ -18,6 +18,7 @@ from agent.cameras import elsewhere
 from agent.cameras.address import CameraAddress, Credentials
 from agent.cameras.catalogue import CameraFacts
 from agent.cameras.discovery import discover
+from agent.cameras.heard_clock import heard
 from agent.cameras.onvif import probe_camera
 from agent.footage.recorder_config import CameraSource, RecorderConfig, save
 from agent.footage.recorder_state import RecorderState, read_state
@@ -216,12 +217,23 @@ class Inventory:
         return {"camera_id": camera_id, "facts": facts.model_dump(mode="json")}
 
     async def check_clocks(self) -> None:
-        """Every camera's clock, one camera after the other; one that does not answer is only noted."""
+        """Every camera's clock, one camera after the other; of one that doesn't answer, as its recorded stream told."""
         for row in await self._rows():
             try:
                 await self.check(row.camera_id)
             except HandoverError as error:
                 log.warning("camera %s: %s", row.camera_id, error)
+                await self._listen(row)
+
+    async def _listen(self, row: CameraRow) -> None:
+        told = await asyncio.to_thread(
+            heard, self._settings.recordings.directory, row.camera_id, self._parts.clock.now()
+        )
+        if told is not None:
+            facts = facts_of(row).model_copy(update={"clock": told})
+            async with self._parts.store.transaction() as tx:
+                await tx.update("cameras", {"camera_id": row.camera_id}, facts=facts.model_dump_json())
+                await _keep_clock(tx, row.camera_id, facts)
 
     async def remove(self, camera_id: str) -> None:
         """Forget a camera. What was recorded stays until its time is over."""
