@@ -198,6 +198,12 @@ class FootageChanged(ClipFailed):
     exit_code = 45
 
 
+class TimestampFailed(HandoverError):
+    """There is no time stamp: its authority is away or gave no usable one, or OpenSSL is missing."""
+
+    exit_code = 46
+
+
 class NotFound(HandoverError):
     """What was named does not exist."""
 
