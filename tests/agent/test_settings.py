@@ -147,9 +147,18 @@ discovery:
         ("discovery: {interfaces: eth0}", "4:25: discovery.interfaces: found 'eth0', wanted all or a list"),
         ("decide: {allow_users: ['a b']}", "4:24: decide.allow_users[0]: found 'a b', wanted the name of a user"),
         ("timestamp_authority: http://x", "4:22: timestamp_authority: found 'http://x', wanted a section"),
-        ("timestamp_authority: {url: ftp://x, certificates: /x}", "4:28: timestamp_authority.url: found 'ftp://x', wanted"),
-        ("timestamp_authority: {url: http://x, certificates: x}", "4:52: timestamp_authority.certificates: found 'x', wan"),
-        ("timestamp_authority: {url: http://x}", "4:1: timestamp_authority.certificates: not found, wanted this key: The"),
+        (
+            "timestamp_authority: {url: ftp://x, certificates: /x}",
+            "4:28: timestamp_authority.url: found 'ftp://x', wanted",
+        ),
+        (
+            "timestamp_authority: {url: http://x, certificates: x}",
+            "4:52: timestamp_authority.certificates: found 'x', wan",
+        ),
+        (
+            "timestamp_authority: {url: http://x}",
+            "4:1: timestamp_authority.certificates: not found, wanted this key: The",
+        ),
         ("data: /srv/../etc", "4:7: data: found '/srv/../etc', wanted an absolute path"),
         ("data: /" + "x" * 95, f"4:7: data: found '/{'x' * 58}…', wanted a shorter path"),
         ("cameras: []", "4:1: cameras: found an unknown key, wanted one of data, portal, owner,"),
