@@ -12,8 +12,8 @@ from pathlib import Path
 
 from agent.cameras.zones import zone_of
 from agent.footage import dav
-from agent.footage.dahua import Options
 from agent.footage.dahua_cgi import Cgi, Found, Item
+from agent.footage.dahua_options import Options
 from agent.footage.dahua_time import Clock, posix, read_clock
 from agent.footage.device_jobs import MOST_SPANS, FetchedFile, FetchOrder, FoundSpan, Json, Order, Report
 from agent.footage.device_time import DeviceTime, changes

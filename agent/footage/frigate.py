@@ -3,25 +3,9 @@
 Not for: the questions themselves (``frigate_api``), or when a segment really began (``frigate_segments``).
 """
 
-from typing import Literal
-
-from pydantic import Field
-
 from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report, TestAnswer
-from agent.footage.device_kind import DeviceKind, DeviceOptions
-
-
-class Options(DeviceOptions):
-    """What an owner of a Frigate types."""
-
-    camera: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    """The camera's name in Frigate's configuration."""
-    via: Literal["auto", "files", "clip"] = "auto"
-    """Whether Frigate's own files are fetched, or a clip that it joins them to; "auto": a clip where the files can't
-    be had."""
-    readable: bool = False
-    """Whether the password may go over the network readable, where Frigate's port 8971 has no TLS."""
-
+from agent.footage.device_kind import DeviceKind
+from agent.footage.frigate_options import Options
 
 SOURCE = DeviceKind(
     title="Frigate",

@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, TypeAdapter
 
@@ -24,6 +24,7 @@ from agent.footage import reach
 from agent.footage.device_http import Http
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
 from agent.footage.device_time import DeviceTime
+from agent.footage.frigate_options import Options
 from agent.footage.frigate_segments import Listed, Located, stretches
 from agent.footage.placing import edges
 from agent.footage.remux import is_torn
@@ -32,9 +33,6 @@ from agent.media import segment as segments
 from agent.media.segment import NotFootage
 from exchange.clock import HOUR, MINUTE, SECOND, Window
 from exchange.errors import CameraRefused, NoFootage
-
-if TYPE_CHECKING:
-    from agent.footage.frigate import Options
 
 _AROUND = MINUTE
 """Listed beyond a window: what lies before tells better when a segment began."""

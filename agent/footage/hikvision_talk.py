@@ -14,8 +14,8 @@ from agent.cameras.zones import zone_of
 from agent.footage import hikvision_file
 from agent.footage.device_jobs import MOST_SPANS, FetchedFile, FoundSpan, Json, Order
 from agent.footage.device_time import DeviceTime, local_of
-from agent.footage.hikvision import Options
 from agent.footage.hikvision_isapi import FORMS, Isapi, Item, UnfitForm
+from agent.footage.hikvision_options import Options
 from agent.footage.hikvision_time import (
     Clock,
     Meaning,

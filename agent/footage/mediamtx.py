@@ -3,25 +3,9 @@
 Not for: the questions themselves (``mediamtx_playback``).
 """
 
-from typing import Literal
-
-from pydantic import Field
-
 from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report, TestAnswer
-from agent.footage.device_kind import DeviceKind, DeviceOptions
-
-
-class Options(DeviceOptions):
-    """What an owner of a MediaMTX types."""
-
-    path: str = Field(min_length=1, max_length=255)
-    """The camera's path, as in mediamtx.yml."""
-    login: Literal["password", "token"] = "password"
-    """Whether the password is a user's, or a token (JWT) of whoever signs them for this server."""
-    readable: bool = False
-    """Whether it may go over the network readable, as this server knows only HTTP Basic. With https, and on this very
-    machine, it never is."""
-
+from agent.footage.device_kind import DeviceKind
+from agent.footage.mediamtx_options import Options
 
 SOURCE = DeviceKind(
     title="MediaMTX",

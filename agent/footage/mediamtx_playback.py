@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 from urllib.parse import urlencode
 
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter
@@ -24,14 +24,12 @@ from agent.footage import reach
 from agent.footage.device_http import Http
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
 from agent.footage.device_time import DeviceTime
+from agent.footage.mediamtx_options import Options
 from agent.footage.utc_http import Tally, date_compared, is_own_host, parsed, time_of, told_in_words, with_port
 from agent.media import segment as segments
 from agent.media.segment import NotFootage, Segment
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339, to_rfc3339
 from exchange.errors import CameraRefused, NoFootage
-
-if TYPE_CHECKING:
-    from agent.footage.mediamtx import Options
 
 PORT = 9996
 _AROUND = MINUTE

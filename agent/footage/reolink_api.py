@@ -15,7 +15,7 @@ import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from pydantic import BaseModel
@@ -41,13 +41,11 @@ from agent.footage.reolink_answers import (
     Time,
     Token,
 )
+from agent.footage.reolink_options import Options
 from agent.footage.reolink_time import Fields, fields, posix
 from agent.footage.utc_http import is_own_host, parsed, time_of
 from exchange.clock import MINUTE, SECOND, Window
 from exchange.errors import CameraAnswerInvalid, CameraRefused, NoFootage
-
-if TYPE_CHECKING:
-    from agent.footage.reolink import Options
 
 _METHOD = "Reolink GetTime"
 _WRITING = MINUTE

@@ -3,20 +3,9 @@
 Not for: the questions themselves (``unifi_protect``).
 """
 
-from pydantic import Field
-
 from agent.footage.device_jobs import FetchAnswer, FetchOrder, Json, LookAnswer, LookOrder, Report, TestAnswer
-from agent.footage.device_kind import DeviceKind, DeviceOptions
-
-
-class Options(DeviceOptions):
-    """What an owner of a UniFi Protect types."""
-
-    camera: str = Field(min_length=1, max_length=100)
-    """The camera's name in Protect, its id, or its MAC address."""
-    lens: int = Field(1, ge=1, le=2)
-    """Which lens, on a camera that has two."""
-
+from agent.footage.device_kind import DeviceKind
+from agent.footage.unifi_options import Options
 
 SOURCE = DeviceKind(
     title="UniFi Protect",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field, TypeAdapter
@@ -24,14 +24,12 @@ from agent.footage.device_http import Http
 from agent.footage.device_jobs import FetchedFile, FetchOrder, FoundSpan, Order, Report
 from agent.footage.device_time import DeviceTime
 from agent.footage.placing import in_us
+from agent.footage.unifi_options import Options
 from agent.footage.utc_http import Tally, date_compared, is_own_host, parsed, time_of
 from agent.media import segment as segments
 from agent.media.segment import NotFootage
 from exchange.clock import MINUTE, SECOND, Window
 from exchange.errors import CameraAnswerInvalid, CameraRefused, NoFootage
-
-if TYPE_CHECKING:
-    from agent.footage.unifi import Options
 
 NO_GAPS = "UniFi Protect does not tell gaps beforehand: they come out when the footage is fetched."
 SMALL = "Of this time UniFi Protect no longer keeps the main recording: this is its smaller one."
