@@ -1,6 +1,7 @@
 """Frames that two files both have are kept once: the first file is cut where the second begins, to the frame.
 
-Not for: files of other pictures of the same time; those are told apart by their bytes, and the later one gives way.
+Not for: choosing the better of two files. Where their pictures differ, both are used one after the other, and that is
+said.
 
 Recorders answer a search with files that overlap by seconds, or hand out a file again that was longer meanwhile. The
 same frames are known by their packets' bytes, whatever time either file gives them.
@@ -13,16 +14,20 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from agent.footage.placed import Placed, edges
+from agent.footage.placed import Placed, edges, in_us
 from agent.footage.remux import container_of, remux
 from agent.footage.remux_part import Part
 from agent.media import segment as segments
 from agent.media.hashing import sha256
 from agent.media.payload import parts, payloads
 from agent.media.tables import Segment
+from exchange.clock import to_rfc3339
 
 _NEAR = 5_000_000
 """Microseconds by which two files may disagree on when a frame was, and it still is looked for."""
+
+_SLACK = 50_000
+"""Microseconds by which files may run into each other that only touch."""
 
 
 def without_doubles(into: Path, placed: list[Placed]) -> list[Placed]:
@@ -41,15 +46,15 @@ def _settled(into: Path, first: Placed, second: Placed) -> list[Placed]:
     before, after = segments.read(into / first.name), segments.read(into / second.name)
     at = _found(first, before, second, after)
     if at is None:
-        return _other_pictures(into, first, second, after)
-    begins = first.start + _us(before, before.video.pts[at] - before.anchor)
+        return _other_pictures(into, first, before, second, after)
+    begins = first.start + in_us(before.video.pts[at] - before.anchor, before.video)
     if len(before.video.pts) - at >= len(after.video.pts):
-        return [_note(first, f"{second.name} has no frame that {first.name} lacks, and was left out.")]
+        return [_note(first, f"{_bare(second)} has no frame that {_bare(first)} lacks, and was left out.")]
     length = second.end - second.start
     moved = replace(second, start=begins, end=begins + length)
     if at == 0:
-        return [_note(moved, f"{first.name} has no frame that {second.name} lacks, and was left out.")]
-    words = f"{first.name} and {second.name} both have some frames; they were kept once, in {second.name}."
+        return [_note(moved, f"{_bare(first)} has no frame that {_bare(second)} lacks, and was left out.")]
+    words = f"{_bare(first)} and {_bare(second)} both have some frames; they were kept once, in {_bare(second)}."
     return [_cut(into, first, before, 0, at, words), moved]
 
 
@@ -60,7 +65,7 @@ def _found(first: Placed, before: Segment, second: Placed, after: Segment) -> in
     sought = next(_packets(after, after.video.keys[0], after.video.keys[0] + 1))
     size = after.video.sizes[after.video.keys[0]]
     for key in before.video.keys:
-        time = first.start + _us(before, before.video.pts[key] - before.anchor)
+        time = first.start + in_us(before.video.pts[key] - before.anchor, before.video)
         near = abs(time - second.start) <= _NEAR + first.uncertainty_us + second.uncertainty_us
         if not near or before.video.sizes[key] != size:
             continue
@@ -92,18 +97,36 @@ def _packets(segment: Segment, first: int, end: int) -> Iterator[bytes]:
                 digest, left = hashlib.blake2b(digest_size=16), next(sizes, 0)
 
 
-def _other_pictures(into: Path, first: Placed, second: Placed, after: Segment) -> list[Placed]:
-    """Not the same frames: the later file begins where the earlier one ends, at its next key frame."""
-    slack = 1_000_000 // 20
-    if second.start >= first.end - slack:
+def _other_pictures(into: Path, first: Placed, before: Segment, second: Placed, after: Segment) -> list[Placed]:
+    """Not the same frames: another encoding of that time, or another time than one of them says. The earlier file is
+    used up to the later one's last key frame within it, so that no time is left out that either has."""
+    if second.start >= first.end - _SLACK:
         return [first, second]
-    words = (
-        f"{first.name} and {second.name} show the same time with other pictures; until its end, {first.name} is used."
+    names = f"{_bare(first)} and {_bare(second)}"
+    words = f"{names} show the same time with other pictures (encoded twice, or the time of one of them is wrong)"
+    if second.end <= first.end:
+        return [_note(first, f"{words}; {_bare(first)} was used.")]
+    times = [second.start + in_us(after.video.pts[key] - after.anchor, after.video) for key in after.video.keys]
+    key, time = max(
+        (key, time) for key, time in zip(after.video.keys, times, strict=True) if time <= first.end + _SLACK
     )
-    for key in after.video.keys:
-        if second.start + _us(after, after.video.pts[key] - after.anchor) >= first.end - slack:
-            return [_note(first, words), _cut(into, second, after, key, None, words)]
-    return [_note(first, f"{words} Nothing of the other follows it.")]
+    at = _first_from(first, before, time)
+    doubt = (first.uncertainty_us + second.uncertainty_us) / 1_000_000
+    words += (
+        f"; up to {to_rfc3339(time)} {_bare(first)} was used, from there {_bare(second)}. As neither time is sure, up "
+        f"to {doubt:.1f} s may be missing or shown twice there."
+    )
+    rest = second if key == after.video.keys[0] else _cut(into, second, after, key, None, words)
+    if at is None:
+        return [_note(rest, words)]
+    return [first if at == len(before.video.pts) else _cut(into, first, before, 0, at, words), _note(rest, words)]
+
+
+def _first_from(placed: Placed, segment: Segment, time: int) -> int | None:
+    """The index, in decode order, of the first frame at or after an instant; None when that is all of them."""
+    shown = (placed.start + in_us(pts - segment.anchor, segment.video) for pts in segment.video.pts)
+    at = next((index for index, moment in enumerate(shown) if moment >= time), len(segment.video.pts))
+    return at if at > segment.video.keys[0] else None
 
 
 def _cut(into: Path, placed: Placed, segment: Segment, low: int, high: int | None, words: str) -> Placed:
@@ -115,7 +138,7 @@ def _cut(into: Path, placed: Placed, segment: Segment, low: int, high: int | Non
     path.unlink()
     cut = segments.read(target)
     key = segment.video.keys[0] if low == 0 else low
-    start = placed.start + _us(segment, segment.video.pts[key] - segment.anchor)
+    start = placed.start + in_us(segment.video.pts[key] - segment.anchor, segment.video)
     first_key, end = edges(cut, start, at_key=True)
     told = asdict(copied.remux)
     if placed.remux is not None:
@@ -127,14 +150,13 @@ def _cut(into: Path, placed: Placed, segment: Segment, low: int, high: int | Non
         end=end,
         sha256=sha256(target),
         remux=told,
-        notes=(*placed.notes, words),
+        notes=tuple(dict.fromkeys((*placed.notes, words))),
     )
 
 
 def _note(placed: Placed, words: str) -> Placed:
-    return replace(placed, notes=(*placed.notes, words))
+    return replace(placed, notes=tuple(dict.fromkeys((*placed.notes, words))))
 
 
-def _us(segment: Segment, units: int) -> int:
-    scale = segment.video.timescale
-    return (units * 1_000_000 + scale // 2) // scale
+def _bare(placed: Placed) -> str:
+    return Path(placed.name).name

@@ -31,11 +31,14 @@ class Placed:
 def edges(segment: Segment, start: int, *, at_key: bool = False) -> tuple[int, int]:
     """The UTC of the first key frame, and of the end of the last frame that is there.
 
-    ``start``: the UTC of the first frame, or, ``at_key``, of the first key frame.
+    ``start``: the UTC of the first frame, or, ``at_key``, of the first key frame. Frames that an MP4's edit list hides
+    count as footage, but a file begins where it begins to be shown (ISO/IEC 14496-12, 8.6.6): what is exported from
+    the middle of a group of pictures has the beginning of that group in it, at negative times.
     """
     video = segment.video
     last = max(range(len(video.pts)), key=video.pts.__getitem__)
-    first_key = start if at_key else start + in_us(segment.anchor - min(video.pts), video)
+    shown = min((time for time in video.pts if time > -max(video.durations[0] // 2, 1)), default=min(video.pts))
+    first_key = start if at_key else start + in_us(segment.anchor - shown, video)
     return first_key, first_key + in_us(video.pts[last] + video.durations[last] - segment.anchor, video)
 
 

@@ -26,7 +26,7 @@ def placed(into: Path, *files: dict[str, Any]) -> list[SourceFile]:
     return [source_file(into, each) for each in job({"into": str(into), "files": list(files)}, print)["files"]]
 
 
-def part(into: Path, name: str, first: int, last: int, seconds: int = 12, look: int = 0) -> Path:
+def part(into: Path, name: str, first: float, last: float, seconds: int = 12, look: int = 0) -> Path:
     """Seconds [first, last) of a piece, as a file of its own."""
     ffmpeg("-ss", str(first), "-i", piece(0, seconds, look=look).path, "-t", str(last - first), "-c", "copy",
            "-movflags", "+frag_keyframe+empty_moov+default_base_moof", "-use_editlist", "0", into / name)  # fmt: skip
@@ -63,15 +63,46 @@ def test_a_file_that_was_longer_when_it_was_fetched_again_replaces_the_shorter(t
     assert [file.path.name for file in files] == ["b.mp4"]
 
 
-def test_other_pictures_of_the_same_time_give_way_and_it_is_said(tmp_path: Path) -> None:
+def test_other_pictures_of_the_same_time_are_used_one_file_after_the_other_and_it_is_said(tmp_path: Path) -> None:
     part(tmp_path, "a.mp4", 0, 6)
     part(tmp_path, "b.mp4", 0, 8, look=1)
     files = placed(tmp_path, told("a.mp4", START), told("b.mp4", START + 3 * SECOND + 500_000))
-    assert "other pictures" in files[0].notes[0]
     frames = brought(files)
-    assert [picture for _, picture in frames[:60]] == list(piece(0, 12).pictures[:60])
-    assert files[1].start >= files[0].end - FRAME
-    assert len(frames) > 60
+    # b's last key frame in a is at 5.5 s: a up to there, b from there on, and nothing missing between them.
+    assert [picture for _, picture in frames[:55]] == list(piece(0, 12).pictures[:55])
+    assert [picture for _, picture in frames[55:]] == list(piece(0, 12, look=1).pictures[20:80])
+    assert [at for at, _ in frames] == pytest.approx([START + index * FRAME for index in range(115)], abs=2000)
+    for file in files:
+        (note,) = file.notes
+        assert "a.mp4 and b.mp4 show the same time with other pictures" in note
+        assert "2.0 s may be missing or shown twice" in note
+    assert files[0].remux is not None
+    assert files[0].remux.name == "a.mp4"
+
+
+def test_other_pictures_within_a_longer_file_are_left_out_and_it_is_said(tmp_path: Path) -> None:
+    part(tmp_path, "a.mp4", 0, 10)
+    part(tmp_path, "b.mp4", 2, 6, look=1)
+    (file,) = placed(tmp_path, told("a.mp4", START), told("b.mp4", START + 3 * SECOND))
+    assert (file.path.name, file.remux) == ("a.mp4", None)
+    assert "a.mp4 was used" in file.notes[0]
+
+
+def test_other_pictures_from_the_same_start_on_give_the_time_to_the_longer_file(tmp_path: Path) -> None:
+    part(tmp_path, "a.mp4", 0, 0.5)
+    part(tmp_path, "b.mp4", 0, 8, look=1)
+    (file,) = placed(tmp_path, told("a.mp4", START), told("b.mp4", START))
+    assert (file.path.name, len(brought([file]))) == ("b.mp4", 80)
+    assert "other pictures" in file.notes[0]
+
+
+def test_a_file_begins_where_it_is_shown_from_and_what_its_edit_list_hides_lies_before(tmp_path: Path) -> None:
+    # As FFmpeg, Frigate and others export a clip from the middle of a group of pictures.
+    ffmpeg("-ss", "4.7", "-i", piece(0, 12).path, "-t", "3", "-c", "copy", tmp_path / "a.mp4")
+    (file,) = placed(tmp_path, told("a.mp4", START + 4_700_000))
+    frames = brought([file])
+    assert frames[0] == (START + 4 * SECOND, piece(0, 12).pictures[40])
+    assert [at for at, _ in frames] == [START + (40 + index) * FRAME for index in range(len(frames))]
 
 
 def test_files_that_only_touch_stay_as_they_are(tmp_path: Path) -> None:
