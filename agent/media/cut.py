@@ -152,7 +152,7 @@ class _Cut:
             tracks=_tracks(what, hashes),
             sources=copies,
             placed_us=tuple(source.placed_us for source in stretch.sources),
-            operation=_operation(fits, len(copies), self.plan.sound, what.audio is not None),
+            operation=_operation(fits, len(copies), stretch.sound is not None, what.audio is not None),
             working=working,
             crc32=crc32,
         )
@@ -263,13 +263,15 @@ def _failed(why: str) -> ClipFailed:
     )
 
 
-def _operation(fits: bool, sources: int, wanted: bool, sound: bool) -> str:
+def _operation(fits: bool, sources: int, recorded: bool, sound: bool) -> str:
+    """``recorded``: there is sound in what was copied from; ``sound``: in the copy."""
     what = "pictures and sound" if sound else "pictures only"
-    why = "" if sound else (" (there was no sound)" if wanted else " (the sound was left out, as approved)")
+    why = "" if sound else " (the sound was left out, as approved)" if recorded else " (no sound was recorded)"
+    files, them = ("1 recorded file", "that file") if sources == 1 else (f"{sources} recorded files", "those files")
     return (
-        f"The packets of {what}{why} were copied byte for byte out of {sources} recorded segment(s) into one "
+        f"The packets of {what}{why} were copied byte for byte out of {files} into one "
         f"{'MP4' if fits else 'Matroska'} file by Handover's own copier: nothing was decoded, encoded or "
-        "filtered. The finished file was read again and compared with the segments, every packet to the bit."
+        f"filtered. The finished file was read again and compared with {them}, every packet to the bit."
     )
 
 

@@ -138,8 +138,27 @@ def test_without_sound_there_is_none_in_the_file(folder: Path, tmp_path: Path, k
     assert [track.kind for track in master.tracks] == ["video"]
     assert (master.container, master.working) == ("mp4", None)
     assert ffprobe("-show_entries", "stream=codec_type", tmp_path / master.file) == "video"
-    assert "left out" in master.operation
     assert_exact(recording, tmp_path, master)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "said"),
+    [
+        ("h264-aac", True, "The packets of pictures and sound were copied"),
+        ("h264-aac", False, "The packets of pictures only (the sound was left out, as approved) were copied"),
+        ("h264", True, "The packets of pictures only (no sound was recorded) were copied"),
+        ("h264", False, "The packets of pictures only (no sound was recorded) were copied"),
+    ],
+)
+def test_what_was_done_is_said_as_it_was(folder: Path, tmp_path: Path, kind: str, wanted: bool, said: str) -> None:
+    files = shared(folder, kind).files
+    (several,) = cut(plan_of(files, 2.5, 7.1, sound=wanted), tmp_path / "several").masters
+    assert len(several.sources) == 3
+    assert several.operation.startswith(f"{said} byte for byte out of 3 recorded files into one MP4 file")
+    assert "compared with those files" in several.operation
+    (one,) = cut(plan_of(files, 3.2, 4.1, sound=wanted), tmp_path / "one").masters
+    assert one.operation.startswith(f"{said} byte for byte out of 1 recorded file into one MP4 file")
+    assert "compared with that file" in one.operation
 
 
 def test_sound_that_mp4_cannot_carry_stays_as_it_is_and_a_working_copy_goes_beside(
