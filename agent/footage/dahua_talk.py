@@ -11,15 +11,16 @@ from hashlib import sha256
 from pathlib import Path
 
 from agent.cameras.zones import zone_of
-from agent.footage import dav
+from agent.footage import dav, reach
 from agent.footage.dahua_cgi import Cgi, Found, Item
 from agent.footage.dahua_options import Options
 from agent.footage.dahua_time import Clock, posix, read_clock
 from agent.footage.device_jobs import MOST_SPANS, FetchedFile, FetchOrder, FoundSpan, Json, Order, Report
+from agent.footage.device_talk import DeviceTalk
 from agent.footage.device_time import DeviceTime, changes
 from agent.footage.listed import BACKWARDS, SUB_STREAM, asked_locally, nearest, resolved
 from exchange.clock import DAY, HOUR, SECOND, Window, to_rfc3339
-from exchange.errors import CameraAnswerInvalid, InputInvalid, NoFootage
+from exchange.errors import CameraAnswerInvalid, NoFootage
 
 _GROWS = 60 * SECOND
 """A file that ends so little before now is taken for one that is still being written."""
@@ -30,36 +31,17 @@ UNKNOWN_COUNTING = (
 )
 
 
-class Talk:
-    """One recorder, its clock read first. Close it, or use ``with``."""
+class Talk(DeviceTalk[Cgi, Options]):
+    """One recorder, its clock read first."""
 
     def __init__(self, order: Order, options: Options) -> None:
-        self.order, self.options = order, options
-        self.http = Cgi(order.address, order.login, order.timeout, order.now, pin=options.certificate or None)
-        self.notes: list[str] = []
         self._remembered = _Memory.load(order.state)
-        if options.zone:
-            try:
-                zone_of(options.zone)
-            except ValueError as error:
-                raise InputInvalid(
-                    f"{options.zone!r} is no time zone.", do="Write it as --option zone=Europe/London, or as +01:00."
-                ) from error
-        try:
-            self._read_clock()
-        except BaseException:
-            self.http.close()
-            raise
-
-    def __enter__(self) -> "Talk":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.close()
+        http = Cgi(order.address, order.login, order.timeout, order.now, pin=options.certificate or None)
+        super().__init__(order, options, http)
 
     # -- the recorder itself --
 
-    def _read_clock(self) -> None:
+    def meet(self) -> None:
         told = self.http.now_there()
         configured = None
         if not self.options.zone:
@@ -125,22 +107,16 @@ class Talk:
 
     def oldest(self) -> int | None:
         """Where the oldest recording of this channel begins; asked once an hour, and worth no failure."""
-        now = self.order.now()
-        if self._remembered.oldest is not None and 0 <= now - self._remembered.oldest_at < HOUR:
-            return self._remembered.oldest
+        return reach.oldest(self.order, self._first)
+
+    def _first(self) -> int | None:
         counting = self.counting()
         if counting is None:
             return None
-        there = self.time.to_local(now)
-        try:
-            first = self.http.find(self.options.channel - 1 + counting, there - 400 * _DAY, there + _DAY, most=1).items
-            (begins,) = resolved(self.time, [(item.start, item.end) for item in first[:1]])
-        except (CameraAnswerInvalid, ValueError):
-            return None
-        if begins is None or begins.start < 0:
-            return None
-        self._remembered.keep(oldest=begins.start, oldest_at=now)
-        return begins.start
+        there = self.time.to_local(self.order.now())
+        first = self.http.find(self.options.channel - 1 + counting, there - 400 * _DAY, there + _DAY, most=1).items
+        begins = next(iter(resolved(self.time, [(item.start, item.end) for item in first[:1]])), None)
+        return None if begins is None else begins.start
 
     def _taken(self, found: Found, window: Window) -> tuple[list[FoundSpan], list[str]]:
         notes: list[str] = []
@@ -288,8 +264,6 @@ class _Memory:
 
     path: Path
     counting: int | None = None
-    oldest: int | None = None
-    oldest_at: int = 0
     facts: dict[str, str] = field(default_factory=dict)
     facts_at: int = 0
 
@@ -300,14 +274,14 @@ class _Memory:
             known = json.loads(path.read_bytes()[:4096])
             counting = known["counting"] if known["counting"] in (0, 1) else None
             facts = {str(name): str(value) for name, value in known["facts"].items()}
-            return cls(path, counting, known["oldest"], int(known["oldest_at"]), facts, int(known["facts_at"]))
+            return cls(path, counting, facts, int(known["facts_at"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
 
     def keep(self, **changed: int | dict[str, str]) -> None:
         for name, value in changed.items():
             setattr(self, name, value)
-        told = {name: getattr(self, name) for name in ("counting", "oldest", "oldest_at", "facts", "facts_at")}
+        told = {name: getattr(self, name) for name in ("counting", "facts", "facts_at")}
         part = self.path.with_name(f"{self.path.name}.part")
         with suppress(OSError):
             part.write_text(json.dumps(told))

@@ -11,8 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from agent.cameras.zones import zone_of
-from agent.footage import hikvision_file
+from agent.footage import hikvision_file, reach
 from agent.footage.device_jobs import MOST_SPANS, FetchedFile, FoundSpan, Json, Order
+from agent.footage.device_talk import DeviceTalk
 from agent.footage.device_time import DeviceTime, local_of
 from agent.footage.hikvision_isapi import FORMS, Isapi, Item, UnfitForm
 from agent.footage.hikvision_options import Options
@@ -28,11 +29,10 @@ from agent.footage.hikvision_time import (
 )
 from agent.footage.listed import BACKWARDS, SUB_STREAM, micros, nearest
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, to_rfc3339
-from exchange.errors import CameraAnswerInvalid, CameraRefused, HandoverError, InputInvalid
+from exchange.errors import CameraAnswerInvalid, CameraRefused
 
 _GROWS = 60 * SECOND
 """A recording that ends so little before now is taken for one that is still being written."""
-_KEPT_FOR = HOUR
 _FAR = 400 * DAY
 UNKNOWN_MEANING = (
     "Whether the recorder's times are UTC or local could not be seen from what it records now; they were read as local "
@@ -40,31 +40,20 @@ UNKNOWN_MEANING = (
 )
 
 
-class Talk:
+class Talk(DeviceTalk[Isapi, Options]):
     """One recorder while a job lasts: its clock read first, then whatever is asked."""
 
     def __init__(self, order: Order, options: Options, *, facts: bool = True) -> None:
-        self.order = order
-        self.options = options
-        if self.options.zone:
-            _known_zone(self.options.zone)
-        self.http = Isapi(order.address, order.login, order.timeout, order.now, pin=self.options.certificate or None)
-        self.notes: list[str] = []
         self.facts: dict[str, str] = {}
+        self._wants_facts = facts
         self._remembered = _Memory.load(order.state)
-        try:
-            self._read_clock()
-            if facts:
-                self._read_facts()
-        except BaseException:
-            self.http.close()
-            raise
+        http = Isapi(order.address, order.login, order.timeout, order.now, pin=options.certificate or None)
+        super().__init__(order, options, http)
 
-    def __enter__(self) -> "Talk":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.close()
+    def meet(self) -> None:
+        self._read_clock()
+        if self._wants_facts:
+            self._read_facts()
 
     # -- the recorder itself --
 
@@ -212,20 +201,15 @@ class Talk:
         return spans
 
     def oldest(self) -> int | None:
-        """Where the oldest recording of this track begins; asked once an hour."""
+        """Where the oldest recording of this track begins; asked once an hour, and worth no failure."""
+        return reach.oldest(self.order, self._first)
+
+    def _first(self) -> int | None:
         now = self.order.now()
-        if self._remembered.oldest is not None and 0 <= now - self._remembered.oldest_at < _KEPT_FOR:
-            return self._remembered.oldest
-        try:
-            first = self.listed(self.track, _written(now - _FAR), _written(now + DAY), most=1)
-            meaning = Meaning(self._remembered.meaning or (self.options.z if self.options.z != "auto" else "local"))
-            (begins,) = stretches(self.time, [(item.start, item.end) for item in first[:1]], meaning)
-        except (HandoverError, ValueError):
-            return None  # it is worth one question, not a failure
-        if begins is None or begins.start < 0:
-            return None
-        self._remembered.keep(oldest=begins.start, oldest_at=now)
-        return begins.start
+        first = self.listed(self.track, _written(now - _FAR), _written(now + DAY), most=1)
+        meaning = Meaning(self._remembered.meaning or (self.options.z if self.options.z != "auto" else "local"))
+        begins = next(iter(stretches(self.time, [(item.start, item.end) for item in first[:1]], meaning)), None)
+        return None if begins is None else begins.start
 
 
 @dataclass
@@ -236,8 +220,6 @@ class _Memory:
     form: str = "web"
     meaning: str = ""
     certain: bool = False
-    oldest: int | None = None
-    oldest_at: int = 0
 
     @classmethod
     def load(cls, state: Path) -> "_Memory":
@@ -249,8 +231,6 @@ class _Memory:
                 str(known["form"]),
                 str(known["meaning"]),
                 known["certain"] is True,
-                known["oldest"],
-                int(known["oldest_at"]),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return cls(path)
@@ -260,7 +240,7 @@ class _Memory:
             return
         for name, value in changed.items():
             setattr(self, name, value)
-        told = {name: getattr(self, name) for name in ("form", "meaning", "certain", "oldest", "oldest_at")}
+        told = {name: getattr(self, name) for name in ("form", "meaning", "certain")}
         part = self.path.with_name(f"{self.path.name}.part")
         with suppress(OSError):
             part.write_text(json.dumps(told))
@@ -308,12 +288,3 @@ def _line(text: str | None) -> str:
 
 def _written(shown: int) -> str:
     return f"{to_rfc3339(max(0, shown))[:19]}Z"
-
-
-def _known_zone(zone: str) -> None:
-    try:
-        zone_of(zone)
-    except ValueError as error:
-        raise InputInvalid(
-            f"{zone!r} is no time zone.", do="Write it as --option zone=Europe/London, or as +01:00."
-        ) from error
