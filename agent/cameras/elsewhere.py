@@ -14,6 +14,7 @@ from pydantic import Field
 
 from agent.cameras.address import Credentials
 from agent.cameras.catalogue import CameraFacts
+from agent.cameras.clock import ClockCheck
 from agent.footage.device import LOOK_BACK, Device, Looked
 from agent.footage.device_jobs import TestAnswer
 from agent.footage.source import Span, narrowed
@@ -59,8 +60,15 @@ class SetStart(Part):
     time: Annotated[str, Field(max_length=40)]
 
 
+def _offered() -> dict[str, str]:
+    return {kind: found.title for kind in kinds() if (found := kind_of(kind)) is not None}
+
+
 def typed_setting(kind: str, options: dict[str, str], address: str = "") -> SourceSetting:
-    """What an owner typed. The address a camera is added by is a folder's path. SettingsInvalid."""
+    """What an owner typed. The address a camera is added by is a folder's path. SettingsInvalid.
+
+    Imports the kind's module: not for the event loop.
+    """
     given: dict[str, Any] = dict(options)
     address = given.pop("address", address)
     found = kind_of(kind)
@@ -80,13 +88,13 @@ class Elsewhere:
         if setting.kind == RECORDER:
             return None
         now = self._parts.clock.now()
-        device = self._sources.device_of(camera_id, setting, credentials, None)
+        device = await asyncio.to_thread(self._sources.device_of, camera_id, setting, credentials, None)
         return await self._sources.devices.look(device, Window(now - LOOK_BACK, now), narrow=True)
 
     async def set_source(self, wanted: SetSource) -> Json:
         """Give a camera another source, once that answers."""
         row = await self._row(wanted.camera_id)
-        setting = typed_setting(wanted.kind, wanted.options)
+        setting = await asyncio.to_thread(typed_setting, wanted.kind, wanted.options)
         if setting.kind == RECORDER and not row.stream_uri:
             raise InputInvalid(
                 f"Handover's recorder doesn't know where the stream of {wanted.camera_id} is.",
@@ -94,15 +102,23 @@ class Elsewhere:
             )
         credentials = Credentials(wanted.user, wanted.password or "") if wanted.user else None
         looked = await self.look(wanted.camera_id, setting, credentials)
-        await self.keep(wanted.camera_id, setting, credentials)
+        check = looked.answer.clock if looked is not None else None
+        await self.keep(wanted.camera_id, setting, credentials, check)
         return {"camera_id": wanted.camera_id, "source": setting.kind} | told(looked)
 
-    async def keep(self, camera_id: str, setting: SourceSetting, credentials: Credentials | None) -> None:
-        """Write a camera's source down."""
+    async def keep(
+        self,
+        camera_id: str,
+        setting: SourceSetting,
+        credentials: Credentials | None,
+        check: ClockCheck | None = None,
+    ) -> None:
+        """Write a camera's source down; ``check``: its clock, as just compared."""
         async with self._parts.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": camera_id}, source=setting.model_dump_json())
             # What was known of another recorder's clock and reach says nothing of this one.
             await tx.execute("DELETE FROM source_reach WHERE camera_id = ?", [camera_id])
+            await tx.execute("DELETE FROM clock_checks WHERE camera_id = ? AND at < ?", [camera_id, _before(check)])
         await asyncio.to_thread(self._sources.passwords.keep, camera_id, credentials)
         await asyncio.to_thread(shutil.rmtree, self._parts.settings.sources_dir / camera_id, ignore_errors=True)
 
@@ -123,7 +139,8 @@ class Elsewhere:
         except ValueError as error:
             raise InputInvalid(f"{error}.", do="Write it as 2026-06-10T11:00:00+01:00, or with Z for UTC.") from error
         starts = setting.options.get("starts", {}) | {wanted.file: at}
-        changed = checked_setting(setting.kind, setting.address, setting.options | {"starts": starts})
+        options = setting.options | {"starts": starts}
+        changed = await asyncio.to_thread(checked_setting, setting.kind, setting.address, options)
         async with self._parts.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": wanted.camera_id}, source=changed.model_dump_json())
         return {"camera_id": wanted.camera_id, "file": wanted.file, "start": at}
@@ -132,7 +149,7 @@ class Elsewhere:
         """Every camera's source, and which kinds there are."""
         async with self._parts.store.transaction() as tx:
             rows = await tx.cameras()
-        offered = {kind: found.title for kind in kinds() if (found := kind_of(kind)) is not None}
+        offered = await asyncio.to_thread(_offered)
         return {
             "kinds": {RECORDER: "Handover's own recorder"} | offered,
             "cameras": [{"camera_id": row.camera_id} | setting_of(row).model_dump() for row in rows],
@@ -223,6 +240,11 @@ class Elsewhere:
         if row is None:
             raise NotFound(f"There is no camera {camera_id}.", do="List them with: handover cameras list")
         return row
+
+
+def _before(check: ClockCheck | None) -> int:
+    """Older comparisons are of another clock: all of them, where the new one was not compared."""
+    return 1 << 62 if check is None else check.at
 
 
 def told(looked: Looked | None) -> Json:

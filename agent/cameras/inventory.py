@@ -159,7 +159,7 @@ class Inventory:
 
     async def _add_elsewhere(self, new: NewCamera) -> Json:
         """A camera whose footage another recorder holds: that is asked instead, and nothing is recorded here."""
-        setting = elsewhere.typed_setting(new.source, new.options, new.address)
+        setting = await asyncio.to_thread(elsewhere.typed_setting, new.source, new.options, new.address)
         credentials = Credentials(new.user, new.password or "") if new.user else None
         looked = await self.elsewhere.look(new.camera_id, setting, credentials)
         assert looked is not None

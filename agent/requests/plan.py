@@ -11,28 +11,38 @@ from pydantic import Field
 from agent.footage.said import SourceSaid
 from agent.media import facts
 from agent.requests.at_hand import at_hand
-from agent.requests.clocks import host_said
+from agent.requests.clocks import check_said, clock_around, host_said, range_said
 from agent.requests.intake import verified_request
 from agent.requests.parts import Move, Parts
 from agent.requests.preserve import keep
 from agent.requests.states import State
 from agent.store import RequestRow, Transaction
 from agent.worker import CLIP
-from exchange.clock import Instant, Window
+from exchange.clock import HOUR, Instant, Window
 from exchange.custody import CustodyKind
-from exchange.errors import DocumentInvalid
-from exchange.evidence import HostClock
+from exchange.errors import DocumentInvalid, HandoverError
+from exchange.evidence import ClockCheck, HostClock, OffsetRange
 from exchange.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
 from exchange.signing import parse_strictly
 
 MAX_PLAN = 32 * 1024 * 1024
 """Bytes of a stored plan at most: it names every source segment."""
+_PATIENCE = 12 * HOUR
 _GAP_WORDS = {
     facts.Missing.START: "no recording at the beginning",
     facts.Missing.BETWEEN: "the recording was interrupted",
     facts.Missing.WITHIN: "the camera sent nothing",
     facts.Missing.END: "no recording at the end",
 }
+
+
+class PlannedClock(Part):
+    """What is known of the camera's clock around the window, or of that of the recorder it is on."""
+
+    check: ClockCheck
+    other: ClockCheck | None = None
+    range: OffsetRange | None = None
+    """See ``exchange.evidence.Clocks``."""
 
 
 class PlannedCamera(Part):
@@ -58,6 +68,8 @@ class PlannedCamera(Part):
     """``agent.media.facts.Stretch`` as JSON: exactly what the cut will copy."""
     source: SourceSaid | None = None
     """The recorder or folder that it was fetched from; None for our own recordings."""
+    clock: PlannedClock | None = None
+    """None: its clock was never compared with this machine's."""
 
     @property
     def available(self) -> bool:
@@ -99,15 +111,27 @@ def read_plan(text: str) -> Plan:
 
 
 async def ask(parts: Parts, row: RequestRow) -> Move:
-    """PRESERVED -> ASKED with a plan, or UNAVAILABLE when there is no footage at all."""
+    """PRESERVED -> ASKED with a plan, or UNAVAILABLE when there is no footage at all.
+
+    A recorder that is away holds up the cameras of others for some hours, not until the request runs out.
+    """
     request = verified_request(row)
     async with parts.store.transaction() as tx:
         labels = {camera.camera_id: _label(camera.registration) for camera in await tx.cameras()}
     await keep(parts, row)  # once more: what was still open when it was preserved may be finished now
-    cameras = []
+    cameras: list[PlannedCamera] = []
+    away: list[HandoverError] = []
     for position, asked in enumerate(request.asked):
-        parts.progress.doing[row.request_id] = f"looking at {labels.get(asked.camera_id, asked.camera_id)}"
-        cameras.append(await _plan_camera(parts, row, position, asked, labels.get(asked.camera_id, asked.camera_id)))
+        label = labels.get(asked.camera_id, asked.camera_id)
+        parts.progress.doing[row.request_id] = f"looking at {label}"
+        try:
+            cameras.append(await _plan_camera(parts, row, position, asked, label))
+        except HandoverError as error:
+            away.append(error)
+            cameras.append(_without(parts, position, asked, label))
+    waited = parts.clock.now() - row.received_at >= min(_PATIENCE, (row.expires_at - row.received_at) // 2)
+    if away and not (waited and any(camera.available for camera in cameras)):
+        raise away[0]
     plan = Plan(
         request_id=row.request_id,
         request_sha256=row.sha256,
@@ -146,7 +170,19 @@ async def _planned_host(parts: Parts) -> PlannedHost:
 async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
     async with at_hand(parts, row, asked.camera_id, asked.window.window) as there:
         source = None if there.said is None else await _with_outlook(parts, asked, there.said)
-        return await _plan_files(parts, asked, there.files, source, position, label)
+        planned = await _plan_files(parts, asked, there.files, source, position, label)
+    return planned.model_copy(update={"clock": await _planned_clock(parts, asked)})
+
+
+async def _planned_clock(parts: Parts, asked: Asked) -> PlannedClock | None:
+    """After the footage was looked for: a recorder's clock is compared then."""
+    async with parts.store.transaction() as tx:
+        camera = await tx.camera(asked.camera_id)
+        around = None if camera is None else await clock_around(tx, camera, asked.window.window)
+    if around is None:
+        return None
+    other = None if around.other is None else check_said(around.other)
+    return PlannedClock(check=check_said(around.best), other=other, range=range_said(around))
 
 
 async def _with_outlook(parts: Parts, asked: Asked, said: SourceSaid) -> SourceSaid:
@@ -158,6 +194,20 @@ async def _with_outlook(parts: Parts, asked: Asked, said: SourceSaid) -> SourceS
     days = None if camera is None else parse_strictly(camera.registration.encode(), CameraRegistration).retention_days
     until = await parts.footage.overwritten(asked.camera_id, asked.window.window, days)
     return said.model_copy(update={"overwritten": until})
+
+
+def _without(parts: Parts, position: int, asked: Asked, label: str) -> PlannedCamera:
+    """A camera whose recorder, or disk, could not be reached."""
+    window = asked.window.window
+    return PlannedCamera(
+        position=position,
+        camera_id=asked.camera_id,
+        label=label,
+        requested=asked.window,
+        sound_asked=asked.sound,
+        trim=parts.settings.requests.trim.value,
+        gaps=(GapNote(start=window.start, end=window.end, reason="what recorded it could not be reached"),),
+    )
 
 
 async def _plan_files(

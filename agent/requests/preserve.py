@@ -3,12 +3,17 @@
 Not for: telling anybody. The officer learns nothing of it, and it is undone when the owner says no.
 """
 
+import logging
+
 from agent.requests.intake import verified_request
 from agent.requests.parts import Move, Parts
 from agent.requests.states import State
 from agent.settings import Preserve
 from agent.store import RequestRow, Transaction
 from exchange.custody import CustodyKind
+from exchange.errors import HandoverError
+
+log = logging.getLogger(__name__)
 
 
 async def preserve(parts: Parts, row: RequestRow) -> Move:
@@ -26,7 +31,8 @@ async def preserve(parts: Parts, row: RequestRow) -> Move:
 async def keep(parts: Parts, row: RequestRow, *, said_so: bool = False) -> int:
     """Hold what the request asks for, within the owner's setting; bytes held. Holding it again changes nothing.
 
-    ``said_so``: the owner asked for it now, which is what the setting ``ask`` waits for.
+    ``said_so``: the owner asked for it now, which is what the setting ``ask`` waits for. Otherwise a recorder that is
+    away doesn't keep the others' footage from being held: planning tries again, and tells why it waits.
     """
     request = verified_request(row)
     if not said_so and (not request.preserve or parts.settings.requests.preserve is not Preserve.YES):
@@ -35,5 +41,10 @@ async def keep(parts: Parts, row: RequestRow, *, said_so: bool = False) -> int:
     for asked in request.asked:
         if await parts.footage.held_bytes() >= parts.settings.requests.preserve_limit:
             break
-        held += await parts.footage.hold(row.request_id, asked.camera_id, asked.window.window)
+        try:
+            held += await parts.footage.hold(row.request_id, asked.camera_id, asked.window.window)
+        except HandoverError as error:
+            if said_so:
+                raise
+            log.warning("request %s: nothing was kept of %s: %s", row.request_id, asked.camera_id, error)
     return held

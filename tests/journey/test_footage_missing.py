@@ -10,13 +10,14 @@ import pytest
 from rich.console import Console
 
 from agent.footage import layout
+from agent.footage.sources import SourceSetting
 from agent.owner.prompt import show_request
 from agent.requests import seal_job
 from exchange import api
 from exchange.clock import HOUR, MINUTE, SECOND, Window, to_rfc3339
-from exchange.messages import Decision, Outcome, Signed, Status
+from exchange.messages import Asked, Decision, Outcome, Signed, Status, Stretch
 from exchange.signing import open_document
-from tests.journey.home import Siege, besieged, home
+from tests.journey.home import CAMERA, Siege, add_camera, besieged, home
 
 
 def told(at: Siege, request_id: str) -> Decision:
@@ -231,3 +232,37 @@ async def test_a_master_that_changed_after_it_was_cut_is_never_sealed(
         assert await at.state(request_id) == "clipped"
         assert "not the file that was hashed" in json.dumps((await at.listed(request_id))["trouble"])
         assert not at.portal.uploads
+
+
+async def with_a_recorder_that_is_away(at: Siege, folder: Path) -> str:
+    """A request for our own camera and for one whose recorder can't be reached; its id."""
+    await add_camera(at.house, "yard")
+    setting = SourceSetting(kind="folder", options={"path": str(folder), "zone": "UTC"})
+    async with at.house.parts.store.transaction() as tx:
+        await tx.execute("UPDATE cameras SET source = ? WHERE camera_id = 'yard'", [setting.model_dump_json()])
+    window = Stretch.of(Window(at.window.start + SECOND, at.window.start + 3 * SECOND))
+    cameras = (CAMERA, "yard")
+    return await at.take(at.request(asked=tuple(Asked(camera_id=each, window=window) for each in cameras)))
+
+
+async def test_a_recorder_that_is_away_holds_up_another_camera_for_some_hours_only(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        request_id = await with_a_recorder_that_is_away(at, tmp_path / "not mounted")
+        assert await at.state(request_id) == "preserved"
+        assert await at.house.parts.footage.held_bytes() > 0
+        assert "not mounted" in (await at.listed(request_id))["trouble"]
+        await at.walk(later=13 * HOUR)
+        assert await at.state(request_id) == "asked"
+        assert "could not be reached" in prompt(await at.shown(request_id))
+        await at.say(request_id, yes=True)
+        await at.walk()
+        assert [camera.outcome for camera in told(at, request_id).cameras] == [Outcome.APPROVED, Outcome.UNAVAILABLE]
+
+
+async def test_a_recorder_that_comes_back_is_asked_about_with_the_others(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        request_id = await with_a_recorder_that_is_away(at, tmp_path / "folder")
+        (tmp_path / "folder").mkdir()
+        await at.walk(later=HOUR)
+        assert await at.state(request_id) == "asked"
+        assert "could not be reached" not in prompt(await at.shown(request_id))

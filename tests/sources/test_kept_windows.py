@@ -128,7 +128,7 @@ async def test_a_recorder_that_is_away_holds_the_request_up_and_is_tried_again(t
         request_id = await at.send(at.request(window))
         await at.fetch_and_walk()
         row = await at.row(request_id)
-        assert row.state == "verified"
+        assert row.state == "preserved"
         assert "exports" in (row.trouble or "")
         (tmp_path / "unmounted").rename(tmp_path / "exports")
         await at.walk(later=HOUR)
