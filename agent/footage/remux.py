@@ -40,7 +40,7 @@ _UNHEADED = "Matroska holds sound without the header that streams put before eve
 UNTIMED = frozenset({"avi", "h264", "hevc"})
 """Containers whose frames have no time of their own, only a rate that the file claims."""
 _GAPPED = frozenset({"mpeg", "mpegts"})
-"""Containers in which single frames may have no time."""
+"""Containers in which single frames may have no time, and NAL units always have start codes (H.222.0)."""
 _DENIED = frozenset({"pcm_alaw", "pcm_mulaw", "adpcm_g726", "adpcm_ima_wav", "adpcm_ms"})
 _NALS = frozenset({"h264", "hevc"})
 
@@ -178,6 +178,7 @@ class _Times:
         self._sound = 0
         # Without a time for each frame, the decoder's order is also the order shown, unless frames are reordered.
         video = next(iter(reading.streams.video), None)
+        self._start_codes = container in _GAPPED and video is not None and video.codec.canonical_name in _NALS
         self._in_order = container in UNTIMED and video is not None and not video.codec_context.has_b_frames
 
     def timed(self, packet: Packet[Stream], kind: str) -> Timed:
@@ -197,7 +198,7 @@ class _Times:
             self._position += 1
         elif packet.pts is None and self._sound:
             packet.pts = self._sound
-        if packet.pts is None or base is None:
+        if packet.pts is None or base is None or (is_video and self._start_codes and not _begins(bytes(packet))):
             return Timed(packet, is_video, None)
         if not is_video:
             self._sound = packet.pts + (packet.duration or 0)
@@ -207,6 +208,11 @@ class _Times:
         count = len(self.between)
         who = "1 picture has" if count == 1 else f"{count} pictures have"
         return f" {who} no time in the file, and got the one that the pictures around leave open." if count else ""
+
+
+def _begins(content: bytes) -> bool:
+    """Not the rest of a picture whose beginning was before the file's."""
+    return content.startswith((b"\0\0\1", b"\0\0\0\1"))
 
 
 def _between(source: Path, container: str) -> dict[int, int]:

@@ -35,7 +35,7 @@ WHOLE = Part()
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A packet, and when it is shown or heard: seconds by the file's own clock; None when the file does not say."""
+    """A packet, and when it is shown or heard: seconds by the file's own clock; None when it can't be used."""
 
     packet: Packet[Any]
     is_video: bool
@@ -46,14 +46,14 @@ class Timed:
 class Chosen:
     """The packets that are copied; the counts are known when it has been gone through.
 
-    ``outside``: packets of sound that lie before the first picture that is copied, or behind the last.
-    ``untimed``: packets that have no time, and no neighbour to tell it.
+    ``before``: packets of sound that lie before the first picture that is copied.
+    ``untimed``: packets that have no time, and no neighbour to tell it; rests of pictures whose beginning is lost.
     """
 
     packets: Iterable[Timed]
     part: Part
     pictures: int = 0
-    outside: int = 0
+    before: int = 0
     untimed: int = 0
 
     def __iter__(self) -> Iterator[Timed]:
@@ -86,24 +86,26 @@ class Chosen:
                 weight += each.packet.size
                 while weight > MOST_HELD or len(held) > _MOST_PACKETS:
                     weight -= held.popleft()[1].packet.size
-                    self.outside += 1
-            elif each.time >= begins and (ends is None or each.time < ends):
+                    self.before += 1
+            elif each.time < begins:
+                self.before += 1
+            elif ends is None or each.time < ends:
                 yield each
-            else:
-                self.outside += 1
 
     def _from(self, begins: Fraction, held: deque[tuple[Fraction, Timed]]) -> Iterator[Timed]:
         for time, sound in held:
             if time >= begins:
                 yield sound
             else:
-                self.outside += 1
+                self.before += 1
         held.clear()
 
     def said(self) -> str:
-        """What was left out of a file that is copied as a whole, a sentence each; empty when nothing was."""
-        outside = self.outside if self.part == WHOLE else 0
-        return _said(outside, "of sound from before the first picture") + _said(self.untimed, "without a time")
+        """What was left out though no part of the file was to be, a sentence each; empty when nothing was."""
+        before = self.before if not self.part.first else 0
+        return _said(before, "of sound from before the first picture") + _said(
+            self.untimed, "without a time or a beginning"
+        )
 
 
 def _said(count: int, which: str) -> str:

@@ -112,13 +112,34 @@ def test_a_part_has_the_sound_of_its_own_time(tmp_path: Path) -> None:
     assert [picture for _, picture in shown(copied.path)] == list(piece(0).pictures[10:35])
 
 
+def test_a_stream_joined_in_the_middle_of_a_picture_begins_with_what_follows(tmp_path: Path) -> None:
+    made = sounding(tmp_path, "h264")
+    whole = made.read_bytes()
+    packs = [at for at in range(0, len(whole), 2048) if whole[at : at + 4] == b"\0\0\1\xba"]
+    made.write_bytes(whole[packs[len(packs) // 3] :])
+    copied = remux(made, tmp_path / "copy.mkv", container="mpeg")
+    pictures = [picture for _, picture in shown(copied.path)]
+    assert 30 <= len(pictures) < 50
+    assert pictures == list(piece(0).pictures[-len(pictures) :])
+
+
+def test_what_has_no_time_is_left_out_and_counted(tmp_path: Path) -> None:
+    times = [None, None, 4, 5]
+    pictures = [Timed(Packet(1), True, None if time is None else Fraction(time)) for time in times]
+    chosen = Chosen([Timed(Packet(1), False, None), *pictures], Part())
+    assert [each.time for each in chosen] == [4, 5]
+    assert chosen.said() == " 3 packets without a time or a beginning were left out."
+    # They count all the same where pictures are counted, as they do for whoever says which part is wanted.
+    assert [each.time for each in Chosen(pictures, Part(0, 3))] == [4]
+
+
 def test_no_more_than_a_bound_is_kept_back_and_the_latest_of_it(tmp_path: Path) -> None:
     def sound(index: int) -> Timed:
         return Timed(Packet(MOST_HELD // 8), False, Fraction(index))
 
     chosen = Chosen([*map(sound, range(20)), Timed(Packet(1), True, Fraction(0)), sound(20)], Part())
     assert [each.time for each in chosen if not each.is_video] == list(range(12, 21))
-    assert chosen.outside == 12
+    assert chosen.before == 12
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
