@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from exchange.clock import to_rfc3339
-from exchange.consistency import compare_documents
+from exchange.consistency import check_stamp_told, compare_documents
 from exchange.credentials import open_by_officer
 from exchange.custody import ProvenLines, open_lines
 from exchange.evidence import Evidence
@@ -21,6 +21,8 @@ README = "data/READ-ME-FIRST.html"
 REQUEST = "data/request.json"
 DECISION = "data/decision.json"
 EVIDENCE = "data/evidence.json"
+TIMESTAMP = "data/evidence.json.tsr"
+"""Not in every package; the custody lines tell where it must be."""
 CUSTODY = "data/custody.jsonl"
 CHECKPOINT = "data/custody.checkpoint"
 DEVICE_KEY = "data/device.pub"
@@ -31,7 +33,7 @@ README_NAMESPACE = "read-me-first.v1@handover"
 
 SIGNED = (README, REQUEST, DECISION, EVIDENCE)
 FIXED = frozenset({*SIGNED, *(path + SIGNATURE for path in SIGNED), CUSTODY, CHECKPOINT, DEVICE_KEY, FORCE_KEY})
-"""Every file of a package but its recordings, which the manifest lists."""
+"""Every file of a package but its recordings, which the manifest lists, and a time stamp."""
 
 
 def bag_name(evidence: Evidence) -> str:
@@ -63,17 +65,19 @@ def bag_entries(
     recordings: Sequence[PackageEntry],
     device: SigningKey,
     force: PublicKey,
+    timestamp: bytes | None = None,
 ) -> list[PackageEntry]:
     """The payload of one package, in the order in which it is written; the same arguments give the same bytes.
 
     ``recordings`` are the masters and working copies, each at the path that the manifest names; their SHA-256 is
-    taken from there. Refuses (SignatureInvalid, DocumentInvalid, EvidenceMismatch, CustodyBroken) to make a package
-    that a check of its documents would refuse.
+    taken from there. ``timestamp`` is an RFC 3161 response over the manifest's bytes. Refuses (SignatureInvalid,
+    DocumentInvalid, EvidenceMismatch, CustodyBroken) to make a package that a check of its documents would refuse.
     """
     opened = open_document(evidence, Evidence, device.public)
     decided = open_document(decision, Decision, device.public)
     asked, officer = open_by_officer(request, Request, force, read_unverified(request, Request).issued)
-    open_lines(custody, device.public)
+    events, _ = open_lines(custody, device.public)
+    check_stamp_told(timestamp, events, opened.evidence_id)
     for finding in compare_documents(asked, document_sha256(request), decided, document_sha256(decision), opened):
         if finding.error is not None:
             raise finding.error
@@ -89,6 +93,8 @@ def bag_entries(
     for path, signed in ((EVIDENCE, evidence), (REQUEST, request), (DECISION, decision)):
         small[path] = signed.document.encode()
         small[path + SIGNATURE] = signed.signature.encode()
+    if timestamp is not None:
+        small[TIMESTAMP] = timestamp
     return [*(PackageEntry(path, content) for path, content in small.items()), *_listed(opened, recordings)]
 
 

@@ -15,9 +15,9 @@ from exchange import bag_contents as layout
 from exchange.age import decrypt_file
 from exchange.age_keys import Opener
 from exchange.bag import Bag, BagFile, check_bag, damaged
-from exchange.consistency import compare_documents, compare_files
+from exchange.consistency import check_stamp_time, check_stamp_told, compare_documents, compare_files
 from exchange.credentials import open_by_officer
-from exchange.custody import CustodyKind, ProvenLines, open_lines
+from exchange.custody import CustodyEvent, CustodyKind, ProvenLines, open_lines
 from exchange.errors import (
     CustodyBroken,
     DocumentInvalid,
@@ -25,6 +25,7 @@ from exchange.errors import (
     KeyDoesNotOpen,
     NotFound,
     SignatureInvalid,
+    TimestampFailed,
     VerificationFailed,
 )
 from exchange.evidence import Evidence
@@ -32,11 +33,13 @@ from exchange.messages import MAX_DOCUMENT, Credential, Decision, Document, Requ
 from exchange.package import open_package
 from exchange.report import Finding, Report, fails, holds, mismatch, unchecked
 from exchange.signing import PublicKey, document_sha256, open_document, read_unverified
+from exchange.words import time_words
 
 D = TypeVar("D", bound=Document)
 
 _MAX_CUSTODY = 64 << 20
 _MAX_PAGE = 4 << 20
+_MAX_STAMP = 64 << 10
 _AGE = (b"age-encryption.org/", b"-----BEGIN AGE")
 
 
@@ -46,15 +49,17 @@ def verify_package(
     identities: Sequence[Opener] = (),
     force_key: PublicKey | None = None,
     device_key: PublicKey | None = None,
+    tsa_certificates: str | None = None,
     into: Path | None = None,
     deep: bool = False,
 ) -> Report:
     """Check a sealed package (``.zip.age``), its zip, or an opened bag's folder.
 
     ``force_key`` is the force's, learned by another way than this package; without it the report says what could not
-    be checked. The bag is left at ``into``/<its folder>, or opened in a temporary folder that is removed. ``deep``
-    reads the masters with PyAV and compares their stream hashes. Raises NotFound, InputInvalid (no reading it),
-    DiskFull, HandoverError (opened there before); all else is in the report.
+    be checked. ``tsa_certificates``: PEM of the authorities whose time stamps are believed. The bag is left at
+    ``into``/<its folder>, or opened in a temporary folder that is removed. ``deep`` reads the masters with PyAV and
+    compares their stream hashes. Raises NotFound, InputInvalid (no reading it), DiskFull, HandoverError (opened there
+    before); all else is in the report.
     """
     if not path.exists():
         raise NotFound(f"There is no package {path}.", do="Check the name.")
@@ -67,7 +72,7 @@ def verify_package(
         check = _Check(path, force_key, device_key)
         folder = check.open(room, identities)
         if folder is not None:
-            check.run(folder, deep)
+            check.run(folder, deep, tsa_certificates)
         kept = folder if into is not None or path.is_dir() else None
         return Report(path, check.findings, kept, check.request, check.officer, check.decision, check.evidence)
 
@@ -81,6 +86,7 @@ class _Check:
         self._given_device = device_key
         self._folder = path
         self._files: dict[str, BagFile] | None = None
+        self._events: list[CustodyEvent] | None = None
         self.findings: list[Finding] = []
         self.request: Request | None = None
         self.officer: Credential | None = None
@@ -130,7 +136,7 @@ class _Check:
 
     # -- the documents -------------------------------------------------------------------------------------------
 
-    def run(self, folder: Path, deep: bool) -> None:
+    def run(self, folder: Path, deep: bool, tsa_certificates: str | None) -> None:
         """Everything behind the bag's own manifests."""
         self._folder = folder
         device, force = self._key(layout.DEVICE_KEY), self._key(layout.FORCE_KEY)
@@ -149,7 +155,8 @@ class _Check:
             self.findings += compare_documents(self.request, hashes[0], self.decision, hashes[1], self.evidence)
         if self.evidence:
             if self._files is not None:
-                self.findings += compare_files(self.evidence, self._files, layout.FIXED)
+                self.findings += compare_files(self.evidence, self._files, layout.FIXED | {layout.TIMESTAMP})
+            self._check_stamp(self.evidence, tsa_certificates)
             if deep:
                 self._check_streams(self.evidence)
 
@@ -252,8 +259,35 @@ class _Check:
         except VerificationFailed as error:
             self.findings.append(fails("custody", error))
             return
+        self._events = events
         text = f"The {len(events)} custody lines are in the device's log, whose {head.size} lines it signed for."
         self.findings.append(holds("custody", text))
+
+    def _check_stamp(self, evidence: Evidence, certificates: str | None) -> None:
+        """The time stamp over the manifest, where there is one, or where the custody lines tell of one."""
+        document, stamp = self._read(layout.EVIDENCE, MAX_DOCUMENT), None
+        if os.path.lexists(self._folder / layout.TIMESTAMP):
+            stamp = self._read(layout.TIMESTAMP, _MAX_STAMP)
+        try:
+            if self._events is not None:
+                check_stamp_told(stamp, self._events, evidence.evidence_id)
+            if stamp is None or document is None:
+                return
+            from exchange.timestamps import check_stamp
+
+            found = check_stamp(stamp, document, certificates=certificates)
+            check_stamp_time(found.at, evidence)
+        except TimestampFailed as error:
+            self.findings.append(unchecked("timestamp", f"The time stamp was not checked. {error}"))
+        except VerificationFailed as error:
+            self.findings.append(fails("timestamp", error))
+        else:
+            text = f"A time stamp says that this manifest existed on {time_words(found.at)}. It holds, "
+            if found.trusted:
+                text += "and the given certificates vouch for the authority that made it."
+            else:
+                text += "but in itself only: no certificates of its authority were given, so anybody may have made it."
+            self.findings.append(holds("timestamp", text))
 
     def _check_streams(self, evidence: Evidence) -> None:
         try:

@@ -3,14 +3,19 @@
 Not for: whether the documents are genuine (``exchange.checking`` checks their signatures first).
 """
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 
 from exchange.bag import BagFile
-from exchange.clock import Window
+from exchange.clock import MINUTE, Instant, Window
+from exchange.custody import CustodyEvent, CustodyKind
 from exchange.evidence import Evidence
 from exchange.messages import Asked, DecidedCamera, Decision, Outcome, Request
 from exchange.report import Finding, fails, holds, mismatch
 from exchange.words import time_words
+
+STAMP_TOLERANCE = 5 * MINUTE
+"""Microseconds by which a time stamp may seem older than what it stamps: two clocks made them."""
 
 
 def compare_documents(
@@ -124,6 +129,28 @@ def compare_files(evidence: Evidence, files: Mapping[str, BagFile], known: froze
         "There is no file in the package that nothing signed speaks of.",
         {f"{path} is in the package, and nothing signed speaks of it.": True for path in strangers},
     )
+
+
+def check_stamp_told(stamp: bytes | None, events: Sequence[CustodyEvent], evidence_id: str) -> None:
+    """EvidenceMismatch unless the stamp (None: there is none) is the one that the custody lines tell of."""
+    told = [
+        event.details.get("sha256")
+        for event in events
+        if event.event is CustodyKind.TIMESTAMPED and event.details.get("evidence_id") == evidence_id
+    ]
+    if stamp is None and told:
+        raise mismatch("The custody lines tell of a time stamp, and it is missing.")
+    if stamp is not None and told[-1:] != [hashlib.sha256(stamp).hexdigest()]:
+        raise mismatch("The time stamp is not the one that the custody lines tell of.")
+
+
+def check_stamp_time(stamped: Instant, evidence: Evidence) -> None:
+    """EvidenceMismatch when the manifest calls itself younger than a stamp over it."""
+    if stamped < evidence.issued - STAMP_TOLERANCE:
+        raise mismatch(
+            f"The time stamp is of {time_words(stamped)}, before the manifest was made by its own word "
+            f"({time_words(evidence.issued)})."
+        )
 
 
 def _judge(about: str, promise: str, problems: Mapping[str, bool]) -> Finding:

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from exchange.clock import MINUTE, SECOND, Instant
+from exchange.clock import SECOND, Instant
 from exchange.errors import InputInvalid, SignatureInvalid, TimestampFailed
 
 MAX_STAMP = 64 * 1024
 """Bytes of a TimeStampResp: an honest one, with its certificates, has some 6,000."""
-TOLERANCE = 5 * MINUTE
-"""Microseconds by which a stamp may be older than what it stamps: two honest clocks differ by so much at most."""
 
 _MAX_CERTIFICATES = 256 * 1024
 _PATIENCE = 20.0

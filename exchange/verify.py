@@ -34,6 +34,7 @@ _path = click.Path(path_type=Path)
 @click.option("--force-key", type=_path, help="File with the force's public key, learned from the force itself.")
 @click.option("--allowed-signers", type=_path, help="Take the force's key from an ssh-keygen allowed_signers file.")
 @click.option("--device-key", type=_path, help="File with the public key of the owner's device, if you know it.")
+@click.option("--tsa-certificates", type=_path, help="PEM file with the root of the time-stamping authority.")
 @click.option("--into", type=_path, help="Folder in which to leave the opened package.")
 @click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
@@ -43,6 +44,7 @@ def command(
     force_key: Path | None,
     allowed_signers: Path | None,
     device_key: Path | None,
+    tsa_certificates: Path | None,
     into: Path | None,
     deep: bool,
     as_json: bool,
@@ -54,11 +56,17 @@ def command(
     if force_key and allowed_signers:
         raise click.UsageError("Name --force-key or --allowed-signers, not both.")
     force = read_public_key(force_key) if force_key else None
+    authorities = None
+    if tsa_certificates:
+        from exchange.timestamps import read_certificates
+
+        authorities = read_certificates(tsa_certificates)
     report = verify_package(
         package,
         identities=[one for file in identity for one in read_identities(file)],
         force_key=read_force_key(allowed_signers) if allowed_signers else force,
         device_key=read_public_key(device_key) if device_key else None,
+        tsa_certificates=authorities,
         into=into,
         deep=deep,
     )

@@ -90,6 +90,9 @@ class Case:
     evidence: Evidence
     master: Path
     working: bytes = b"a contact sheet"
+    stamp: bytes | None = None
+    told: bytes | None = None
+    """The stamp that the custody lines tell of."""
 
     @classmethod
     def make(cls, folder: Path, *, sound: bool = False, recipient: str | None = None) -> Self:
@@ -126,7 +129,11 @@ class Case:
         )
 
     def custody(self) -> ProvenLines:
-        kinds = (CustodyKind.REQUEST_RECEIVED, CustodyKind.ASKED, CustodyKind.APPROVED, CustodyKind.CLIPPED)
+        kinds = [CustodyKind.REQUEST_RECEIVED, CustodyKind.ASKED, CustodyKind.APPROVED, CustodyKind.CLIPPED]
+        details: dict[CustodyKind, dict[str, str | int | bool]] = {}
+        if self.told is not None:
+            kinds.append(CustodyKind.TIMESTAMPED)
+            details[kinds[-1]] = {"evidence_id": self.evidence.evidence_id, "sha256": sha256(self.told)}
         lines: list[str] = []
         for seq, kind in enumerate((CustodyKind.AGENT_STARTED, *kinds)):
             lines.append(
@@ -138,6 +145,7 @@ class Case:
                     actor="agent",
                     event=kind,
                     request_id=self.request.request_id if seq else None,
+                    details=details.get(kind),
                 )
             )
         return prove_lines(list(enumerate(lines))[1:], map(line_leaf, lines), self.device)
@@ -316,6 +324,7 @@ def entries(case: Case, recordings: list[PackageEntry] | None = None) -> list[Pa
         recordings=[master, sheet] if recordings is None else recordings,
         device=case.device,
         force=case.police.force.public,
+        timestamp=case.stamp,
     )
 
 
@@ -351,5 +360,7 @@ def forged_entries(case: Case) -> list[PackageEntry]:
     for name, document in signed:
         payload[f"data/{name}.json"] = document.document.encode()
         payload[f"data/{name}.json.sig"] = document.signature.encode()
+    if case.stamp is not None:
+        payload["data/evidence.json.tsr"] = case.stamp
     small = [PackageEntry(path, content) for path, content in payload.items()]
     return [*small, PackageEntry("data/master/front-1.mp4", case.master)]
