@@ -85,7 +85,10 @@ class Windows(Part):
     delivered: Stretch
     """From the first frame's presentation time to the last frame's end."""
     delivered_as_displayed: DisplayedStretch | None = None
-    """The delivered window as the device's own clock shows it; None when that clock was never checked."""
+    """The delivered window as the device's own clock shows it; None when that clock was never checked. At the earliest,
+    where its offset is a range."""
+    delivered_as_displayed_latest: DisplayedStretch | None = None
+    """At the latest, where its offset is a range."""
 
 
 class KeyFrameMode(StrEnum):
@@ -138,11 +141,24 @@ class HostClock(Part):
     """When it was asked, by that clock."""
 
 
+class OffsetRange(Part):
+    """Where the offset of a clock lay that was set, or ran away, between two comparisons."""
+
+    from_us: Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET)]
+    """Device minus reference, microseconds, the uncertainty of the comparisons included."""
+    to_us: Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET)]
+
+
 class Clocks(Part):
     """How far the times in this manifest, and the times shown in the pictures, can be trusted."""
 
     camera_checked: bool
     camera: ClockCheck | None = None
+    """The comparison that says most of the clock within the delivered window."""
+    camera_other: ClockCheck | None = None
+    """One on the other side of that window, where there is one; or that contradicts ``camera`` most."""
+    camera_range: OffsetRange | None = None
+    """Where the offset lay within the window, if comparisons around it contradict each other."""
     correction: Literal["not corrected in the pictures"] = "not corrected in the pictures"
     host_synchronised: bool | None = None
     """Whether the agent's own clock followed a time server at the check; None when that could not be told."""
@@ -154,9 +170,24 @@ class Clocks(Part):
     def _a_check_was_made_or_not(self) -> Self:
         if self.camera_checked != (self.camera is not None):
             raise ValueError("'camera_checked' contradicts 'camera'")
+        self._check_range()
         if self.host is not None and not self.host_synchronised and self.host.uncertainty_us is not None:
             raise ValueError("a clock that is not known to follow a time server has no known uncertainty")
         return self
+
+    def _check_range(self) -> None:
+        told = [check for check in (self.camera, self.camera_other) if check is not None]
+        lows = [check.offset_us - check.uncertainty_us for check in told]
+        highs = [check.offset_us + check.uncertainty_us for check in told]
+        contradict = len(told) == 2 and max(lows) > min(highs)
+        if self.camera is None and self.camera_other is not None:
+            raise ValueError("'camera_other' without 'camera'")
+        if contradict != (self.camera_range is not None):
+            raise ValueError("'camera_range' is there when two comparisons contradict each other, and only then")
+        if self.camera_range is not None and (
+            self.camera_range.from_us > min(lows) or self.camera_range.to_us < max(highs)
+        ):
+            raise ValueError("'camera_range' does not hold both comparisons")
 
 
 class TrackKind(StrEnum):

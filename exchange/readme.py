@@ -10,13 +10,23 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from exchange.evidence import Clocks, Evidence, KeyFrameMode, Widening
+from exchange.clock import Window
+from exchange.evidence import ClockCheck, Clocks, DisplayedStretch, Evidence, KeyFrameMode, Widening, Windows
 from exchange.messages import Credential, Decision, Request
 from exchange.sshsig import PublicKey
-from exchange.words import device_time_words, duration_words, host_clock_words, time_words
+from exchange.words import (
+    device_time_words,
+    duration_words,
+    host_clock_words,
+    offset_words,
+    range_words,
+    time_words,
+)
 
 _TEMPLATE = "read_me_first.html"
 _STYLE = "read_me_first.css"
+_NOT_CORRECTED = "This was not corrected in the pictures: a time shown in them is the camera’s own."
+_CHANGED = "The camera’s clock was set, or ran away, between two comparisons, and nobody knows when."
 _NEVER_CHECKED = (
     "This camera’s clock was never compared with another clock. "
     "A time shown in the pictures may be wrong by any amount."
@@ -51,8 +61,9 @@ def render_readme(
         shown_us=sum(master.duration_us for master in evidence.masters),
         torn=sum(segment.torn for segment in evidence.segments),
         windows=(("Asked for", windows.requested), ("Approved", windows.approved), ("Delivered", windows.delivered)),
+        displayed=_displayed(windows),
         widening_words=widening_words(evidence.widening),
-        clock_sentences=clock_sentences(evidence.clocks),
+        clock_sentences=clock_sentences(evidence.clocks, evidence.windows.delivered.window),
         host_warning=host_warning(evidence.clocks),
         style=Markup(style),  # noqa: S704 - our own file, no value from outside
         style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -60,18 +71,31 @@ def render_readme(
     return page.encode()
 
 
-def clock_sentences(clocks: Clocks) -> list[str]:
-    """What is known of the camera's clock, in words."""
+def _displayed(windows: Windows) -> list[tuple[str, DisplayedStretch]]:
+    """The rows that tell what the camera's own clock showed."""
+    shown, latest = windows.delivered_as_displayed, windows.delivered_as_displayed_latest
+    if shown is None:
+        return []
+    if latest is None:
+        return [("As the camera’s clock shows it", shown)]
+    return [("As the camera’s clock shows it, at the earliest", shown), ("… at the latest", latest)]
+
+
+def clock_sentences(clocks: Clocks, delivered: Window | None = None) -> list[str]:
+    """What is known of the camera's clock, in words, as it was when the delivered window was recorded."""
     check = clocks.camera
     if check is None:
         sentences = [_NEVER_CHECKED]
-    else:
-        at, device, reference = time_words(check.at), _short(check.device_time), _short(check.reference_time)
+    elif clocks.camera_range is not None and clocks.camera_other is not None:
+        both = sorted((check, clocks.camera_other), key=lambda each: each.at)
+        lies = range_words(clocks.camera_range.from_us, clocks.camera_range.to_us, check.reference_source)
         sentences = [
-            _offset_words(check.offset_us, check.uncertainty_us, check.reference_source),
-            f"Measured on {at}, by {check.method}: the camera said {device} when the reference said {reference}.",
-            "This was not corrected in the pictures: a time shown in them is the camera’s own.",
+            f"{_CHANGED} While this was recorded, it may have been {lies}.",
+            *(f"{_offset_words(each)} {_measured(each)}" for each in both),
+            _NOT_CORRECTED,
         ]
+    else:
+        sentences = [_offset_words(check), _measured(check), *_one_sided(clocks, delivered), _NOT_CORRECTED]
     sentences.append(f"The UTC times on this page come from {clocks.utc_from}.")
     sentences.append(_host_words(clocks))
     return sentences
@@ -97,12 +121,26 @@ def _short(instant: int) -> str:
     return time_words(instant, zone=False)
 
 
-def _offset_words(offset_us: int, uncertainty_us: int, reference: str) -> str:
-    within = f"give or take {duration_words(uncertainty_us)}"
-    if abs(offset_us) <= uncertainty_us:
-        return f"The camera’s clock showed the same time as {reference}, {within}."
-    side = "ahead of" if offset_us > 0 else "behind"
-    return f"The camera’s clock was {duration_words(offset_us)} {side} {reference}, {within}."
+def _offset_words(check: ClockCheck) -> str:
+    within = f"give or take {duration_words(check.uncertainty_us)}"
+    if abs(check.offset_us) <= check.uncertainty_us:
+        return f"The camera’s clock showed the same time as {check.reference_source}, {within}."
+    return f"The camera’s clock was {offset_words(check.offset_us)} {check.reference_source}, {within}."
+
+
+def _measured(check: ClockCheck) -> str:
+    at, device, reference = time_words(check.at), _short(check.device_time), _short(check.reference_time)
+    return f"Measured on {at}, by {check.method}: the camera said {device} when the reference said {reference}."
+
+
+def _one_sided(clocks: Clocks, delivered: Window | None) -> list[str]:
+    """Whether the clock may have been set between the recording and the comparison, without anybody knowing."""
+    if clocks.camera is None or delivered is None:
+        return []
+    if clocks.camera_other is not None:
+        return [f"A comparison on the other side of the recording, on {time_words(clocks.camera_other.at)}, agrees."]
+    side = "before" if clocks.camera.at >= delivered.start else "after"
+    return [f"There is none from {side} the recording that would show whether the clock was set in between."]
 
 
 def widening_words(widening: Widening) -> str:

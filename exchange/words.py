@@ -49,6 +49,19 @@ def duration_words(microseconds: int) -> str:
     return f"{minutes} min {seconds} s"
 
 
+def offset_words(offset_us: int) -> str:
+    """``3.2 s ahead of``, ``41 min 7 s behind``."""
+    return f"{duration_words(offset_us)} {'ahead of' if offset_us > 0 else 'behind'}"
+
+
+def range_words(from_us: int, to_us: int, reference: str) -> str:
+    """``anywhere from 0.1 s behind to 1 min 0 s ahead of this machine's``."""
+    if from_us < 0 < to_us:
+        return f"anywhere from {duration_words(from_us)} behind to {duration_words(to_us)} ahead of {reference}"
+    near, far = sorted((from_us, to_us), key=abs)
+    return f"anywhere from {duration_words(near)} to {offset_words(far)} {reference}"
+
+
 def host_clock_words(synchronised: bool | None, source: str, offset_us: int | None, uncertainty_us: int | None) -> str:
     """Whether a host's own clock can be trusted, to follow its name: ``follows a time server (…): …``."""
     if synchronised is None:
@@ -61,6 +74,5 @@ def host_clock_words(synchronised: bool | None, source: str, offset_us: int | No
     within = max(uncertainty_us, 1000)
     if offset_us is None or abs(offset_us) <= within:
         return f"{follows}: right to {duration_words(abs(offset_us or 0) + within)}, by its own account"
-    side = "ahead of" if offset_us > 0 else "behind"
-    far = f"{duration_words(offset_us)} {side} the true time, give or take {duration_words(within)}"
+    far = f"{offset_words(offset_us)} the true time, give or take {duration_words(within)}"
     return f"{follows}: {far}, by its own account"

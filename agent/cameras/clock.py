@@ -20,6 +20,8 @@ HTTP_DATE = "HTTP Date header"
 
 DEVICE_RESOLUTION = SECOND
 """ONVIF and HTTP both tell whole seconds: a device may be up to one further than it says."""
+DRIFT_PPM = 100
+"""How fast a device's clock may run away from a check: eight seconds a day, more than a cheap quartz."""
 MOST_QUESTIONS = 6
 """Of one narrowed comparison: as few as the goal needs, as a device has other things to do."""
 LONGEST = 5 * SECOND

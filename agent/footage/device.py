@@ -70,7 +70,7 @@ from agent.footage.source import (
     TrackHash,
 )
 from agent.worker import MIB, Limits
-from exchange.clock import DAY, SECOND, Clock, SystemClock, Window
+from exchange.clock import SECOND, Clock, SystemClock, Window
 from exchange.errors import CameraAnswerInvalid, NoFootage
 
 if TYPE_CHECKING:

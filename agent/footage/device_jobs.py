@@ -85,9 +85,9 @@ class Order(_Crossing):
         return narrow(first, answered, self.now)
 
     def time(self, check: ClockCheck | None = None, zone: str = "") -> DeviceTime:
-        """How this device's times are read: by a check made just now and by what was known before, or as much of that as
-        there is. Where the two contradict each other, its clock was set in between: it may be anywhere from one to the
-        other."""
+        """How this device's times are read: by a check made just now and by what was known before, or as much of that
+        as there is. Where the two contradict each other, its clock was set in between: it may be anywhere from one to
+        the other."""
         if check is None or (self.checked and self.settled):
             return DeviceTime(self.offset_us, self.uncertainty_us, zone or (check and check.zone) or self.zone)
         zone = zone or check.zone or self.zone

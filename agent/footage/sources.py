@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from agent.cameras.address import Credentials
 from agent.cameras.clock import ClockCheck
+from agent.cameras.clock_history import Around, checks_around
 from agent.footage.device import Device, DeviceFootage
 from agent.footage.device_kind import DeviceKind
 from agent.footage.fetched import Brought, FetchedFootage
@@ -152,21 +153,24 @@ class Sources:
         self._state = state
         devices.checked, devices.reached = self._keep_clock, self._keep_reach
 
-    async def device(self, camera_id: str) -> Device | None:
-        """The camera's device source; None when Handover's own recorder records it, or there is no such camera."""
+    async def device(self, camera_id: str, window: Window | None = None) -> Device | None:
+        """The camera's device source; None when Handover's own recorder records it, or there is no such camera.
+
+        ``window``: the time that it will be asked about, by the clock as it was then; now, if none is given.
+        """
+        now = self.devices.clock.now()
         async with self.store.transaction() as tx:
             row = await tx.camera(camera_id)
-            checks = await tx.all(
-                "SELECT result FROM clock_checks WHERE camera_id = ? ORDER BY at DESC LIMIT 1", [camera_id]
-            )
+            clock = await checks_around(tx, camera_id, window or Window(now, now + 1))
         setting = setting_of(row) if row is not None else SourceSetting()
         if setting.kind == RECORDER:
             return None
-        clock = ClockCheck.model_validate_json(checks[0]["result"]) if checks else None
-        return self.device_of(camera_id, setting, await asyncio.to_thread(self.passwords.of, camera_id), clock)
+        credentials = await asyncio.to_thread(self.passwords.of, camera_id)
+        # In a thread: the first of its kind imports the kind's module.
+        return await asyncio.to_thread(self.device_of, camera_id, setting, credentials, clock)
 
     def device_of(
-        self, camera_id: str, setting: SourceSetting, credentials: Credentials | None, clock: ClockCheck | None
+        self, camera_id: str, setting: SourceSetting, credentials: Credentials | None, clock: Around | None
     ) -> Device:
         """A source as it would be with this setting; SettingsInvalid when there is no such kind."""
         kind = kind_of(setting.kind)
@@ -194,7 +198,7 @@ class Sources:
             )
 
     async def coverage(self, camera_id: str, window: Window) -> Coverage:
-        device = await self.device(camera_id)
+        device = await self.device(camera_id, window)
         if device is None:
             return await self.recorded.coverage(camera_id, window)
         return (await self.devices.look(device, window)).coverage
@@ -227,7 +231,7 @@ class Sources:
         return window.start + retention_days * DAY if retention_days else None
 
     async def fetch(self, span: Span, into: Path, progress: Progress | None = None) -> tuple[SourceFile, ...]:
-        device = await self.device(span.camera_id)
+        device = await self.device(span.camera_id, span.window)
         if device is None:
             return await self.recorded.fetch(span, into, progress)
         if span.path is None and not span.reference:
@@ -235,7 +239,7 @@ class Sources:
         return await self.devices.fetch(device, span, into, progress)
 
     async def hold(self, hold_id: str, camera_id: str, window: Window) -> int:
-        device = await self.device(camera_id)
+        device = await self.device(camera_id, window)
         if device is None:
             return await self.recorded.hold(hold_id, camera_id, window)
         return 0 if self.fetched is None else await self.fetched.keep(hold_id, device, window)
@@ -261,7 +265,7 @@ class Sources:
 
         Raises StillGrowing when ``wait`` and it is still being recorded, and what a fetch raises.
         """
-        device = await self.device(camera_id)
+        device = await self.device(camera_id, window)
         if device is None or self.fetched is None:
             yield None
             return

@@ -17,6 +17,9 @@ from agent.footage.device_time import DeviceTime
 
 Read = TypeVar("Read")
 
+_WHOLE_SECONDS = 2_000_000
+"""Microseconds of uncertainty that one comparison by whole seconds leaves, with time for the way."""
+
 
 def parsed(http: Http, answer: Answer, wanted: TypeAdapter[Read]) -> Read:
     """An answer's JSON as what it must be. CameraAnswerInvalid when it is not."""
@@ -59,9 +62,11 @@ def is_own_host(host: str) -> bool:
 
 def time_of(order: Order, check: ClockCheck | None, zone: str = "UTC") -> DeviceTime:
     """How the recorder's times relate to ours. An offset that its own uncertainty covers is none: clocks are compared
-    by whole seconds, and better times would be made worse by it."""
+    by whole seconds, and better times would be made worse by it. A range of offsets is no such thing."""
     time = order.time(check, zone=zone)
-    return DeviceTime(0, time.uncertainty_us, time.zone) if abs(time.offset_us) <= time.uncertainty_us else time
+    if abs(time.offset_us) <= time.uncertainty_us <= _WHOLE_SECONDS:
+        return DeviceTime(0, time.uncertainty_us, time.zone)
+    return time
 
 
 def date_compared(order: Order, http: Http, answer: Answer, target: str) -> ClockCheck | None:

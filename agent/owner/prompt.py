@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.clock import SECOND, from_rfc3339
-from exchange.words import host_clock_words
+from exchange.words import duration_words, host_clock_words, offset_words, range_words
 
 Json = dict[str, Any]
 
@@ -175,9 +175,30 @@ def _camera(camera: Json) -> Group:
             rows.append(("Please note", _far_apart(camera)))
     rows += [("Missing", f"{stretch(gap['from'], gap['to'], precise=True)}: {gap['reason']}") for gap in camera["gaps"]]
     rows += [("Unreadable", name) for name in camera["unreadable"]]
+    rows.append(("Its clock", _camera_clock(camera.get("clock"))))
     if camera.get("source"):
         rows += _source(camera["source"])
     return Group(_pairs(*rows))
+
+
+def _camera_clock(clock: Json | None) -> str:
+    """How far the camera's clock, or its recorder's, was off when this was recorded, as far as it is known."""
+    if clock is None:
+        return "never compared with this machine's: a time shown in the pictures may be wrong by any amount"
+    check, other, lies = clock["check"], clock["other"], clock["range"]
+    if lies is not None and other is not None:
+        first, last = sorted((check["at"], other["at"]), key=from_rfc3339)
+        where = range_words(lies["from_us"], lies["to_us"], "this machine's")
+        return f"was set, or ran away, between {local(first)} and {local(last)}: it may have been {where} then"
+    return f"{clock_offset(check['offset_us'], check['uncertainty_us'])}; compared {local(check['at'])}"
+
+
+def clock_offset(offset_us: int, uncertainty_us: int) -> str:
+    """How far a clock is off this machine's."""
+    within = f"give or take {duration_words(uncertainty_us)}"
+    if abs(offset_us) <= uncertainty_us:
+        return f"the same time as this machine's, {within}"
+    return f"{offset_words(offset_us)} this machine's, {within}"
 
 
 def _far_apart(camera: Json) -> str:

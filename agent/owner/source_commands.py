@@ -139,9 +139,7 @@ def _say_look(told: Json) -> None:
         click.echo(f"  It reaches back to {prompt.local(told['oldest'])}.")
     clock = told.get("clock")
     if clock:
-        offset, give = clock["offset_us"] / 1e6, clock["uncertainty_us"] / 1e6
-        side = "ahead of" if offset > 0 else "behind"
-        click.echo(f"  Its clock is {abs(offset):.1f} s {side} this machine's, give or take {give:.1f} s.")
+        click.echo(f"  Its clock: {prompt.clock_offset(clock['offset_us'], clock['uncertainty_us'])}.")
     for note in told.get("notes", []):
         click.echo(f"  {note}")
 

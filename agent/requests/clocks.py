@@ -3,11 +3,64 @@
 Not for: asking the host (``agent/host_clock.py``) or a camera (``agent/cameras``).
 """
 
+from agent.cameras.clock import ClockCheck
+from agent.cameras.clock_history import Around, checks_around
+from agent.cameras.inventory import facts_of
+from agent.cameras.zones import seconds_east
 from agent.host_clock import NOTHING, HostClock
+from agent.store import CameraRow, Transaction
+from exchange.clock import MINUTE, SECOND, Window
+from exchange.evidence import ClockCheck as CheckSaid
+from exchange.evidence import DisplayedStretch, OffsetRange, as_displayed
 from exchange.evidence import HostClock as HostSaid
+
+REFERENCE = "the recording host's clock"
 
 
 def host_said(host: HostClock, at: int) -> HostSaid:
     """What this host said of its own clock, within the manifest's limits."""
     source = "".join(letter for letter in host.source if letter.isprintable())[:200] or NOTHING
     return HostSaid(source=source, offset_us=host.offset_us, uncertainty_us=host.uncertainty_us, at=at)
+
+
+async def clock_around(tx: Transaction, camera: CameraRow, window: Window) -> Around | None:
+    """The comparisons of a camera's clock around a window; the one that it was found with, where there are none."""
+    around = await checks_around(tx, camera.camera_id, window)
+    found = facts_of(camera).clock
+    return Around(window, (found,)) if around is None and found is not None else around
+
+
+def check_said(check: ClockCheck) -> CheckSaid:
+    """One comparison of a camera's clock."""
+    return CheckSaid(
+        device_time=check.device_time,
+        reference_time=check.reference_time,
+        reference_source=REFERENCE,
+        offset_us=check.offset_us,
+        uncertainty_us=check.uncertainty_us,
+        method=check.method,
+        at=check.at,
+    )
+
+
+def range_said(around: Around) -> OffsetRange | None:
+    """Where the offset lay, if comparisons around the window contradict each other."""
+    if around.changed is None:
+        return None
+    return OffsetRange(from_us=around.changed[0], to_us=around.changed[1])
+
+
+def displayed(around: Around, window: Window) -> tuple[DisplayedStretch, DisplayedStretch | None]:
+    """A window as the camera's own clock shows it; at the earliest and at the latest, where its offset is a range."""
+    if around.changed is None:
+        return _shown(around.best, window, around.best.offset_us), None
+    earliest, latest = (_shown(around.best, window, offset) for offset in around.changed)
+    return earliest, latest
+
+
+def _shown(check: ClockCheck, window: Window, offset_us: int) -> DisplayedStretch:
+    zones = (
+        (seconds_east(check.zone, at + offset_us, daylight_saving=check.daylight_saving) or 0) * SECOND // MINUTE
+        for at in (window.start, window.end)
+    )
+    return as_displayed(window, offset_us, *zones)

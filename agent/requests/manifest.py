@@ -6,21 +6,19 @@ Not for: the cut itself (``clip.py``), or sealing (``seal.py``).
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from agent import VERSION
 from agent.cameras.catalogue import CameraFacts as DeviceFacts
-from agent.cameras.zones import seconds_east
+from agent.cameras.clock_history import Around
 from agent.footage.layout import parse as parse_name
 from agent.footage.said import SourceSaid
 from agent.host_clock import HostClock
 from agent.media import facts
-from agent.requests.clocks import host_said
+from agent.requests.clocks import check_said, displayed, host_said, range_said
 from agent.requests.decision import Approval, ApprovedCut
-from exchange.clock import MINUTE, SECOND, Window
+from exchange.clock import SECOND, Window
 from exchange.evidence import (
     CameraFacts,
-    ClockCheck,
     Clocks,
     Evidence,
     KeyFrameMode,
@@ -35,7 +33,6 @@ from exchange.evidence import (
     TrackKind,
     Windows,
     WorkingCopy,
-    as_displayed,
     widening,
 )
 from exchange.evidence import HostClock as HostSaid
@@ -55,6 +52,8 @@ class CameraKnown:
 
     registration: CameraRegistration | None
     device: DeviceFacts | None
+    clock: Around | None = None
+    """The comparisons of its clock, or of that of the recorder it is on, around the window."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,8 @@ def build(
     """The manifest, whole. Its own validation refuses what contradicts itself."""
     delivered = Window(result.masters[0].first_us, max(map(_end, result.masters)))
     requested, planned = cut.camera.requested.window, cut.camera
-    clocks, displayed = _clocks(camera.device, delivered, host_said(host, issued), planned.source, host.synchronised)
+    clocks = _clocks(camera.clock, host_said(host, issued), planned.source, host.synchronised)
+    shown, latest = (None, None) if camera.clock is None else displayed(camera.clock, delivered)
     sound = any(track.kind == "audio" for master in result.masters for track in master.tracks)
     return Evidence(
         evidence_id=cut.evidence_id,
@@ -100,7 +100,8 @@ def build(
             requested=planned.requested,
             approved=Stretch.of(planned.actual.window) if planned.actual else planned.requested,
             delivered=Stretch.of(delivered),
-            delivered_as_displayed=displayed,
+            delivered_as_displayed=shown,
+            delivered_as_displayed_latest=latest,
         ),
         gaps=planned.gaps,
         widening=widening(_MODES[planned.trim], requested, delivered),
@@ -208,38 +209,20 @@ def _camera(camera_id: str, label: str, known: CameraKnown) -> CameraFacts:
     )
 
 
-def _clocks(
-    device: DeviceFacts | None,
-    delivered: Window,
-    host: HostSaid,
-    said: SourceSaid | None,
-    synchronised: bool | None,
-) -> tuple[Clocks, Any]:
-    """What is known of the clocks, and the delivered window as the camera's own clock shows it."""
-    check = device.clock if device else None
+def _clocks(around: Around | None, host: HostSaid, said: SourceSaid | None, synchronised: bool | None) -> Clocks:
+    """What is known of the clocks."""
     utc_from = _UTC_FROM if said is None else said.utc_from
-    if check is None:
-        return Clocks(camera_checked=False, host_synchronised=synchronised, host=host, utc_from=utc_from), None
-    clocks = Clocks(
+    if around is None:
+        return Clocks(camera_checked=False, host_synchronised=synchronised, host=host, utc_from=utc_from)
+    return Clocks(
         camera_checked=True,
-        camera=ClockCheck(
-            device_time=check.device_time,
-            reference_time=check.reference_time,
-            reference_source="the recording host's clock",
-            offset_us=check.offset_us,
-            uncertainty_us=check.uncertainty_us,
-            method=check.method,
-            at=check.at,
-        ),
+        camera=check_said(around.best),
+        camera_other=None if around.other is None else check_said(around.other),
+        camera_range=range_said(around),
         host_synchronised=synchronised,
         host=host,
         utc_from=utc_from,
     )
-    zones = (
-        (seconds_east(check.zone, at + check.offset_us, daylight_saving=check.daylight_saving) or 0) * SECOND // MINUTE
-        for at in (delivered.start, delivered.end)
-    )
-    return clocks, as_displayed(delivered, check.offset_us, *zones)
 
 
 def _place_in_words(registration: CameraRegistration | None) -> str | None:

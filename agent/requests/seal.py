@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent.cameras.clock import ClockCheck
 from agent.cameras.inventory import facts_of, registration_of
 from agent.media import facts
 from agent.requests import manifest
+from agent.requests.clocks import clock_around
 from agent.requests.decision import Approval, ApprovedCut, load_approval
 from agent.requests.manifest import CameraKnown, WorkingFile
 from agent.requests.parts import Job, Move, Parts
@@ -23,6 +23,7 @@ from agent.worker import CLIP
 from exchange.age import parse_recipient
 from exchange.api import MAX_BODY
 from exchange.bag_contents import bag_entries, bag_info, bag_name
+from exchange.clock import Window
 from exchange.custody import CustodyKind, ProvenLines
 from exchange.errors import ClipFailed
 from exchange.evidence import Evidence
@@ -62,7 +63,7 @@ async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, pack
     host = await parts.host_clock()
     async with parts.store.transaction() as tx:
         camera = await tx.camera(cut.camera.camera_id)
-        known = await _known(tx, camera)
+        known = await _known(tx, camera, cut.camera.requested.window)
         evidence = manifest.build(
             approval,
             cut,
@@ -95,17 +96,12 @@ async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, pack
         return next(row for row in await tx.packages(package.request_id) if row.evidence_id == package.evidence_id)
 
 
-async def _known(tx: Transaction, camera: CameraRow | None) -> CameraKnown:
-    """The camera, with the last comparison of its clock, or, of footage from a recorder, of that recorder's."""
+async def _known(tx: Transaction, camera: CameraRow | None, window: Window) -> CameraKnown:
+    """The camera, with the comparisons around the window of its clock, or, of footage from a recorder, of that
+    recorder's."""
     if camera is None:
         return CameraKnown(None, None)
-    checked = await tx.one(
-        "SELECT result FROM clock_checks WHERE camera_id = ? ORDER BY at DESC LIMIT 1", [camera.camera_id]
-    )
-    device = facts_of(camera)
-    if checked is not None:
-        device = device.model_copy(update={"clock": ClockCheck.model_validate_json(checked["result"])})
-    return CameraKnown(registration_of(camera), device)
+    return CameraKnown(registration_of(camera), facts_of(camera), await clock_around(tx, camera, window))
 
 
 async def _seal_one(parts: Parts, approval: Approval, package: PackageRow, force: PublicKey) -> None:

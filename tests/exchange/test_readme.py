@@ -11,9 +11,9 @@ import pytest
 
 from exchange.age import encrypt_file
 from exchange.age_keys import generate_identity
-from exchange.clock import DAY, HOUR, MINUTE, SECOND
+from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window
 from exchange.credentials import open_credential
-from exchange.evidence import ClockCheck, Clocks, HostClock, KeyFrameMode, Widening
+from exchange.evidence import ClockCheck, Clocks, HostClock, KeyFrameMode, OffsetRange, Widening, as_displayed
 from exchange.messages import GapNote
 from exchange.readme import clock_sentences, render_readme, widening_words
 from exchange.words import device_time_words, duration_words, time_words
@@ -144,6 +144,66 @@ def test_a_host_that_is_not_known_to_be_synchronised_stands_out(
 ) -> None:
     case.evidence = replaced(case.evidence, clocks=replaced(case.evidence.clocks, host_synchronised=synchronised))
     assert f"{word} a time server: all times here may be wrong." in parsed(page(case)).text
+
+
+def a_check(at: int, offset: int) -> ClockCheck:
+    return ClockCheck(
+        device_time=at + offset,
+        reference_time=at,
+        reference_source="the recording host's clock",
+        offset_us=offset,
+        uncertainty_us=20_000,
+        method="ONVIF",
+        at=at,
+    )
+
+
+def changed(first: int, last: int) -> Clocks:
+    """A clock that was off so far an hour before a recording, and so far an hour after it."""
+    return Clocks(
+        camera_checked=True,
+        camera=a_check(NOW + HOUR, last),
+        camera_other=a_check(NOW - HOUR, first),
+        camera_range=OffsetRange(from_us=min(first, last) - 20_000, to_us=max(first, last) + 20_000),
+        host_synchronised=True,
+        utc_from="the recording host",
+    )
+
+
+def test_a_clock_that_was_set_between_two_comparisons_is_told_as_a_range(case: Case) -> None:
+    case.evidence = replaced(case.evidence, clocks=changed(60 * SECOND, -SECOND))
+    latest = as_displayed(DELIVERED, 60 * SECOND, 60)
+    windows = replaced(case.evidence.windows, delivered_as_displayed_latest=latest)
+    case.evidence = replaced(case.evidence, windows=windows)
+    text = parsed(page(case)).text
+    assert "was set, or ran away, between two comparisons, and nobody knows when" in text
+    assert "anywhere from 1.02 s behind to 1 min 0 s ahead of the recording host's clock" in text
+    assert text.index("1 min 0 s ahead of the recording host's clock, give") < text.index("1 s behind the recording")
+    assert "at the earliest" in text
+    assert "at the latest" in text
+    both_ahead = clock_sentences(changed(60 * SECOND, 2 * SECOND))[0]
+    assert "anywhere from 1.98 s to 1 min 0 s ahead of the recording host's clock" in both_ahead
+
+
+@pytest.mark.parametrize(
+    ("first", "lies"), [(60 * SECOND, None), (0, (-20_000, 20_000)), (60 * SECOND, (0, 60 * SECOND))]
+)
+def test_a_manifest_that_hides_or_invents_a_range_is_refused(first: int, lies: tuple[int, int] | None) -> None:
+    told = changed(60 * SECOND, 0).model_dump(by_alias=True)
+    told["camera_other"] = a_check(NOW - HOUR, first).model_dump()
+    told["camera_range"] = None if lies is None else {"from_us": lies[0], "to_us": lies[1]}
+    with pytest.raises(ValueError, match="camera_range"):
+        Clocks.model_validate(told)
+
+
+def test_whether_the_clock_was_compared_on_both_sides_of_the_recording_is_told() -> None:
+    window = Window(NOW, NOW + MINUTE)
+    one = Clocks(camera_checked=True, camera=a_check(NOW + HOUR, 0), utc_from="x")
+    assert any("none from before the recording" in each for each in clock_sentences(one, window))
+    early = replaced(one, camera=a_check(NOW - HOUR, 0))
+    assert any("none from after the recording" in each for each in clock_sentences(early, window))
+    both = replaced(one, camera_other=a_check(NOW - HOUR, 0))
+    assert any("on the other side of the recording" in each for each in clock_sentences(both, window))
 
 
 def test_widening_is_told_in_words() -> None:
