@@ -67,7 +67,8 @@ def host_clock_words(synchronised: bool | None, source: str, offset_us: int | No
     if synchronised is None:
         return "could not be asked whether it follows a time server: it may be wrong by any amount"
     if not synchronised:
-        return f"does not follow a time server (kept by {source}): it may be wrong by any amount"
+        by = "" if source.startswith("nothing") else f" (kept by {source})"
+        return f"does not follow a time server{by}: it may be wrong by any amount"
     follows = f"follows a time server (kept by {source})"
     if uncertainty_us is None:
         return f"{follows}; how far off it is, is not told"

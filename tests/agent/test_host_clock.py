@@ -149,7 +149,8 @@ async def test_this_very_host_answers() -> None:
 
 def test_the_hosts_clock_is_told_in_words() -> None:
     assert host_clock_words(None, NOTHING, None, None).startswith("could not be asked")
-    assert "does not follow a time server (kept by nothing)" in host_clock_words(False, "nothing", None, None)
+    assert "does not follow a time server: it" in host_clock_words(False, "nothing that is known", None, None)
+    assert "a time server (kept by chrony): it" in host_clock_words(False, "chrony", None, None)
     assert "may be wrong by any amount" in host_clock_words(False, "nothing", None, None)
     assert "not told" in host_clock_words(True, "chrony", None, None)
     assert "(kept by chrony): right to 0.007 s" in host_clock_words(True, "chrony", -2000, 5000)
