@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.cameras.clock import ClockCheck
+from agent.footage.sources import Sources
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
 from tests.sources.dahua import DahuaUnderTest
 from tests.sources.frigate import FrigateUnderTest
@@ -44,3 +46,32 @@ async def test_a_recorders_clock_is_known_to_hundredths_of_a_second(
     assert "around the turn of its second" in narrow.method
     assert abs(narrow.offset_us - 40 * SECOND) <= narrow.uncertainty_us
     assert narrow.zone == quick.zone
+
+
+@pytest.mark.parametrize("kind", [HikvisionUnderTest, MediaMtxUnderTest], ids=lambda kind: kind.name)
+async def test_footage_is_looked_for_over_all_that_a_clock_may_have_been_off(
+    kind: type[DeviceUnderTest], tmp_path: Path
+) -> None:
+    under = kind(tmp_path, ShiftedClock(MOMENT + 10 * MINUTE))
+    await under.lay(piece(MOMENT, 4))
+    async with under.source() as sources:
+        check = await _checked_before(sources, offset=60 * SECOND)
+        device = await sources.device(CAMERA, Window(MOMENT, MOMENT + 4 * SECOND))
+        assert device.clock.checks == (check,)
+        # By the clock as it is now, this footage is of now; by the one of before, of a minute earlier.
+        for early in (0, -60 * SECOND):
+            window = Window(MOMENT + early - 30 * SECOND, MOMENT + early + 34 * SECOND)
+            assert (await sources.coverage(CAMERA, window)).spans
+        (span,) = (await sources.coverage(CAMERA, window)).spans
+        files = await sources.fetch(span, tmp_path / "into")
+    assert all(file.uncertainty >= 30 * SECOND for file in files)
+
+
+async def _checked_before(sources: Sources, *, offset: int) -> ClockCheck:
+    at = MOMENT - 5 * MINUTE
+    check = ClockCheck(
+        device_time=at + offset, reference_time=at, offset_us=offset, uncertainty_us=20_000, method="m", at=at
+    )
+    async with sources.store.transaction() as tx:
+        await tx.insert("clock_checks", camera_id=CAMERA, at=at, result=check.model_dump_json())
+    return check
