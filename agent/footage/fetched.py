@@ -21,7 +21,7 @@ from agent.footage.said import SourceSaid
 from agent.footage.source import SourceFile, narrowed
 from exchange.clock import MINUTE, SECOND, Window
 from exchange.durable import durable_file, sync_folder
-from exchange.errors import DiskFull, NoFootage
+from exchange.errors import CameraAnswerInvalid, DiskFull, NoFootage
 
 if TYPE_CHECKING:
     from agent.requests.parts import RunJob
@@ -136,7 +136,8 @@ class FetchedFootage:
             growing = looked.coverage.growing_until
             if wait and growing is not None and growing < window.end:
                 raise StillGrowing(growing)
-            files = await self._fetch_all(hold_id, device, wide, looked.coverage.spans, into, most)
+            broken: list[CameraAnswerInvalid] = []
+            files = await self._fetch_all(hold_id, device, wide, looked.coverage.spans, into, most, broken)
             missing = any(gap.window.start < window.start for gap in looked.coverage.gaps)
             if not files or files[0].start <= window.start or missing:
                 break
@@ -148,14 +149,23 @@ class FetchedFootage:
             firmware=looked.answer.firmware,
             how_read=device.kind.how_read,
             utc_from=device.kind.utc_from,
-            notes=looked.answer.notes,
+            notes=looked.answer.notes + tuple(error.what[:500] for error in broken),
             files=tuple(_said(file, into) for file in files),
         )
         return Brought(tuple(files), said)
 
     async def _fetch_all(
-        self, hold_id: str, device: Device, wide: Window, spans: Any, into: Path, most: int | None
+        self,
+        hold_id: str,
+        device: Device,
+        wide: Window,
+        spans: Any,
+        into: Path,
+        most: int | None,
+        broken: list[CameraAnswerInvalid],
     ) -> list[SourceFile]:
+        """``broken`` takes what is wrong with files of a folder that can't be used beside others that can: they won't
+        be better the next time, as what comes from a recorder may be."""
         found: list[SourceFile] = []
         done = 0
         parts = [narrowed(span, wide) for span in spans]
@@ -174,9 +184,15 @@ class FetchedFootage:
                 found += await self.devices.fetch(device, span, folder, progress, left, shown.pace)
             except NoFootage:
                 continue  # overwritten since it was found: a gap, as the plan will show
+            except CameraAnswerInvalid as error:
+                if device.kind.address:
+                    raise
+                broken.append(error)
             done = sum([await asyncio.to_thread(_size, file.path) for file in found])
         if most is not None and done > most:
             raise self._too_much()
+        if broken and not found:
+            raise broken[0]
         if len(spans) > 1 and len(found) > 1:
             found = await self._once(into, found)
         return found

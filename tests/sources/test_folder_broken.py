@@ -156,3 +156,29 @@ async def test_a_request_for_it_waits_and_tells_its_owner_and_goes_on_when_the_f
         assert await at.state(request_id) == "asked", (await at.row(request_id)).trouble
         (camera,) = (await at.shown(request_id))["plan"]["cameras"]
         assert any(path.name in note for note in camera["source"]["notes"])
+
+
+@pytest.mark.parametrize("beside", [True, False])
+async def test_one_file_that_cannot_be_used_does_not_take_the_others_with_it(tmp_path: Path, beside: bool) -> None:
+    async with home(tmp_path) as at:
+        start = at.window.start - at.window.start % SECOND
+        folder = tmp_path / "exports"
+        folder.mkdir()
+        whole, broken = (folder / f"front-{at // SECOND}.mp4" for at in (start, start + 6 * SECOND))
+        ffmpeg("-i", piece(0).path, "-c", "copy", "-movflags", "faststart", whole)
+        broken.write_bytes(whole.read_bytes().replace(b"stbl", b"free"))
+        for path, end in ((whole, start + 6 * SECOND), (broken, start + 12 * SECOND)):
+            os.utime(path, ns=(end * 1000,) * 2)
+        if not beside:
+            whole.unlink()
+        setting = SourceSetting(kind="folder", options={"path": str(folder), "zone": "UTC"})
+        await at.execute("UPDATE cameras SET source = ? WHERE camera_id = ?", setting.model_dump_json(), CAMERA)
+        request_id = await at.send(at.request(Window(start + 2 * SECOND, start + 10 * SECOND)))
+        await at.fetch_and_walk()
+        if not beside:
+            assert broken.stem in (await at.row(request_id)).trouble
+            return
+        assert await at.state(request_id) == "asked", (await at.row(request_id)).trouble
+        (camera,) = (await at.shown(request_id))["plan"]["cameras"]
+        assert any(broken.stem in note for note in camera["source"]["notes"])
+        assert camera["gaps"], "what the broken file held is missing, and that is said"
