@@ -15,6 +15,7 @@ from exchange.evidence import ClockCheck, Clocks, DisplayedStretch, Evidence, Ke
 from exchange.messages import Credential, Decision, Request
 from exchange.sshsig import PublicKey
 from exchange.words import (
+    changed_words,
     device_time_words,
     duration_words,
     host_clock_words,
@@ -26,7 +27,6 @@ from exchange.words import (
 _TEMPLATE = "read_me_first.html"
 _STYLE = "read_me_first.css"
 _NOT_CORRECTED = "This was not corrected in the pictures: a time shown in them is the camera’s own."
-_CHANGED = "The camera’s clock was set, or ran away, between two comparisons, and nobody knows when."
 _NEVER_CHECKED = (
     "This camera’s clock was never compared with another clock. "
     "A time shown in the pictures may be wrong by any amount."
@@ -88,9 +88,11 @@ def clock_sentences(clocks: Clocks, delivered: Window | None = None) -> list[str
         sentences = [_NEVER_CHECKED]
     elif clocks.camera_range is not None and clocks.camera_other is not None:
         both = sorted((check, clocks.camera_other), key=lambda each: each.at)
-        lies = range_words(clocks.camera_range.from_us, clocks.camera_range.to_us, check.reference_source)
+        least, most = clocks.camera_range.from_us, clocks.camera_range.to_us
+        lies = range_words(least, most, check.reference_source)
         sentences = [
-            f"{_CHANGED} While this was recorded, it may have been {lies}.",
+            f"The camera’s clock {changed_words(least, most)} between two comparisons, and nobody knows when.",
+            f"While this was recorded, it may have been {lies}.",
             *(f"{_offset_words(each)} {_measured(each)}" for each in both),
             _NOT_CORRECTED,
         ]

@@ -62,6 +62,11 @@ def range_words(from_us: int, to_us: int, reference: str) -> str:
     return f"anywhere from {duration_words(near)} to {offset_words(far)} {reference}"
 
 
+def changed_words(from_us: int, to_us: int) -> str:
+    """What a clock did whose error lay between these two, to follow its name: no quartz runs off by seconds."""
+    return "was set, or ran away," if to_us - from_us > SECOND else "gained or lost a little"
+
+
 def host_clock_words(synchronised: bool | None, source: str, offset_us: int | None, uncertainty_us: int | None) -> str:
     """Whether a host's own clock can be trusted, to follow its name: ``follows a time server (…): …``."""
     if synchronised is None:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.clock import SECOND, from_rfc3339
-from exchange.words import duration_words, host_clock_words, offset_words, range_words
+from exchange.words import changed_words, duration_words, host_clock_words, offset_words, range_words
 
 Json = dict[str, Any]
 
@@ -189,7 +189,8 @@ def _camera_clock(clock: Json | None) -> str:
     if lies is not None and other is not None:
         first, last = sorted((check["at"], other["at"]), key=from_rfc3339)
         where = range_words(lies["from_us"], lies["to_us"], "this machine's")
-        return f"was set, or ran away, between {local(first)} and {local(last)}: it may have been {where} then"
+        did = changed_words(lies["from_us"], lies["to_us"])
+        return f"{did} between {local(first)} and {local(last)}: it may have been {where} then"
     return f"{clock_offset(check['offset_us'], check['uncertainty_us'])}; compared {local(check['at'])}"
 
 

@@ -181,8 +181,14 @@ def test_a_clock_that_was_set_between_two_comparisons_is_told_as_a_range(case: C
     assert text.index("1 min 0 s ahead of the recording host's clock, give") < text.index("1 s behind the recording")
     assert "at the earliest" in text
     assert "at the latest" in text
-    both_ahead = clock_sentences(changed(60 * SECOND, 2 * SECOND))[0]
+    both_ahead = clock_sentences(changed(60 * SECOND, 2 * SECOND))[1]
     assert "anywhere from 1.98 s to 1 min 0 s ahead of the recording host's clock" in both_ahead
+
+
+def test_a_clock_that_only_drifts_is_not_said_to_have_been_set() -> None:
+    did, lay, *_ = clock_sentences(changed(1_000_000, 1_090_000))
+    assert "gained or lost a little between two comparisons" in did
+    assert "anywhere from 0.98 s to 1.11 s ahead" in lay
 
 
 @pytest.mark.parametrize(
