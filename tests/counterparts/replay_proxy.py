@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class ReplayProxy:
     """Which video packets, by number, are lost."""
     knows_requirement: bool = True
     """False: it answers 551 to what requires ``onvif-replay``, and plays without."""
+    tls: ssl.SSLContext | None = None
+    """It speaks TLS to the client (rtsps)."""
     requests: list[str] = field(default_factory=list)
     port: int = 0
     _asked: tuple[int, int] = (0, 0)
@@ -48,7 +51,7 @@ class ReplayProxy:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[int]:
         """Serve on loopback until the block ends; yields the port."""
-        server = await asyncio.start_server(self._client, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._client, "127.0.0.1", 0, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self.port

@@ -72,13 +72,15 @@ class Outcome:
         return [self.into / f"{file.name}.part" for file in self.assembler.files]
 
 
-async def play(port: int, path: str, window: Window, into: Path, *, silence: float = 5.0, wanted: int = 0) -> Outcome:
-    """Play a window into files, as a fetch does, and raise what it raises."""
+async def play(
+    port: int, path: str, window: Window, into: Path, *, silence: float = 5.0, wanted: int = 0, pin: str | None = None
+) -> Outcome:
+    """Play a window into files, as a fetch does, and raise what it raises; over TLS with a ``pin``."""
     into.mkdir(parents=True, exist_ok=True)
     said: list[tuple[int, int | None, float]] = []
 
     def work() -> Outcome:
-        rtsp = Rtsp(f"rtsp://127.0.0.1:{port}{path}", GOOD, silence)
+        rtsp = Rtsp(f"{'rtsps' if pin else 'rtsp'}://127.0.0.1:{port}{path}", GOOD, silence, pin)
         try:
             replay = Replay(rtsp, window, wanted or window.end, lambda *told: said.append(told))
             described = replay.describe()

@@ -1,12 +1,15 @@
 """Recorders that replay badly: what they bring is placed by what can be trusted, kept as far as whole, and said."""
 
 import contextlib
+import hashlib
 import json
 import re
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +18,7 @@ from agent.footage.onvif_replay import SECOND_STREAM
 from agent.footage.replay import sdp
 from agent.footage.replay.assemble import TrackClock
 from agent.footage.replay.depacketise import Frame, depacketiser, wall
-from agent.footage.replay.rtsp import Broken, Nonsense, Rtsp
+from agent.footage.replay.rtsp import Broken, CertificateUnknown, Nonsense, Rtsp
 from agent.footage.replay.search import chosen, instant, recordings, stretches
 from agent.footage.replay.session import Ending
 from agent.footage.replay.soap import recorder
@@ -55,6 +58,36 @@ async def test_a_recorder_that_does_not_heed_rate_control_is_named_and_its_pace_
     assert outcome.said
     assert all(speed < 3 for _, _, speed in outcome.said[2:])
     assert outcome.assembler.files[0].frames > 80
+
+
+def with_tls() -> tuple[ReplayProxy, str]:
+    """A recorder that replays over TLS with a certificate of its own, and that certificate's SHA-256."""
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issued.configure_cert(context)
+    certificate = ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
+    return ReplayProxy(0, tls=context), hashlib.sha256(certificate).hexdigest()
+
+
+async def test_replay_over_tls_brings_the_same_frames_from_the_certificate_that_was_confirmed(
+    films: Path, tmp_path: Path
+) -> None:
+    proxy, pin = with_tls()
+    path = lay(tmp_path, "bad", film(films))
+    proxy.upstream = replay_server().port
+    async with proxy.serving() as port:
+        secured = await play(port, path, WINDOW, tmp_path / "tls", pin=pin)
+    plain = await play(replay_server().port, path, WINDOW, tmp_path / "plain")
+    assert [pictures(file, START) for file in secured.files] == [pictures(file, START) for file in plain.files]
+    assert sum(file.frames for file in secured.assembler.files) > 80
+
+
+async def test_another_certificate_than_was_confirmed_gets_no_request(films: Path, tmp_path: Path) -> None:
+    proxy, pin = with_tls()
+    async with proxy.serving() as port:
+        with pytest.raises(CertificateUnknown, match=pin):
+            await play(port, "/replay/bad", WINDOW, tmp_path / "into", pin="0" * 64)
+    assert proxy.requests == []
 
 
 async def test_without_the_extension_the_answer_to_play_tells_the_time(films: Path, tmp_path: Path) -> None:
