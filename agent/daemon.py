@@ -38,7 +38,8 @@ from agent.store import Store
 from agent.worker import run_job
 from exchange.clock import Clock, SystemClock
 from exchange.custody import CustodyKind
-from exchange.errors import NotEnrolled, SettingsInvalid
+from exchange.errors import InputInvalid, NotEnrolled, SettingsInvalid
+from exchange.timestamps import read_certificates
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         keys = await asyncio.to_thread(load_or_create_keys, settings.device_key, settings.archive_key)
         store = await Store.open(settings.database)
         stack.push_async_callback(store.close)
+        await _check_authority(settings)
         session = await stack.enter_async_context(_session(settings))
         custody = Custody(time, keys.device)
         recordings = SegmentStore(settings.recordings.directory, time)
@@ -111,6 +113,18 @@ def _sources(
     )
     passwords = Passwords(settings.keys / "sources.json")
     return Sources(store, recorded, devices, passwords, settings.sources_dir, fetched)
+
+
+async def _check_authority(settings: Settings) -> None:
+    """Better told now than when the first package waits for its time stamp."""
+    if settings.timestamp_authority is None:
+        return
+    try:
+        await asyncio.to_thread(read_certificates, settings.timestamp_authority.certificates)
+    except InputInvalid as error:
+        raise SettingsInvalid(
+            f"timestamp_authority.certificates: {error.what}", meaning=error.meaning, do=error.do
+        ) from error
 
 
 @asynccontextmanager

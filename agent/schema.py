@@ -124,5 +124,10 @@ CREATE TABLE source_reach (
 ) STRICT;
 """
 
-STEPS: tuple[str, ...] = (V1, V2)
+V3 = """
+-- The stamp over a package's manifest: a TimeStampResp (RFC 3161), kept before the package is sealed.
+ALTER TABLE packages ADD COLUMN timestamp BLOB;
+"""
+
+STEPS: tuple[str, ...] = (V1, V2, V3)
 """Step N brings a file from version N to N + 1 (``PRAGMA user_version``)."""

@@ -60,6 +60,7 @@ class PackageRow:
     delivered_at: int | None
     receipt: str | None
     receipt_at: int | None
+    timestamp: bytes | None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from agent.requests.clocks import clock_around
 from agent.requests.decision import Approval, ApprovedCut, load_approval
 from agent.requests.manifest import CameraKnown, WorkingFile
 from agent.requests.parts import Job, Move, Parts
+from agent.requests.stamp import stamp
 from agent.requests.states import State
 from agent.store import CameraRow, PackageRow, RequestRow, Transaction
 from agent.worker import CLIP
@@ -47,6 +48,8 @@ async def seal(parts: Parts, row: RequestRow) -> Move:
         if package.sealed_at is None:
             if package.evidence is None:
                 package = await _fix_manifest(parts, approval, cut, package)
+            if package.custody is None:
+                package = await stamp(parts, row, approval, package)
             await _seal_one(parts, approval, package, PublicKey.parse(force.public_key))
 
     async def write(tx: Transaction) -> None:
@@ -56,7 +59,7 @@ async def seal(parts: Parts, row: RequestRow) -> Move:
 
 
 async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, package: PackageRow) -> PackageRow:
-    """Write down, once, all that the package will say: later tries seal these very bytes."""
+    """Write down, once, all that the manifest will say: later tries stamp and seal these very bytes."""
     clip: Job = json.loads(package.clip)
     result = facts.cut_result(clip["result"])
     working = await asyncio.to_thread(working_files, Path(clip["folder"]), result, clip["contact_sheet"])
@@ -85,14 +88,7 @@ async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, pack
             camera_id=cut.camera.camera_id,
             details={"evidence_id": cut.evidence_id, "evidence_sha256": digest},
         )
-        proven = await parts.custody.prove(tx, package.request_id)
-        await tx.update(
-            "packages",
-            {"evidence_id": package.evidence_id},
-            evidence=signed.model_dump_json(),
-            custody=proven.jsonl,
-            checkpoint=proven.checkpoint,
-        )
+        await tx.update("packages", {"evidence_id": package.evidence_id}, evidence=signed.model_dump_json())
         return next(row for row in await tx.packages(package.request_id) if row.evidence_id == package.evidence_id)
 
 
@@ -129,6 +125,7 @@ async def _seal_one(parts: Parts, approval: Approval, package: PackageRow, force
         recordings=recordings,
         device=parts.keys.device,
         force=force,
+        timestamp=package.timestamp,
     )
     recipient = parse_recipient(approval.request.recipient)
     job: dict[str, Any] = {

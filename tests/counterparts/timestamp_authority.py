@@ -72,7 +72,7 @@ class TimestampAuthority:
         """At ``url``, which stays the same when it is started again."""
         application = web.Application()
         application.router.add_post("/tsa", self._serve)
-        runner = web.AppRunner(application, shutdown_timeout=0)
+        runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -32,6 +32,7 @@ from exchange.signing import PublicKey, SigningKey, open_document, sign_document
 from portal.officer.client import OfficerClient
 from tests.agent.recordings import Recording
 from tests.counterparts.portal import PortalProcess
+from tests.counterparts.timestamp_authority import TimestampAuthority
 from tests.journey.home import CAMERA, add_camera, join, place_recording
 
 PATIENCE = 60.0
@@ -183,6 +184,7 @@ class CrashHome:
         assert report.ok, [finding for finding in report.findings if finding.error]
         assert report.bag is not None
         self._see("evidence.json", (report.bag / "data" / "evidence.json").read_bytes())
+        self._see("time stamp", (report.bag / "data" / "evidence.json.tsr").read_bytes())
         self._see("ciphertext", target.read_bytes())
         self._see("evidence id", delivery.evidence_id.encode())
         receipt = Receipt(
@@ -227,11 +229,13 @@ class CrashHome:
 
     def _remember(self) -> None:
         """After a crash: what stands must stand for good."""
-        rows = self.rows("SELECT evidence_id, evidence FROM packages WHERE request_id = ?", self.request_id)
-        for evidence_id, evidence in rows:
+        rows = self.rows("SELECT evidence_id, evidence, timestamp FROM packages WHERE request_id = ?", self.request_id)
+        for evidence_id, evidence, timestamp in rows:
             self._see("evidence id", evidence_id.encode())
             if evidence is not None:
                 self._see("evidence.json", Signed.model_validate_json(evidence).document.encode())
+            if timestamp is not None:
+                self._see("time stamp", timestamp)
         for package in self.settings.packages_dir.glob("*.zip.age"):
             self._see("ciphertext", package.read_bytes())
         decisions = self.rows("SELECT document FROM decisions WHERE request_id = ?", self.request_id)
@@ -244,7 +248,7 @@ class CrashHome:
         """The journey ended, once: one package, one delivery, one receipt; nothing half-made is left anywhere."""
         self._remember()
         assert {what: len(values) for what, values in self.seen.items()} == dict.fromkeys(
-            ("decision", "evidence id", "evidence.json", "ciphertext"), 1
+            ("decision", "evidence id", "evidence.json", "time stamp", "ciphertext"), 1
         )
         delivered = "FROM deliveries WHERE request_id = ?"
         assert self.portal_rows(f"SELECT count(*), count(receipted) {delivered}") == [(1, 1)]
@@ -253,8 +257,18 @@ class CrashHome:
         lines = [row[0] for row in self.rows("SELECT line FROM custody ORDER BY seq")]
         assert check_chain(lines) == len(lines)
         events = [event["event"] for event in map(json.loads, lines) if event.get("request_id") == self.request_id]
-        for once in ("request-received", "request-verified", "approved", "clipped", "signed", "sealed", "receipt"):
-            assert events.count(once) == 1, (once, events)
+        once = (
+            "request-received",
+            "request-verified",
+            "approved",
+            "clipped",
+            "signed",
+            "timestamped",
+            "sealed",
+            "receipt",
+        )
+        for event in once:
+            assert events.count(event) == 1, (event, events)
         self._assert_nothing_is_left_over()
 
     def _assert_nothing_is_left_over(self) -> None:
@@ -269,7 +283,11 @@ class CrashHome:
 
 @asynccontextmanager
 async def crash_home(
-    tmp_path: Path, portal: PortalProcess, daemons: Daemons, recording: Recording
+    tmp_path: Path,
+    portal: PortalProcess,
+    daemons: Daemons,
+    recording: Recording,
+    authority: TimestampAuthority,
 ) -> AsyncIterator[CrashHome]:
     """An owner joins the portal, a camera's footage is there, and an officer has asked for a part of it."""
     data, config = tmp_path / "a", tmp_path / "handover.yaml"
@@ -277,6 +295,7 @@ async def crash_home(
         f"data: {data}\nportal: {{url: '{portal.origin}'}}\n"
         "owner: {kind: household, name: Robin Example, contact: 01632 960001}\n"
         "discovery: {enabled: false}\npoll: {every: 1s, jitter: 0s}\nrecordings: {segment: 10s, keep_free: 1 MB}\n"
+        f"timestamp_authority: {{url: '{authority.url}', certificates: {authority.certificates}}}\n"
     )
     settings = await asyncio.to_thread(load_settings, config)
     await asyncio.to_thread(place_recording, settings.recordings.directory, recording)

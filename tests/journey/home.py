@@ -354,9 +354,9 @@ class Ways:
 
 
 @asynccontextmanager
-async def home(tmp_path: Path, **ways: Any) -> AsyncIterator[Town]:
+async def home(tmp_path: Path, *, now: int = NOON, **ways: Any) -> AsyncIterator[Town]:
     """A home that is enrolled with the reference portal, with nine seconds of footage of a minute ago."""
-    clock = HomeClock()
+    clock = HomeClock(now)
     place = portals.make_place(tmp_path / "force", clock=clock)
     async with (
         portals.in_process(place, clock) as running,
@@ -369,11 +369,11 @@ async def home(tmp_path: Path, **ways: Any) -> AsyncIterator[Town]:
 
 
 @asynccontextmanager
-async def besieged(tmp_path: Path, **ways: Any) -> AsyncIterator[Siege]:
+async def besieged(tmp_path: Path, *, now: int = NOON, **ways: Any) -> AsyncIterator[Siege]:
     """The same, with a portal that does what the test says."""
-    place = people()
+    place = people(now)
     portal = HostilePortal(place.force.name, place.force.key.public)
-    clock = HomeClock()
+    clock = HomeClock(now)
     async with (
         portal.running(),
         _household(tmp_path, portal.origin, clock, Ways(**ways)) as (house, case, window, segments),

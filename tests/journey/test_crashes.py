@@ -13,6 +13,7 @@ from exchange.clock import SECOND
 from portal.settings import Limits
 from tests.agent.recordings import Recording, record
 from tests.counterparts.portal import PortalProcess, make_place
+from tests.counterparts.timestamp_authority import TimestampAuthority
 from tests.journey.crash_home import CrashHome, Daemons, crash_home
 
 POINTS = (
@@ -24,6 +25,8 @@ POINTS = (
     "in the middle of the worker agent.media.cut:job",
     "after the worker agent.media.cut:job",
     "after the step of approved, before its row",
+    "before the commit of: insert custody timestamped, insert OR, update packages",
+    "after the commit of: insert custody timestamped, insert OR, update packages",
     "in the middle of the worker agent.requests.seal_job:job",
     "after the worker agent.requests.seal_job:job",
     "after the step of clipped, before its row",
@@ -39,7 +42,7 @@ POINTS = (
     "after the step of delivered, before its row",
 )
 """Some of the points: between a step's work and its row, mostly, where what was done must be found done."""
-ALONE = tuple(point for point in POINTS if re.search(r"worker|of an upload|\.sig|delivered", point))
+ALONE = tuple(point for point in POINTS if re.search(r"worker|timestamped|of an upload|\.sig|delivered", point))
 PORTAL_POINTS = (
     "before the portal's inbox",
     "before the portal's decide",
@@ -68,11 +71,18 @@ async def daemons() -> AsyncIterator[Daemons]:
         yield running
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def authority(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TimestampAuthority]:
+    made = TimestampAuthority(tmp_path_factory.mktemp("authority") / "one")
+    async with made.running():
+        yield made
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def home(
-    tmp_path: Path, portal: PortalProcess, daemons: Daemons, recording: Recording
+    tmp_path: Path, portal: PortalProcess, daemons: Daemons, recording: Recording, authority: TimestampAuthority
 ) -> AsyncIterator[CrashHome]:
-    async with crash_home(tmp_path, portal, daemons, recording) as made:
+    async with crash_home(tmp_path, portal, daemons, recording, authority) as made:
         yield made
 
 
