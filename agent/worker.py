@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from exchange import errors
 from exchange.errors import HandoverError, WorkerFailed
@@ -64,6 +64,19 @@ PICTURE = Limits(memory=512 * MIB, cpu=60, wall=90, output=1 * MIB, nice=10)
 """Decode some frames; make a preview, a contact sheet."""
 CLIP = Limits(memory=384 * MIB, cpu=3600, wall=4 * 3600, output=4 * MIB, open_files=256, nice=5)
 """Copy a window out of segments; hash it."""
+
+
+class RunJob(Protocol):
+    """What ``run_job`` is to those who have work done: they can be given another."""
+
+    async def __call__(
+        self,
+        function: str,
+        job: JsonObject,
+        *,
+        limits: Limits,
+        progress: Callable[[JsonObject], None] | None = None,
+    ) -> JsonObject: ...
 
 
 async def run_job(

@@ -45,7 +45,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -69,12 +69,9 @@ from agent.footage.source import (
     Span,
     TrackHash,
 )
-from agent.worker import MIB, Limits
+from agent.worker import MIB, Limits, RunJob
 from exchange.clock import SECOND, Clock, SystemClock, Window
 from exchange.errors import CameraAnswerInvalid, NoFootage
-
-if TYPE_CHECKING:
-    from agent.requests.parts import RunJob
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +136,7 @@ class DeviceFootage:
     """Device sources as coverage and files: jobs in workers, and a queue for each recorder."""
 
     clock: Clock
-    run_job: "RunJob"
+    run_job: RunJob
     most_bytes: int = MOST_BYTES
     checked: Callable[[str, ClockCheck], Awaitable[None]] | None = None
     """Told of every comparison of a device's clock that a job made: camera id, check."""

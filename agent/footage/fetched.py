@@ -14,17 +14,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agent.footage.device import PLACE, Device, DeviceFootage, source_file
 from agent.footage.said import SourceSaid
 from agent.footage.source import SourceFile, narrowed
+from agent.worker import RunJob
 from exchange.clock import MINUTE, SECOND, Window
 from exchange.durable import durable_file, sync_folder
 from exchange.errors import CameraAnswerInvalid, DiskFull, NoFootage
-
-if TYPE_CHECKING:
-    from agent.requests.parts import RunJob
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +89,7 @@ class FetchedFootage:
     work: Path
     recipient: str
     identity: str = field(repr=False)
-    run_job: "RunJob"
+    run_job: RunJob
     most_kept: int
     show: Callable[[str, str], None] = lambda _hold, _words: None
     _locks: dict[Path, asyncio.Lock] = field(default_factory=dict)

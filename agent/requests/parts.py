@@ -5,7 +5,7 @@ Not for: anything a single step keeps for itself.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from agent.custody import Custody
 from agent.host_clock import HostClock, host_clock
@@ -13,22 +13,14 @@ from agent.keys import AgentKeys
 from agent.requests.states import State
 from agent.settings import Settings
 from agent.store import Store, Transaction
+from agent.worker import RunJob
 from exchange.clock import Clock, to_rfc3339
 
 if TYPE_CHECKING:
     from agent.footage.sources import Sources
     from agent.portal import PortalClient
-    from agent.worker import Limits
 
 Job = dict[str, Any]
-
-
-class RunJob(Protocol):
-    """How a step has media worked on: in a short-lived process (``agent.worker.run_job``)."""
-
-    async def __call__(
-        self, function: str, job: Job, *, limits: "Limits", progress: Callable[[Job], None] | None = None
-    ) -> Job: ...
 
 
 @dataclass
@@ -47,6 +39,7 @@ class Parts:
     custody: Custody
     footage: "Sources"
     run_job: RunJob
+    """How a step has media worked on."""
     portal: "Callable[[], Awaitable[PortalClient]]"
     """The portal's client; PortalUnreachable or NotEnrolled when there is none."""
     progress: Progress = field(default_factory=Progress)
