@@ -81,7 +81,16 @@ def bag_entries(
     for finding in compare_documents(asked, document_sha256(request), decided, document_sha256(decision), opened):
         if finding.error is not None:
             raise finding.error
-    page = render_readme(opened, asked, officer, decided, device=device.public, force=force, bag_name=bag_name(opened))
+    page = render_readme(
+        opened,
+        asked,
+        officer,
+        decided,
+        device=device.public,
+        force=force,
+        bag_name=bag_name(opened),
+        stamped=timestamp is not None,
+    )
     small = {
         README: page,
         README + SIGNATURE: device.sign(page, README_NAMESPACE).encode(),

@@ -42,8 +42,9 @@ def render_readme(
     device: PublicKey,
     force: PublicKey,
     bag_name: str,
+    stamped: bool = False,
 ) -> bytes:
-    """The page in UTF-8. ``bag_name`` is the folder that unzipping makes."""
+    """The page in UTF-8. ``bag_name`` is the folder that unzipping makes; ``stamped``: the package has a time stamp."""
     template, style = _template()
     camera = evidence.camera
     facts = [camera.make, camera.model, camera.serial and f"serial number {camera.serial}"]
@@ -57,6 +58,7 @@ def render_readme(
         device=device,
         force=force,
         bag_name=bag_name,
+        stamped=stamped,
         facts=", ".join(fact for fact in facts if fact),
         shown_us=sum(master.duration_us for master in evidence.masters),
         torn=sum(segment.torn for segment in evidence.segments),

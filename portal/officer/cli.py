@@ -18,6 +18,7 @@ from exchange.credentials import open_credential
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
 from exchange.messages import Receipt
 from exchange.signing import PublicKey
+from exchange.timestamps import read_certificates
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force import read_public, read_signed
 from portal.officer import show
@@ -223,17 +224,26 @@ def inbox(desk: Desk, tz: str | None, as_json: bool) -> None:
 @click.option("--into", type=FOLDER, help="Where to leave the packages.  [default: the request's folder in --state]")
 @click.option("--receipt", "with_receipt", is_flag=True, help="Send a receipt for every package that was verified.")
 @click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
+@click.option("--tsa-certificates", type=FILE, help="PEM file with the root of the owner's time-stamping authority.")
 @_tz
 @json_option
 @click.pass_obj
 def open_command(
-    desk: Desk, request_id: str, into: Path | None, with_receipt: bool, deep: bool, tz: str | None, as_json: bool
+    desk: Desk,
+    request_id: str,
+    into: Path | None,
+    with_receipt: bool,
+    deep: bool,
+    tsa_certificates: Path | None,
+    tz: str | None,
+    as_json: bool,
 ) -> None:
     """Fetch, open and check what was delivered for REQUEST_ID. Ends with 0 when everything holds."""
     zone = read_zone(tz)
+    authorities = read_certificates(tsa_certificates) if tsa_certificates else None
 
     async def work(client: OfficerClient) -> tuple[Answer, list[Opened], list[str]]:
-        answer, opened = await _open_all(desk, client, request_id, into, deep=deep)
+        answer, opened = await _open_all(desk, client, request_id, into, deep=deep, tsa_certificates=authorities)
         verified = [one for one in opened if one.report.ok] if with_receipt else []
         receipts = [await send_receipt(desk.state, client, one, None, desk.clock.now()) for one in verified]
         return answer, opened, [receipt.delivery_id for receipt in receipts if receipt.verified]
@@ -277,7 +287,13 @@ def receipt(
 
 
 async def _open_all(
-    desk: Desk, client: OfficerClient, request_id: str, into: Path | None, *, deep: bool
+    desk: Desk,
+    client: OfficerClient,
+    request_id: str,
+    into: Path | None,
+    *,
+    deep: bool,
+    tsa_certificates: str | None = None,
 ) -> tuple[Answer, list[Opened]]:
     case = await client.case(request_id)
     answer = await asyncio.to_thread(read_answer, desk.state, case)
@@ -285,7 +301,10 @@ async def _open_all(
     check_can_be_opened(answer)
     folder = into or desk.state.request_folder(request_id) / "packages"
     deliveries = [delivery for _, delivery in answer.deliveries]
-    return answer, [await open_delivery(desk.state, client, answer, one, folder, deep=deep) for one in deliveries]
+    return answer, [
+        await open_delivery(desk.state, client, answer, one, folder, deep=deep, tsa_certificates=tsa_certificates)
+        for one in deliveries
+    ]
 
 
 def _end_with_failures(opened: list[Opened]) -> None:

@@ -76,7 +76,14 @@ def keep_answer(state: OfficerState, answer: Answer) -> None:
 
 
 async def open_delivery(
-    state: OfficerState, client: OfficerClient, answer: Answer, delivery: Delivery, into: Path, *, deep: bool = False
+    state: OfficerState,
+    client: OfficerClient,
+    answer: Answer,
+    delivery: Delivery,
+    into: Path,
+    *,
+    deep: bool = False,
+    tsa_certificates: str | None = None,
 ) -> Opened:
     """Fetch, resumed where it broke off; then unseal and check all of it. What failed stands in the report.
 
@@ -93,6 +100,7 @@ async def open_delivery(
             identities=read_identities(case_key),
             force_key=PublicKey.parse(state.setup().force_key),
             device_key=answer.device,
+            tsa_certificates=tsa_certificates,
             into=folder,
             deep=deep,
         )

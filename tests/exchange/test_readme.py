@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -16,7 +17,10 @@ from exchange.credentials import open_credential
 from exchange.evidence import ClockCheck, Clocks, HostClock, KeyFrameMode, OffsetRange, Widening, as_displayed
 from exchange.messages import GapNote
 from exchange.readme import clock_sentences, render_readme, widening_words
+from exchange.signing import document_sha256
+from exchange.timestamps import make_query
 from exchange.words import device_time_words, duration_words, time_words
+from tests.counterparts.timestamp_authority import TimestampAuthority
 from tests.exchange.makers import NOW
 from tests.exchange.packages import DELIVERED, Case, replaced, zipped
 
@@ -38,7 +42,8 @@ def page(case: Case) -> str:
     force = case.police.force.public
     officer = open_credential(case.police.credential, force, NOW)
     parts = (case.evidence, case.request, officer, case.decision)
-    return render_readme(*parts, device=case.device.public, force=force, bag_name="ev-1").decode()
+    stamped = case.stamp is not None
+    return render_readme(*parts, device=case.device.public, force=force, bag_name="ev-1", stamped=stamped).decode()
 
 
 class Tags(HTMLParser):
@@ -106,6 +111,12 @@ def test_a_gap_is_told_with_its_times_and_reason(case: Case) -> None:
     text = parsed(page(case)).text
     assert "the camera was not reached" in text
     assert "unbroken" not in text
+
+
+def test_a_page_without_a_time_stamp_doesnt_speak_of_one(case: Case) -> None:
+    assert "openssl" not in page(case)
+    case.stamp = b"a stamp"
+    assert "openssl ts -verify" in page(case)
 
 
 def test_the_same_package_has_the_same_page(case: Case) -> None:
@@ -232,6 +243,9 @@ def test_every_command_on_the_page_works_as_it_stands(videos: Path, tmp_path: Pa
     """In one shell, in a folder with the case's key and the sealed package, with nothing of ours."""
     identity = generate_identity("x25519")
     case = Case.make(videos, sound=True, recipient=str(identity.recipient))
+    authority = TimestampAuthority(tmp_path / "authority")
+    case.stamp = case.told = authority.answer(make_query(document_sha256(case.signed_evidence)))
+    shutil.copy(authority.certificates, tmp_path / "tsa.pem")
     encrypt_file(zipped(case, videos), tmp_path / "PACKAGE.zip.age", [identity.recipient])
     (tmp_path / "case.key").write_text(f"{identity}\n")
     commands = "\n".join(html.unescape(block) for block in re.findall(r"<pre>(.*?)</pre>", page(case), re.DOTALL))
@@ -247,7 +261,9 @@ def test_every_command_on_the_page_works_as_it_stands(videos: Path, tmp_path: Pa
     assert out.count('Good "evidence.v1@handover" signature for device') == 1
     assert out.count('Good "request.v1@handover" signature for officer') == 1
     assert out.count('Good "') == 5
-    assert out.count(": OK") == 3 + 14
+    assert out.count(": OK") == 3 + 15 + 1
+    assert out.count("Verification: OK") == 1
+    assert "Hash Algorithm: sha256" in out
     for fact in (case.device.public.fingerprint, case.police.force.public.fingerprint, case.evidence.request_sha256):
         assert fact in out
     for track in case.evidence.masters[0].tracks:

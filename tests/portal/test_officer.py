@@ -14,11 +14,14 @@ from exchange.api import InboxKind
 from exchange.clock import HOUR, MINUTE, to_rfc3339
 from exchange.errors import InputInvalid
 from exchange.messages import Receipt, Request, Signed, Stretch
+from exchange.signing import document_sha256
+from exchange.timestamps import make_query
 from portal.force import Force, validity, write_public, write_signed
 from portal.officer import cli
 from portal.officer.state import OfficerState
 from portal.officer.times import read_time, read_zone
 from tests.counterparts.portal import DETAILS, Place, make_place
+from tests.counterparts.timestamp_authority import TimestampAuthority
 from tests.exchange import packages
 from tests.exchange.makers import NOW, Police
 from tests.portal.conftest import Town
@@ -95,7 +98,11 @@ async def agent(town: Town) -> Agent:
 
 
 def a_package(
-    desk: Desk, agent: Agent, signed: Signed, changed: dict[str, bytes | None] | None = None
+    desk: Desk,
+    agent: Agent,
+    signed: Signed,
+    changed: dict[str, bytes | None] | None = None,
+    authority: TimestampAuthority | None = None,
 ) -> tuple[Signed, bytes]:
     """The owner's decision and a whole sealed package for a request, as an agent would make them."""
     place, request = desk.town.place, Request.model_validate_json(signed.document)
@@ -105,13 +112,16 @@ def a_package(
     decision = packages.replaced(decision, request_id=request.request_id)
     evidence = packages.an_evidence(agent.key, request, signed, agent.sign(decision), master)
     case = packages.Case(police, agent.key, request, decision, evidence, master)
+    if authority is not None:
+        case.stamp = case.told = authority.answer(make_query(document_sha256(case.signed_evidence)))
     sealed = desk.folder / "package.zip.age"
     encrypt_file(packages.rebagged(case, desk.folder, changed or {}), sealed, [parse_recipient(request.recipient)])
     return agent.sign(decision), sealed.read_bytes()
 
 
-async def hand_over(desk: Desk, agent: Agent, signed: Signed, changed: dict[str, bytes | None] | None = None) -> bytes:
-    decision, sealed = await asyncio.to_thread(a_package, desk, agent, signed, changed)
+async def hand_over(desk: Desk, agent: Agent, signed: Signed, *how: Any) -> bytes:
+    """``how``: as ``a_package`` takes it."""
+    decision, sealed = await asyncio.to_thread(a_package, desk, agent, signed, *how)
     assert (await agent.decide(signed, decision)).status == 204
     answer = await agent.deliver(signed, sealed, await agent.upload(sealed), evidence_id="ev-1")
     assert answer.status == 204, answer.content
@@ -226,6 +236,19 @@ async def test_a_package_is_fetched_opened_verified_and_receipted(desk: Desk, ag
     (item,) = (await agent.inbox()).items
     receipt = Receipt.model_validate_json(item.signed.document)
     assert (item.kind, receipt.verified, receipt.size) == (InboxKind.RECEIPT, True, len(sealed))
+
+
+async def test_a_time_stamp_is_checked_with_the_certificates_that_the_officer_names(
+    desk: Desk, agent: Agent, tmp_path: Path
+) -> None:
+    authority, other = (TimestampAuthority(tmp_path / name) for name in ("one", "another"))
+    signed = await desk.ask(agent)
+    await hand_over(desk, agent, signed, None, authority)
+    request_id = json.loads(signed.document)["request_id"]
+    said = await desk.run("open", request_id, "--tsa-certificates", str(authority.certificates))
+    assert "vouch for the authority" in json.dumps(said)
+    said = await desk.run("open", request_id, "--tsa-certificates", str(other.certificates), code=62)
+    assert "certificate verify error" in json.dumps(said)
 
 
 async def test_a_person_is_told_in_plain_words_what_holds(desk: Desk, agent: Agent) -> None:
