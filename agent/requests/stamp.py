@@ -5,6 +5,7 @@ Not for: what a stamp is, and whether it holds (``exchange/timestamps.py``). Onl
 
 import asyncio
 import hashlib
+import logging
 
 from agent.portal import origin
 from agent.requests.decision import Approval
@@ -21,6 +22,8 @@ from exchange.evidence import Evidence
 from exchange.messages import Signed
 from exchange.signing import open_document, parse_strictly
 from exchange.timestamps import Stamp, check_stamp, make_query, read_certificates
+
+log = logging.getLogger(__name__)
 
 _TRIES = 8
 """Some ten minutes; then the evidence goes without a stamp, and says why."""
@@ -43,6 +46,7 @@ async def stamp(parts: Parts, row: RequestRow, approval: Approval, package: Pack
             if row.failures + 1 < _TRIES:
                 raise
             kind, reason = CustodyKind.FAILED, f"No time stamp: {error.what}"
+            log.warning("request %s: its package goes without a time stamp: %s", row.request_id, error.what)
         else:
             kind = CustodyKind.TIMESTAMPED
             details |= {"sha256": hashlib.sha256(response).hexdigest(), "stamped": to_rfc3339(stamped.at)}
