@@ -506,7 +506,7 @@ def test_nothing_is_left_of_a_sealing_that_failed(tmp_path: Path, entries: list[
 
 
 FULL_DISK = """
-import os, subprocess, sys
+import errno, os, subprocess, sys
 from pathlib import Path
 from exchange.age import generate_identity
 from exchange.errors import DiskFull
@@ -521,25 +521,31 @@ def seal(size, progress=None):
     seal_package(disk / "p.age", "EV", [PackageEntry("data/clip", source)], {}, recipients, progress)
 
 def fill(_):
-    with open(disk / "others", "ab") as file:
-        try:
-            file.write(bytes(1 << 20)), file.flush()
-        except OSError:
-            pass
+    try:
+        with open(disk / "others", "ab") as file:
+            file.write(bytes(1 << 20))
+    except OSError:
+        pass
 
-for size, progress in ((9 << 20, None), (7 << 20, fill)):
+def cannot(*_):
+    raise OSError(errno.EOPNOTSUPP, "not supported")
+
+reserve = os.posix_fallocate
+for size, progress, os.posix_fallocate in ((9 << 20, None, reserve), (7 << 20, fill, cannot)):
     try:
         seal(size, progress)
     except DiskFull as error:
         print(error.what, "told" if progress is None else "met")
     (disk / "others").unlink(missing_ok=True)
     assert list(disk.iterdir()) == [], list(disk.iterdir())
-seal(7 << 20)
+os.posix_fallocate = reserve
+seal(7 << 20, fill)
 """
 
 
 def test_a_full_disk_is_told_and_nothing_half_made_is_left(tmp_path: Path) -> None:
-    """On a small disk of its own, in a namespace of its own: at once if it cannot fit, or when it fills meanwhile."""
+    """On a small disk of its own, in a namespace of its own: at once if it cannot fit; or when it fills meanwhile, where
+    the file system can't keep room for a file. Where it can, what others write then is in nobody's way."""
     (tmp_path / "disk").mkdir()
     (tmp_path / "source").touch()
     code = [sys.executable, "-c", FULL_DISK, tmp_path / "disk", tmp_path / "source"]
