@@ -544,8 +544,8 @@ seal(7 << 20, fill)
 
 
 def test_a_full_disk_is_told_and_nothing_half_made_is_left(tmp_path: Path) -> None:
-    """On a small disk of its own, in a namespace of its own: at once if it cannot fit; or when it fills meanwhile, where
-    the file system can't keep room for a file. Where it can, what others write then is in nobody's way."""
+    """On a small disk of its own, in a namespace of its own: at once if it cannot fit; or when it fills meanwhile,
+    where the file system can't keep room for a file. Where it can, what others write then is in nobody's way."""
     (tmp_path / "disk").mkdir()
     (tmp_path / "source").touch()
     code = [sys.executable, "-c", FULL_DISK, tmp_path / "disk", tmp_path / "source"]
