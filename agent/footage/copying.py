@@ -124,6 +124,10 @@ class Copying:
             if dts is None and not packet.size:
                 continue  # at the stream's end, a sign to decoders
             if index == video:
+                if packet.size <= parameter_sets.LONGEST_DELIMITER and parameter_sets.is_delimiter(
+                    self.codec, bytes(packet)
+                ):
+                    continue  # the announcement of a picture that never came; players stumble over it
                 meter.frames += 1
                 if waited:
                     self._arrived(packet)

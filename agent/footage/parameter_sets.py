@@ -32,6 +32,21 @@ def parameter_sets(codec: str, content: bytes) -> bytes:
     return b"".join(dict.fromkeys(found))  # some cameras say them before each slice
 
 
+LONGEST_DELIMITER = 8
+"""Bytes of an access unit delimiter with its start code; no picture is as short."""
+
+
+def is_delimiter(codec: str, content: bytes) -> bool:
+    """Whether these bytes are an access unit delimiter alone (H.264: 7.3.2.4, H.265: 7.3.2.5), in Annex B form.
+
+    A camera that is set to something else, or starts anew, in the middle of a picture leaves one behind.
+    """
+    unit = content.lstrip(b"\0").removeprefix(b"\1")
+    if len(content) > LONGEST_DELIMITER or b"\0\0\1" not in content or not unit:
+        return False
+    return {"h264": unit[0] & 0x1F == 9, "hevc": (unit[0] >> 1) & 0x3F == 35}.get(codec, False)
+
+
 def in_key_frame(codec: str, packet: Packet[Stream]) -> bytes:
     """The parameter sets at the head of a key frame."""
     return parameter_sets(codec, bytes(memoryview(packet)[:_HEAD]))
