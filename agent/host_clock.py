@@ -165,7 +165,11 @@ async def _ask(path: str, program: str, *arguments: str) -> str:
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):  # something else may have its end of the pipe
+                while await process.stdout.read(_MOST_OUTPUT):  # what is unread keeps the end from being seen
+                    pass
+                await process.wait()
     return said.decode("utf-8", "replace")
 
 
