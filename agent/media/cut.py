@@ -36,7 +36,7 @@ from agent.media.facts import (
     file_name,
     to_json,
 )
-from agent.media.hashing import Unexpected, sha256
+from agent.media.hashing import Unexpected, sha256, sha256_and_crc32
 from agent.media.tables import NotFootage
 from exchange.durable import sync_folder
 from exchange.errors import ClipFailed, DiskFull
@@ -161,8 +161,8 @@ class _Cut:
         (self.out_dir / folder).mkdir(parents=True, exist_ok=True)
         return self.out_dir / folder / file_name(self.plan.name, self.stretch.first_us, suffix)
 
-    def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> tuple[str, int | None, list[str]]:
-        """Write and prove the file; its SHA-256, its CRC if taken, and the SHA-256 of its tracks, pictures first."""
+    def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> tuple[str, int, list[str]]:
+        """Write and prove the file; its SHA-256, its CRC, and the SHA-256 of its tracks, pictures first."""
         try:
             if container == "mp4":
                 from agent.media import copy_mp4
@@ -175,9 +175,9 @@ class _Cut:
 
             hashes = matroska_out.write(unfinished.path, what, self.progress)
             unfinished.sync()
-            digest = self.beside.submit(_hash, unfinished.path, None)
+            read = self.beside.submit(sha256_and_crc32, unfinished.path)
             matroska_out.prove(unfinished.path, what, hashes, self.progress)
-            return digest.result(), None, hashes
+            return *read.result(), hashes
         except NotFootage as why:
             raise _failed(f"a recorded segment changed while it was copied: {why}") from None
         except (OverflowError, struct.error):

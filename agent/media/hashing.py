@@ -8,10 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from isal.isal_zlib import crc32 as crc32_of
 
 from agent.media.payload import KEPT, PIECE
 
@@ -22,7 +25,26 @@ class Unexpected(Exception):
 
 def sha256(path: Path, size: int | None = None) -> str:
     """Over the file's first ``size`` bytes, or all of it. Unexpected when it is shorter."""
-    digest, position = hashlib.sha256(), 0
+    digest = hashlib.sha256()
+    _read(path, size, digest.update)
+    return digest.hexdigest()
+
+
+def sha256_and_crc32(path: Path) -> tuple[str, int]:
+    """Over the whole file, in one reading."""
+    digest, crc32 = hashlib.sha256(), 0
+
+    def take(content: memoryview) -> None:
+        nonlocal crc32
+        digest.update(content)
+        crc32 = crc32_of(content, crc32)
+
+    _read(path, None, take)
+    return digest.hexdigest(), crc32
+
+
+def _read(path: Path, size: int | None, take: Callable[[memoryview], object]) -> None:
+    position = 0
     buffer = memoryview(bytearray(PIECE))
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -31,11 +53,10 @@ def sha256(path: Path, size: int | None = None) -> str:
             count = os.preadv(descriptor, [buffer[: min(PIECE, limit - position)]], position)
             if count == 0:
                 raise Unexpected(f"{path.name} became shorter while it was read")
-            digest.update(buffer[:count])
+            take(buffer[:count])
             position += count
     finally:
         os.close(descriptor)
-    return digest.hexdigest()
 
 
 class InStep:

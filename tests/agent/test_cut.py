@@ -1,10 +1,12 @@
 """Cutting exactly what was approved: checked frame by frame, and with FFmpeg's own hashes."""
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +55,8 @@ def left(folder: Path) -> list[str]:
 
 def assert_exact(recording: Recording, folder: Path, master: Master) -> None:
     """Every picture of the file is the recording's, at its time; there is no other; and FFmpeg hashes the same."""
+    content = (folder / master.file).read_bytes()
+    assert (master.sha256, master.crc32) == (hashlib.sha256(content).hexdigest(), zlib.crc32(content))
     shown = pictures(folder / master.file)
     assert [picture for _, picture in shown] == recording.pictures(master.first_us, master.last_us)
     expected = [time - master.first_us for time in recording.times if master.first_us <= time <= master.last_us]
