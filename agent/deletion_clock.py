@@ -7,7 +7,7 @@ import json
 import logging
 
 from agent.requests.parts import Parts
-from exchange.clock import DAY, to_rfc3339
+from exchange.clock import DAY, HOUR, to_rfc3339
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +26,13 @@ async def deletion_now(parts: Parts) -> int:
     now, monotonic = parts.clock.now(), parts.clock.monotonic()
     async with parts.store.transaction() as tx:
         kept = await tx.note(_NOTE)
-    believed = now
+    believed, noted = now, False
     if kept is not None:
         before, then, told = json.loads(kept)
         passed = monotonic - then if monotonic >= then else monotonic  # since the host started, after a restart
-        if now > before + passed + _LEAP and not (await parts.host_clock()).synchronised:
-            believed = before + passed
+        expected = before + passed
+        if now > expected + _LEAP and not (await parts.host_clock()).synchronised:
+            believed = expected
             if not told:
                 log.warning(
                     "The host's clock tells %s, %d days ahead of the time that passed, and no time server vouches for "
@@ -39,6 +40,10 @@ async def deletion_now(parts: Parts) -> int:
                     to_rfc3339(now),
                     (now - believed) // DAY,
                 )
+        # What is noted goes on by itself, so that a memory card isn't written to each time.
+        noted = told == (believed != now) and abs(believed - expected) < HOUR and 0 <= monotonic - then < HOUR
+    if noted:
+        return believed
     async with parts.store.transaction() as tx:
         await tx.set_note(_NOTE, json.dumps([believed, monotonic, believed != now]))
     return believed

@@ -86,16 +86,22 @@ async def _exchange(path: str, operation: str, body: bytes) -> tuple[int, bytes]
 @asynccontextmanager
 async def any_call(settings: Settings) -> AsyncIterator[Call]:
     """The daemon if it runs; else the desk in this process, which holds the state's lock meanwhile."""
-    async with daemon_call(settings) as call:
-        try:
-            await call("status")
-        except DaemonNotRunning:
-            pass
-        else:
+    if await _listens(settings):
+        async with daemon_call(settings) as call:
             yield call
-            return
+        return
     async with own_call(settings) as call:
         yield call
+
+
+async def _listens(settings: Settings) -> bool:
+    """Whether a daemon is at its socket for this user."""
+    try:
+        _, writer = await asyncio.open_unix_connection(str(settings.socket))
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 @asynccontextmanager

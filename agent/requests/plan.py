@@ -121,16 +121,18 @@ async def ask(parts: Parts, row: RequestRow) -> Move:
     await keep(parts, row)  # once more: what was still open when it was preserved may be finished now
     cameras: list[PlannedCamera] = []
     away: list[HandoverError] = []
+    waited = parts.clock.now() - row.received_at >= min(_PATIENCE, (row.expires_at - row.received_at) // 2)
     for position, asked in enumerate(request.asked):
         label = labels.get(asked.camera_id, asked.camera_id)
         parts.progress.doing[row.request_id] = f"looking at {label}"
         try:
             cameras.append(await _plan_camera(parts, row, position, asked, label))
         except HandoverError as error:
+            if not waited:  # before the others are fetched once more for nothing
+                raise
             away.append(error)
             cameras.append(_without(parts, position, asked, label))
-    waited = parts.clock.now() - row.received_at >= min(_PATIENCE, (row.expires_at - row.received_at) // 2)
-    if away and not (waited and any(camera.available for camera in cameras)):
+    if away and not any(camera.available for camera in cameras):
         raise away[0]
     plan = Plan(
         request_id=row.request_id,
