@@ -15,10 +15,9 @@ from rich.console import Console
 
 from agent import VERSION
 from agent.owner import camera_commands, prompt, request_commands, setup_command, source_commands
-from agent.owner.caller import ask_desk
+from agent.owner.caller import ask_desk, take_state_of
 from agent.owner.request_commands import as_json, print_json
-from agent.privileges import become_owner_of
-from agent.settings import DEFAULT_PATH, Settings, load_settings
+from agent.settings import DEFAULT_PATH, Settings, load_settings, settings_sha256
 from exchange.errors import HandoverError
 
 INTERRUPTED = 130
@@ -67,8 +66,7 @@ def run(config: Path) -> None:
     from agent import daemon
 
     settings = load_settings(config)
-    if settings.data.exists():
-        become_owner_of(settings.data)
+    take_state_of(settings)
     _log_to_stderr(settings)
     asyncio.run(daemon.run(settings))
 
@@ -97,9 +95,15 @@ def _log_to_stderr(settings: Settings) -> None:
 def status(config: Path, plain: bool) -> None:
     """How the agent is: cameras, portal, what waits for you."""
     told = ask_desk(config, lambda call: call("status"), needs_daemon=True)
+    changed = told.pop("settings_sha256") != settings_sha256(load_settings(config))
     if plain:
-        return print_json(told)
+        return print_json(told | {"settings_changed": changed})
     prompt.show_status(out, told)
+    if changed:
+        out.print(
+            "The settings were changed since the daemon started, and count from its next start: "
+            "sudo systemctl restart handover handover-recorder"
+        )
     return None
 
 

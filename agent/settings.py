@@ -3,6 +3,7 @@
 Not for: cameras (they live in the agent's store), secrets (files under ``keys/``), or anything that a program changes.
 """
 
+import hashlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -234,6 +235,11 @@ class Settings(Section):
     def work_dir(self) -> Path:
         """0700: clips and packages in the making; emptied of leftovers at start."""
         return self.data / "work"
+
+
+def settings_sha256(settings: Settings) -> str:
+    """What tells whether two readings of the settings say the same; lower-case hex."""
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
 
 
 def load_settings(path: Path) -> Settings:

@@ -84,6 +84,12 @@ class InputInvalid(HandoverError):
     exit_code = 17
 
 
+class NotPermitted(HandoverError):
+    """This user of the machine may not read or write what the command needs."""
+
+    exit_code = 18
+
+
 # -- cameras and recorders ---------------------------------------------------------------------------------------
 
 

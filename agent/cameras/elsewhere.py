@@ -4,13 +4,12 @@ Not for: our own recorder's cameras (``inventory``), or how any source works (``
 """
 
 import asyncio
-import importlib
 import logging
 import shutil
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from agent.cameras.address import Credentials
 from agent.cameras.catalogue import CameraFacts
@@ -31,6 +30,9 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 Options = Annotated[dict[str, Annotated[str, Field(max_length=2000)]], Field(max_length=50)]
 
+KindName = Annotated[str, Field(max_length=32), AfterValidator(lambda typed: typed.strip().lower())]
+"""A kind of source, in small letters however it was typed."""
+
 SAMPLE = 2 * SECOND
 """Microseconds that a test fetches and decodes."""
 _MOST_SAMPLE = 1 << 30
@@ -40,7 +42,17 @@ class SetSource(Part):
     """Where a camera's footage comes from, as typed; ``address`` is an option like any other."""
 
     camera_id: Id
-    kind: Annotated[str, Field(max_length=32)]
+    kind: KindName
+    options: Options = Field(default_factory=dict)
+    user: Annotated[str, Field(max_length=128)] | None = None
+    password: Annotated[str, Field(max_length=256)] | None = None
+
+
+class AskChannels(Part):
+    """Which channels the recorder at this address has."""
+
+    kind: KindName
+    address: Annotated[str, Field(max_length=512)]
     options: Options = Field(default_factory=dict)
     user: Annotated[str, Field(max_length=128)] | None = None
     password: Annotated[str, Field(max_length=256)] | None = None
@@ -91,6 +103,40 @@ class Elsewhere:
         device = await asyncio.to_thread(self._sources.device_of, camera_id, setting, credentials, None)
         return await self._sources.devices.look(device, Window(now - LOOK_BACK, now), narrow=True)
 
+    async def look_first(
+        self, camera_id: str, setting: SourceSetting, credentials: Credentials | None
+    ) -> Looked | None:
+        """As ``look``, before a camera is given this source: InputInvalid when the recorder has no such channel."""
+        looked = await self.look(camera_id, setting, credentials)
+        channel = await asyncio.to_thread(_channel_of, setting)
+        if looked is not None and channel is not None:
+            known = await self._channels(camera_id, setting, credentials)
+            if known and channel not in known:
+                raise InputInvalid(
+                    f"The recorder at {setting.address} has no channel {channel}.",
+                    meaning="Nothing was changed.",
+                    do=f"It has {_listed(known)}: set the option channel to one of them.",
+                )
+        return looked
+
+    async def channels(self, asked: AskChannels) -> Json:
+        """A recorder's channels by number, with their names. InputInvalid when it doesn't tell, or has none."""
+        setting = await asyncio.to_thread(typed_setting, asked.kind, asked.options, asked.address)
+        credentials = Credentials(asked.user, asked.password or "") if asked.user else None
+        found = await self._channels("channels", setting, credentials)
+        if not found:
+            raise InputInvalid(
+                "The recorder doesn't tell which channels it has.", do="Name them, such as --channels 1-16."
+            )
+        return {"channels": {str(number): name for number, name in sorted(found.items())}}
+
+    async def _channels(
+        self, camera_id: str, setting: SourceSetting, credentials: Credentials | None
+    ) -> dict[int, str]:
+        device = await asyncio.to_thread(self._sources.device_of, camera_id, setting, credentials, None)
+        now = self._parts.clock.now()
+        return (await self._test_job(device, Window(now - HOUR, now))).channels
+
     async def set_source(self, wanted: SetSource) -> Json:
         """Give a camera another source, once that answers."""
         row = await self._row(wanted.camera_id)
@@ -101,7 +147,7 @@ class Elsewhere:
                 do="Remove the camera, and add it by its own address.",
             )
         credentials = Credentials(wanted.user, wanted.password or "") if wanted.user else None
-        looked = await self.look(wanted.camera_id, setting, credentials)
+        looked = await self.look_first(wanted.camera_id, setting, credentials)
         check = looked.answer.clock if looked is not None else None
         await self.keep(wanted.camera_id, setting, credentials, check)
         return {"camera_id": wanted.camera_id, "source": setting.kind} | told(looked)
@@ -205,12 +251,13 @@ class Elsewhere:
         return [span for span in coverage.spans if span.finished or span.path is None]
 
     async def _own_test(self, device: Device, window: Window) -> Json:
-        if not hasattr(importlib.import_module(device.module), "test_job"):
-            return {}
+        answer = await self._test_job(device, window)
+        return {"good": list(answer.good), "wrong": list(answer.wrong)}
+
+    async def _test_job(self, device: Device, window: Window) -> TestAnswer:
         order = device.order(self._parts.clock) | {"start": window.start, "end": window.end}
         said = await self._parts.run_job(f"{device.module}:test_job", order, limits=device.kind.look)
-        answer = TestAnswer.model_validate(said)
-        return {"good": list(answer.good), "wrong": list(answer.wrong)}
+        return TestAnswer.model_validate(said)
 
     async def _sample(self, camera_id: str, spans: list[Span]) -> Json | None:
         """Two seconds, fetched and decoded; of a source that brings whole files only, its smallest late one."""
@@ -240,6 +287,18 @@ class Elsewhere:
         if row is None:
             raise NotFound(f"There is no camera {camera_id}.", do="List them with: handover cameras list")
         return row
+
+
+def _channel_of(setting: SourceSetting) -> int | None:
+    """Which of a recorder's channels the setting means; None for a kind that has no numbers for its cameras."""
+    kind = kind_of(setting.kind)
+    return None if kind is None else getattr(kind.options.model_validate(setting.options), "channel", None)
+
+
+def _listed(channels: dict[int, str]) -> str:
+    """Numbers with their names, as many as a line takes."""
+    shown = [f"{number} ({name})" if name else str(number) for number, name in sorted(channels.items())]
+    return ", ".join(shown[:16]) + (f" and {len(shown) - 16} more" if len(shown) > 16 else "")
 
 
 def _before(check: ClockCheck | None) -> int:

@@ -56,7 +56,7 @@ class NewCamera(Part):
     indoors: bool = False
     retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None
     """Days that its footage is kept; as the recordings' setting says otherwise."""
-    source: Annotated[str, Field(max_length=32)] = RECORDER
+    source: elsewhere.KindName = RECORDER
     """What records it: Handover's own recorder, or the kind of another; ``address`` is then that one's."""
     options: elsewhere.Options = Field(default_factory=dict)
 
@@ -161,7 +161,7 @@ class Inventory:
         """A camera whose footage another recorder holds: that is asked instead, and nothing is recorded here."""
         setting = await asyncio.to_thread(elsewhere.typed_setting, new.source, new.options, new.address)
         credentials = Credentials(new.user, new.password or "") if new.user else None
-        looked = await self.elsewhere.look(new.camera_id, setting, credentials)
+        looked = await self.elsewhere.look_first(new.camera_id, setting, credentials)
         assert looked is not None
         days = new.retention_days
         if days is None:

@@ -215,6 +215,10 @@ class TestAnswer(_Crossing):
 
     good: Annotated[tuple[Note, ...], Field(max_length=20)] = ()
     wrong: Annotated[tuple[Note, ...], Field(max_length=20)] = ()
+    channels: Annotated[dict[int, Annotated[str, Field(max_length=200)]], Field(max_length=512)] = Field(
+        default_factory=dict
+    )
+    """The recorder's channels by number, with their names; empty where it doesn't tell, or has none."""
 
 
 def told(report: Report) -> Progress:

@@ -103,4 +103,4 @@ def test_job(job: Json, report: Report) -> Json:
             good.append(f"Its times with a Z are {'UTC' if meaning == 'utc' else 'local time'} ({known_how}).")
         else:
             wrong.append(UNKNOWN_MEANING)
-    return TestAnswer(good=tuple(good), wrong=tuple(wrong)).model_dump(mode="json")
+    return TestAnswer(good=tuple(good), wrong=tuple(wrong), channels=names).model_dump(mode="json")

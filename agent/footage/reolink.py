@@ -49,4 +49,5 @@ def test_job(job: Json, report: Report) -> Json:
     order = LookOrder.model_validate(job)
     with Reolink(order, Options.model_validate(order.options)) as device:
         good, wrong = device.told()
-    return TestAnswer(good=tuple(good), wrong=tuple(wrong)).model_dump(mode="json")
+        channels = dict.fromkeys(range(1, min(device.channels, 512) + 1), "")
+    return TestAnswer(good=tuple(good), wrong=tuple(wrong), channels=channels).model_dump(mode="json")

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent.privileges import become_owner_of
+from agent.privileges import become_owner_of, require_writable
 from agent.settings import Settings, load_settings
 from exchange import errors
 from exchange.errors import DaemonNotRunning, HandoverError
@@ -104,25 +104,36 @@ async def _listens(settings: Settings) -> bool:
     return True
 
 
+def daemon_listens(settings: Settings) -> bool:
+    """Whether a daemon runs on this state, as far as this user can see. For synchronous callers."""
+    return asyncio.run(_listens(settings))
+
+
 @asynccontextmanager
 async def own_call(settings: Settings) -> AsyncIterator[Call]:
     """The desk in this process, as the state's own user. AlreadyRunning when a daemon holds the state."""
     # The daemon's parts take a second to load on a small machine; most commands don't need them.
     from agent.daemon import build
+    from agent.owner.arguments import read_arguments
     from agent.owner.control import actor_of
     from agent.owner.desk import OPERATIONS
-    from exchange.signing import parse_strictly
 
-    if settings.data.exists():
-        become_owner_of(settings.data)
+    take_state_of(settings)
     actor = actor_of(os.getuid(), "at a terminal of the owner's machine")
     async with build(settings) as house:
 
         async def call(operation: str, **arguments: Any) -> Json:
             model, method = OPERATIONS[operation]
-            return await method(house.desk, parse_strictly(json.dumps(arguments).encode(), model), actor)
+            return await method(house.desk, read_arguments(json.dumps(arguments).encode(), model), actor)
 
         yield call
+
+
+def take_state_of(settings: Settings) -> None:
+    """Go on as the user whom the state belongs to. NotPermitted for anyone but root, that user, or who may make it."""
+    if os.path.exists(settings.data):  # False too where this user may not even look
+        become_owner_of(settings.data)
+    require_writable(settings.data, "the agent's state")
 
 
 def _raised(body: Json) -> HandoverError:

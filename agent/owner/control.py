@@ -17,14 +17,13 @@ from pathlib import Path
 
 from aiohttp import web
 
+from agent.owner.arguments import MAX_CALL, read_arguments
 from agent.owner.desk import OPERATIONS, Actor, Desk
 from agent.settings import Settings
-from exchange.errors import DocumentInvalid, HandoverError
-from exchange.signing import parse_strictly
+from exchange.errors import DocumentInvalid, HandoverError, InputInvalid
 
 log = logging.getLogger(__name__)
 
-MAX_CALL = 256 * 1024
 READ_SECONDS = 10
 GROUP = "handover"
 _SAID_BY_THE_SYSTEM = {"status", "requests", "cameras"}
@@ -63,11 +62,11 @@ class Control:
             return _error(403, error)
         model, operation = OPERATIONS[name]
         try:
-            arguments = parse_strictly(await _body(request), model, MAX_CALL)
+            arguments = read_arguments(await _body(request), model)
             return web.json_response(await operation(self._desk, arguments, actor))
         except _TooLarge:
             return _error(413, DocumentInvalid(f"A call has {MAX_CALL} bytes at most."))
-        except DocumentInvalid as error:
+        except (DocumentInvalid, InputInvalid) as error:
             return _error(400, error)
         except HandoverError as error:
             return _error(409, error)

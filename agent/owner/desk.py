@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from agent import VERSION, membership
-from agent.cameras.elsewhere import SetSource, SetStart, TestSources
+from agent.cameras.elsewhere import AskChannels, SetSource, SetStart, TestSources
 from agent.cameras.inventory import Inventory, NewCamera
 from agent.membership import OpenPortal
 from agent.portal import PortalClient
@@ -24,6 +24,7 @@ from agent.requests.pictures import stills
 from agent.requests.plan import read_plan
 from agent.requests.preserve import keep
 from agent.requests.states import State
+from agent.settings import settings_sha256
 from agent.store import RequestRow
 from exchange.clock import to_rfc3339
 from exchange.custody import CustodyKind
@@ -96,6 +97,7 @@ class Desk:
             cameras = await tx.cameras()
         return {
             "version": VERSION,
+            "settings_sha256": settings_sha256(parts.settings),
             "device": parts.keys.device.public.fingerprint,
             "force": None if force is None else {"name": force.name, "portal": force.portal},
             "last_contact": contact,
@@ -207,6 +209,9 @@ class Desk:
 
     async def check_camera(self, named: CameraNamed, actor: Actor) -> Json:
         return await self._inventory.check(named.camera_id)
+
+    async def source_channels(self, asked: AskChannels, actor: Actor) -> Json:
+        return await self._inventory.elsewhere.channels(asked)
 
     async def set_source(self, wanted: SetSource, actor: Actor) -> Json:
         return await self._inventory.set_source(wanted)
@@ -323,6 +328,7 @@ OPERATIONS: dict[str, tuple[type[Part], Operation]] = {
     "add-camera": (NewCamera, Desk.add_camera),
     "check-camera": (CameraNamed, Desk.check_camera),
     "remove-camera": (CameraNamed, Desk.remove_camera),
+    "source-channels": (AskChannels, Desk.source_channels),
     "camera-source": (SetSource, Desk.set_source),
     "sources": (Nothing, Desk.sources),
     "test-sources": (TestSources, Desk.test_sources),

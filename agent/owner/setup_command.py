@@ -8,42 +8,53 @@ from typing import Any
 
 import click
 
-from agent.owner.caller import ask_desk
+from agent.owner.caller import ask_desk, daemon_listens
+from agent.owner.typed import answer
+from agent.privileges import require_writable
+from agent.settings import Settings
 from agent.settings_edit import fill_in
+from agent.settings_values import HttpsUrl
 from exchange.errors import ForceKeyChanged
+from exchange.messages import Line, OwnerKind
 
 Json = dict[str, Any]
 
 
 @click.command()
-@click.option(
-    "--portal", prompt="The portal's address (from your police force)", help="Such as https://portal.example.org"
-)
-@click.option(
-    "--kind",
-    type=click.Choice(["household", "business"]),
-    prompt="Whose cameras are they, a household's or a business's?",
-    help="household or business",
-)
-@click.option("--name", prompt="Your name, or the business's", help="As officers read it.")
-@click.option("--contact", prompt="How officers reach you (telephone or e-mail)", help="A telephone number or e-mail.")
+@click.option("--portal", help="The portal's address, such as https://portal.example.org")
+@click.option("--kind", type=click.Choice(["household", "business"]), help="household or business")
+@click.option("--name", help="Your name, or the business's, as officers read it.")
+@click.option("--contact", help="How officers reach you: a telephone number or e-mail.")
 @click.option("--confirm", "confirmed", metavar="FINGERPRINT", help="The force key's fingerprint, which you compared.")
 @click.pass_obj
-def setup(config: Path, portal: str, kind: str, name: str, contact: str, confirmed: str | None) -> None:
+def setup(
+    config: Path, portal: str | None, kind: str | None, name: str | None, contact: str | None, confirmed: str | None
+) -> None:
     """Write the settings, make this agent's keys, and join the force's portal."""
-    sections: dict[str, dict[str, str]] = {
-        "portal": {"url": portal},
-        "owner": {"kind": kind, "name": name, "contact": contact},
+    require_writable(config, "the settings file")
+    url = answer(portal, "--portal", "The portal's address (from your police force)", HttpsUrl)
+    owner = {
+        "kind": answer(kind, "--kind", "Whose cameras are they, a household's or a business's?", OwnerKind),
+        "name": answer(name, "--name", "Your name, or the business's", Line),
+        "contact": answer(contact, "--contact", "How officers reach you (telephone or e-mail)", Line),
     }
-    fill_in(config, sections)
+    settings = fill_in(config, {"portal": {"url": url}, "owner": owner})
     click.echo(f"Settings: {config}")
     if confirmed is None:
-        confirmed = _confirm(ask_desk(config, lambda call: call("introduce", url=portal)))
+        confirmed = _confirm(ask_desk(config, lambda call: call("introduce", url=url)))
     else:
-        _show(ask_desk(config, lambda call: call("introduce", url=portal)))
-    told = ask_desk(config, lambda call: call("enrol", url=portal, fingerprint=confirmed))
+        _show(ask_desk(config, lambda call: call("introduce", url=url)))
+    told = ask_desk(config, lambda call: call("enrol", url=url, fingerprint=confirmed))
     click.echo(f"This agent belongs to the portal of {told['force']} now; its device key is {told['device']}.")
-    click.echo("Next: handover cameras discover")
+    _say_next(settings)
+
+
+def _say_next(settings: Settings) -> None:
+    if daemon_listens(settings):
+        click.echo("The daemon runs with the settings that it started with: sudo systemctl restart handover")
+    else:
+        click.echo("From now on, and after every start: sudo systemctl enable --now handover handover-recorder")
+    click.echo("Next: sudo handover cameras discover")
 
 
 def _show(shown: Json) -> None:

@@ -192,3 +192,15 @@ def test_waiting_for_a_request_ends_at_once_when_it_is_interrupted(home: OwnerHo
     assert time.monotonic() - begun < 20
     assert waiting.stderr.read() == b"Stopped.\n"
     waiting.stderr.close()
+
+
+def test_status_says_that_changed_settings_wait_for_a_restart(home: OwnerHome) -> None:
+    as_started = home.config.read_text()
+    assert "settings were changed" not in home.handover("status").output
+    try:
+        home.config.write_text(as_started.replace("Robin Example", "Robin Another"))
+        told = " ".join(home.handover("status").output.split())
+        assert "The settings were changed since the daemon started" in told
+        assert "systemctl restart handover" in told
+    finally:
+        home.config.write_text(as_started)

@@ -66,6 +66,7 @@ class HikvisionStandIn(RecorderServer):
         self.zulu = "local"
         self.wants = "web"
         self.held: list[Recording] = []
+        self.channels = {1: "Gate"}
         self.page = 40
         self.writes_offset = True
         self.map_time = True
@@ -95,8 +96,11 @@ class HikvisionStandIn(RecorderServer):
                             "<firmwareVersion>V4.84.000</firmwareVersion><firmwareReleasedDate>build 240101"
                             "</firmwareReleasedDate></DeviceInfo>")  # fmt: skip
         elif path.endswith("InputProxy/channels"):
-            self._xml(call, f"<InputProxyChannelList version=\"1.0\" {_NS}><InputProxyChannel><id>1</id><name>Gate"
-                            "</name></InputProxyChannel></InputProxyChannelList>")  # fmt: skip
+            each = (
+                f"<InputProxyChannel><id>{number}</id><name>{escape(name)}</name></InputProxyChannel>"
+                for number, name in self.channels.items()
+            )
+            self._xml(call, f'<InputProxyChannelList version="1.0" {_NS}>{"".join(each)}</InputProxyChannelList>')
         elif path == "ContentMgmt/search":
             self._search(call)
         elif path == "ContentMgmt/download":

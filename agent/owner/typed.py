@@ -1,0 +1,76 @@
+"""What a person types, as flags or at a question: checked at once, and said in the words of the command line.
+
+Not for: what the operations accept (each has a model of its own, which checks again).
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from exchange.errors import InputInvalid
+
+
+def answer(given: str | None, flag: str, question: str, kind: Any, *, default: str | None = None) -> str:
+    """``given`` by the flag, or else asked for until it fits ``kind``, a type that pydantic checks.
+
+    InputInvalid when the flag's value doesn't fit, and when nobody is there to be asked.
+    """
+    if given is not None:
+        try:
+            return checked(given, kind)
+        except ValueError as error:
+            raise InputInvalid(f"{flag} {given!r} can't be used: {error}.", meaning="Nothing was changed.") from None
+    while True:
+        typed = str(click.prompt(question, default=default)).strip()
+        try:
+            return checked(typed, kind)
+        except ValueError as error:
+            click.echo(f"That can't be used: {error}. Please type it again.", err=True)
+
+
+def checked(text: str, kind: Any) -> str:
+    """The text as ``kind`` has it. ValueError says what is wanted."""
+    try:
+        return str(TypeAdapter(kind).validate_python(text))
+    except ValidationError as error:
+        raise ValueError(_wanted(error)) from None
+
+
+def _wanted(error: ValidationError) -> str:
+    complaint = error.errors(include_url=False, include_input=False)[0]
+    context = complaint.get("ctx", {})
+    kind = complaint["type"]
+    if kind == "string_too_short":
+        return "it is empty"
+    if kind == "string_too_long":
+        return f"it is longer than {context['max_length']} letters"
+    if kind in ("url", "path"):
+        return f"wanted {complaint['msg']}"
+    return str(complaint["msg"]).removeprefix("Value error, ")
+
+
+def require_all(missing: Sequence[str]) -> None:
+    """InputInvalid that names every flag that is missing at once; silent when none is."""
+    if missing:
+        raise InputInvalid(
+            f"Missing: {', '.join(missing)}.", meaning="Nothing was changed.", do="The options are listed by --help."
+        )
+
+
+def somebody_is_there() -> bool:
+    """Whether questions can be answered: a terminal, not a script."""
+    return sys.stdin.isatty()
+
+
+def read_secret(file: Path | None, question: str) -> str:
+    """A password out of a file, or typed without being shown. InputInvalid when the file is no text."""
+    if file is None:
+        return str(click.prompt(question, hide_input=True, default="", show_default=False))
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputInvalid(f"The password file {file} can't be read.", do="It holds the password, as text.") from error
