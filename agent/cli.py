@@ -75,10 +75,12 @@ def run(config: Path) -> None:
 @click.pass_obj
 def record(config: Path) -> None:
     """Run the recorder: for cameras without an NVR."""
+    from agent.fence import warn_if_open
     from agent.footage import recorder
 
     settings = load_settings(config)
     _log_to_stderr(settings)
+    warn_if_open()
     recorder.main(settings.recorder_config)
 
 

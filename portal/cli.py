@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import sdnotify
 from pydantic import ValidationError
 
 from exchange.clock import SystemClock, to_rfc3339
@@ -177,7 +178,10 @@ async def _serve(
             if ready is not None:
                 await asyncio.to_thread(_write, ready, text)
             await asyncio.to_thread(_say, text)
+            systemd = sdnotify.SystemdNotifier()
+            systemd.notify("READY=1")
             await told.wait()
+            systemd.notify("STOPPING=1")
 
 
 # -- officers ----------------------------------------------------------------------------------------------------

@@ -162,6 +162,35 @@ def test_other_folders_in_the_settings_are_made_and_opened_to_the_services(machi
     assert "/var/lib/handover/keys" in recorder.partition("InaccessiblePaths=")[2]
 
 
+def test_a_portal_and_an_officers_machine_have_what_they_need_and_no_agent(tmp_path: Path, wheel: Path) -> None:
+    told = run("--root", tmp_path, "--python", sys.executable, "--wheel", wheel, "--portal", "--officer").stdout
+    assert "handover-portal init /var/lib/handover-portal" in told
+    assert "handover-officer setup" in told
+    assert "sudo handover setup" not in told
+    assert sorted(os.listdir(tmp_path / "usr/local/bin")) == ["handover-officer", "handover-portal", "handover-verify"]
+    assert os.listdir(tmp_path / "etc/systemd/system") == ["handover-portal.service"]
+    assert (tmp_path / "var/lib/handover-portal").stat().st_mode & 0o7777 == 0o700
+    assert "--listen 127.0.0.1" in (tmp_path / "etc/default/handover-portal").read_text()
+    assert not (tmp_path / "etc/handover").exists()
+    assert not (tmp_path / "var/lib/handover").exists()
+
+
+def test_what_was_installed_stays_installed_and_what_is_named_comes_beside_it(machine: Path, wheel: Path) -> None:
+    run("--root", machine, "--python", sys.executable, "--wheel", wheel, "--officer")
+    options = machine / "etc/default/handover-portal"
+    run("--root", machine, "--python", sys.executable, "--wheel", wheel, "--portal")
+    options.write_text('OPTIONS="--listen 127.0.0.1:9999"\n')
+    run("--root", machine, "--python", sys.executable, "--wheel", wheel)
+    commands = ["handover", "handover-officer", "handover-portal", "handover-verify"]
+    assert sorted(os.listdir(machine / "usr/local/bin")) == commands
+    assert len(list((machine / "etc/systemd/system").glob("handover*.service"))) == 3
+    assert "9999" in options.read_text()
+    run("--root", machine, "--uninstall")
+    assert os.listdir(machine / "usr/local/bin") == []
+    assert os.listdir(machine / "etc/systemd/system") == []
+    assert (machine / "var/lib/handover-portal").is_dir()
+
+
 def test_uninstalling_takes_the_programs_and_keeps_settings_and_data(machine: Path) -> None:
     (machine / "var/lib/handover/keys/device.key").write_text("secret")
     (machine / "usr/local/bin/other").symlink_to("/opt/other")
@@ -184,7 +213,8 @@ def test_purging_asks_for_a_second_word(machine: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--purge"], ["--frobnicate"], ["--wheel", "/nowhere.whl"], ["--root", "/nowhere"]]
+    "arguments",
+    [["--purge"], ["--uninstall", "--portal"], ["--frobnicate"], ["--wheel", "/nowhere.whl"], ["--root", "/nowhere"]],
 )
 def test_what_it_does_not_understand_changes_nothing(machine: Path, arguments: list[str]) -> None:
     before = tree(machine)

@@ -1,12 +1,13 @@
 """The systemd units: systemd itself reads them, and finds them tight."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 UNITS = sorted((Path(__file__).parents[1] / "systemd").glob("*.service"))
-DAEMON, RECORDER = "handover.service", "handover-recorder.service"
+DAEMON, RECORDER, PORTAL = "handover.service", "handover-recorder.service", "handover-portal.service"
 
 
 def directives(name: str) -> dict[str, list[str]]:
@@ -23,14 +24,14 @@ def words(name: str, key: str) -> list[str]:
     return " ".join(directives(name)[key]).split()
 
 
-def test_both_services_have_a_unit() -> None:
-    assert [unit.name for unit in UNITS] == [RECORDER, DAEMON]
+def test_every_service_has_a_unit() -> None:
+    assert [unit.name for unit in UNITS] == [PORTAL, RECORDER, DAEMON]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_finds_no_fault(unit: Path, tmp_path: Path) -> None:
     copy = tmp_path / unit.name
-    copy.write_text(unit.read_text().replace("/opt/handover/venv/bin/handover", "/bin/true"))
+    copy.write_text(re.sub(r"/opt/handover/venv/bin/\S+", "/bin/true", unit.read_text()))
     done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -53,6 +54,12 @@ def test_the_recorder_reaches_private_networks_only_and_no_key() -> None:
     assert words(RECORDER, "User") != words(DAEMON, "User")
 
 
+def test_the_daemon_may_read_a_home_that_lets_it_in_and_the_recorder_sees_none() -> None:
+    assert directives(DAEMON)["ProtectHome"] == ["read-only"]
+    assert directives(RECORDER)["ProtectHome"] == ["yes"]
+    assert directives(PORTAL)["ProtectHome"] == ["yes"]
+
+
 @pytest.mark.parametrize("name", [DAEMON, RECORDER])
 def test_each_service_is_watched_restarted_bounded_and_without_devices(name: str) -> None:
     found = directives(name)
@@ -67,7 +74,7 @@ def test_each_service_is_watched_restarted_bounded_and_without_devices(name: str
 def test_what_a_restart_cannot_mend_is_not_tried_again() -> None:
     from exchange.errors import AlreadyRunning, SettingsInvalid
 
-    for name in (DAEMON, RECORDER):
+    for name in (DAEMON, RECORDER, PORTAL):
         assert words(name, "RestartPreventExitStatus") == [
             str(SettingsInvalid.exit_code),
             str(AlreadyRunning.exit_code),

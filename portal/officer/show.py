@@ -31,7 +31,7 @@ def search_result(console: Console, result: SearchResult) -> None:
         console.print("No registered camera is there.")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("away", "camera", "looks at it", "footage", "sound", "owner", "ask with"):
+    for heading in ("away", "camera", "looks at it", "footage", "sound", "owner"):
         table.add_column(heading, overflow="fold")
     for camera in result.cameras:
         looks = {True: "yes", False: "no", None: "not said"}[camera.looks_at_place]
@@ -42,9 +42,11 @@ def search_result(console: Console, result: SearchResult) -> None:
             "likely" if camera.footage_likely else f"no: keeps {camera.retention_days} days",
             "yes" if camera.sound else "no",
             camera.owner_kind,
-            f"--device {camera.device} --camera {camera.camera_id}",
         )
     console.print(table)
+    for camera in result.cameras:  # a line each, never folded, so that it can be copied
+        what = f"--device {camera.device} --camera {camera.camera_id}"
+        console.print(f"Ask for {escape(camera.label)} with: {what}", soft_wrap=True, highlight=False)
     if result.truncated:
         console.print("There are more; search a smaller place.")
 
