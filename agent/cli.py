@@ -130,6 +130,8 @@ for _command in (
     request_commands.review,
     request_commands.approve,
     request_commands.decline,
+    request_commands.no_footage,
+    request_commands.look_again,
     request_commands.show,
     request_commands.records,
     source_commands.sources,

@@ -98,10 +98,18 @@ async def _registered(parts: Parts) -> None:
         return
 
 
+_UNTOLD = (
+    "SELECT 1 FROM requests JOIN decisions USING (request_id) WHERE requests.answered_at IS NULL AND state <> ? LIMIT 1"
+)
+
+
 async def send_checkpoints(parts: Parts) -> None:
-    """The newest signed head of the custody log, for the portal to witness; older ones it makes unneeded."""
+    """The newest signed head of the custody log, for the portal to witness; older ones it makes unneeded.
+
+    Not while a decision waits to be told: the log's length would tell of it first.
+    """
     async with parts.store.transaction() as tx:
-        if await tx.force() is None:
+        if await tx.force() is None or await tx.one(_UNTOLD, [State.CLOSED]) is not None:
             return
         row = await tx.one("SELECT size, note FROM checkpoints WHERE sent_at IS NULL ORDER BY size DESC LIMIT 1")
     if row is None:

@@ -21,13 +21,12 @@ from agent.requests.intake import verified_request
 from agent.requests.journey import Journey
 from agent.requests.parts import Parts
 from agent.requests.pictures import stills
-from agent.requests.plan import read_plan
+from agent.requests.plan import look_again, read_plan
 from agent.requests.preserve import keep
 from agent.requests.states import State
 from agent.settings import settings_sha256
 from agent.store import RequestRow
 from exchange.clock import to_rfc3339
-from exchange.custody import CustodyKind
 from exchange.errors import DecisionRefused, NotFound
 from exchange.messages import Credential, DecidedBy, Decision, Id, Line, Part, Text
 from exchange.signing import PublicKey, parse_strictly
@@ -125,8 +124,6 @@ class Desk:
             packages = await tx.packages(row.request_id)
             decided = await decision.stored_decision(tx, row.request_id)
             force = await tx.force()
-            if row.state == State.ASKED:
-                await parts.custody.record(tx, CustodyKind.REVIEWED, actor.name, row.request_id)
         told: Json = self._row(row)
         told["force"] = None if force is None else force.name
         told["officer"] = None if row.officer is None else _officer(row.officer)
@@ -231,11 +228,13 @@ class Desk:
             row = await self._find(tx.request, named.request_id)
         if row.state not in (State.PRESERVED, State.ASKED):
             raise DecisionRefused(f"This request is {row.state}: there is nothing to keep.")
-        held = await keep(self._parts, row, said_so=True)
-        async with self._parts.store.transaction() as tx:
-            details: dict[str, str | int | bool] = {"held_bytes": held, "setting": "the owner asked for it"}
-            await self._parts.custody.record(tx, CustodyKind.PRESERVED, actor.name, row.request_id, details=details)
-        return {"held_bytes": held}
+        return {"held_bytes": await keep(self._parts, row, said_so=True)}
+
+    async def look_again(self, named: Named, actor: Actor) -> Json:
+        """Have the footage looked for once more; nobody is told."""
+        await look_again(self._parts, named.request_id)
+        self._journey.kick()
+        return {}
 
     async def remove_camera(self, named: CameraNamed, actor: Actor) -> Json:
         await self._inventory.remove(named.camera_id)
@@ -334,6 +333,7 @@ OPERATIONS: dict[str, tuple[type[Part], Operation]] = {
     "test-sources": (TestSources, Desk.test_sources),
     "source-start": (SetStart, Desk.set_start),
     "keep": (Named, Desk.keep),
+    "look-again": (Named, Desk.look_again),
     "introduce": (PortalAt, Desk.introduce),
     "enrol": (Enrol, Desk.enrol),
     "withdraw": (Nothing, Desk.withdraw),

@@ -34,7 +34,7 @@ STATES = {
     "delivered": "delivered, the force's receipt is awaited",
     "refused": "refused by the agent, you need do nothing",
     "declined": "declined",
-    "unavailable": "not answerable: there is no such footage",
+    "unavailable": "you said that there is no such footage",
     "expired": "expired",
     "withdrawn": "withdrawn",
     "closed": "closed",
@@ -156,7 +156,7 @@ def _camera(camera: Json) -> Group:
     requested, actual = camera["requested"], camera.get("actual")
     rows = [("Asked for", stretch(requested["from"], requested["to"]))]
     if actual is None:
-        rows.append(("There is", "no footage of this time"))
+        rows.append(("Found", "no footage of this time"))
     else:
         last = camera["last_frame"]
         length = duration(from_rfc3339(actual["to"]) - from_rfc3339(actual["from"]))
@@ -300,12 +300,20 @@ def show_status(console: Console, told: Json) -> None:
     console.print(_pairs(*rows))
 
 
-def ask(console: Console, told: Json, save_pictures: Callable[[], None]) -> tuple[list[Json], str | None] | None:
-    """The owner's choices and observations; None when they want to think about it. Nothing is decided here.
+LOOK_AGAIN = "again"
+"""What ``ask`` returns when the owner wants the footage looked for once more."""
+Answer = tuple[list[Json], str | None]
+
+
+def ask(console: Console, told: Json, save_pictures: Callable[[], None]) -> Answer | str | None:
+    """The owner's choices and observations; LOOK_AGAIN; None when they want to think. Nothing is decided here.
 
     click.Abort when the input ends or is interrupted.
     """
     cameras = [camera for camera in told["plan"]["cameras"] if camera.get("actual")]
+    without = [camera for camera in told["plan"]["cameras"] if not camera.get("actual")]
+    if not cameras:
+        return _ask_of_none(console, without)
     console.print(
         _pairs(
             ("yes", f"copied as it is, sealed so that only this case's key opens it, and sent to {told['force']}"),
@@ -329,8 +337,34 @@ def ask(console: Console, told: Json, save_pictures: Callable[[], None]) -> tupl
         choices.append({"position": camera["position"], "share": answer == "yes", "sound": sound})
     if not any(choice["share"] for choice in choices):
         return choices, None
+    for camera in without:
+        tell = f"{camera['label']} has no footage of this time. Tell the officer so? With no, it reads as declined."
+        choices.append(_without(camera, _answer(tell, "yes", "no") == "yes"))
     note = click.prompt("A remark for the officer (optional)", default="", show_default=False).strip()
     return choices, note or None
+
+
+def _ask_of_none(console: Console, without: list[Json]) -> Answer | str | None:
+    """No footage was found: whether anybody learns that is the owner's to say."""
+    console.print("No footage was found. Nobody was told, and nobody is unless you say so.")
+    console.print(
+        _pairs(
+            ("tell", "the officer is told, as your word, that there is no such footage"),
+            ("again", "it is looked for once more, and you are asked again; nobody is told anything"),
+            ("no", "the officer is told that you decline, no more"),
+            ("later", "nothing is decided, and nobody is told anything"),
+        )
+    )
+    answer = _answer("What shall be said?", "tell", "again", "no", "later")
+    if answer == "later":
+        return None
+    if answer == "again":
+        return LOOK_AGAIN
+    return [_without(camera, answer == "tell") for camera in without], None
+
+
+def _without(camera: Json, told: bool) -> Json:
+    return {"position": camera["position"], "share": False, "none_recorded": told}
 
 
 def _answer(question: str, *allowed: str) -> str:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from agent.owner import prompt
 from agent.owner.caller import Call, ask_desk
-from exchange.errors import DecisionRefused, NotFound
+from exchange.errors import DecisionRefused, NoFootage, NotFound
 
 Json = dict[str, Any]
 
@@ -71,6 +71,8 @@ def review(config: Path, request_id: str | None, pictures: Path | None, name: st
         raise
     if answer is None:
         return _say_decision({"status": "later"})
+    if isinstance(answer, str):
+        return _look_again(config, told["request_id"])
     choices, note = answer
     decision = {"plan_sha256": told["plan_sha256"], "choices": choices, "observations": note, "name": name}
     return _say_decision(_decide(config, told["request_id"], decision))
@@ -117,6 +119,7 @@ def _say_decision(told: Json) -> None:
         {
             "later": "Nothing was decided. The officer is told nothing.",
             "declined": "Declined. The officer is told that, and nothing else.",
+            "unavailable": "The officer is told that you say there is no such footage.",
             "approved": f"Approved. {sent}",
             "partly-approved": f"Approved in part. {sent}",
         }[told["status"]]
@@ -126,6 +129,11 @@ def _say_decision(told: Json) -> None:
 @click.command()
 @click.argument("request_id")
 @click.option("--camera", "only", multiple=True, type=int, help="Only this number of the list (again for more).")
+@click.option(
+    "--none-recorded",
+    is_flag=True,
+    help="Tell the officer of cameras without footage that they have none; otherwise they read as declined.",
+)
 @click.option("--sound/--no-sound", default=False, help="Hand over the sound too, where the officer asks for it.")
 @click.option("--remark", help="A remark for the officer.")
 @by_name
@@ -135,6 +143,7 @@ def approve(
     config: Path,
     request_id: str,
     only: tuple[int, ...],
+    none_recorded: bool,
     sound: bool,
     remark: str | None,
     name: str | None,
@@ -146,6 +155,12 @@ def approve(
     """
     told = _to_decide(config, request_id)
     cameras = told["plan"]["cameras"]
+    if not any(camera.get("actual") for camera in cameras):
+        raise NoFootage(
+            "No footage was found: there is nothing to hand over.",
+            meaning="Nothing was decided, and nobody was told.",
+            do=f"Type handover look-again {request_id}; to tell the officer so, handover no-footage {request_id}.",
+        )
     if unknown := set(only) - {camera["position"] + 1 for camera in cameras if camera.get("actual")}:
         raise NotFound(f"The request has no footage of a camera number {min(unknown)}.", meaning="Nothing was decided.")
     choices = [
@@ -157,6 +172,8 @@ def approve(
         for camera in cameras
         if camera.get("actual")
     ]
+    if none_recorded:
+        choices += _none_recorded(cameras)
     plan = plan_sha256 or told["plan_sha256"]
     decision = {"plan_sha256": plan, "choices": choices, "observations": remark, "name": name}
     _say_decision(_decide(config, request_id, decision))
@@ -169,6 +186,40 @@ def decline(config: Path, request_id: str) -> None:
     """Say no. The officer is told that you decline, and nothing else."""
     told = _to_decide(config, request_id)
     _say_decision(_decide(config, request_id, {"plan_sha256": told["plan_sha256"], "choices": []}))
+
+
+@click.command("no-footage")
+@click.argument("request_id")
+@by_name
+@click.pass_obj
+def no_footage(config: Path, request_id: str, name: str | None) -> None:
+    """Tell the officer that there is no such footage, where none was found. Nobody learns it otherwise."""
+    told = _to_decide(config, request_id)
+    cameras = told["plan"]["cameras"]
+    if found := [camera["label"] for camera in cameras if camera.get("actual")]:
+        raise DecisionRefused(
+            f"There is footage of {found[0]}.", meaning="Nothing was decided.", do="Approve or decline it."
+        )
+    decision = {"plan_sha256": told["plan_sha256"], "choices": _none_recorded(cameras), "name": name}
+    _say_decision(_decide(config, request_id, decision))
+
+
+@click.command("look-again")
+@click.argument("request_id")
+@click.pass_obj
+def look_again(config: Path, request_id: str) -> None:
+    """Look for the footage once more, where none or not all was found. Nobody is told anything."""
+    _look_again(config, request_id)
+
+
+def _look_again(config: Path, request_id: str) -> None:
+    ask_desk(config, lambda call: call("look-again", request_id=request_id), needs_daemon=True)
+    click.echo(f"It is being looked for. See what there is with: handover review {request_id}")
+
+
+def _none_recorded(cameras: list[Json]) -> list[Json]:
+    without = [camera for camera in cameras if not camera.get("actual")]
+    return [{"position": camera["position"], "share": False, "none_recorded": True} for camera in without]
 
 
 def _to_decide(config: Path, request_id: str) -> Json:

@@ -14,8 +14,8 @@ from agent.store import RequestRow, Transaction
 from exchange.api import MAX_BODY
 from exchange.custody import CustodyKind
 from exchange.errors import NotEnrolled, PortalRefused
-from exchange.messages import Decision, Refusal, Signed, Status
-from exchange.signing import parse_strictly, read_unverified, sign_document
+from exchange.messages import Refusal, Signed
+from exchange.signing import parse_strictly, read_unverified
 
 
 async def tell(parts: Parts, row: RequestRow) -> None:
@@ -42,8 +42,6 @@ async def close(parts: Parts, row: RequestRow) -> Move:
 
     Nothing that was made for the request stays: no hold, no clip, and no package that was never sent.
     """
-    if row.state == State.UNAVAILABLE:
-        await _decide_unavailable(parts, row)
     trouble = row.trouble if row.state == State.REFUSED else None
     if row.state not in (State.EXPIRED, State.WITHDRAWN):
         try:
@@ -86,23 +84,3 @@ def _delete(sealed: Path) -> None:
     for partial in sealed.parent.glob(f".{sealed.name}.*.partial"):
         partial.unlink(missing_ok=True)
     sealed.unlink(missing_ok=True)
-
-
-async def _decide_unavailable(parts: Parts, row: RequestRow) -> None:
-    """No footage: said so without asking the owner, as there is nothing to decide."""
-    async with parts.store.transaction() as tx:
-        if await stored_decision(tx, row.request_id) is not None:
-            return
-        now = parts.clock.now()
-        decision = Decision(
-            request_id=row.request_id, request_sha256=row.sha256, status=Status.UNAVAILABLE, decided=now
-        )
-        signed = sign_document(decision, parts.keys.device)
-        await tx.insert(
-            "decisions",
-            request_id=row.request_id,
-            document=signed.document,
-            signature=signed.signature,
-            decided_at=now,
-        )
-        await parts.custody.checkpoint(tx)

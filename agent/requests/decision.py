@@ -19,7 +19,6 @@ from exchange.messages import (
     DecidedBy,
     DecidedCamera,
     Decision,
-    GapNote,
     Line,
     Outcome,
     Part,
@@ -37,6 +36,8 @@ class Choice(Part):
     position: int
     share: bool
     sound: bool = False
+    none_recorded: bool = False
+    """The owner says that there is no such footage, and wants the officer to know. Not said, it reads as declined."""
 
 
 class Verdict(Part):
@@ -87,6 +88,13 @@ class Approval:
         raise DecisionRefused(f"The owner approved no {evidence_id}.", meaning="It is not sent.")
 
 
+_OUTCOMES = {
+    Status.APPROVED: (State.APPROVED, CustodyKind.APPROVED),
+    Status.PARTLY_APPROVED: (State.APPROVED, CustodyKind.APPROVED),
+    Status.DECLINED: (State.DECLINED, CustodyKind.DECLINED),
+    Status.UNAVAILABLE: (State.UNAVAILABLE, CustodyKind.UNAVAILABLE),
+}
+"""What a decision makes of a request, and what the custody log calls it."""
 _DOOR = object()
 _UNDER_WAY = (State.APPROVED, State.CLIPPED, State.SEALED)
 
@@ -106,10 +114,11 @@ async def decide(parts: Parts, request_id: str, verdict: Verdict, by: DecidedBy)
                 meaning="Nothing was decided.",
                 do="Look at it again with: handover review",
             )
-        decision = _decision(row, read_plan(shown["plan"]), verdict, by, now)
+        plan = read_plan(shown["plan"])
+        decision = _decision(row, plan, verdict, by, now)
         signed = sign_document(decision, parts.keys.device)
-        approved = decision.status is not Status.DECLINED
-        if not await change_state(tx, row, State.APPROVED if approved else State.DECLINED, now):
+        to, kind = _OUTCOMES[decision.status]
+        if not await change_state(tx, row, to, now):
             raise DecisionRefused("It was decided a moment ago by somebody else.", meaning="Theirs stands.")
         await tx.insert(
             "decisions",
@@ -118,12 +127,20 @@ async def decide(parts: Parts, request_id: str, verdict: Verdict, by: DecidedBy)
             signature=signed.signature,
             decided_at=now,
         )
-        kind = CustodyKind.APPROVED if approved else CustodyKind.DECLINED
+        if to is State.APPROVED:
+            await _record_preserved(parts, tx, plan)
         await parts.custody.record(
             tx, kind, by.name, request_id, details={"plan_sha256": verdict.plan_sha256, "method": by.method}
         )
         await parts.custody.checkpoint(tx)
     return decision
+
+
+async def _record_preserved(parts: Parts, tx: Transaction, plan: Plan) -> None:
+    """How the footage was kept until the yes. Only now: a line before it would tell that there is something to keep."""
+    setting = parts.settings.requests.preserve.value
+    details: dict[str, str | int | bool] = {"held_bytes": plan.held_bytes, "setting": setting}
+    await parts.custody.record(tx, CustodyKind.PRESERVED, "agent", plan.request_id, details=details)
 
 
 def _refuse_unless_open(row: RequestRow, now: int) -> None:
@@ -146,14 +163,20 @@ def _decision(row: RequestRow, plan: Plan, verdict: Verdict, by: DecidedBy, now:
     if unknown := choices.keys() - {camera.position for camera in plan.cameras}:
         raise DecisionRefused(f"The plan has no position {min(unknown)}.", meaning="Nothing was decided.")
     cameras = tuple(_decided(camera, choices.get(camera.position)) for camera in plan.cameras)
-    shared = [camera for camera in cameras if camera.outcome is Outcome.APPROVED]
-    if not shared:
-        return Decision(request_id=plan.request_id, request_sha256=row.sha256, status=Status.DECLINED, decided=now)
-    whole = len(shared) == len(cameras) and not any(camera.gaps for camera in shared)
+    outcomes = {camera.outcome for camera in cameras}
+    if Outcome.APPROVED not in outcomes:
+        none = outcomes == {Outcome.UNAVAILABLE}
+        return Decision(
+            request_id=plan.request_id,
+            request_sha256=row.sha256,
+            status=Status.UNAVAILABLE if none else Status.DECLINED,
+            decided=now,
+            decided_by=by if none else None,
+        )
     return Decision(
         request_id=plan.request_id,
         request_sha256=row.sha256,
-        status=Status.APPROVED if whole else Status.PARTLY_APPROVED,
+        status=Status.APPROVED if outcomes == {Outcome.APPROVED} else Status.PARTLY_APPROVED,
         decided=now,
         decided_by=by,
         plan_sha256=verdict.plan_sha256,
@@ -163,24 +186,30 @@ def _decision(row: RequestRow, plan: Plan, verdict: Verdict, by: DecidedBy, now:
 
 
 def _decided(camera: PlannedCamera, choice: Choice | None) -> DecidedCamera:
-    gaps: tuple[GapNote, ...] = ()
-    if camera.actual is None:
-        outcome, gaps = Outcome.UNAVAILABLE, camera.gaps
-    elif choice is None or not choice.share:
-        outcome = Outcome.DECLINED
-    else:
-        outcome, gaps = Outcome.APPROVED, camera.gaps
-    approved = outcome is Outcome.APPROVED
-    if approved and choice is not None and choice.sound and not camera.sound_asked:
+    """A camera without footage is declined like any other, unless the owner says that there was none."""
+    if choice is not None and choice.none_recorded and (choice.share or camera.available):
+        raise DecisionRefused(
+            f"{camera.label} has footage of this time.",
+            meaning="Nothing was decided.",
+            do="Hand it over or decline; 'there is none' is for a camera that has none.",
+        )
+    if choice is None or not choice.share or camera.actual is None:
+        none = choice is not None and choice.none_recorded
+        return DecidedCamera(
+            camera_id=camera.camera_id,
+            requested=camera.requested,
+            outcome=Outcome.UNAVAILABLE if none else Outcome.DECLINED,
+        )
+    if choice.sound and not camera.sound_asked:
         raise DecisionRefused("The officer did not ask for sound.", meaning="Nothing was decided.")
     return DecidedCamera(
         camera_id=camera.camera_id,
         requested=camera.requested,
-        outcome=outcome,
-        approved=camera.actual if approved else None,
-        sound=bool(approved and choice and choice.sound and camera.sound_codec),
-        gaps=gaps,
-        evidence_id=str(uuid.uuid4()) if approved else None,
+        outcome=Outcome.APPROVED,
+        approved=camera.actual,
+        sound=bool(choice.sound and camera.sound_codec),
+        gaps=camera.gaps,
+        evidence_id=str(uuid.uuid4()),
     )
 
 

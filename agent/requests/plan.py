@@ -15,12 +15,12 @@ from agent.requests.clocks import check_said, clock_around, host_said, range_sai
 from agent.requests.intake import verified_request
 from agent.requests.parts import Move, Parts
 from agent.requests.preserve import keep
-from agent.requests.states import State
+from agent.requests.states import State, change_state
 from agent.store import RequestRow, Transaction
 from agent.worker import CLIP
 from exchange.clock import HOUR, Instant, Window
 from exchange.custody import CustodyKind
-from exchange.errors import DocumentInvalid, HandoverError
+from exchange.errors import DecisionRefused, DocumentInvalid, HandoverError, NotFound
 from exchange.evidence import ClockCheck, HostClock, OffsetRange
 from exchange.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
 from exchange.signing import parse_strictly
@@ -98,6 +98,9 @@ class Plan(Part):
     void: Instant | None = None
     """When the owner's earlier yes became void, as the footage was no longer what they had approved."""
 
+    held_bytes: int = 0
+    """Bytes of our own recordings and of fetched ones that are kept from being overwritten for this request."""
+
     def to_text(self) -> str:
         return self.model_dump_json(exclude_none=True)
 
@@ -111,14 +114,14 @@ def read_plan(text: str) -> Plan:
 
 
 async def ask(parts: Parts, row: RequestRow) -> Move:
-    """PRESERVED -> ASKED with a plan, or UNAVAILABLE when there is no footage at all.
+    """PRESERVED -> ASKED with a plan, also when there is no footage: that is for the owner to say, or not to say.
 
     A recorder that is away holds up the cameras of others for some hours, not until the request runs out.
     """
     request = verified_request(row)
     async with parts.store.transaction() as tx:
         labels = {camera.camera_id: _label(camera.registration) for camera in await tx.cameras()}
-    await keep(parts, row)  # once more: what was still open when it was preserved may be finished now
+    held = await keep(parts, row)  # once more: what was still open when it was preserved may be finished now
     cameras: list[PlannedCamera] = []
     away: list[HandoverError] = []
     waited = parts.clock.now() - row.received_at >= min(_PATIENCE, (row.expires_at - row.received_at) // 2)
@@ -141,8 +144,8 @@ async def ask(parts: Parts, row: RequestRow) -> Move:
         cameras=tuple(cameras),
         host=await _planned_host(parts),
         void=await _void(parts, row),
+        held_bytes=held,
     )
-    available = any(camera.available for camera in plan.cameras)
     text = plan.to_text()
 
     async def write(tx: Transaction) -> None:
@@ -150,12 +153,21 @@ async def ask(parts: Parts, row: RequestRow) -> Move:
         await tx.insert(
             "plans", request_id=row.request_id, plan=text, sha256=plan_sha256(text), made_at=parts.clock.now()
         )
-        details: dict[str, str | int | bool] = {"plan_sha256": plan_sha256(text), "available": available}
-        await parts.custody.record(tx, CustodyKind.PLANNED, "agent", row.request_id, details=details)
-        kind = CustodyKind.ASKED if available else CustodyKind.UNAVAILABLE
-        await parts.custody.record(tx, kind, "agent", row.request_id)
 
-    return Move(State.ASKED if available else State.UNAVAILABLE, write)
+    return Move(State.ASKED, write)
+
+
+async def look_again(parts: Parts, request_id: str) -> None:
+    """ASKED -> PRESERVED, on the owner's word: the footage is looked for once more, and they are asked again.
+
+    NotFound; DecisionRefused when the request doesn't wait for the owner.
+    """
+    async with parts.store.transaction() as tx:
+        row = await tx.request(request_id)
+        if row is None:
+            raise NotFound(f"There is no request {request_id}.", do="List them with: handover requests")
+        if row.state != State.ASKED or not await change_state(tx, row, State.PRESERVED, parts.clock.now()):
+            raise DecisionRefused(f"This request is {row.state}: nothing is looked for.")
 
 
 async def _void(parts: Parts, row: RequestRow) -> Instant | None:

@@ -10,20 +10,17 @@ from agent.requests.parts import Move, Parts
 from agent.requests.states import State
 from agent.settings import Preserve
 from agent.store import RequestRow, Transaction
-from exchange.custody import CustodyKind
 from exchange.errors import HandoverError
 
 log = logging.getLogger(__name__)
 
 
 async def preserve(parts: Parts, row: RequestRow) -> Move:
-    """VERIFIED -> PRESERVED."""
-    held = await keep(parts, row)
+    """VERIFIED -> PRESERVED. The custody log, whose length the portal learns, gets its line at the yes only."""
+    await keep(parts, row)
 
     async def write(tx: Transaction) -> None:
-        setting = parts.settings.requests.preserve.value
-        details: dict[str, str | int | bool] = {"held_bytes": held, "setting": setting}
-        await parts.custody.record(tx, CustodyKind.PRESERVED, "agent", row.request_id, details=details)
+        """The move is all."""
 
     return Move(State.PRESERVED, write)
 

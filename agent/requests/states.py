@@ -27,6 +27,7 @@ class State(StrEnum):
     """By the agent: it may not be asked."""
     DECLINED = "declined"
     UNAVAILABLE = "unavailable"
+    """The owner said that there is no such footage. The agent never says so by itself."""
     EXPIRED = "expired"
     """The owner said nothing in time: nobody is told anything."""
     WITHDRAWN = "withdrawn"
@@ -37,8 +38,10 @@ class State(StrEnum):
 MOVES: dict[State, frozenset[State]] = {
     State.RECEIVED: frozenset({State.VERIFIED, State.REFUSED}),
     State.VERIFIED: frozenset({State.PRESERVED, State.EXPIRED, State.WITHDRAWN}),
-    State.PRESERVED: frozenset({State.ASKED, State.UNAVAILABLE, State.EXPIRED, State.WITHDRAWN}),
-    State.ASKED: frozenset({State.APPROVED, State.DECLINED, State.EXPIRED, State.WITHDRAWN}),
+    State.PRESERVED: frozenset({State.ASKED, State.EXPIRED, State.WITHDRAWN}),
+    State.ASKED: frozenset(
+        {State.APPROVED, State.DECLINED, State.UNAVAILABLE, State.PRESERVED, State.EXPIRED, State.WITHDRAWN}
+    ),
     State.APPROVED: frozenset({State.CLIPPED, State.PRESERVED, State.WITHDRAWN}),
     State.CLIPPED: frozenset({State.SEALED, State.WITHDRAWN}),
     State.SEALED: frozenset({State.DELIVERED, State.WITHDRAWN}),
@@ -50,10 +53,12 @@ MOVES: dict[State, frozenset[State]] = {
     State.WITHDRAWN: frozenset({State.CLOSED}),
     State.CLOSED: frozenset(),
 }
-"""Which state may follow which. Nothing reaches clipped, sealed or delivered but through approved.
+"""Which state may follow which. Nothing reaches clipped, sealed or delivered but through approved, and whoever asked is
+told nothing, not even that there is no footage, before the owner said something (refusals of wrong requests aside).
 
 From approved a request goes back to preserved when its footage is no longer what was approved: the owner's yes is void,
-and they are asked anew about what there is now. Nothing has left, or was told, by then.
+and they are asked anew about what there is now. Nothing has left, or was told, by then. From asked it goes back when
+the owner has it looked for once more.
 """
 
 UNDECIDED = (State.VERIFIED, State.PRESERVED, State.ASKED)

@@ -20,7 +20,7 @@ STATUS_WORDS = {
     Status.APPROVED: "approved",
     Status.PARTLY_APPROVED: "approved in part",
     Status.DECLINED: "declined",
-    Status.UNAVAILABLE: "there is no such footage",
+    Status.UNAVAILABLE: "the owner says that there is no such footage",
     Status.WITHDRAWN: "the owner has left the portal",
     Status.EXPIRED: "expired without an answer",
 }

@@ -204,3 +204,40 @@ def test_status_says_that_changed_settings_wait_for_a_restart(home: OwnerHome) -
         assert "systemctl restart handover" in told
     finally:
         home.config.write_text(as_started)
+
+
+def nothing_there(home: OwnerHome) -> str:
+    """A request for a time that nothing was recorded at; its id."""
+    window = Window(home.window.start - 3600 * SECOND, home.window.start - 3590 * SECOND)
+    return home.asked(asked=(Asked(camera_id="front-door", window=Stretch.of(window), sound=False),))
+
+
+def test_where_no_footage_was_found_the_owner_chooses_what_is_said(home: OwnerHome) -> None:
+    request_id = nothing_there(home)
+    ended = home.handover("review", request_id, typed="yes\nlater\n")
+    assert "No footage was found. Nobody was told, and nobody is unless you say so." in ended.output
+    assert "Please type one of: tell, again, no, later." in ended.output
+    assert home.decision(request_id) is None
+    again = home.handover("review", request_id, typed="again\n")
+    assert "It is being looked for." in again.output
+    until("to be asked again", lambda: home.state(request_id) == "asked")
+    ended = home.handover("review", request_id, typed="tell\n")
+    assert "The officer is told that you say there is no such footage." in ended.output
+    decision = home.decision(request_id)
+    assert decision is not None
+    assert decision["status"] == "unavailable"
+
+
+def test_the_same_without_a_prompt(home: OwnerHome) -> None:
+    request_id = nothing_there(home)
+    assert home.handover("approve", request_id).exit_code == 42
+    assert home.handover("look-again", request_id).exit_code == 0
+    until("to be asked again", lambda: home.state(request_id) == "asked")
+    assert home.handover("no-footage", request_id, "--name", "Robin").exit_code == 0
+    decision = home.decision(request_id)
+    assert decision is not None
+    assert decision["decided_by"]["name"] == "Robin"
+    there = home.asked()
+    refused = home.handover("no-footage", there)
+    assert refused.exit_code == 41
+    assert "There is footage of Front door" in refused.output

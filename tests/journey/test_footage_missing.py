@@ -17,7 +17,7 @@ from exchange import api
 from exchange.clock import HOUR, MINUTE, SECOND, Window, to_rfc3339
 from exchange.messages import Asked, Decision, Outcome, Signed, Status, Stretch
 from exchange.signing import open_document
-from tests.journey.home import CAMERA, Siege, add_camera, besieged, home
+from tests.journey.home import CAMERA, Siege, add_camera, besieged
 
 
 def told(at: Siege, request_id: str) -> Decision:
@@ -40,27 +40,6 @@ async def evidence_of(at: Siege, request_id: str) -> dict[str, Any]:
     return document
 
 
-async def test_a_window_without_footage_is_told_as_unavailable_without_asking_anybody(tmp_path: Path) -> None:
-    async with besieged(tmp_path) as at:
-        window = Window(at.window.start - HOUR, at.window.start - HOUR + MINUTE)
-        request_id = await at.take(at.request(window))
-        assert await at.state(request_id) == "closed"
-        events = await at.events()
-        assert "unavailable" in events
-        assert "asked" not in events
-        decision = told(at, request_id)
-        assert (decision.status, decision.decided_by, decision.cameras) == (Status.UNAVAILABLE, None, ())
-        assert at.portal.said()[2:] == [f"PUT {api.DECISION.format(request_id=request_id)}"]
-
-
-async def test_the_officer_sees_unavailable(tmp_path: Path) -> None:
-    async with home(tmp_path) as at:
-        window = Window(at.window.start - HOUR, at.window.start - HOUR + MINUTE)
-        request_id = await at.send(at.request(window))
-        await at.fetch_and_walk()
-        assert (await at.officer.case(request_id)).status is Status.UNAVAILABLE
-
-
 async def test_a_gap_is_in_the_prompt_in_the_plan_in_the_decision_and_in_the_evidence(tmp_path: Path) -> None:
     async with besieged(tmp_path, without=(1,)) as at:
         request_id = await at.asked()
@@ -74,7 +53,7 @@ async def test_a_gap_is_in_the_prompt_in_the_plan_in_the_decision_and_in_the_evi
         evidence = await evidence_of(at, request_id)
         assert [(each["from"], each["to"]) for each in evidence["gaps"]] == [(gap["from"], gap["to"])]
         decision = told(at, request_id)
-        assert decision.status is Status.PARTLY_APPROVED
+        assert decision.status is Status.APPROVED, "all of it that there is"
         assert [(each.start, each.end) for each in decision.cameras[0].gaps] == [(start, end)]
 
 
@@ -132,13 +111,15 @@ async def test_a_file_that_is_no_recording_is_named_to_the_owner(tmp_path: Path)
         assert any(at.segments[1].name in note for note in evidence["notes"])
 
 
-async def test_when_no_file_can_be_read_the_request_is_unavailable(tmp_path: Path) -> None:
+async def test_when_no_file_can_be_read_the_owner_is_asked_and_sees_their_names(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         for segment in at.segments:
             segment.write_bytes(b"garbage")
-        request_id = await at.take(at.request())
-        assert await at.state(request_id) == "closed"
-        assert told(at, request_id).status is Status.UNAVAILABLE
+        request_id = await at.asked()
+        page = prompt(await at.shown(request_id))
+        assert "no footage of this time" in page
+        assert at.segments[0].name[:20] in page
+        assert at.portal.about(request_id) == []
 
 
 @pytest.mark.parametrize("preserve", ["yes", "no"])
@@ -154,7 +135,7 @@ async def _yes_to(at: Siege, request_id: str) -> Decision:
     return decision
 
 
-async def test_footage_that_went_between_yes_and_cut_is_waited_for_and_then_told_as_unavailable(
+async def test_footage_that_went_between_yes_and_cut_is_waited_for_and_then_asked_about_anew(
     tmp_path: Path,
 ) -> None:
     async with besieged(tmp_path, extra="requests: {preserve: no}") as at:
@@ -167,8 +148,9 @@ async def test_footage_that_went_between_yes_and_cut_is_waited_for_and_then_told
         assert "cannot be used" in (await at.listed(request_id))["trouble"]
         for _ in range(6):
             await at.walk(later=10 * MINUTE)
-        assert await at.state(request_id) == "closed"
-        assert told(at, request_id).status is Status.UNAVAILABLE
+        assert await at.state(request_id) == "asked"
+        assert "your yes is void" in " ".join(prompt(await at.shown(request_id)).split())
+        assert at.portal.about(request_id) == []
         assert not at.portal.uploads
 
 
@@ -256,7 +238,7 @@ async def test_a_recorder_that_is_away_holds_up_another_camera_for_some_hours_on
         assert "could not be reached" in prompt(await at.shown(request_id))
         await at.say(request_id, yes=True)
         await at.walk()
-        assert [camera.outcome for camera in told(at, request_id).cameras] == [Outcome.APPROVED, Outcome.UNAVAILABLE]
+        assert [camera.outcome for camera in told(at, request_id).cameras] == [Outcome.APPROVED, Outcome.DECLINED]
 
 
 async def test_a_recorder_that_comes_back_is_asked_about_with_the_others(tmp_path: Path) -> None:
