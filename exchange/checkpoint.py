@@ -52,7 +52,7 @@ def open_checkpoint(note: str, key: PublicKey) -> TreeHead:
         len(note) > MAX_NOTE
         or not separator
         or not signatures.endswith("\n")
-        or any(ord(char) < 32 for char in note.replace("\n", ""))
+        or not note.replace("\n", "").isprintable()
     ):
         raise _no_checkpoint("it is no signed note")
     text += "\n"

@@ -63,9 +63,10 @@ class PublicKey:
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """From ``ssh-ed25519 AAAA… [comment]``. DocumentInvalid when it is anything else."""
-        words = line.strip().split(None, 2)
-        blob = _decode(words[1]) if len(words) >= 2 and words[0] == _KEY_TYPE.decode() and len(line) < 1000 else None
+        """From the one line ``ssh-ed25519 AAAA… [comment]``, ended or not. DocumentInvalid when it is anything else."""
+        line = line.removesuffix("\n")  # as a file ends
+        words = line.split(" ", 2) if len(line) < 1000 and line.isprintable() else []
+        blob = _decode(words[1]) if len(words) >= 2 and words[0] == _KEY_TYPE.decode() else None
         if blob is None or len(blob) != len(_key_blob(bytes(32))) or blob[:-32] != _key_blob(bytes(32))[:-32]:
             raise DocumentInvalid(
                 "This is not an OpenSSH Ed25519 public key.",

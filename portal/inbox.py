@@ -25,7 +25,7 @@ MOST_POLLS = 2
 
 
 class InboxQuery(Part):
-    after: Annotated[int, Field(ge=0)] = 0
+    after: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     """The cursor of the answer before; 0 at first."""
     wait: Annotated[int, Field(ge=0, le=LONGEST_POLL)] = 0
     """Seconds to hold the call while there is nothing."""

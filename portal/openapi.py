@@ -28,6 +28,7 @@ _TITLE = {
     400: "The query or a header can't be read",
     401: "The token was not accepted",
     404: "Not there, or not yours",
+    405: "This method is not taken here",
     408: "The connection broke off, or was too slow",
     409: "It contradicts what was settled before",
     410: "It was there, and is gone",

@@ -53,6 +53,7 @@ ROUTES: tuple[Route, ...] = (
         NOTHING, body=api.Heartbeat, problems=(413, 415, 422),
     ),
     Route("OPTIONS", api.UPLOADS, Who.ANYONE, tus.options, "What this tus server offers", NOTHING),
+    Route("OPTIONS", _UPLOAD, Who.ANYONE, tus.options_of_upload, "The same, asked of an upload", NOTHING),
     Route(
         "POST", api.UPLOADS, Who.DEVICE, tus.create, "tus: begin an upload", {201: None},
         headers=(*_TUS, "Upload-Length", "Upload-Metadata", "Upload-Checksum"), streams=True,
@@ -66,6 +67,11 @@ ROUTES: tuple[Route, ...] = (
         "PATCH", _UPLOAD, Who.DEVICE, tus.patch, "tus: more bytes", NOTHING,
         headers=(*_TUS, "Upload-Offset", "Upload-Checksum"), streams=True,
         problems=(400, 404, 409, 410, 412, 413, 415, 423, 460, 507),
+    ),
+    Route(
+        "POST", _UPLOAD, Who.DEVICE, tus.override, "tus: any of these, for clients that may only POST",
+        {200: None, 204: None}, headers=(*_TUS, "X-HTTP-Method-Override", "Upload-Offset", "Upload-Checksum"),
+        streams=True, problems=(400, 404, 405, 409, 410, 412, 413, 415, 423, 460, 507),
     ),
     Route(
         "DELETE", _UPLOAD, Who.DEVICE, tus.terminate, "tus: end an upload", NOTHING,

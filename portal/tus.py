@@ -19,12 +19,13 @@ from portal.models import StoredUpload
 from portal.problems import ProblemError, conflict, too_many, unknown
 from portal.service import Call
 from portal.settings import Limits
-from portal.uploads import Checksum, Turn
+from portal.uploads import CHECKSUMS, Checksum, Turn
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
 OFFSET_STREAM = "application/offset+octet-stream"
 MAX_METADATA = 1024
+_ALLOW = "HEAD, PATCH, DELETE, OPTIONS"
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _KEY = re.compile(r"[A-Za-z_-]{1,40}")
 _OPAQUE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -47,19 +48,26 @@ async def options(call: Call) -> web.StreamResponse:
         "Tus-Version": VERSION,
         "Tus-Extension": EXTENSIONS,
         "Tus-Max-Size": str(call.portal.settings.limits.upload_bytes),
-        "Tus-Checksum-Algorithm": "sha256",
+        "Tus-Checksum-Algorithm": ",".join(CHECKSUMS),
     }
     return web.Response(status=204, headers=headers)
+
+
+async def options_of_upload(call: Call) -> web.StreamResponse:
+    """The same, asked of one upload: it is said of the server, and tells nothing of the upload."""
+    return await options(call)
 
 
 async def create(call: Call) -> web.StreamResponse:
     """A new upload, of a length that is known; with the first part in the same call if there is a body."""
     _check_version(call)
     limits = call.portal.settings.limits
+    if "Upload-Defer-Length" in call.request.headers:
+        raise ProblemError(400, "A deferred length isn't offered.", "Send Upload-Length, and nothing beside it.")
     size = _number(call, "Upload-Length")
-    if not 0 < size <= limits.upload_bytes:
+    if size > limits.upload_bytes:
         headers = {"Tus-Max-Size": str(limits.upload_bytes)}
-        raise ProblemError(413, "The file is too large.", f"At most {limits.upload_bytes} bytes, and not 0.", headers)
+        raise ProblemError(413, "The file is too large.", f"At most {limits.upload_bytes} bytes.", headers)
     metadata = _metadata(call.request.headers.get("Upload-Metadata"))
     expires = call.now + limits.upload_days * DAY
     row = StoredUpload(
@@ -82,6 +90,8 @@ async def create(call: Call) -> web.StreamResponse:
     if call.request.content_type == OFFSET_STREAM and call.request.can_read_body:
         async with call.portal.uploads.turn(upload.name, _Breaker(call)) as turn:
             offset = await _receive(call, upload, 0, turn)
+    elif size == 0:
+        await _finish(call, upload)  # all of it is here
     headers = _headers(upload, offset) | {"Location": f"{call.portal.origin}{api.UPLOADS}/{upload.name}"}
     return web.Response(status=201, headers=headers)
 
@@ -124,6 +134,17 @@ async def terminate(call: Call) -> web.StreamResponse:
     await call.portal.db.write(lambda session: _end(session, upload.name))
     await call.portal.uploads.remove([upload.name])
     return web.Response(status=204)
+
+
+async def override(call: Call) -> web.StreamResponse:
+    """A client that may only POST says in ``X-HTTP-Method-Override`` what it means."""
+    meant = call.request.headers.get("X-HTTP-Method-Override", "").upper()
+    handlers = {"PATCH": patch, "DELETE": terminate, "HEAD": head}
+    if meant not in handlers:
+        raise ProblemError(
+            405, "An upload takes no POST.", "Send PATCH, or name it in X-HTTP-Method-Override.", {"Allow": _ALLOW}
+        )
+    return await handlers[meant](call)
 
 
 async def _receive(call: Call, upload: Upload, offset: int, turn: Turn) -> int:
@@ -232,8 +253,11 @@ def _metadata(header: str | None) -> str | None:
     if not header:
         return None
     pairs = [pair.strip().split(" ") for pair in header.split(",")] if len(header) <= MAX_METADATA else []
-    if not pairs or not all(_is_opaque(pair) for pair in pairs):
-        raise ProblemError(400, "The metadata isn't taken.", "Opaque ids only, such as 'delivery <id in base64>'.")
+    keys = {pair[0] for pair in pairs}
+    if not pairs or len(keys) != len(pairs) or not all(_is_opaque(pair) for pair in pairs):
+        raise ProblemError(
+            400, "The metadata isn't taken.", "Opaque ids only, each key once, such as 'delivery <id in base64>'."
+        )
     return header
 
 

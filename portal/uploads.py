@@ -38,28 +38,44 @@ class Source(Protocol):
     """A body as it comes in (aiohttp's StreamReader)."""
 
     async def readchunk(self) -> tuple[bytes, bool]:
-        """What came, uncopied, and whether it ends an HTTP chunk; ``(b"", False)`` at the end of the body."""
+        """What came, uncopied, and whether it ends an HTTP chunk."""
         ...
+
+    def at_eof(self) -> bool:
+        """Whether all of the body was read. What ``readchunk`` gives then differs: an empty body, which all calls
+        share, says for ever that a chunk ends."""
+        ...
+
+
+CHECKSUMS: dict[str, Callable[[], "hashlib._Hash"]] = {
+    "sha256": hashlib.sha256,
+    "sha1": lambda: hashlib.sha1(usedforsecurity=False),
+}
+"""Algorithms of tus's checksum extension, which every server has to know sha1 of. Against accidents, not attackers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
     """What the sender says the bytes of one call hash to (tus checksum extension)."""
 
-    sha256: bytes
+    algorithm: str
+    digest: bytes
 
     @classmethod
     def parse(cls, header: str) -> "Checksum":
         algorithm, _, digest = header.partition(" ")
-        if algorithm != "sha256":
-            raise ProblemError(400, "This checksum algorithm isn't offered.", "Use sha256.")
+        if algorithm not in CHECKSUMS:
+            raise ProblemError(400, "This checksum algorithm isn't offered.", f"Use one of: {', '.join(CHECKSUMS)}.")
         try:
             value = base64.b64decode(digest, validate=True)
         except ValueError:
             value = b""
-        if len(value) != hashlib.sha256().digest_size:
-            raise ProblemError(400, "The checksum can't be read.", "Send the SHA-256 in base64.")
-        return cls(value)
+        if len(value) != CHECKSUMS[algorithm]().digest_size:
+            raise ProblemError(400, "The checksum can't be read.", f"Send the {algorithm} in base64.")
+        return cls(algorithm, value)
+
+    def begin(self) -> "hashlib._Hash":
+        return CHECKSUMS[self.algorithm]()
 
 
 class RunningHash:
@@ -227,8 +243,8 @@ class _Receiving:
         """Until the source ends; ProblemError 413 when it has more than was announced, 460 when it doesn't fit."""
         start, before = self.length, self._running.copy()
         try:
-            part = await self._gather(source, hashlib.sha256() if checksum else None)
-            if checksum and (part is None or part.digest() != checksum.sha256):
+            part = await self._gather(source, checksum.begin() if checksum else None)
+            if checksum and (part is None or part.digest() != checksum.digest):
                 raise ProblemError(
                     460, "The bytes don't fit their checksum.", "They were thrown away: send them again."
                 )
@@ -260,7 +276,7 @@ class _Receiving:
             while True:
                 async with asyncio.timeout(STALL_SECONDS):
                     data, ends_chunk = await source.readchunk()
-                if not data and not ends_chunk:
+                if not data and (source.at_eof() or not ends_chunk):
                     return part
                 self._turn.heard()
                 if len(data) > self._size - self.length - held:

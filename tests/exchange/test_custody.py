@@ -152,6 +152,9 @@ def test_a_checkpoint_holds_for_the_key_that_signed_it_only(key: SigningKey) -> 
         open_checkpoint(note, SigningKey.generate().public)
     with pytest.raises(SignatureInvalid):
         open_checkpoint(note.replace("\n7\n", "\n8\n"), key.public)
+    for odd in ("\ud800", "\x7f", "\u202e"):
+        with pytest.raises(CustodyBroken, match="no signed note"):
+            open_checkpoint(note.replace("\n7\n", f"\n7\n{odd}\n"), key.public)
 
 
 def test_a_checkpoint_that_carries_witnesses_signatures_as_well_still_opens(key: SigningKey) -> None:

@@ -241,6 +241,14 @@ def test_a_line_that_is_no_ed25519_key_is_refused(line: str) -> None:
         PublicKey.parse(line)
 
 
+@pytest.mark.parametrize("change", ["\n\n", "\r\n", "\x00"], ids=repr)
+def test_a_key_that_is_more_than_one_line_is_refused(key: SigningKey, change: str) -> None:
+    with pytest.raises(DocumentInvalid):
+        PublicKey.parse(key.public.line + change)
+    with pytest.raises(DocumentInvalid):
+        PublicKey.parse(key.public.line.replace(" ", "\n"))
+
+
 def test_a_public_key_survives_its_line_and_loses_its_comment(key: SigningKey) -> None:
     assert PublicKey.parse(f"{key.public.line} somebody@somewhere with words\n") == key.public
     assert PublicKey.parse(key.public.line).line == key.public.line

@@ -62,7 +62,7 @@ async def test_the_server_says_what_it_offers(town: Town) -> None:
     assert told == {
         "Tus-Version": "1.0.0",
         "Tus-Extension": "creation,creation-with-upload,termination,expiration,checksum",
-        "Tus-Checksum-Algorithm": "sha256",
+        "Tus-Checksum-Algorithm": "sha256,sha1",
     }
     assert int(answer.headers["Tus-Max-Size"]) == town.place.settings.limits.upload_bytes
 
@@ -121,7 +121,6 @@ async def test_a_part_whose_checksum_does_not_fit_is_thrown_away(town: Town, age
         ({**TUS, "Upload-Length": "-1"}, 400),
         ({**TUS, "Upload-Length": "1e3"}, 400),
         ({**TUS, "Upload-Defer-Length": "1"}, 400),
-        ({**TUS, "Upload-Length": "0"}, 413),
         ({**TUS, "Upload-Length": str(2**49)}, 413),
         ({"Upload-Length": "1"}, 412),
         ({"Tus-Resumable": "0.2.2", "Upload-Length": "1"}, 412),
@@ -358,3 +357,58 @@ async def test_a_portal_killed_in_the_middle_of_a_part_keeps_what_came(
 def test_the_portal_ends_orderly_when_it_is_told_to(process: PortalProcess) -> None:
     assert process.stop() == 0
     process.start()
+
+
+async def test_an_empty_part_ends_at_once_however_often_it_is_sent(town: Town, agent: Agent) -> None:
+    url = await begin(agent, 4)
+    for _ in range(3):  # an empty body is one object that all calls of a process share
+        async with asyncio.timeout(20):
+            assert (await agent.patch(url, 0, b"")).status == 204
+    assert (await agent.patch(url, 0, b"abcd")).status == 204
+    assert await offset(agent, url) == 4
+
+
+async def test_an_empty_file_is_whole_when_it_is_made(town: Town, agent: Agent) -> None:
+    url = await begin(agent, 0)
+    assert await offset(agent, url) == 0
+    assert await hashed(town, url) == hashlib.sha256(b"").hexdigest()
+
+
+async def test_a_client_that_may_only_post_names_its_method(town: Town, agent: Agent) -> None:
+    url = await begin(agent, 4)
+    path = url.removeprefix(agent.origin)
+    part = {**TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    sent = await agent.call("POST", path, headers={**part, "X-HTTP-Method-Override": "PATCH"}, data=b"abcd")
+    assert (sent.status, sent.headers["Upload-Offset"]) == (204, "4")
+    assert (await agent.call("POST", path, headers={**TUS, "X-HTTP-Method-Override": "GET"})).status == 405
+    assert (await agent.call("POST", path, headers={**TUS, "X-HTTP-Method-Override": "DELETE"})).status == 204
+    assert (await agent.head(url)).status == 410
+
+
+async def test_what_the_server_offers_can_be_asked_of_an_upload(town: Town, agent: Agent) -> None:
+    path = (await begin(agent, 4)).removeprefix(agent.origin)
+    answer = await agent.call("OPTIONS", path, token=None)
+    assert (answer.status, answer.headers["Tus-Version"]) == (204, "1.0.0")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Upload-Length": "4", "Upload-Defer-Length": "1"},
+        {"Upload-Defer-Length": "1"},
+        {"Upload-Length": "4", "Upload-Metadata": "delivery YQ==,delivery Yg=="},
+    ],
+    ids=["a length, and a deferred one", "a deferred length", "a key of the metadata twice"],
+)
+async def test_a_creation_that_contradicts_itself_is_refused(agent: Agent, headers: dict[str, str]) -> None:
+    assert (await agent.call("POST", api.UPLOADS, headers={**TUS, **headers})).status == 400
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+async def test_a_part_that_does_not_fit_its_checksum_is_thrown_away(agent: Agent, algorithm: str) -> None:
+    url = await begin(agent, 4)
+    fits = base64.b64encode(hashlib.new(algorithm, b"abcd").digest()).decode()
+    wrong = base64.b64encode(hashlib.new(algorithm, b"xxxx").digest()).decode()
+    assert (await agent.patch(url, 0, b"abcd", **{"Upload-Checksum": f"{algorithm} {wrong}"})).status == 460
+    assert await offset(agent, url) == 0
+    assert (await agent.patch(url, 0, b"abcd", **{"Upload-Checksum": f"{algorithm} {fits}"})).status == 204
