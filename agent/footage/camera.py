@@ -105,7 +105,7 @@ class CameraRecorder(threading.Thread):
         """One connection, from beginning to end."""
         if (free := _free(self.config)) < self.config.reserve:
             raise NoRoom(f"The recordings' disk is full: {free // 1_000_000} MB are free.")
-        connection = connect(self.camera)
+        connection = connect(self.camera, stall=self.config.stall / SECOND)
         try:
             self._connection = connection
             self._connected = self.clock.monotonic()

@@ -117,7 +117,10 @@ class Copying:
         outputs: dict[int, Stream] = {}
         mux: Callable[[Packet[Stream]], None] | None = None
         done = clock()
-        for packet in self.connection.container.demux(self.streams):
+        connection = self.connection
+        for packet in connection.container.demux(self.streams):
+            if connection.why is not None:
+                return  # broken off, and the camera goes on sending: its socket could not be told from others
             waited = clock() - done > _BLOCKED
             index = packet.stream_index
             dts = packet.dts

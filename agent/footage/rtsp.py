@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import threading
+from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ from agent.footage.recorder_config import CameraSource
 
 OPEN_TIMEOUT = 10.0
 """Seconds for the whole of connecting, logging in and describing."""
+_GRACE = 2.0
+"""Seconds that whoever watches a stream has to say why it is broken off, before reading ends by itself."""
 _SILENCE = 40_000_000
 """Microseconds without a byte after which the library itself gives up, should the watchdog not have done so."""
 
@@ -42,28 +45,64 @@ class StreamLost(Exception):
         self.trouble = trouble
 
 
-class _Doors:
-    """One connecting at a time to one host and port, so that the socket that appears is known to be that camera's."""
+class _Claims:
+    """Which of this process's sockets belong to which camera: the library opens them, and doesn't tell."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._doors: dict[tuple[str, int], threading.Lock] = {}
+        self._claimed: set[str] = set()
 
-    def door(self, address: tuple[str, int]) -> threading.Lock:
+    def names(self) -> set[str]:
+        """Of all sockets that are connected now."""
         with self._lock:
-            return self._doors.setdefault(address, threading.Lock())
+            return {each.name for each in _sockets()}
+
+    def claim(self, before: set[str], peers: set[tuple[str | int, int | bytes]]) -> _Socket | None:
+        """The one socket that is new since ``before`` and nobody's: with one of these peers, or, where the camera sent
+        the library elsewhere (a redirect), with any. None when it could be one of several."""
+        with self._lock:
+            fresh = [each for each in _sockets() if each.name not in before | self._claimed]
+            at_peer = [each for each in fresh if each.peer in peers]
+            found = at_peer or fresh
+            if len(found) != 1:
+                return None
+            self._claimed.add(found[0].name)
+            return found[0]
+
+    def break_off(self, claimed: _Socket) -> None:
+        """Shut it, if it still is the socket that it was."""
+        with self._lock, contextlib.suppress(OSError):
+            duplicate = socket.socket(fileno=os.dup(claimed.descriptor))
+            try:
+                if f"socket:[{os.fstat(duplicate.fileno()).st_ino}]" == claimed.name:
+                    duplicate.shutdown(socket.SHUT_RDWR)
+            finally:
+                duplicate.close()
+
+    def give_back(self, claimed: _Socket) -> None:
+        with self._lock:
+            self._claimed.discard(claimed.name)
 
 
-_doors = _Doors()
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    """A connected socket of this process: its descriptor, the kernel's name of it, and who is at the other end."""
+
+    descriptor: int
+    name: str
+    peer: tuple[str | int, int | bytes]
+
+
+_claims = _Claims()
 
 
 class Connection:
-    """An open stream. Reading ``container`` blocks without any timer, which is what makes it cheap;
-    ``interrupt`` ends that."""
+    """An open stream. ``interrupt`` ends it from another thread: at once where its socket is known, otherwise with the
+    next packet (the reader asks ``why``) or when ``stall`` passed without one."""
 
-    def __init__(self, container: InputContainer, descriptor: int | None) -> None:
+    def __init__(self, container: InputContainer, claimed: _Socket | None) -> None:
         self.container = container
-        self._socket = descriptor
+        self._socket = claimed
         self._lock = threading.Lock()
         self.why: str | None = None
         """Why it was interrupted."""
@@ -72,25 +111,25 @@ class Connection:
         """Break the connection off, from another thread; the reader gets StreamLost with these words."""
         with self._lock:
             self.why = self.why or why
-            if self._socket is None:
-                return
-            with contextlib.suppress(OSError):
-                duplicate = socket.socket(fileno=os.dup(self._socket))
-                try:
-                    duplicate.shutdown(socket.SHUT_RDWR)
-                finally:
-                    duplicate.close()
+            if self._socket is not None:
+                _claims.break_off(self._socket)
 
     def close(self) -> None:
         """Say goodbye to the camera and free everything."""
         with self._lock:
-            self._socket = None
+            claimed, self._socket = self._socket, None
         with contextlib.suppress(FFmpegError):
             self.container.close()
+        if claimed is not None:
+            _claims.give_back(claimed)
 
 
-def connect(camera: CameraSource) -> Connection:
-    """Open a camera's stream. StreamLost when that cannot be done."""
+def connect(camera: CameraSource, stall: float = 15.0) -> Connection:
+    """Open a camera's stream. StreamLost when that cannot be done.
+
+    ``stall``: seconds without a packet after which reading ends by itself, whoever else watches it. Several channels of
+    one recorder are opened at once: one that hangs holds up no other.
+    """
     options = {
         "rtsp_transport": "tcp",
         "timeout": str(_SILENCE),
@@ -101,48 +140,39 @@ def connect(camera: CameraSource) -> Connection:
     }
     parts = urlsplit(camera.url)
     address = (parts.hostname or "", parts.port or (322 if parts.scheme == "rtsps" else 554))
-    with _doors.door(address):
-        try:
-            peers = {(found[4][0], found[4][1]) for found in socket.getaddrinfo(*address, type=socket.SOCK_STREAM)}
-        except OSError:
-            raise StreamLost("The camera's name is not known on this network.") from None
-        before = _sockets()
-        try:
-            container = av.open(
-                camera.url_with_login, "r", format="rtsp", options=options, timeout=(OPEN_TIMEOUT, None)
-            )
-        except FFmpegError as error:
-            raise StreamLost(words_for(error), _trouble(error)) from None
-        connection = Connection(container, _new_socket(before, peers))
+    try:
+        peers = {(found[4][0], found[4][1]) for found in socket.getaddrinfo(*address, type=socket.SOCK_STREAM)}
+    except OSError:
+        raise StreamLost("The camera's name is not known on this network.") from None
+    before = _claims.names()
+    try:
+        container = av.open(
+            camera.url_with_login, "r", format="rtsp", options=options, timeout=(OPEN_TIMEOUT, stall + _GRACE)
+        )
+    except FFmpegError as error:
+        raise StreamLost(words_for(error), _trouble(error)) from None
+    connection = Connection(container, _claims.claim(before, peers))
     if not container.streams.video:
         connection.close()
         raise StreamLost("The camera's stream has no pictures.")
     return connection
 
 
-def _sockets() -> dict[int, str]:
-    """This process's sockets: descriptor to the kernel's name of it."""
-    found: dict[int, str] = {}
+def _sockets() -> list[_Socket]:
+    """This process's sockets that are connected to somewhere on a network. One caller at a time: it duplicates them."""
+    found: list[_Socket] = []
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
             target = os.readlink(f"/proc/self/fd/{name}")
-            if target.startswith("socket:"):
-                found[int(name)] = target
-    return found
-
-
-def _new_socket(before: dict[int, str], peers: set[tuple[str | int, int | bytes]]) -> int | None:
-    for descriptor, name in _sockets().items():
-        if before.get(descriptor) == name:
-            continue
-        with contextlib.suppress(OSError):
-            duplicate = socket.socket(fileno=os.dup(descriptor))
+            if not target.startswith("socket:"):
+                continue
+            duplicate = socket.socket(fileno=os.dup(int(name)))
             try:
-                if duplicate.getpeername()[:2] in peers:
-                    return descriptor
+                if duplicate.family in (socket.AF_INET, socket.AF_INET6):
+                    found.append(_Socket(int(name), target, duplicate.getpeername()[:2]))
             finally:
                 duplicate.close()
-    return None
+    return found
 
 
 def _trouble(error: FFmpegError) -> Trouble:
