@@ -14,12 +14,17 @@ from agent.requests import intake, receipt
 from agent.requests.journey import Journey
 from agent.requests.parts import Parts
 from exchange import api
-from exchange.clock import MINUTE, SECOND, to_rfc3339
-from exchange.errors import HandoverError, NotEnrolled
+from exchange.clock import HOUR, MINUTE, SECOND, to_rfc3339
+from exchange.errors import HandoverError, NotEnrolled, PortalUnreachable
 
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 10 * MINUTE
+"""Between two tries with a portal that answers, and refuses or makes no sense."""
+_SHORTEST_CAP = 20 * SECOND
+_SHORTER = 0.8
+"""Of the time after which a held call was ended, how long the next one is held."""
+_LEARN_ANEW = 6 * HOUR
 _CHECK_KEY = 10 * MINUTE
 """How often the portal is asked for the force's key."""
 
@@ -36,13 +41,15 @@ class InboxPoll:
         self._journey = journey
         self._failures = 0
         self._key_checked: int | None = None
+        self._cut: tuple[float, int] | None = None
+        """How many seconds a call may be held, as something on the way taught us, and when (monotonic)."""
 
     async def run(self) -> None:
         while True:
             try:
                 begun = self._parts.clock.monotonic()
                 every = self._parts.settings.poll.every
-                more = await self.fetch(wait=min(api.LONGEST_POLL, every // SECOND))
+                more = await self.fetch(wait=self._longest_hold())
                 await self._note_contact(None)
                 self._failures = 0
                 if not more:
@@ -58,6 +65,39 @@ class InboxPoll:
                 log.exception("an error that should not be, while taking what the portal sent")
                 await self._put_off(HandoverError("An internal error while taking what the portal sent."))
 
+    async def _ask(self, portal: PortalClient, cursor: int, wait: int) -> api.Inbox:
+        """One call, held by the portal up to ``wait`` seconds.
+
+        Proxies end calls that nothing is heard of, each after a time of its own, with an error or without a word. When
+        the same question is answered at once, nothing is wrong but that time: from then on shorter calls are made.
+        """
+        clock = self._parts.clock
+        begun = clock.monotonic()
+        try:
+            return await portal.inbox(cursor, wait)
+        except PortalUnreachable:
+            if not wait:
+                raise
+            held = clock.monotonic() - begun
+            inbox = await portal.inbox(cursor, 0)
+            if held >= SECOND:
+                self._cut = (min(wait / 2, held / SECOND * _SHORTER), clock.monotonic())
+                log.info(
+                    "a call to the portal was ended on the way after %d s; they are held less long", held // SECOND
+                )
+            return inbox
+
+    def _longest_hold(self) -> int:
+        """Whole seconds. What was learnt is tried anew from time to time: networks change."""
+        wait = min(api.LONGEST_POLL, self._parts.settings.poll.every // SECOND)
+        if self._cut is None:
+            return wait
+        length, learnt = self._cut
+        if self._parts.clock.monotonic() - learnt > _LEARN_ANEW:
+            self._cut = None
+            return wait
+        return min(wait, int(length))
+
     async def fetch(self, wait: int) -> int:
         """One poll, held by the portal up to ``wait`` seconds; the number of items taken.
 
@@ -68,7 +108,7 @@ class InboxPoll:
         portal = await parts.portal()
         async with parts.store.transaction() as tx:
             cursor = int(await tx.note("inbox-cursor") or "0")
-        inbox = await portal.inbox(cursor, wait)
+        inbox = await self._ask(portal, cursor, wait)
         try:
             for item in inbox.items:  # receipts first: no flood of requests holds them up
                 if item.kind is api.InboxKind.RECEIPT:
@@ -110,5 +150,8 @@ class InboxPoll:
             await self._note_contact(str(error))
         except HandoverError as store_error:
             log.error("%s", store_error)
-        pause = min(_LONGEST_PAUSE / SECOND, 2.0 ** min(self._failures, 10))
+        # Asking a portal that is away as often as one that is there costs it no more, and it is found when it is back.
+        away = isinstance(error, PortalUnreachable)
+        longest = max(_SHORTEST_CAP, self._parts.settings.poll.every) if away else _LONGEST_PAUSE
+        pause = min(longest / SECOND, 2.0 ** min(self._failures, 10))
         await self._sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 jitter

@@ -1,9 +1,11 @@
 """A portal that is broken, gone, hostile, or another than it was: nothing leaks, nothing hangs, all goes on after."""
 
 import asyncio
+import dataclasses
 import json
 import resource
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -11,8 +13,10 @@ import pytest
 from agent import membership, portal
 from agent.inbox import InboxPoll
 from agent.owner.desk import Nothing
+from agent.portal import PortalClient
+from agent.requests.parts import Parts
 from exchange import api
-from exchange.clock import MINUTE
+from exchange.clock import MINUTE, SECOND
 from exchange.errors import ForceKeyChanged, HandoverError, PortalAnswerInvalid, PortalUnreachable
 from exchange.messages import Refusal, RefusalReason, Signed
 from exchange.signing import SigningKey, open_document
@@ -108,23 +112,35 @@ async def test_a_portal_that_is_gone_is_unreachable_and_its_address_is_told(tmp_
             await gone.force()
 
 
-async def test_while_the_portal_fails_for_an_hour_the_pauses_grow_and_end(tmp_path: Path) -> None:
+def asking_every_half_minute(at: Siege, **changed: Any) -> Parts:
+    settings = at.house.parts.settings
+    poll = settings.poll.model_copy(update={"every": 30 * SECOND})
+    return dataclasses.replace(at.house.parts, settings=settings.model_copy(update={"poll": poll}), **changed)
+
+
+async def pauses_of(at: Siege, count: int, parts: Parts | None = None) -> list[float]:
+    """How long the poll sleeps between its calls, ``count`` times; the clock goes on by as much."""
+    pauses: list[float] = []
+    done = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        at.clock.forward(int(seconds * 1_000_000))
+        if len(pauses) == count:
+            done.set()
+            await asyncio.Event().wait()
+
+    polling = asyncio.create_task(InboxPoll(parts or at.house.parts, at.house.journey, sleep).run())
+    await asyncio.wait_for(done.wait(), 20)
+    polling.cancel()
+    await asyncio.gather(polling, return_exceptions=True)
+    return pauses
+
+
+async def test_while_the_portal_refuses_for_an_hour_the_pauses_grow_and_end(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
-        at.portal.fault("GET", api.INBOX, status(503), times=20)
-        pauses: list[float] = []
-        done = asyncio.Event()
-
-        async def sleep(seconds: float) -> None:
-            pauses.append(seconds)
-            at.clock.forward(int(seconds * 1_000_000))
-            if len(pauses) == 22:
-                done.set()
-                await asyncio.Event().wait()
-
-        polling = asyncio.create_task(InboxPoll(at.house.parts, at.house.journey, sleep).run())
-        await asyncio.wait_for(done.wait(), 20)
-        polling.cancel()
-        await asyncio.gather(polling, return_exceptions=True)
+        at.portal.fault("GET", api.INBOX, status(403), times=20)
+        pauses = await pauses_of(at, 22)
         failing = pauses[:20]
         assert 2 * 0.5 <= failing[0] <= 2 * 1.5
         assert failing[5] > failing[0]
@@ -132,6 +148,43 @@ async def test_while_the_portal_fails_for_an_hour_the_pauses_grow_and_end(tmp_pa
         assert sum(failing) > 3600
         assert (await at.house.desk.status(Nothing(), ACTOR))["portal_trouble"] is None
         assert pauses[20] <= 1
+
+
+async def test_a_portal_that_is_away_is_found_again_within_a_minute(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        at.portal.fault("GET", api.INBOX, status(503), times=200)
+        pauses = await pauses_of(at, 40, asking_every_half_minute(at))
+        assert 15 <= max(pauses) <= 45
+        assert min(pauses[10:]) >= 15
+        assert "status 503" in (await at.house.desk.status(Nothing(), ACTOR))["portal_trouble"]
+
+
+@pytest.mark.parametrize("seconds", [2, 8, 20])
+async def test_a_proxy_that_ends_held_calls_is_no_trouble_and_its_time_is_learnt(tmp_path: Path, seconds: int) -> None:
+    async with besieged(tmp_path) as at:
+        asked: list[int] = []
+        portal = await at.house.parts.portal()
+        real = portal.inbox
+
+        async def inbox(after: int, wait: int) -> api.Inbox:
+            """As the proxy lets it be: whatever is held longer is ended."""
+            asked.append(wait)
+            at.clock.forward(min(wait, seconds) * SECOND)
+            if wait > seconds:
+                raise PortalUnreachable("The portal can't answer now (status 504).")
+            return await real(after, 0)
+
+        portal.inbox = inbox  # type: ignore[method-assign]
+
+        async def the_same() -> PortalClient:
+            return portal
+
+        pauses = await pauses_of(at, 10, asking_every_half_minute(at, portal=the_same))
+        assert max(pauses) <= 30
+        assert (await at.house.desk.status(Nothing(), ACTOR))["portal_trouble"] is None
+        cut = [wait for wait in asked if wait > seconds]
+        assert len(cut) <= 4, asked
+        assert 0 < asked[-1] <= seconds
 
 
 async def test_a_step_that_fails_is_tried_less_and_less_often_but_again(tmp_path: Path) -> None:
