@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from exchange.clock import DAY, Window
 from exchange.credentials import issue_credential
 from exchange.durable import durable_file
-from exchange.errors import NotFound, SettingsInvalid
+from exchange.errors import NotFound, NotPermitted, SettingsInvalid
 from exchange.messages import MAX_DOCUMENT, Line, Part, Signed
 from exchange.signing import PublicKey, SigningKey, parse_strictly
 
@@ -103,6 +103,8 @@ def read_public(path: Path) -> PublicKey:
     try:
         with path.open() as file:
             return PublicKey.parse(file.read(MAX_KEY_LINE).strip())
+    except PermissionError:
+        raise NotPermitted(f"This user may not read {path}.", do="Put it where it may be read, or use sudo.") from None
     except (OSError, UnicodeDecodeError):
         raise NotFound(f"There is no public key in {path}.", do="Give the path of a .pub file.") from None
 
@@ -117,6 +119,8 @@ def read_signed(path: Path) -> Signed:
     try:
         with path.open("rb") as file:
             content = file.read(4 * MAX_DOCUMENT + 1)
+    except PermissionError:
+        raise NotPermitted(f"This user may not read {path}.", do="Put it where it may be read, or use sudo.") from None
     except OSError:
         raise NotFound(f"There is no file {path}.", do="Check its name.") from None
     return parse_strictly(content, Signed, 4 * MAX_DOCUMENT)

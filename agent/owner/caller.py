@@ -49,7 +49,9 @@ async def daemon_call(settings: Settings) -> AsyncIterator[Call]:
         except PermissionError as error:
             raise _not_running(settings, "this user may not open its socket", "Use sudo.") from error
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise _not_running(settings, "nothing listens on its socket", "Start it: handover run") from error
+            raise _not_running(
+                settings, "nothing listens on its socket", "Start it: sudo systemctl start handover"
+            ) from error
         except TimeoutError as error:
             raise _not_running(settings, f"no answer in {PATIENCE} s", "Its log may say what it is at.") from error
         except (OSError, EOFError, ValueError) as error:

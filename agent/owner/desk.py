@@ -5,7 +5,8 @@ Not for: how it is asked or shown (``prompt.py``, ``agent/cli``).
 """
 
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -27,7 +28,7 @@ from agent.requests.states import State
 from agent.settings import settings_sha256
 from agent.store import RequestRow
 from exchange.clock import to_rfc3339
-from exchange.errors import DecisionRefused, NotFound
+from exchange.errors import DecisionRefused, NotFound, PortalUnreachable
 from exchange.messages import Credential, DecidedBy, Decision, Id, Line, Part, Text
 from exchange.signing import PublicKey, parse_strictly
 
@@ -243,7 +244,8 @@ class Desk:
     # -- the portal --
 
     async def introduce(self, portal: PortalAt, actor: Actor) -> Json:
-        introduction = await membership.introduce(self._parts, await self._open_portal(portal.url))
+        with _not_tried_again():
+            introduction = await membership.introduce(self._parts, await self._open_portal(portal.url))
         return {
             "force": introduction.info.force,
             "fingerprint": introduction.fingerprint,
@@ -253,14 +255,16 @@ class Desk:
 
     async def enrol(self, asked: Enrol, actor: Actor) -> Json:
         client: PortalClient = await self._open_portal(asked.url)
-        async with self._journey.paused():  # what is under way may be for another force
-            force = await membership.enrol(self._parts, client, asked.fingerprint, actor.name)
+        with _not_tried_again():
+            async with self._journey.paused():  # what is under way may be for another force
+                force = await membership.enrol(self._parts, client, asked.fingerprint, actor.name)
         registered = await self._register()
         return {"force": force.name, "device": self._parts.keys.device.public.fingerprint, "registered": registered}
 
     async def withdraw(self, _: Nothing, actor: Actor) -> Json:
-        async with self._journey.paused():
-            stopped = await membership.withdraw(self._parts, await self._parts.portal(), actor.name)
+        with _not_tried_again():
+            async with self._journey.paused():
+                stopped = await membership.withdraw(self._parts, await self._parts.portal(), actor.name)
         return {"stopped": stopped}
 
     async def _register(self) -> bool:
@@ -295,6 +299,19 @@ class Desk:
             told["asked_by"] = f"{officer['rank']} {officer['name']}, {officer['unit']}"
             told["incident"] = request.incident.kind
         return told
+
+
+@contextmanager
+def _not_tried_again() -> Iterator[None]:
+    """Around what only the owner begins: a portal that is away is told as that, and that nothing goes on by itself."""
+    try:
+        yield
+    except PortalUnreachable as error:
+        raise PortalUnreachable(
+            error.what,
+            meaning="Nothing was changed, and nothing tries it again by itself.",
+            do="Check the internet connection and the portal's address, then type the command again.",
+        ) from error
 
 
 def _outcome(row: RequestRow, decision: str | None) -> str | None:

@@ -2,9 +2,9 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,14 +26,26 @@ main(sys.argv[1:], prog_name="handover")
 """
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    file = tmp_path / "handover.yaml"
+def write_settings(folder: Path) -> Path:
+    file = folder / "handover.yaml"
     file.write_text(
-        f"data: {tmp_path / 'a'}\nportal: {{url: 'https://127.0.0.1:1'}}\n"
+        f"data: {folder / 'a'}\nportal: {{url: 'https://127.0.0.1:1'}}\n"
         "owner: {kind: household, name: Robin Example, contact: 01632 960001}\ndiscovery: {interfaces: [lo]}\n"
     )
     return file
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return write_settings(tmp_path)
+
+
+@pytest.fixture
+def open_config() -> Iterator[Path]:
+    """The same where any user may look: pytest's own folders are closed to others."""
+    with tempfile.TemporaryDirectory(prefix="handover-") as name:
+        Path(name).chmod(0o755)
+        yield write_settings(Path(name))
 
 
 def handover(config: Path, *words: str, typed: str | None = None) -> Result:
@@ -55,16 +67,13 @@ def handover(config: Path, *words: str, typed: str | None = None) -> Result:
     ids=" ".join,
 )
 def test_whoever_forgot_sudo_is_told_so_before_any_question_and_nothing_changes(
-    config: Path, words: tuple[str, ...]
+    open_config: Path, words: tuple[str, ...]
 ) -> None:
-    folder = config.parent / "a"
+    folder = open_config.parent / "a"
     folder.mkdir(mode=0o711)
-    for above in (folder, *folder.parents):
-        if above.stat().st_uid == os.geteuid() and above != Path("/tmp"):
-            above.chmod(0o711)
-    before = config.read_bytes()
+    before = open_config.read_bytes()
     ended = subprocess.run(
-        [sys.executable, "-c", _IMPORTABLE + _AS_NOBODY, "--config", str(config), *words],
+        [sys.executable, "-c", _IMPORTABLE + _AS_NOBODY, "--config", str(open_config), *words],
         capture_output=True,
         text=True,
         timeout=60,
@@ -73,7 +82,7 @@ def test_whoever_forgot_sudo_is_told_so_before_any_question_and_nothing_changes(
     assert "with sudo before it" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
-    assert config.read_bytes() == before
+    assert open_config.read_bytes() == before
     assert list(folder.iterdir()) == []
 
 
@@ -96,6 +105,7 @@ def test_setup_asks_again_for_an_address_that_cannot_be_one_and_writes_nothing_o
     assert "https://" in ended.output
     assert "Correct the file" not in ended.output
     assert ended.exit_code == 30
+    assert "nothing tries it again by itself" in ended.output
     assert "https://127.0.0.1:1" in config.read_text()
 
 
