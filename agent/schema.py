@@ -129,5 +129,12 @@ V3 = """
 ALTER TABLE packages ADD COLUMN timestamp BLOB;
 """
 
-STEPS: tuple[str, ...] = (V1, V2, V3)
+V4 = """
+-- What uploads learnt: bytes of a piece that the way to the portal takes (NULL: any); bytes given away and counted.
+ALTER TABLE force ADD COLUMN largest_piece INTEGER;
+ALTER TABLE packages ADD COLUMN bytes_sent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE packages ADD COLUMN bytes_counted INTEGER NOT NULL DEFAULT 0;
+"""
+
+STEPS: tuple[str, ...] = (V1, V2, V3, V4)
 """Step N brings a file from version N to N + 1 (``PRAGMA user_version``)."""

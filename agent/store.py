@@ -61,6 +61,8 @@ class PackageRow:
     receipt: str | None
     receipt_at: int | None
     timestamp: bytes | None
+    bytes_sent: int
+    bytes_counted: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class ForceRow:
     uploads: str
     confirmed_at: int
     confirmed_by: str
+    largest_piece: int | None = None
 
 
 class Transaction:
@@ -147,9 +150,8 @@ class Transaction:
         return None if row is None else CameraRow(**dict(row))
 
     async def force(self) -> ForceRow | None:
-        row = await self.one(
-            "SELECT name, public_key, portal, uploads, confirmed_at, confirmed_by FROM force WHERE one = 1"
-        )
+        columns = "name, public_key, portal, uploads, confirmed_at, confirmed_by, largest_piece"
+        row = await self.one(f"SELECT {columns} FROM force WHERE one = 1")  # noqa: S608 names are ours
         return None if row is None else ForceRow(**dict(row))
 
     async def note(self, name: str) -> str | None:

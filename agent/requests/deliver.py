@@ -12,6 +12,7 @@ from agent.requests.parts import Move, Parts
 from agent.requests.states import State
 from agent.store import PackageRow, RequestRow, Transaction
 from agent.tus import TusUpload, UploadGone, same_origin
+from agent.tus_pieces import Pieces
 from exchange import api
 from exchange.api import MAX_BODY
 from exchange.custody import CustodyKind
@@ -45,7 +46,7 @@ async def deliver(parts: Parts, row: RequestRow) -> Move:
 async def _deliver_one(parts: Parts, approval: Approval, package: PackageRow, uploads: str) -> None:
     portal = await parts.portal()
     delivery_id = package.delivery_id or await _name(parts, package)
-    upload = _upload_of(parts, portal, package, uploads)
+    upload = await _upload_of(parts, portal, package, uploads)
     if package.uploaded_at is None:
         await _upload(parts, upload, package, delivery_id, uploads)
     fresh = await _reload(parts, package)
@@ -73,11 +74,11 @@ async def _forget_upload(parts: Parts, package: PackageRow) -> None:
         await tx.update("packages", {"evidence_id": package.evidence_id}, uploaded_at=None, upload_url=None)
 
 
-def _upload_of(parts: Parts, portal: PortalClient, package: PackageRow, uploads: str) -> TusUpload:
+async def _upload_of(parts: Parts, portal: PortalClient, package: PackageRow, uploads: str) -> TusUpload:
     """The sealed file is found by its evidence id: no row can name another one."""
     if package.size is None or package.sealed_at is None:
         raise ClipFailed("The package was not sealed.", meaning="It is not sent.")
-    size = package.size
+    size, audience = package.size, origin(uploads)
 
     def show(offset: int) -> None:
         parts.progress.doing[package.request_id] = f"uploading, {offset * 100 // size} %"
@@ -88,9 +89,25 @@ def _upload_of(parts: Parts, portal: PortalClient, package: PackageRow, uploads:
                 tx, CustodyKind.UPLOAD_RESUMED, "agent", package.request_id, details={"offset": offset}
             )
 
-    source = parts.settings.package(package.evidence_id)
-    audience = origin(uploads)
-    return TusUpload(portal.session, lambda: portal.headers(audience), source, size, on_progress=show, on_break=resumed)
+    async def keep(pieces: Pieces) -> None:
+        async with parts.store.transaction() as tx:
+            await tx.execute("UPDATE force SET largest_piece = ? WHERE uploads = ?", [pieces.largest, uploads])
+            key = {"evidence_id": package.evidence_id}
+            await tx.update("packages", key, bytes_sent=pieces.sent, bytes_counted=pieces.counted)
+
+    async with parts.store.transaction() as tx:
+        force = await tx.force()
+    largest = None if force is None or force.uploads != uploads else force.largest_piece
+    return TusUpload(
+        portal.session,
+        lambda: portal.headers(audience),
+        parts.settings.package(package.evidence_id),
+        size,
+        pieces=Pieces(size, largest, package.bytes_sent, package.bytes_counted),
+        on_progress=show,
+        on_break=resumed,
+        on_learnt=keep,
+    )
 
 
 async def _upload(parts: Parts, upload: TusUpload, package: PackageRow, delivery_id: str, uploads: str) -> None:

@@ -146,8 +146,8 @@ def _around_portal(points: Points) -> None:
         points.reach("after an upload was created")
         return url
 
-    async def sent(self: tus.TusUpload, offset: int) -> AsyncIterator[bytes]:
-        async for block in blocks(self, offset):
+    async def sent(self: tus.TusUpload, offset: int, piece: int) -> AsyncIterator[bytes]:
+        async for block in blocks(self, offset, piece):
             yield block
             offset += len(block)
             if 4 * tus.BLOCK < offset < self.size:
