@@ -1,6 +1,6 @@
 """Fetch what officers and the force sent: a long poll with back-off, each item kept before the cursor moves on.
 
-Not for: judging it (``requests/intake.py``, ``requests/receipt.py``).
+Not for: judging it (``requests/intake.py``, ``requests/receipt.py``), or how long a poll is held (``agent/hold.py``).
 """
 
 import asyncio
@@ -9,24 +9,33 @@ import random
 from collections.abc import Awaitable, Callable
 
 from agent import membership
-from agent.portal import PortalClient
+from agent.hold import Hold
+from agent.portal import CallCut, PortalClient
 from agent.requests import intake, receipt
 from agent.requests.journey import Journey
 from agent.requests.parts import Parts
 from exchange import api
-from exchange.clock import HOUR, MINUTE, SECOND, to_rfc3339
-from exchange.errors import HandoverError, NotEnrolled, PortalUnreachable
+from exchange.clock import MINUTE, SECOND, to_rfc3339
+from exchange.errors import HandoverError, NotEnrolled, PortalAnswerInvalid, PortalUnreachable
 
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 10 * MINUTE
 """Between two tries with a portal that answers, and refuses or makes no sense."""
 _SHORTEST_CAP = 20 * SECOND
-_SHORTER = 0.8
-"""Of the time after which a held call was ended, how long the next one is held."""
-_LEARN_ANEW = 6 * HOUR
 _CHECK_KEY = 10 * MINUTE
 """How often the portal is asked for the force's key."""
+_SILENCE = 5 * MINUTE
+"""How long polls may be cut, and none be answered, before this is trouble."""
+
+
+class _Cut(Exception):
+    """The portal held a poll, and something in between ended it."""
+
+    def __init__(self, error: HandoverError, held: int) -> None:
+        """``held``: microseconds."""
+        super().__init__(str(error))
+        self.held = held / SECOND
 
 
 class InboxPoll:
@@ -41,20 +50,16 @@ class InboxPoll:
         self._journey = journey
         self._failures = 0
         self._key_checked: int | None = None
-        self._cut: tuple[float, int] | None = None
-        """How many seconds a call may be held, as something on the way taught us, and when (monotonic)."""
+        self._hold = Hold(min(api.LONGEST_POLL, parts.settings.poll.every // SECOND))
+        self._answered = parts.clock.monotonic()
 
     async def run(self) -> None:
         while True:
             try:
                 begun = self._parts.clock.monotonic()
-                every = self._parts.settings.poll.every
-                more = await self.fetch(wait=self._longest_hold())
-                await self._note_contact(None)
-                self._failures = 0
-                if not more:
+                if not await self._poll():
                     # A portal that does not hold the call is not asked more often for it.
-                    left = every - (self._parts.clock.monotonic() - begun)
+                    left = self._parts.settings.poll.every - (self._parts.clock.monotonic() - begun)
                     jitter = random.uniform(0, self._parts.settings.poll.jitter)  # noqa: S311 not a secret
                     await self._sleep(max(0, left + jitter) / SECOND)
             except NotEnrolled:
@@ -65,38 +70,25 @@ class InboxPoll:
                 log.exception("an error that should not be, while taking what the portal sent")
                 await self._put_off(HandoverError("An internal error while taking what the portal sent."))
 
-    async def _ask(self, portal: PortalClient, cursor: int, wait: int) -> api.Inbox:
-        """One call, held by the portal up to ``wait`` seconds.
+    async def _poll(self) -> int:
+        """One poll, as long as the way there lets it be held; the number of items taken.
 
-        Proxies end calls that nothing is heard of, each after a time of its own, with an error or without a word. When
-        the same question is answered at once, nothing is wrong but that time: from then on shorter calls are made.
+        One that was cut is no failure: the next is held for less. Only when none is answered for long it is told.
         """
-        clock = self._parts.clock
-        begun = clock.monotonic()
         try:
-            return await portal.inbox(cursor, wait)
-        except PortalUnreachable:
-            if not wait:
-                raise
-            held = clock.monotonic() - begun
-            inbox = await portal.inbox(cursor, 0)
-            if held >= SECOND:
-                self._cut = (min(wait / 2, held / SECOND * _SHORTER), clock.monotonic())
-                log.info(
-                    "a call to the portal was ended on the way after %d s; they are held less long", held // SECOND
-                )
-            return inbox
-
-    def _longest_hold(self) -> int:
-        """Whole seconds. What was learnt is tried anew from time to time: networks change."""
-        wait = min(api.LONGEST_POLL, self._parts.settings.poll.every // SECOND)
-        if self._cut is None:
-            return wait
-        length, learnt = self._cut
-        if self._parts.clock.monotonic() - learnt > _LEARN_ANEW:
-            self._cut = None
-            return wait
-        return min(wait, int(length))
+            taken = await self.fetch(self._hold.seconds)
+        except (_Cut, CallCut) as cut:
+            if isinstance(cut, _Cut):
+                log.debug("a poll was cut after %.1f s: %s", cut.held, cut)
+                self._hold.cut(cut.held)
+            if self._parts.clock.monotonic() - self._answered >= _SILENCE:
+                await self._note_failure(str(cut))
+            return 0
+        if not taken:
+            self._hold.kept()
+        self._failures, self._answered = 0, self._parts.clock.monotonic()
+        await self._note_contact(None)
+        return taken
 
     async def fetch(self, wait: int) -> int:
         """One poll, held by the portal up to ``wait`` seconds; the number of items taken.
@@ -122,11 +114,26 @@ class InboxPoll:
         await self._check_key(portal)
         return len(inbox.items)
 
+    async def _ask(self, portal: PortalClient, cursor: int, wait: int) -> api.Inbox:
+        """_Cut when the poll was ended in between: by a gateway or with its connection, or oddly after a long hold."""
+        begun = self._parts.clock.monotonic()
+        try:
+            return await portal.inbox(cursor, wait)
+        except (PortalUnreachable, PortalAnswerInvalid) as error:
+            held = self._parts.clock.monotonic() - begun
+            if wait and (isinstance(error, CallCut) or held * 2 >= wait * SECOND):
+                raise _Cut(error, held) from error
+            raise
+
     async def _check_key(self, portal: PortalClient) -> None:
         now = self._parts.clock.monotonic()
         if self._failures or self._key_checked is None or now - self._key_checked >= _CHECK_KEY:
             self._key_checked = None
-            await membership.check_force(self._parts, portal)
+            try:
+                await membership.check_force(self._parts, portal)
+            except PortalUnreachable as error:  # it has just answered: with the next poll, then
+                log.debug("the force's key could not be asked for: %s", error)
+                return
             self._key_checked = now
 
     async def _take(self, item: api.InboxItem) -> None:
@@ -142,12 +149,15 @@ class InboxPoll:
                 await tx.set_note("portal-contact", to_rfc3339(self._parts.clock.now()))
             await tx.set_note("portal-trouble", trouble or "")
 
-    async def _put_off(self, error: HandoverError) -> None:
+    async def _note_failure(self, trouble: str) -> None:
         self._failures += 1
         if self._failures == 1:
-            log.warning("%s", error)
+            log.warning("%s", trouble)
+        await self._note_contact(trouble)
+
+    async def _put_off(self, error: HandoverError) -> None:
         try:
-            await self._note_contact(str(error))
+            await self._note_failure(str(error))
         except HandoverError as store_error:
             log.error("%s", store_error)
         # Asking a portal that is away as often as one that is there costs it no more, and it is found when it is back.

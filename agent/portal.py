@@ -21,11 +21,17 @@ from exchange.tokens import mint
 P = TypeVar("P", bound=Part)
 
 _LATER = "The agent tries again by itself."
+_GATEWAY = frozenset({408, 499, 502, 504, *range(520, 528), 598, 599})
+"""What proxies answer in place of a server that was silent for too long for them."""
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=15)
 
 
 class NotRecognised(PortalRefused):
     """The portal doesn't take this device's token: it doesn't know the device, or the clocks differ."""
+
+
+class CallCut(PortalUnreachable):
+    """A call that was on its way was ended before the portal's answer: by a gateway, or with its connection."""
 
 
 class PortalClient:
@@ -135,10 +141,12 @@ class PortalClient:
                 return _judge(answer.status, content)
         except ssl.SSLError as error:
             raise _unreachable(self.url, "its certificate is not trusted") from error
-        except TimeoutError as error:
-            raise _unreachable(self.url, "no answer in time") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _unreachable(self.url, type(error).__name__) from error
+        except TimeoutError as error:
+            raise _unreachable(self.url, "no answer in time", CallCut) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _unreachable(self.url, type(error).__name__, CallCut) from error
 
 
 def origin(url: str) -> str:
@@ -164,7 +172,8 @@ def _judge(status: int, content: bytes) -> bytes:
     if 300 <= status < 400:
         raise _nonsense("a redirect to another place, which is not followed")
     if status in (408, 425, 429) or status >= 500:
-        raise PortalUnreachable(f"The portal can't answer now (status {status}).", meaning=_LATER)
+        unable = CallCut if status in _GATEWAY else PortalUnreachable
+        raise unable(f"The portal can't answer now (status {status}).", meaning=_LATER)
     kind = NotRecognised if status == 401 else PortalRefused
     raise kind(f"The portal refused (status {status}{_reason(content)}).")
 
@@ -188,8 +197,8 @@ def _nonsense(what: str) -> PortalAnswerInvalid:
     )
 
 
-def _unreachable(url: str, why: str) -> PortalUnreachable:
-    return PortalUnreachable(
+def _unreachable(url: str, why: str, kind: type[PortalUnreachable] = PortalUnreachable) -> PortalUnreachable:
+    return kind(
         f"The portal at {origin(url)} does not answer ({why}).",
         meaning=_LATER,
         do="Check the internet connection and the portal's address.",

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import resource
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from agent import membership, portal
 from agent.inbox import InboxPoll
 from agent.owner.desk import Nothing
-from agent.portal import PortalClient
 from agent.requests.parts import Parts
 from exchange import api
 from exchange.clock import MINUTE, SECOND
@@ -112,10 +110,10 @@ async def test_a_portal_that_is_gone_is_unreachable_and_its_address_is_told(tmp_
             await gone.force()
 
 
-def asking_every_half_minute(at: Siege, **changed: Any) -> Parts:
+def asking_every_half_minute(at: Siege) -> Parts:
     settings = at.house.parts.settings
     poll = settings.poll.model_copy(update={"every": 30 * SECOND})
-    return dataclasses.replace(at.house.parts, settings=settings.model_copy(update={"poll": poll}), **changed)
+    return dataclasses.replace(at.house.parts, settings=settings.model_copy(update={"poll": poll}))
 
 
 async def pauses_of(at: Siege, count: int, parts: Parts | None = None) -> list[float]:
@@ -157,34 +155,6 @@ async def test_a_portal_that_is_away_is_found_again_within_a_minute(tmp_path: Pa
         assert 15 <= max(pauses) <= 45
         assert min(pauses[10:]) >= 15
         assert "status 503" in (await at.house.desk.status(Nothing(), ACTOR))["portal_trouble"]
-
-
-@pytest.mark.parametrize("seconds", [2, 8, 20])
-async def test_a_proxy_that_ends_held_calls_is_no_trouble_and_its_time_is_learnt(tmp_path: Path, seconds: int) -> None:
-    async with besieged(tmp_path) as at:
-        asked: list[int] = []
-        portal = await at.house.parts.portal()
-        real = portal.inbox
-
-        async def inbox(after: int, wait: int) -> api.Inbox:
-            """As the proxy lets it be: whatever is held longer is ended."""
-            asked.append(wait)
-            at.clock.forward(min(wait, seconds) * SECOND)
-            if wait > seconds:
-                raise PortalUnreachable("The portal can't answer now (status 504).")
-            return await real(after, 0)
-
-        portal.inbox = inbox  # type: ignore[method-assign]
-
-        async def the_same() -> PortalClient:
-            return portal
-
-        pauses = await pauses_of(at, 10, asking_every_half_minute(at, portal=the_same))
-        assert max(pauses) <= 30
-        assert (await at.house.desk.status(Nothing(), ACTOR))["portal_trouble"] is None
-        cut = [wait for wait in asked if wait > seconds]
-        assert len(cut) <= 4, asked
-        assert 0 < asked[-1] <= seconds
 
 
 async def test_a_step_that_fails_is_tried_less_and_less_often_but_again(tmp_path: Path) -> None:
