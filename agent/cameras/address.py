@@ -6,10 +6,24 @@ Not for: streams (they are named by the camera), or keeping either (the settings
 import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
 
 DEVICE_SERVICE = "/onvif/device_service"
 """The path that ONVIF Core (5.1.1) requires for the device service."""
+
+
+def _typeable(text: str) -> str:
+    if any(letter < " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("must not hold control characters or halves of letters")
+    return text
+
+
+UserName = Annotated[str, Field(max_length=128), AfterValidator(_typeable)]
+Password = Annotated[str, Field(max_length=256), AfterValidator(_typeable)]
+"""The one rule for both, at every door that they come in by: what is typed, what the recorder is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from agent.cameras.address import Credentials
+from agent.cameras.address import Credentials, Password, UserName
 from agent.cameras.catalogue import CameraFacts
 from agent.cameras.clock import ClockCheck
 from agent.footage.device import LOOK_BACK, Device, Looked
@@ -44,8 +44,8 @@ class SetSource(Part):
     camera_id: Id
     kind: KindName
     options: Options = Field(default_factory=dict)
-    user: Annotated[str, Field(max_length=128)] | None = None
-    password: Annotated[str, Field(max_length=256)] | None = None
+    user: UserName | None = None
+    password: Password | None = None
 
 
 class AskChannels(Part):
@@ -54,8 +54,8 @@ class AskChannels(Part):
     kind: KindName
     address: Annotated[str, Field(max_length=512)]
     options: Options = Field(default_factory=dict)
-    user: Annotated[str, Field(max_length=128)] | None = None
-    password: Annotated[str, Field(max_length=256)] | None = None
+    user: UserName | None = None
+    password: Password | None = None
 
 
 class TestSources(Part):

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from agent.cameras import elsewhere
-from agent.cameras.address import CameraAddress, Credentials
+from agent.cameras.address import CameraAddress, Credentials, Password, UserName
 from agent.cameras.catalogue import CameraFacts
 from agent.cameras.discovery import discover
 from agent.cameras.heard_clock import heard
@@ -40,8 +40,8 @@ class NewCamera(Part):
 
     camera_id: Id
     address: Annotated[str, Field(max_length=512)]
-    user: Annotated[str, Field(max_length=128)] | None = None
-    password: Annotated[str, Field(max_length=256)] | None = None
+    user: UserName | None = None
+    password: Password | None = None
     certificate: Annotated[str, Field(max_length=128)] | None = None
     """SHA-256 of its TLS certificate, once the owner confirmed it."""
     profile: Annotated[str, Field(max_length=128)] | None = None

@@ -144,6 +144,8 @@ class Recorder:
         for camera_id, camera in wanted.items():
             if camera_id not in self.cameras:
                 self._start(camera)
+        for refused in self.config.unusable:
+            _log.error("camera %s is not recorded: %s", refused.camera_id, refused.why)
 
     def _start(self, camera: CameraSource) -> None:
         recorder = CameraRecorder(camera, self.config, self.clock, self.finisher)
@@ -168,7 +170,8 @@ class Recorder:
             "at": self.clock.now(),
             "started": self.started,
             "stopped": self._ending,
-            "cameras": {name: asdict(camera.status()) for name, camera in sorted(self.cameras.items())},
+            "cameras": {name: asdict(camera.status()) for name, camera in sorted(self.cameras.items())}
+            | {each.camera_id: {"state": "unusable", "error": each.why} for each in self.config.unusable},
         }
         target = self.config.root / layout.STATE / "recorder.json"
         temporary = target.with_name("recorder.json.new")

@@ -12,12 +12,14 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from agent.cameras.address import Password, UserName
 from agent.footage import layout
 from exchange.clock import MINUTE, SECOND
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 
 MAX_BYTES = 1 << 20
+MOST_CAMERAS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,14 @@ class CameraSource:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusableCamera:
+    """A camera of the file that can't be recorded as it stands there, and why; the others are."""
+
+    camera_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecorderConfig:
     """What the recorder does. Times in microseconds, sizes in bytes.
 
@@ -61,6 +71,7 @@ class RecorderConfig:
     sync: int = SECOND * 3 // 4
     stall: int = 15 * SECOND
     reserve: int = 64 * 1024 * 1024
+    unusable: tuple[UnusableCamera, ...] = ()
 
 
 class _Camera(BaseModel):
@@ -68,8 +79,8 @@ class _Camera(BaseModel):
 
     id: Annotated[str, Field(max_length=64)]
     url: Annotated[str, Field(max_length=2000)]
-    user: Annotated[str, Field(max_length=200)] = ""
-    password: Annotated[str, Field(max_length=200)] = ""
+    user: UserName = ""
+    password: Password = ""
     sound: bool = True
     stream: Annotated[str, Field(max_length=64)] = "main"
 
@@ -98,7 +109,8 @@ class _File(BaseModel):
 
     version: Annotated[int, Field(ge=1, le=1)]
     root: str
-    cameras: Annotated[list[_Camera], Field(max_length=256)]
+    cameras: list[Any]
+    """Each is read for itself: one that can't be used must not stop the others."""
     segment_us: Annotated[int, Field(ge=SECOND, le=10 * MINUTE)] = MINUTE
     fragment_us: Annotated[int, Field(ge=SECOND // 10, le=2 * SECOND)] = SECOND
     sync_us: Annotated[int, Field(ge=SECOND // 10, le=60 * SECOND)] = SECOND * 3 // 4
@@ -125,12 +137,9 @@ def load(path: Path) -> RecorderConfig:
         if len(content) > MAX_BYTES:
             raise ValueError("it is too large")
         read = _File.model_validate(json.loads(content))
-        if len({camera.id for camera in read.cameras}) != len(read.cameras):
-            raise ValueError("two cameras have the same id")
+        usable, unusable = _cameras(read.cameras)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise _invalid(path, f"{place}: {first['msg']}") from None
+        raise _invalid(path, _first(error, "the file")) from None
     except RecursionError:
         raise _invalid(path, "it is nested too deeply") from None
     except json.JSONDecodeError as error:  # its own text may quote what stands there
@@ -139,15 +148,41 @@ def load(path: Path) -> RecorderConfig:
         raise _invalid(path, str(error)) from None
     return RecorderConfig(
         root=Path(read.root),
-        cameras=tuple(
-            CameraSource(each.id, each.url, each.user, each.password, each.sound, each.stream) for each in read.cameras
-        ),
+        cameras=usable,
+        unusable=unusable,
         segment=read.segment_us,
         fragment=read.fragment_us,
         sync=read.sync_us,
         stall=read.stall_us,
         reserve=read.reserve_bytes,
     )
+
+
+def _cameras(entries: list[Any]) -> tuple[tuple[CameraSource, ...], tuple[UnusableCamera, ...]]:
+    usable: dict[str, CameraSource] = {}
+    unusable = []
+    for number, entry in enumerate(entries, 1):
+        told = entry.get("id") if isinstance(entry, dict) else None
+        name = told if isinstance(told, str) and layout.is_id(told) else f"number {number}"
+        try:
+            each = _Camera.model_validate(entry)
+        except ValidationError as error:
+            unusable.append(UnusableCamera(name, _first(error, "it")))
+            continue
+        if each.id in usable:
+            unusable.append(UnusableCamera(f"number {number}", f"another camera is called {each.id}, too"))
+        elif len(usable) == MOST_CAMERAS:
+            unusable.append(UnusableCamera(name, f"one recorder records {MOST_CAMERAS} cameras at most"))
+        else:
+            usable[each.id] = CameraSource(each.id, each.url, each.user, each.password, each.sound, each.stream)
+    return tuple(usable.values()), tuple(unusable)
+
+
+def _first(error: ValidationError, whole: str) -> str:
+    """What is wrong, without a word of what the fields hold."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or whole
+    return f"{place}: {first['msg']}"
 
 
 def save(path: Path, config: RecorderConfig, *, mode: int = 0o640) -> None:

@@ -20,6 +20,7 @@ _WORDS = {
     "recording": "recording",
     "waiting": "not reachable, tries again",
     "refused": "the camera refuses the user name or password",
+    "unusable": "cannot be recorded as it was added; remove it and add it again",
     "no_room": "no room on the disk",
     "stopped": "stopped",
 }

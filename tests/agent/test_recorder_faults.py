@@ -1,16 +1,20 @@
 """Nothing that a camera, a disk or a clock does ends the recorder, or spoils what was recorded."""
 
 import contextlib
+import json
 import subprocess
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import av
 import pytest
+from pydantic import TypeAdapter
 
+from agent.cameras.address import Password
 from agent.footage import layout
 from agent.footage.arrival import Arrival, HostClock
 from agent.footage.camera import CameraRecorder
@@ -253,11 +257,7 @@ def test_the_recorder_s_file_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("[]", "the file: "),
         ("{", "line 1 is not JSON"),
         ('{"version": 2}', "version: "),
-        ('{"version":1,"root":"/r","cameras":[{"id":"../x","url":"rtsp://h/"}]}', "cameras.0.id: "),
-        ('{"version":1,"root":"/r","cameras":[{"id":"a","url":"http://h/"}]}', "cameras.0.url: "),
-        ('{"version":1,"root":"/r","cameras":[{"id":"a","url":"rtsp://u:TopSecret@h/"}]}', "fields of their own"),
-        ('{"version":1,"root":"/r","cameras":[{"id":"a","url":"rtsp://h/","password":["TopSecret"]}]}', "password: "),
-        ('{"version":1,"root":"/r","cameras":[{"id":"a","url":"rtsp://h/"},{"id":"a","url":"rtsp://h/"}]}', "same id"),
+        ('{"version":1,"root":"/r","cameras":{}}', "cameras: "),
         ("[" * 200_000, "nested too deeply"),
         ('"' + "x" * (1 << 20) + '"', "too large"),
     ],
@@ -272,6 +272,48 @@ def test_a_recorder_s_file_that_cannot_be_used_is_refused_without_a_secret(
         load(path)
     assert words in str(refused.value)
     assert "TopSecret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "why"),
+    [
+        ({"id": "../x", "url": "rtsp://h/"}, "number 2", "id: "),
+        ({"id": "a", "url": "http://h/"}, "a", "url: "),
+        ({"id": "a", "url": "rtsp:///1"}, "a", "name a host"),
+        ({"id": "a", "url": "rtsp://[::1/"}, "a", "url: "),
+        ({"id": "a", "url": "rtsp://u:TopSecret@h/"}, "a", "fields of their own"),
+        ({"id": "a", "url": "rtsp://h/", "password": ["TopSecret"]}, "a", "password: "),
+        ({"id": "a", "url": "rtsp://h/", "password": "TopSecret" * 30}, "a", "password: "),
+        ({"id": "a", "url": "rtsp://h/", "password": "TopSecret\x00"}, "a", "control characters"),
+        ({"id": "a", "url": "rtsp://h/", "password": "TopSecret\ud800"}, "a", "password: "),
+        ({"id": "a", "url": "rtsp://h/", "tokens": 1}, "a", "tokens: "),
+        ({"id": "door", "url": "rtsp://h/"}, "number 2", "another camera is called door"),
+        (None, "number 2", ""),
+    ],
+)
+def test_a_camera_that_cannot_be_recorded_stops_no_other_and_says_why_without_a_secret(
+    tmp_path: Path, entry: object, name: str, why: str
+) -> None:
+    path = tmp_path / "cameras.json"
+    good = [{"id": each, "url": f"rtsp://10.0.0.9/{each}"} for each in ("door", "yard")]
+    path.write_text(json.dumps({"version": 1, "root": "/r", "cameras": [good[0], entry, good[1]]}))
+    path.chmod(0o640)
+    read = load(path)
+    assert [camera.camera_id for camera in read.cameras] == ["door", "yard"]
+    (unusable,) = read.unusable
+    assert unusable.camera_id == name
+    assert why in unusable.why
+    assert "TopSecret" not in repr(read)
+
+
+@pytest.mark.parametrize("password", ["p" * 256, "🔑" * 256, "пароль с пробелом", ' "\\:@/?#[]{password}%00', ""])
+def test_every_password_that_can_be_typed_for_a_camera_reaches_the_recorder(tmp_path: Path, password: str) -> None:
+    typed = TypeAdapter(Password).validate_python(password)
+    wanted = RecorderConfig(tmp_path, (CameraSource("door", "rtsp://10.0.0.9/1", "u" * 128, typed),))
+    save(tmp_path / "cameras.json", wanted)
+    read = load(tmp_path / "cameras.json")
+    assert read == wanted
+    assert unquote(urlsplit(read.cameras[0].url_with_login).password or "") == password
 
 
 def test_a_recorder_s_file_that_everybody_can_read_is_refused(tmp_path: Path) -> None:

@@ -40,6 +40,27 @@ def test_a_camera_that_is_added_while_it_runs_is_recorded_and_the_first_one_goes
     assert len(segments(root, "two")) == 1
 
 
+def test_a_camera_that_cannot_be_recorded_is_named_in_the_state_and_the_others_are_recorded(tmp_path: Path) -> None:
+    file, root = tmp_path / "recorder.json", tmp_path / "recordings"
+    root.mkdir()
+    with GstServer({"/one": live()}) as server:
+        cameras = (
+            CameraSource("bad", "rtsp://10.0.0.9/1", "owner", "x" * 257),
+            CameraSource("one", server.url("/one")),
+        )
+        save(file, RecorderConfig(root, cameras, segment=60 * SECOND, reserve=0))
+        with start(file) as recorder:
+            try:
+                until("one to be recorded", lambda: state(root, "one") == "recording")
+                assert state(root, "bad") == "unusable"
+                told = read_state(root).cameras["bad"].in_words()
+                assert "add it again (password: " in told
+                recorder.send_signal(signal.SIGTERM)
+                assert recorder.wait(20) == 0
+            finally:
+                recorder.kill()
+
+
 def test_a_recorder_that_waits_for_its_file_ends_on_sigterm(tmp_path: Path) -> None:
     with start(tmp_path / "recorder.json") as recorder:
         try:
