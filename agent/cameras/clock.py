@@ -6,9 +6,9 @@ Not for: correcting anything. A camera's clock is never set, and times in its pi
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -189,3 +189,14 @@ def http_date(text: str) -> int | None:
 def civil(moment: datetime) -> int:
     """A datetime with an offset, in microseconds."""
     return round(moment.timestamp()) * SECOND
+
+
+def onvif_moment(told: Any) -> int | None:
+    """An ONVIF DateTime as if it were UTC, in microseconds; None when a part is missing or impossible."""
+    try:
+        day, time = told.Date, told.Time
+        days = date(day.Year, day.Month, day.Day).toordinal() - date(1970, 1, 1).toordinal()
+        # Some count to 60 or 24; the sum is still the moment they mean.
+        return (days * 86400 + int(time.Hour) * 3600 + int(time.Minute) * 60 + int(time.Second)) * SECOND
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        return None

@@ -121,7 +121,7 @@ class Inventory:
         except ValueError as error:
             raise HandoverError(f"The camera's address can't be used: {error}.") from error
         credentials = Credentials(new.user, new.password or "") if new.user else None
-        facts = await probe_camera(address, credentials, clock=self._parts.clock, narrow=True)
+        facts = await probe_camera(address, credentials, clock=self._parts.clock, narrow=True, profile=new.profile)
         if address.tls and address.pin is None:
             raise CertificateUnconfirmed(
                 f"The camera at {address.url} shows a certificate with the fingerprint {facts.tls_fingerprint}.",
@@ -349,7 +349,7 @@ def _choose(facts: CameraFacts, token: str | None) -> Any:
         offered = ", ".join(f"{profile.token} ({profile.codec})" for profile in facts.profiles) or "none"
         raise CameraAnswerInvalid(
             "The camera offers no H.264 or H.265 stream that can be recorded.",
-            meaning=f"Its streams are: {offered}.",
+            meaning=" ".join([f"Its streams are: {offered}.", *facts.notes[:8]]),
             do="Switch it to H.264 or H.265 on its own page, or name another with --profile.",
         )
     return max(usable, key=lambda profile: (profile.width or 0) * (profile.height or 0))

@@ -15,9 +15,17 @@ __all__ = ["CameraAddress", "CameraFacts", "Credentials", "probe_camera"]
 
 
 async def probe_camera(
-    address: CameraAddress, credentials: Credentials | None, *, clock: Clock, narrow: bool = False
+    address: CameraAddress,
+    credentials: Credentials | None,
+    *,
+    clock: Clock,
+    narrow: bool = False,
+    profile: str | None = None,
 ) -> CameraFacts:
     """Read a camera's facts; nothing is set on it. ``narrow``: take some seconds to compare its clock well.
+    ``profile``: the token of the stream whose address is asked for first; then the larger ones, while there is time.
+
+    What it doesn't tell, or not to this user, is missing in the facts and named in their notes.
 
     The time is read first and without a password, and the login is shifted by what it is off, so that a wrong clock is
     not taken for a wrong password. Over TLS the certificate is compared with ``address.pin`` before anything is sent;
@@ -34,6 +42,7 @@ async def probe_camera(
             # The worker has only the host's clock: it is told how the injected one differs.
             "skew_us": clock.now() - SystemClock().now(),
             "narrow": narrow,
+            "profile": profile,
         },
         limits=SOAP,
     )

@@ -5,10 +5,12 @@ Not for: import in the daemon. It brings zeep and lxml, and reads what a camera 
 
 import asyncio
 import logging
-from collections.abc import Callable
-from datetime import date, timedelta
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import onvif.client
@@ -26,6 +28,7 @@ from agent.cameras.clock import (
     compare,
     http_date,
     narrow_async,
+    onvif_moment,
 )
 from agent.cameras.onvif_streams import Stream, from_media, from_media2
 from agent.cameras.onvif_transport import (
@@ -40,21 +43,32 @@ from agent.cameras.onvif_transport import (
 from agent.cameras.onvif_urls import Reached
 from agent.cameras.zones import posix_offset, zone_shown
 from exchange.clock import SECOND, SystemClock
-from exchange.errors import CameraAnswerInvalid, CameraRefused
+from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable
+
+T = TypeVar("T")
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
 MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
 
 _ALL_SECONDS = 50.0
+_ADDRESSES_SECONDS = 35.0
+"""After this, no stream is asked for its address any more: what was told by then is better than nothing."""
 _MOST_PROFILES = 256
+_ABOUT = {
+    "make": "Manufacturer",
+    "model": "Model",
+    "serial": "SerialNumber",
+    "firmware": "FirmwareVersion",
+    "hardware_id": "HardwareId",
+}
 _WSDL = Path(onvif.client.__file__).parent / "wsdl"
 _library: Any = onvif.client  # it is untyped
 _SERVICES = {DEVICE: ("devicemgmt.wsdl", "DeviceBinding"), MEDIA: ("media.wsdl", "MediaBinding")}
 
 
 def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """``order``: address, credentials, skew_us, narrow. Returns what ``catalogue.CameraFacts`` takes."""
+    """``order``: address, credentials, skew_us, narrow, profile. Returns what ``catalogue.CameraFacts`` takes."""
     # The library logs whole messages, and configures logging when imported.
     logging.disable(logging.CRITICAL)
     # It also lifts the parser's limits; nothing honest needs that, and the answers were bounded before.
@@ -62,15 +76,23 @@ def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict
     DEFAULT_SETTINGS.forbid_dtd = True
     address = CameraAddress(**order["address"])
     credentials = Credentials(**order["credentials"]) if order["credentials"] else None
-    return asyncio.run(_within(_ALL_SECONDS, address, credentials, order["skew_us"], order["narrow"]))
+    how = _How(order["skew_us"], order["narrow"], order.get("profile"))
+    return asyncio.run(_within(_ALL_SECONDS, address, credentials, how))
 
 
-async def _within(
-    seconds: float, address: CameraAddress, credentials: Credentials | None, skew_us: int, narrow: bool
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _How:
+    """See ``onvif.probe_camera``. ``skew_us``: what the injected clock is ahead of this process's."""
+
+    skew_us: int
+    narrow: bool
+    profile: str | None
+
+
+async def _within(seconds: float, address: CameraAddress, credentials: Credentials | None, how: _How) -> dict[str, Any]:
     try:
         async with asyncio.timeout(seconds):
-            return await _ask(address, credentials, skew_us, narrow)
+            return await _ask(address, credentials, how)
     except TimeoutError:
         where = f"{address.host}:{address.port}"
         raise unreachable(where, f"it took longer than {seconds:g} s to say what it is") from None
@@ -84,7 +106,7 @@ class _ShiftedClock(SystemClock):
         return super().now() + self.skew_us
 
 
-async def _ask(address: CameraAddress, credentials: Credentials | None, skew_us: int, narrow: bool) -> dict[str, Any]:
+async def _ask(address: CameraAddress, credentials: Credentials | None, how: _How) -> dict[str, Any]:
     fingerprint = await certificate_of(address) if address.tls else None
     if fingerprint and address.pin and fingerprint != address.pin:
         raise certificate_changed(fingerprint, address.pin)
@@ -94,12 +116,11 @@ async def _ask(address: CameraAddress, credentials: Credentials | None, skew_us:
             "notes": ["Its certificate is not confirmed yet; it was asked nothing."],
         }
     async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        transport = CameraTransport(
-            session, address, credentials, bytes.fromhex(fingerprint) if fingerprint else None, _ShiftedClock(skew_us)
-        )
+        pin = bytes.fromhex(fingerprint) if fingerprint else None
+        transport = CameraTransport(session, address, credentials, pin, _ShiftedClock(how.skew_us))
         camera = _Camera(address, credentials, transport)
         try:
-            facts = await camera.facts(narrow=narrow)
+            facts = await camera.facts(narrow=how.narrow, first=how.profile)
         except (AttributeError, TypeError):
             # zeep gives None, or plain text, where an answer lacks the element that was to be there.
             raise invalid("parts of its answers are missing") from None
@@ -118,27 +139,45 @@ class _Camera:
         self.shift_us = 0
         self.services: dict[str, str] = {DEVICE: address.url}
         self._open: dict[tuple[str, bool], Any] = {}
+        self._begun = time.monotonic()
+        self._refused: CameraRefused | None = None
+        self._protocols = ["RtspUnicast", "RTSP"]
 
     async def close(self) -> None:
         for service in self._open.values():
             await service.close()
 
-    async def facts(self, *, narrow: bool) -> dict[str, Any]:
-        """Time first, then everything else with a login that fits it."""
+    async def facts(self, *, narrow: bool, first: str | None) -> dict[str, Any]:
+        """Time first, then everything else with a login that fits it; piece by piece, as some lack one or the other.
+
+        CameraRefused when the login was good for nothing.
+        """
         clock = await self._clock(narrow=narrow)
         self.services |= await self._announced_services()
-        about = await self._call(DEVICE, "GetDeviceInformation")
-        streams = await self._streams()
-        return {
-            "make": about.Manufacturer or "",
-            "model": about.Model or "",
-            "serial": about.SerialNumber or "",
-            "firmware": about.FirmwareVersion or "",
-            "hardware_id": about.HardwareId or "",
+        about = await self._piece("what make and model it is", self._call(DEVICE, "GetDeviceInformation"))
+        streams = await self._piece("which streams it has", self._streams(first), needed=about is None) or []
+        told = {name: getattr(about, field, None) or "" for name, field in _ABOUT.items()}
+        return told | {
             "profiles": [self._profile(stream) for stream in streams],
             "services": dict(list(self.services.items())[:64]),
             "clock": clock.model_dump(mode="json") if clock else None,
         }
+
+    async def _piece(self, what: str, asked: Coroutine[Any, Any, T], *, needed: bool = False) -> T | None:
+        """One piece of the facts; None, unless ``needed``, when the camera doesn't tell it, or not to this user."""
+        try:
+            return await asked
+        except CameraRefused as error:
+            if needed:
+                raise (self._refused or error) from None
+            self._refused = error
+            self.notes.append(f"It does not tell this user {what}.")
+        except (CameraAnswerInvalid, CameraUnreachable, SoapFault, AttributeError, TypeError) as error:
+            # zeep gives None, or plain text, where an answer lacks the element that was to be there.
+            if needed:
+                raise
+            self.notes.append(f"It does not tell {what}{_why(error)}")
+        return None
 
     # -- asking --------------------------------------------------------------------------------------------------
 
@@ -248,8 +287,8 @@ class _Camera:
             return None
         zone = "".join(filter(str.isprintable, ((told.TimeZone and told.TimeZone.TZ) or "")[:128]))
         summer = told.DaylightSavings if isinstance(told.DaylightSavings, bool) else None
-        local = _civil(told.LocalDateTime)
-        if (moment := _civil(told.UTCDateTime)) is not None:
+        local = onvif_moment(told.LocalDateTime)
+        if (moment := onvif_moment(told.UTCDateTime)) is not None:
             method = ONVIF_UTC
             zone = zone_shown(zone, utc=moment, local=local, daylight_saving=summer)
         elif local is not None:
@@ -279,50 +318,76 @@ class _Camera:
 
     async def _announced_services(self) -> dict[str, str]:
         try:
-            listed = await self._call(DEVICE, "GetServices", IncludeCapability=False)
+            listed = await self._open_to_all("GetServices", IncludeCapability=False)
             pairs = [(one.Namespace, one.XAddr) for one in listed or []]
-        except CameraAnswerInvalid as error:
-            if not isinstance(error.__cause__, SoapFault):
-                raise
-            self.notes.append("It does not know GetServices; its services were taken from GetCapabilities.")
-            told = await self._call(DEVICE, "GetCapabilities", Category="All")
+        except (CameraAnswerInvalid, AttributeError, TypeError):
+            self.notes.append("It does not tell its services by GetServices; they were taken from GetCapabilities.")
+            told = await self._open_to_all("GetCapabilities", Category="All")
             pairs = [(MEDIA, told.Media.XAddr)] if told and told.Media else []
         # The device service is where it was reached, whatever the camera calls it.
         return {name: url for name, xaddr in pairs if name != DEVICE and (url := self.reached.service(xaddr))}
 
-    async def _streams(self) -> list[Stream]:
+    async def _open_to_all(self, operation: str, **arguments: Any) -> Any:
+        """What ONVIF lets anybody ask: with the login, as some want one; and where that may not, without."""
+        try:
+            return await self._call(DEVICE, operation, **arguments)
+        except CameraRefused as error:
+            if self.credentials is None or self.transport.logs_in:
+                raise  # without would be another try of the same password
+            try:
+                return await self._call(DEVICE, operation, login=False, **arguments)
+            except CameraRefused:
+                raise error from None
+
+    async def _streams(self, first: str | None) -> list[Stream]:
         """By Media2 where offered, as only that can name H.265; else, or when that fails, by the first service."""
         if MEDIA2 in self.services:
             try:
                 streams = from_media2(await self._ask_media2("GetProfiles", {"Type": "All"}))[:_MOST_PROFILES]
-                for stream in streams:
-                    stream.uri = await self._media2_uri(stream.token)
-                if streams:
+                await self._ask_addresses(streams, first, self._media2_uri)
+                if any(stream.uri for stream in streams) or (streams and MEDIA not in self.services):
                     return streams
-            except (SoapFault, CameraAnswerInvalid) as error:
+                self.notes.append("Its Media2 service told no stream's address; the first one was asked.")
+            except (SoapFault, CameraAnswerInvalid, CameraUnreachable) as error:
                 self.notes.append(f"Its Media2 service was not usable, the first one was asked instead: {error}")
         if MEDIA not in self.services:
             self.notes.append("It offers no media service; its stream's address has to be typed in.")
             return []
         streams = from_media(await self._call(MEDIA, "GetProfiles"))[:_MOST_PROFILES]
-        for stream in streams:
-            setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
-            try:
-                told = await self._call(MEDIA, "GetStreamUri", StreamSetup=setup, ProfileToken=stream.token)
-                stream.uri = told.Uri
-            except CameraAnswerInvalid as error:
-                if not isinstance(error.__cause__, SoapFault):
-                    raise
+        await self._ask_addresses(streams, first, self._media_uri)
         return streams
 
+    async def _ask_addresses(
+        self, streams: list[Stream], first: str | None, ask: Callable[[str], Coroutine[Any, Any, str | None]]
+    ) -> None:
+        """Each stream's address: of the one named, then of the larger ones, as long as there is time."""
+        order = sorted(streams, key=lambda each: (each.token != first, -(each.width or 0) * (each.height or 0)))
+        for number, stream in enumerate(order):
+            if time.monotonic() - self._begun > _ADDRESSES_SECONDS:
+                self.notes.append(
+                    f"It answers slowly: {len(order) - number} of its {len(order)} streams were not asked for their "
+                    "address. Name the stream that is wanted to have that one asked first."
+                )
+                return
+            stream.uri = await self._piece(f"where its stream {stream.name or stream.token!r} is", ask(stream.token))
+
+    async def _media_uri(self, token: str) -> str | None:
+        setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+        told = await self._call(MEDIA, "GetStreamUri", StreamSetup=setup, ProfileToken=token)
+        uri: str | None = told.Uri
+        return uri
+
     async def _media2_uri(self, token: str) -> str | None:
-        for protocol in ("RtspUnicast", "RTSP"):
+        fault: SoapFault | None = None
+        for protocol in list(self._protocols):
             try:
                 answer = await self._ask_media2("GetStreamUri", {"Protocol": protocol, "ProfileToken": token})
-            except SoapFault:
+            except SoapFault as error:
+                fault = error
                 continue
+            self._protocols.sort(key=lambda each: each != protocol)  # the one that it knows, first from now on
             return answer.text_at("Uri")
-        return None
+        raise fault or SoapFault("no address")
 
     def _profile(self, stream: Stream) -> dict[str, Any]:
         uri = self.reached.stream(stream.uri, self.credentials)
@@ -331,12 +396,8 @@ class _Camera:
         return stream.facts() | {"stream_uri": uri}
 
 
-def _civil(told: Any) -> int | None:
-    """An ONVIF DateTime as if it were UTC, in microseconds; None when a part is missing or impossible."""
-    try:
-        day, time = told.Date, told.Time
-        days = date(day.Year, day.Month, day.Day).toordinal() - date(1970, 1, 1).toordinal()
-        # Some count to 60 or 24; the sum is still the moment they mean.
-        return (days * 86400 + int(time.Hour) * 3600 + int(time.Minute) * 60 + int(time.Second)) * SECOND
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        return None
+def _why(error: Exception) -> str:
+    """As the end of a sentence."""
+    if isinstance(error, SoapFault):
+        return f" ({error})."
+    return f": {error.what}" if isinstance(error, CameraAnswerInvalid | CameraUnreachable) else "."

@@ -36,6 +36,13 @@ _CONNECT_SECONDS = 5.0
 _REFUSALS = ("notauthorized", "not authorized", "unauthorized", "sender not authorized", "failedauthentication")
 
 
+_PACKED = frozenset({"gzip", "x-gzip", "deflate", "compress", "br", "zstd"})
+
+
+class _BrokeOff(Exception):
+    """The connection ended before an answer began."""
+
+
 class SoapFault(Exception):
     """The camera understood, and does not do this: it is not offered there, or not with these arguments."""
 
@@ -72,6 +79,11 @@ class CameraTransport:
         self._tls: aiohttp.Fingerprint | bool = aiohttp.Fingerprint(fingerprint) if fingerprint else True
         self._digest: http_digest.Digest | None = None
 
+    @property
+    def logs_in(self) -> bool:
+        """Whether the camera wants the login in HTTP, so that every question carries it."""
+        return self._digest is not None
+
     async def aclose(self) -> None:
         """The session is its owner's to close."""
 
@@ -92,13 +104,25 @@ class CameraTransport:
         return reply
 
     async def _send(self, url: str, data: bytes, headers: dict[str, str]) -> Reply:
-        """One question, asked again once when a Digest challenge is new or its nonce has grown old."""
-        fresh = False
+        """One question, asked again once when a Digest challenge is new or its nonce has grown old; and once when the
+        connection was closed: some close it after each answer, and don't say so.
+        """
+        fresh = again = False
+        where = f"{self.address.host}:{self.address.port}"
         while True:
             if self._digest and self.credentials:
                 proof = self._digest.answer("POST", URL(url).raw_path_qs, self.credentials)
                 headers = {**headers, "Authorization": proof}
-            reply, challenges = await self._exchange(url, data, headers)
+            try:
+                reply, challenges = await self._exchange(url, data, headers)
+            except _BrokeOff:
+                if again:
+                    raise unreachable(where, "it broke the connection off") from None
+                again = True
+                if self._digest:
+                    self._digest.count -= 1  # most likely it was never read, and some count strictly
+                continue
+            again = False
             if reply.status_code != 401 or not challenges:
                 return reply
             chosen = http_digest.choose(challenges)
@@ -126,7 +150,7 @@ class CameraTransport:
         except aiohttp.ClientConnectorError:
             raise unreachable(where, "no connection could be made") from None
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            raise unreachable(where, "it broke the connection off") from None
+            raise _BrokeOff from None
         except aiohttp.ClientError as error:
             raise invalid(f"its answer is not proper HTTP ({type(error).__name__})") from None
         if date := fields.get("Date"):
@@ -138,14 +162,22 @@ class CameraTransport:
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+    """What came, whatever the header said of its length: whether it is whole is seen by its being XML.
+
+    Without what some put around it: blank lines, NULs.
+    """
+    if response.headers.get("Content-Encoding", "").strip().lower() in _PACKED:
         raise invalid("it packed its answer in a way that was not asked for")
     content = bytearray()
-    async for chunk in response.content.iter_chunked(64 * 1024):
-        content += chunk
-        if len(content) > MOST_BYTES:
-            raise invalid(f"its answer is larger than {MOST_BYTES // 1024 // 1024} MiB")
-    return bytes(content)
+    try:
+        async for chunk in response.content.iter_chunked(64 * 1024):
+            content += chunk
+            if len(content) > MOST_BYTES:
+                raise invalid(f"its answer is larger than {MOST_BYTES // 1024 // 1024} MiB")
+    except (aiohttp.ClientPayloadError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+        if not content:
+            raise
+    return bytes(content.strip(b" \t\r\n\0"))
 
 
 def _read(content: bytes, status: int) -> Element:
@@ -154,6 +186,8 @@ def _read(content: bytes, status: int) -> Element:
     except XmlRefused as why:
         if status in (404, 405, 501):
             raise invalid(f"there is no ONVIF service at this address (HTTP {status})") from None
+        if status >= 400:
+            raise SoapFault(f"HTTP {status}") from None
         raise invalid(str(why)) from None
 
 
