@@ -31,6 +31,10 @@ class ReplayProxy:
     """Seconds that are added to the beginning and the end of what is asked for."""
     real_time: bool = False
     """It does not heed Rate-Control."""
+    waits: Callable[[], bool] = lambda: False
+    """While true, nothing of the second half of what was asked for is let through."""
+    passed: int = 0
+    """How much of what was asked for has gone by, in microseconds."""
     bare: bool = False
     """Its packets have no header extension."""
     silent_range: bool = False
@@ -128,6 +132,9 @@ class ReplayProxy:
                 if channel % 2 == 0:
                     at = _instant(packet)
                     start, end = self._asked
+                    while at > (start + end) // 2 and self.waits():  # noqa: ASYNC110 for what another thread does
+                        await asyncio.sleep(0.01)
+                    self.passed = max(self.passed, at - start)
                     if broken == "slow" and paused < 4 and at > start + (end - start) * (paused + 1) // 5:
                         paused += 1
                         await asyncio.sleep(0.25)

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from agent.footage.fetched import FetchedFootage
+from agent.footage.replay import session
+from agent.footage.replay.pace import Pace
 from agent.footage.sources import Sources
 from agent.owner import prompt
 from agent.owner.desk import Nothing
@@ -38,12 +41,20 @@ def fetching(source: Sources, work: Path, seen: list[str]) -> FetchedFootage:
     )
 
 
-async def test_while_a_recorder_plays_in_real_time_the_owner_sees_how_long_it_still_takes(tmp_path: Path) -> None:
+def played_at(pace: float, proxy: ReplayProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clock that judges the recorder go on with what it plays: ``pace`` seconds of footage are one second."""
+    monkeypatch.setattr(session, "Pace", lambda: Pace(lambda: proxy.passed / SECOND / pace))
+
+
+async def test_while_a_recorder_plays_in_real_time_the_owner_sees_how_long_it_still_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     under = OnvifReplayUnderTest(tmp_path, ShiftedClock(START + 600 * SECOND))
     there = piece(START, 9)
     await under.lay(there)
-    under.proxy = ReplayProxy(0, real_time=True)
     seen: list[str] = []
+    under.proxy = ReplayProxy(0, waits=lambda: not any("real time" in words for words in seen))
+    played_at(1.0, under.proxy, monkeypatch)
     async with under.source() as source:
         under.proxy.upstream = replay_server().port
         device = await source.device(CAMERA)
@@ -53,10 +64,13 @@ async def test_while_a_recorder_plays_in_real_time_the_owner_sees_how_long_it_st
     assert any(words.endswith("MB; the recorder plays in real time: about 1 min left") for words in seen), seen
 
 
-async def test_a_recorder_that_plays_as_fast_as_it_can_is_not_said_to_play_in_real_time(tmp_path: Path) -> None:
+async def test_a_recorder_that_plays_as_fast_as_it_can_is_not_said_to_play_in_real_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     under = OnvifReplayUnderTest(tmp_path, ShiftedClock(START + 600 * SECOND))
     there = piece(START, 9)
     await under.lay(there)
+    played_at(20.0, under.proxy, monkeypatch)
     seen: list[str] = []
     async with under.source() as source:
         device = await source.device(CAMERA)
@@ -64,6 +78,30 @@ async def test_a_recorder_that_plays_as_fast_as_it_can_is_not_said_to_play_in_re
             assert brought.files
     assert seen
     assert not any("real time" in words for words in seen)
+
+
+@pytest.mark.parametrize(
+    ("speed", "seconds", "left"),
+    [(1.0, 10, 60), (1.5, 10, 40), (0.5, 10, 120), (1.0, 2, None), (2.0, 10, None), (40.0, 10, None)],
+)
+def test_a_pace_is_judged_after_seconds_of_playing(speed: float, seconds: int, left: int | None) -> None:
+    now = [100.0]
+    pace = Pace(lambda: now[0])
+    for _ in range(seconds):
+        now[0] += 1
+        pace.played(round((now[0] - 100) * speed * SECOND))
+    assert pace.speed == speed
+    assert pace.left(MINUTE) == (None if left is None else left * SECOND)
+
+
+def test_a_recorder_that_begins_at_double_pace_is_found_out_later() -> None:
+    now = [0.0]
+    pace = Pace(lambda: now[0])
+    for seconds, came in ((2, 4), (4, 8), (10, 14)):
+        now[0] = seconds
+        pace.played(came * SECOND)
+    assert pace.real_time
+    assert pace.left(-SECOND) == 0
 
 
 async def test_the_owner_sees_it_in_the_status_and_in_the_list_of_requests(tmp_path: Path) -> None:

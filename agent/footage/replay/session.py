@@ -14,6 +14,7 @@ from typing import ClassVar
 from agent.footage.replay import sdp
 from agent.footage.replay.assemble import Assembler
 from agent.footage.replay.depacketise import Frame, FrameTooLarge, Rtp, depacketiser, wall
+from agent.footage.replay.pace import Pace
 from agent.footage.replay.rtsp import Answer, Broken, Nonsense, Rtsp
 from agent.footage.replay.search import instant
 from exchange.clock import SECOND, Window
@@ -24,8 +25,6 @@ _NEAR_END = SECOND // 2
 """A device that falls silent so near the end of what is wanted is at its end."""
 _LINGER = 1.0
 """Seconds that the sound's end is waited for after the pictures'."""
-_REAL_TIME = 1.6
-"""Times real time, at most, of a device that does not heed Rate-Control; some play at double pace at the beginning."""
 _SR, _BYE = 200, 203
 
 
@@ -41,12 +40,11 @@ class Ending:
 @dataclass(slots=True)
 class Played:
     """What a replay came to. ``uncertain``: microseconds by which times may be off beyond the recorder's clock.
-    ``speed``: times real time; ``paced``: it was found to play no faster than that."""
+    ``speed``: times real time."""
 
     ending: str = ""
     uncertain: int = 0
     speed: float = 0.0
-    paced: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -66,7 +64,7 @@ class Replay:
         self._byes: set[int] = set()
         self._reports: dict[int, tuple[int, int]] = {}
         self._require = dict(self.requires)
-        self._began = 0.0
+        self._pace: Pace | None = None
         self._assembler: Assembler | None = None
         self.unsure_start = 10 * SECOND
         """Microseconds around the asked start in which a recorder that tells no time begins."""
@@ -143,7 +141,7 @@ class Replay:
 
     def play(self, described: sdp.Described, assembler: Assembler) -> Played:
         """Play until the end, whichever sign of it comes first. Broken when the device is gone before that."""
-        self._began, self._assembler = time.monotonic(), assembler
+        self._pace, self._assembler = Pace(), assembler
         answer = self._ask("PLAY", described.control, self._wanted())
         self._anchor(answer, assembler)
         try:
@@ -236,19 +234,20 @@ class Replay:
             self.played.notes.append(note)
 
     def _measure(self, assembler: Assembler) -> None:
-        if assembler.first is not None and assembler.reached > assembler.first:
-            took = max(time.monotonic() - self._began, 0.001)
-            self.played.speed = (assembler.reached - assembler.first) / SECOND / took
-            if took > 3.0 and self.played.speed < _REAL_TIME and not self.played.paced:
-                self.played.paced = True
+        pace = self._pace
+        if pace is not None and assembler.first is not None and assembler.reached > assembler.first:
+            known = pace.real_time
+            pace.played(assembler.reached - assembler.first)
+            self.played.speed = pace.speed
+            if pace.real_time and not known:
                 self.played.notes.append("It plays in real time, though it was asked not to: fetching takes as long.")
 
     @property
     def left(self) -> int | None:
         """Microseconds until the end is there, of a recorder that plays in real time; None of one that doesn't."""
-        if not self.played.paced or self._assembler is None or self.played.speed <= 0:
+        if self._pace is None or self._assembler is None:
             return None
-        return round(max(0, self.asked.end - self._assembler.reached) / self.played.speed)
+        return self._pace.left(self.asked.end - self._assembler.reached)
 
     def _say(self, assembler: Assembler) -> None:
         total = None
