@@ -9,6 +9,7 @@ import shutil
 
 from agent import VERSION, membership
 from agent.cameras.inventory import Inventory
+from agent.clock_watch import look_at_host_clock
 from agent.deletion_clock import deletion_now
 from agent.footage.retention import Policy
 from agent.footage.segments import SegmentStore
@@ -62,6 +63,9 @@ def clear_leftovers(settings: Settings) -> None:
 async def keep_recordings_within_bounds(parts: Parts, recordings: SegmentStore) -> int:
     """Remove what is too old or too much, never a held segment; how many files."""
     wanted = parts.settings.recordings
+    settled = await asyncio.to_thread(recordings.settle, await look_at_host_clock(parts))
+    if settled:
+        log.info("gave %d recordings, made while this host's clock was wrong, their true time", settled)
     now = parts.clock.now()
     doubtful = max(0, now - await deletion_now(parts))
     policy = Policy(max_age=wanted.days * DAY + doubtful, max_bytes=wanted.bytes, keep_free=wanted.keep_free)

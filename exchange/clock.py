@@ -26,7 +26,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> int:
-        """Microseconds that only go forward, from an arbitrary start; for durations and for custody."""
+        """Microseconds that only go forward, also while the host sleeps, from a start that changes when it boots."""
         ...
 
 
@@ -37,7 +37,7 @@ class SystemClock:
         return time.time_ns() // 1000
 
     def monotonic(self) -> int:
-        return time.monotonic_ns() // 1000
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
 def to_rfc3339(instant: int) -> str:

@@ -26,7 +26,7 @@ def heard(recordings: Path, camera_id: str, now: int) -> ClockCheck | None:
     told = [
         (ahead, clock, start)
         for day in days
-        for entry in journal.read(recordings / camera_id / day)
+        for entry in journal.segments(recordings / camera_id / day)
         if isinstance(ahead := entry.get("camera_ahead"), int)
         and isinstance(clock := entry.get("camera_clock"), int)
         and isinstance(start := entry.get("start"), int)

@@ -3,10 +3,31 @@
 Not for: correcting a camera's clock. What the camera says of its clock (RTCP) is kept beside, not used.
 """
 
+import contextlib
+import os
+from functools import cache
+from pathlib import Path
+
 from exchange.clock import SECOND, Clock
 
 STEP = SECOND // 5
 """Microseconds: a change of the wall clock against the monotonic one larger than this is a step, not a slow drift."""
+
+
+@cache
+def boot_id() -> str:
+    """Which boot of this host it is, and which of its clocks since then; "" where that can't be told.
+
+    From the service's environment, or from Linux: a hardened service doesn't see /proc/sys.
+    """
+    told = os.environ.get("HANDOVER_BOOT_ID", "")
+    with contextlib.suppress(OSError):
+        told = told or Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+    clocks = ""
+    with contextlib.suppress(OSError):  # a container may have a time since boot of its own (time_namespaces(7))
+        clocks = os.readlink("/proc/self/ns/time")
+    boot = "".join(letter for letter in told if letter in "0123456789abcdef")[:32]
+    return boot and f"{boot} {clocks}".strip()
 
 
 class HostClock:

@@ -20,8 +20,8 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from agent.footage import parameter_sets
-from agent.footage.arrival import Arrival, HostClock
-from agent.footage.finishing import Finished, Finisher
+from agent.footage.arrival import Arrival, HostClock, boot_id
+from agent.footage.finishing import OPENED, Finished, Finisher, Noted
 from agent.footage.layout import LONGEST
 from agent.footage.recorder_config import CameraSource, RecorderConfig
 from agent.footage.rtsp import Connection, StreamLost, words_for
@@ -84,6 +84,7 @@ class Copying:
         self._template_owner: InputContainer | None = None
         self.sets = parameter_sets.parameter_sets(self.codec, bytes(self.video.codec_context.extradata or b""))
         self.facts: dict[str, Any] = {}
+        self.boot = boot_id()
         self.first_pts = self.first_dts = self.counted = 0
         self.writer_before: SegmentWriter | None = None
         self.undated = Undated(self.video.index)
@@ -251,6 +252,11 @@ class Copying:
             "first_packet": self.host.clock.now(),
             "media_start": round(pts * self.scale),
         }
+        if self.boot:
+            since = {"boot": self.boot, "uptime": self.arrival.monotonic(pts * self.scale)}
+            self.facts |= since
+            noted = Noted(self.config.root, self.camera.camera_id, writer.start, {"event": OPENED, **since})
+            self.finisher.submit(noted)
         if self.audio is not None:
             self.facts["audio"] = self.audio.codec_context.name
         if (camera_clock := _camera_clock(packet)) is not None:

@@ -20,6 +20,8 @@ from agent.footage.layout import SegmentName, SegmentState
 from exchange.clock import SECOND
 from exchange.durable import sync_folder
 
+OPENED = "opened"
+"""The event of a journal's line on a segment that begins; it tells what only the finished one's line tells else."""
 _MOST_OWED = 10_000
 _log = logging.getLogger("handover.recorder")
 
@@ -168,8 +170,17 @@ def recover(root: Path, camera_id: str, path: Path, facts: dict[str, Any]) -> Li
         path.unlink()
         sync_folder(path.parent)
         return Line(path.parent, {"event": "nothing_whole", "at": opened.start, "bytes": lost})
+    facts = _noted_when_opened(path.parent, opened.start) | facts
     name = SegmentName(facts.get("start", opened.start), whole.duration, SegmentState.TORN, opened.container)
     return _named(root, camera_id, path, name, {"clock": "name", **facts, "lost_bytes": lost})
+
+
+def _noted_when_opened(folder: Path, start: int) -> dict[str, Any]:
+    """When since the host's start a segment began that nobody finished; empty when that was not noted."""
+    for entry in journal.read(folder, (OPENED,)):
+        if entry.get("event") == OPENED and entry.get("at") == start:
+            return {name: entry[name] for name in ("boot", "uptime") if name in entry}
+    return {}
 
 
 def _named(root: Path, camera_id: str, path: Path, name: SegmentName, facts: dict[str, Any]) -> Line:

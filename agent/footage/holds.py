@@ -109,6 +109,16 @@ class Holds:
         folders = (self.folder / name / camera_id for name in _names(self.folder) if layout.is_id(name))
         return [folder for folder in folders if folder.is_dir()]
 
+    def renamed(self, camera_id: str, old: Path, new: Path) -> None:
+        """A segment gets another name: so do its links in all holds. OSError."""
+        for folder in self.folders(camera_id):
+            link = folder / old.parent.name / old.name
+            if link.exists():
+                target = folder / new.parent.name / new.name
+                target.parent.mkdir(mode=0o770, parents=True, exist_ok=True)
+                link.rename(target)
+                sync_folder(target.parent)
+
     def bytes(self) -> int:
         sizes: dict[tuple[int, int], int] = {}
         for name in _names(self.folder):

@@ -32,14 +32,33 @@ def append(folder: Path, entry: dict[str, Any]) -> None:
         os.close(descriptor)
 
 
-def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """The entries in the order they were written; lines that are torn, or of another version, are left out."""
+def read(folder: Path, having: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+    """The entries in the order they were written; lines that are torn, or of another version, are left out.
+
+    ``having``: only lines with one of these in them, which saves parsing the others.
+    """
+    return entries(content(folder), having)
+
+
+def content(folder: Path, start: int = 0) -> bytes:
+    """The journal from its byte ``start`` on, up to the last whole line; empty when there is none."""
     try:
         with (folder / layout.JOURNAL).open("rb") as file:
-            content = file.read(MAX_BYTES)
-    except FileNotFoundError:
+            file.seek(start)
+            read = file.read(MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    return read[: read.rfind(b"\n") + 1]
+
+
+def entries(lines: bytes, having: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+    """See ``read``."""
+    marks = [each.encode() for each in having]
+    if marks and not any(mark in lines for mark in marks):
         return
-    for line in content.splitlines():
+    for line in lines.splitlines():
+        if marks and not any(mark in line for mark in marks):
+            continue
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
@@ -48,9 +67,19 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
             yield entry
 
 
+def segments(folder: Path, having: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """The entries of segments, each segment's last: one that was given another name has another line since."""
+    last: dict[object, dict[str, Any]] = {}
+    for number, entry in enumerate(read(folder, having)):
+        if entry.get("event") == "segment":
+            uptime = entry.get("uptime")
+            last[(entry.get("boot"), uptime) if isinstance(uptime, int) else number] = entry
+    return list(last.values())
+
+
 def rebuild(folder: Path) -> int:
     """Add an entry for each finished segment that the journal doesn't know; how many there were."""
-    known = {entry.get("name") for entry in read(folder) if entry.get("event") == "segment"}
+    known = {entry.get("name") for entry in segments(folder)}
     added = 0
     for name in sorted(os.listdir(folder)):
         segment = layout.parse(name)

@@ -10,6 +10,7 @@ Not for: reading or writing footage. The recorder and the daemon share nothing b
     <root>/.state/recorder.json  recorder.lock
 """
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,6 +114,12 @@ def camera_folder(root: Path, camera_id: str) -> Path:
     if not is_id(camera_id):
         raise ValueError(f"{camera_id!r} cannot name a folder of recordings")
     return root / camera_id
+
+
+def day_folders(root: Path) -> list[tuple[str, str]]:
+    """(day, camera id) of every folder of segments, oldest day first. OSError when the root can't be read."""
+    cameras = [name for name in sorted(os.listdir(root)) if is_id(name) and (root / name).is_dir()]
+    return sorted((day, camera) for camera in cameras for day in os.listdir(root / camera) if is_day(day))
 
 
 def day_folder(root: Path, camera_id: str, instant: int) -> Path:

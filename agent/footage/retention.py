@@ -3,6 +3,7 @@
 Not for: anything held or open, which is never removed here, whatever the policy says.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -113,17 +114,8 @@ class Retention:
         self._tidy(removed)
         return Purged(tuple(removed), max(over, lacking, 0))
 
-    def _cameras(self) -> list[str]:
-        return [name for name in sorted(os.listdir(self.root)) if layout.is_id(name) and (self.root / name).is_dir()]
-
-    def _days(self) -> list[tuple[str, str]]:
-        """(day, camera id), oldest first."""
-        return sorted(
-            (day, camera) for camera in self._cameras() for day in os.listdir(self.root / camera) if layout.is_day(day)
-        )
-
     def _oldest_first(self) -> Iterator[_Candidate]:
-        days = self._days()
+        days = layout.day_folders(self.root)
         for day in sorted({day for day, _ in days}):
             found: list[_Candidate] = []
             for camera in (camera for each, camera in days if each == day):
@@ -137,7 +129,7 @@ class Retention:
     def _total(self) -> int:
         """Bytes of all segments. Held ones count once; their links take no room of their own."""
         sizes: dict[Path, tuple[int, int]] = {}
-        days = self._days()
+        days = layout.day_folders(self.root)
         newest = {camera: day for day, camera in days}
         for day, camera in days:
             folder = self.root / camera / day
@@ -161,12 +153,17 @@ class Retention:
     def _tidy(self, removed: list[Removed]) -> None:
         """Make the removals durable, and remove a day that has nothing left but its journal."""
         for folder in {self.root / each.camera_id / layout.day_of(each.window.start) for each in removed}:
-            if not folder.is_dir():
-                continue
-            sync_folder(folder)
-            if set(os.listdir(folder)) <= {layout.JOURNAL}:
-                (folder / layout.JOURNAL).unlink(missing_ok=True)
-                folder.rmdir()
+            if folder.is_dir():
+                sync_folder(folder)
+                remove_if_left(folder)
+
+
+def remove_if_left(folder: Path) -> None:
+    """Remove a day's folder that has nothing but its journal."""
+    if set(os.listdir(folder)) <= {layout.JOURNAL}:
+        (folder / layout.JOURNAL).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a segment began in it meanwhile
+            folder.rmdir()
 
 
 def _bytes_in(folder: Path) -> int:

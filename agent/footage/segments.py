@@ -10,8 +10,9 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from agent.footage import journal, layout, salvage
+from agent.footage import clock_set, journal, layout, salvage
 from agent.footage.holds import Holds
 from agent.footage.layout import SegmentName, SegmentState
 from agent.footage.retention import Policy, Purged, Retention
@@ -60,6 +61,7 @@ class SegmentStore:
         self.clock = clock
         self._holds = Holds(root, self._finished_in)
         self._retention = Retention(root, self._holds)
+        self._clock_set = clock_set.ClockSet(root, self._holds)
 
     # -- finding ----------------------------------------------------------------------------------------------
 
@@ -122,7 +124,21 @@ class SegmentStore:
         spans = tuple(self._span(camera_id, each) for each in reach if each.end > max(window.start, each.name.start))
         growing = [each.end for each in reach if each.name.state is SegmentState.OPEN and _grows(each.path, now)]
         gaps = tuple(self._explained(camera_id, gap, now) for gap in gaps_between(window, spans))
-        return Coverage(window, spans, gaps, max(growing, default=None))
+        notes = clock_set.notes(self._entries(camera_id, spans))
+        return Coverage(window, spans, gaps, max(growing, default=None), notes=notes)
+
+    def _entries(self, camera_id: str, spans: tuple[Span, ...]) -> list[dict[str, Any]]:
+        """The journal's lines about these spans that tell of a clock that was set; there are seldom any."""
+        names: dict[str, set[str]] = {}
+        for span in spans:
+            path = Path(span.reference)
+            names.setdefault(path.parent.name, set()).add(path.name)
+        return [
+            entry
+            for day, wanted in names.items()
+            for entry in journal.segments(self.root / camera_id / day, clock_set.MARKS)
+            if entry.get("name") in wanted
+        ]
 
     def _span(self, camera_id: str, each: Located) -> Span:
         return Span(
@@ -153,8 +169,8 @@ class SegmentStore:
         """What the journal says of a span's codec; empty when it has no entry."""
         path = self.root / span.reference
         day = self.root / span.camera_id / path.parent.name
-        for entry in journal.read(day):
-            if entry.get("event") == "segment" and entry.get("name") == path.name:
+        for entry in journal.segments(day):
+            if entry.get("name") == path.name:
                 size = entry.get("width", 0), entry.get("height", 0)
                 return CodecHint(str(entry.get("video", "")), str(entry.get("audio", "")), *map(int, size))
         return CodecHint()
@@ -228,6 +244,13 @@ class SegmentStore:
 
     def held_bytes(self) -> int:
         return self._holds.bytes()
+
+    def settle(self, history: clock_set.History) -> int:
+        """Give what was recorded by a clock that was wrong its true time; how many segments. OSError.
+
+        To be called before ``purge``, so that nothing is removed for an age that it doesn't have.
+        """
+        return self._clock_set.settle(history)
 
     def purge(self, now: int, policy: Policy) -> Purged:
         """Remove the oldest segments that the policy no longer keeps, never a held or an open one."""

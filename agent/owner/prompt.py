@@ -175,6 +175,7 @@ def _camera(camera: Json) -> Group:
             rows.append(("Please note", _far_apart(camera)))
     rows += [("Missing", f"{stretch(gap['from'], gap['to'], precise=True)}: {gap['reason']}") for gap in camera["gaps"]]
     rows += [("Unreadable", name) for name in camera["unreadable"]]
+    rows += [("Please note", note) for note in camera.get("notes", ())]
     rows.append(("Its clock", _camera_clock(camera.get("clock"))))
     if camera.get("source"):
         rows += _source(camera["source"])

@@ -18,10 +18,12 @@ from exchange.clock import MINUTE, SECOND, Window
 
 @dataclass(frozen=True)
 class AtHand:
-    """``said`` is of a recorder or folder that the files were fetched from; None for our own segments."""
+    """``said`` is of a recorder or folder that the files were fetched from; None for our own segments, of whose clock
+    ``notes`` tell what should be known."""
 
     files: tuple[facts.SourceRef, ...]
     said: SourceSaid | None = None
+    notes: tuple[str, ...] = ()
 
 
 @asynccontextmanager
@@ -40,7 +42,7 @@ async def at_hand(parts: Parts, row: RequestRow, camera_id: str, window: Window)
         raise _later(parts, str(growing)) from None
     try:
         if brought is None:
-            yield AtHand(tuple(await _segments_of(parts, row, camera_id, window, wait=wait)))
+            yield await _segments_of(parts, row, camera_id, window, wait=wait)
         else:
             refs = (facts.SourceRef(file.path, file.start, file.end) for file in brought.files)
             yield AtHand(tuple(refs), brought.said)
@@ -48,14 +50,12 @@ async def at_hand(parts: Parts, row: RequestRow, camera_id: str, window: Window)
         await fetched.__aexit__(None, None, None)
 
 
-async def _segments_of(
-    parts: Parts, row: RequestRow, camera_id: str, window: Window, *, wait: bool
-) -> list[facts.SourceRef]:
+async def _segments_of(parts: Parts, row: RequestRow, camera_id: str, window: Window, *, wait: bool) -> AtHand:
     """The segments that overlap a window: finished ones, and copies of what never finished."""
     coverage = await parts.footage.coverage(camera_id, window)
     if coverage.growing_until is not None and wait:
         raise _later(parts, "the recording of this time is still being written")
-    files = []
+    files: list[facts.SourceRef] = []
     for span in coverage.spans:
         if span.path is not None and span.finished:
             files.append(facts.SourceRef(span.path, span.window.start, span.window.end))
@@ -64,7 +64,7 @@ async def _segments_of(
             await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
             fetched = await parts.footage.fetch(span, folder)
             files += [facts.SourceRef(file.path, file.start, file.end) for file in fetched]
-    return files
+    return AtHand(tuple(files), notes=coverage.notes)
 
 
 def _later(parts: Parts, why: str) -> Later:

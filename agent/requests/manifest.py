@@ -16,6 +16,7 @@ from agent.host_clock import HostClock
 from agent.media import facts
 from agent.requests.clocks import check_said, displayed, host_said, range_said
 from agent.requests.decision import Approval, ApprovedCut
+from agent.requests.plan import PlannedCamera
 from exchange.clock import SECOND, Window
 from exchange.evidence import (
     CameraFacts,
@@ -126,7 +127,7 @@ def build(
         agent_version=VERSION,
         device=device,
         issued=issued,
-        notes=_notes(planned.unreadable, result.masters, planned.source),
+        notes=_notes(planned, result.masters),
     )
 
 
@@ -229,8 +230,10 @@ def _place_in_words(registration: CameraRegistration | None) -> str | None:
     return registration.place.description if registration else None
 
 
-def _notes(unreadable: tuple[str, ...], masters: tuple[facts.Master, ...], said: SourceSaid | None) -> tuple[str, ...]:
-    notes = [f"A recorded file could not be read: {entry}" for entry in unreadable]
+def _notes(planned: PlannedCamera, masters: tuple[facts.Master, ...]) -> tuple[str, ...]:
+    said = planned.source
+    notes = [f"A recorded file could not be read: {entry}" for entry in planned.unreadable]
+    notes += planned.notes
     if any(after.first_us < _end(before) for before, after in pairwise(masters)):
         notes.append(
             "The recording host's clock was set back within this window: the times of some masters overlap, though "

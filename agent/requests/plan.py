@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agent.footage.said import SourceSaid
 from agent.media import facts
-from agent.requests.at_hand import at_hand
+from agent.requests.at_hand import AtHand, at_hand
 from agent.requests.clocks import check_said, clock_around, host_said, range_said
 from agent.requests.intake import verified_request
 from agent.requests.parts import Move, Parts
@@ -66,6 +66,8 @@ class PlannedCamera(Part):
     unreadable: tuple[Line, ...] = ()
     stretches: tuple[dict[str, Any], ...] = ()
     """``agent.media.facts.Stretch`` as JSON: exactly what the cut will copy."""
+    notes: tuple[str, ...] = ()
+    """What should be known of our own recordings: that the host's clock was set while or after they were made."""
     source: SourceSaid | None = None
     """The recorder or folder that it was fetched from; None for our own recordings."""
     clock: PlannedClock | None = None
@@ -184,7 +186,7 @@ async def _planned_host(parts: Parts) -> PlannedHost:
 async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
     async with at_hand(parts, row, asked.camera_id, asked.window.window) as there:
         source = None if there.said is None else await _with_outlook(parts, asked, there.said)
-        planned = await _plan_files(parts, asked, there.files, source, position, label)
+        planned = await _plan_files(parts, asked, there, source, position, label)
     return planned.model_copy(update={"clock": await _planned_clock(parts, asked)})
 
 
@@ -227,7 +229,7 @@ def _without(parts: Parts, position: int, asked: Asked, label: str) -> PlannedCa
 async def _plan_files(
     parts: Parts,
     asked: Asked,
-    files: tuple[facts.SourceRef, ...],
+    there: AtHand,
     source: SourceSaid | None,
     position: int,
     label: str,
@@ -242,11 +244,12 @@ async def _plan_files(
         "sound_asked": asked.sound,
         "trim": trim,
         "source": source,
+        "notes": there.notes,
     }
-    if not files:
+    if not there.files:
         return PlannedCamera(**planned, gaps=(_whole_gap(window),))
     job = {
-        "files": [facts.to_json(file) for file in files],
+        "files": [facts.to_json(file) for file in there.files],
         "start_us": window.start,
         "end_us": window.end,
     }

@@ -16,14 +16,15 @@ from pydantic import TypeAdapter
 
 from agent.cameras.address import Password
 from agent.footage import layout
-from agent.footage.arrival import Arrival, HostClock
+from agent.footage.arrival import Arrival, HostClock, boot_id
 from agent.footage.camera import CameraRecorder
+from agent.footage.clock_set import ClockSeen
 from agent.footage.finishing import Finisher
 from agent.footage.layout import SegmentState
 from agent.footage.recorder_config import CameraSource, RecorderConfig, load, save
 from agent.footage.segment_writer import SegmentWriter, Track
 from agent.footage.segments import SegmentStore
-from exchange.clock import MINUTE, SECOND, SystemClock, Window
+from exchange.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, Window
 from exchange.errors import SettingsInvalid
 from tests.counterparts.footage import assert_plays, make_media, probe
 from tests.counterparts.gst_server import GstServer, live
@@ -154,6 +155,31 @@ def test_when_the_host_s_clock_is_set_all_footage_is_kept_and_the_step_is_noted(
         starts = [entry["start"] for entry in entries]
         jump = max((later - earlier - SECOND for earlier, later in pairwise(starts)), key=abs)
         assert abs(jump - step) < SECOND
+
+
+@pytest.mark.parametrize("step", [21 * DAY, -HOUR])
+def test_once_the_clock_is_right_what_was_recorded_before_has_no_gap_to_what_follows(tmp_path: Path, step: int) -> None:
+    clock = SteppedClock()
+    clock.by = -step
+    with GstServer({"/cam": live()}) as server:
+        camera = CameraSource("cam", server.url("/cam"))
+        wanted = config(tmp_path, camera)
+        watch = RecorderProcess.__new__(RecorderProcess)
+        watch.root = wanted.root
+        with camera_thread(camera, wanted, clock):
+            _until(lambda: len(watch.finished("cam")) >= 2)
+            clock.by = 0
+            _until(lambda: len(watch.finished("cam")) >= 5)
+    opened = [entry["at"] for entry in watch.journal("cam") if entry["event"] == "opened"]
+    store, files = SegmentStore(wanted.root, clock), len(watch.finished("cam"))
+    assert len(opened) == files
+    now, uptime = clock.now(), clock.monotonic()
+    right = ClockSeen(boot=boot_id(), uptime=uptime, offset=now - uptime, synchronised=True)
+    assert 2 <= store.settle((right,)) < files
+    spans = store.coverage("cam", Window(now - MINUTE, now)).spans
+    assert len(spans) == files
+    assert all(abs(after.window.start - before.window.end) < SECOND // 2 for before, after in pairwise(spans))
+    assert any("was set" in note for note in store.coverage("cam", Window(now - MINUTE, now)).notes)
 
 
 def _until(true: object) -> None:

@@ -189,6 +189,15 @@ def test_a_torn_segment_is_saved_up_to_its_last_whole_fragment_and_plays(
     assert recover_all(tmp_path) == []
 
 
+def test_a_torn_segment_keeps_when_since_the_host_s_start_it_began(tmp_path: Path, media: dict[str, bytes]) -> None:
+    path = put(tmp_path, "door", NOON, None, content=media["mp4"])
+    journal.append(path.parent, {"event": "opened", "at": NOON, "boot": "one", "uptime": 7})
+    journal.append(path.parent, {"event": "opened", "at": NOON + 1, "boot": "two", "uptime": 8})
+    (saved,) = recover_all(tmp_path)
+    (entry,) = journal.segments(saved.parent)
+    assert (entry["boot"], entry["uptime"]) == ("one", 7)
+
+
 def test_every_place_a_segment_may_be_torn_leaves_a_file_that_can_be_read(
     tmp_path: Path, media: dict[str, bytes]
 ) -> None:
