@@ -15,7 +15,7 @@ from typing import Any
 from agent.footage import journal, layout
 from agent.footage.holds import Holds
 from agent.footage.retention import remove_if_left
-from exchange.clock import SECOND, Instant, from_rfc3339
+from exchange.clock import SECOND, Instant, Window, from_rfc3339
 from exchange.durable import sync_folder
 from exchange.messages import Part
 from exchange.words import duration_words, time_words
@@ -82,6 +82,23 @@ def late_by(history: History, boot: str, uptime: int, offset: int) -> int:
     return by if _is_step(by, right.uptime - uptime) else 0
 
 
+def never_set(history: History) -> dict[str, Instant]:
+    """The boots whose clock nobody vouched for, nor set, before the host was restarted; of each, when at the latest
+    that was: the true time at which the next boot was seen first whose clock is known to be right."""
+    first = {seen.boot: seen for seen in reversed(history)}
+    vouched = {seen.boot for seen in history if seen.synchronised}
+    found: dict[str, Instant] = {}
+    ended: Instant | None = None
+    for boot in reversed(list(dict.fromkeys(seen.boot for seen in history))):
+        seen = first[boot]
+        late = late_by(history, boot, seen.uptime, seen.offset)
+        if boot in vouched or late:
+            ended = seen.uptime + seen.offset + late
+        elif ended is not None:
+            found[boot] = ended
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Recorded:
     camera_id: str
@@ -98,6 +115,11 @@ class ClockSet:
         self._history: History = ()
         self._read: dict[Path, tuple[int, int]] = {}
         """Of a day's folder: its journal's inode, and how many bytes of it were looked at by this history."""
+        self._never_set: dict[str, Instant] = {}
+        self._doubtful: dict[Path, str] = {}
+        """Segments by a clock that was never set, and the boot that they are of."""
+        self._told_last: dict[str, Instant] = {}
+        """The end of the last segment of such a boot, as its clock told."""
 
     def settle(self, history: History) -> int:
         """Give every finished segment its true time, as far as it is known; how many were renamed. OSError.
@@ -105,7 +127,8 @@ class ClockSet:
         What a crash leaves is found again: the journal's line comes first, and one without its file tells nothing.
         """
         if history != self._history:
-            self._history, self._read = history, {}
+            self._history, self._read, self._doubtful, self._told_last = history, {}, {}, {}
+            self._never_set = never_set(history)
         if not history or not self.root.is_dir():
             return 0
         moved = 0
@@ -117,6 +140,35 @@ class ClockSet:
                 self._read.pop(folder, None)  # it may come again, for what was still being written
             moved += left
         return moved
+
+    def may_be_later_by(self, path: Path) -> int:
+        """How much later than its name tells a segment may have been made, in microseconds; 0 for nearly all.
+
+        A clock was no further behind than from the last that it told to when the host was next known to run.
+        """
+        boot = self._doubtful.get(path)
+        return 0 if boot is None else max(0, self._never_set[boot] - self._told_last[boot])
+
+    def doubtful(self, camera_id: str, window: Window) -> tuple[str, ...]:
+        """What should be known of recordings that may be of this window, though their names tell another time."""
+        camera = self.root / camera_id
+        starts = [
+            name.start
+            for path in self._doubtful
+            if path.parent.parent == camera
+            and (name := layout.parse(path.name)) is not None
+            and name.end <= window.start <= name.end + self.may_be_later_by(path)
+            and path.exists()
+        ]
+        if not starts:
+            return ()
+        which = "One recording" if len(starts) == 1 else f"{len(starts)} recordings"
+        told = (
+            f"{which} of this camera may be of this time: the machine was restarted before its clock was set, so that "
+            f"nobody knows when they were made. By that clock the first began {time_words(min(starts))}, and the last "
+            f"{time_words(max(starts))}."
+        )
+        return (told,)
 
     def _unsettled(self, camera: str, folder: Path) -> Iterable[_Recorded]:
         try:
@@ -138,9 +190,14 @@ class ClockSet:
         boot, uptime, start = (entry.get(field) for field in ("boot", "uptime", "start"))
         if name is None or not isinstance(boot, str) or not isinstance(uptime, int) or not isinstance(start, int):
             return False
-        by = late_by(self._history, boot, uptime, start - uptime)
         old = recorded.folder / entry["name"]
-        if not by or not old.exists():
+        by = late_by(self._history, boot, uptime, start - uptime)
+        if not by:
+            if boot in self._never_set:
+                self._doubtful[old] = boot
+                self._told_last[boot] = max(name.end, self._told_last.get(boot, 0))
+            return False
+        if not old.exists():
             return False
         name = replace(name, start=name.start + by)
         folder = layout.day_folder(self.root, recorded.camera_id, name.start)

@@ -72,8 +72,15 @@ class Retention:
         self._sizes: dict[Path, tuple[int, int]] = {}
         """Of a day's folder: when it last changed, and its segments' bytes, so that a month isn't read each time."""
 
-    def purge(self, now: int, policy: Policy, free: Callable[[Path], int] | None = None) -> Purged:
-        """Remove what the policy no longer keeps at ``now`` (microseconds UTC). ``free`` tells the disk's free bytes.
+    def purge(
+        self,
+        now: int,
+        policy: Policy,
+        free: Callable[[Path], int] | None = None,
+        later: Callable[[Path], int] | None = None,
+    ) -> Purged:
+        """Remove what the policy no longer keeps at ``now`` (microseconds UTC). ``free`` tells the disk's free bytes;
+        ``later``, by how much later than its name tells a segment may have been made: it ages from then.
 
         Age never removes what ends after now - max_age, so a clock that was set back removes nothing. OSError when
         the folder cannot be read; a file that is gone already is passed over.
@@ -89,7 +96,8 @@ class Retention:
         lacking = policy.keep_free - free(self.root)
         limit = now - policy.max_age if policy.max_age is not None else None
         for each in oldest:
-            if limit is not None and each.name.end <= limit:
+            doubt = 0 if later is None else later(each.folder / each.file)
+            if limit is not None and each.name.end + doubt <= limit:
                 why = Why.AGE
             elif now - YOUNG < each.name.start <= now:
                 kept.append(each)

@@ -124,7 +124,7 @@ class SegmentStore:
         spans = tuple(self._span(camera_id, each) for each in reach if each.end > max(window.start, each.name.start))
         growing = [each.end for each in reach if each.name.state is SegmentState.OPEN and _grows(each.path, now)]
         gaps = tuple(self._explained(camera_id, gap, now) for gap in gaps_between(window, spans))
-        notes = clock_set.notes(self._entries(camera_id, spans))
+        notes = clock_set.notes(self._entries(camera_id, spans)) + self._clock_set.doubtful(camera_id, window)
         return Coverage(window, spans, gaps, max(growing, default=None), notes=notes)
 
     def _entries(self, camera_id: str, spans: tuple[Span, ...]) -> list[dict[str, Any]]:
@@ -255,7 +255,7 @@ class SegmentStore:
     def purge(self, now: int, policy: Policy) -> Purged:
         """Remove the oldest segments that the policy no longer keeps, never a held or an open one."""
         self._holds.keep()
-        return self._retention.purge(now, policy)
+        return self._retention.purge(now, policy, later=self._clock_set.may_be_later_by)
 
 
 class RecordedFootage:

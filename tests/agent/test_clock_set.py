@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.footage import journal, layout
-from agent.footage.clock_set import ClockSeen, History, late_by, noticed
+from agent.footage.clock_set import ClockSeen, History, late_by, never_set, noticed
 from agent.footage.layout import SegmentState
 from agent.footage.retention import Policy
 from agent.footage.segments import SegmentStore
@@ -231,3 +231,46 @@ def test_the_name_of_a_torn_segment_is_put_right_as_well(store: SegmentStore) ->
     assert store.settle(SET_LATE) == 1
     (span,) = store.coverage("door", Window(NOON, NOON + 20 * SECOND)).spans
     assert span.torn
+
+
+UNSET = seen(UP, 0, synchronised=False, boot="first")
+"""A host that begins at 1970, and is restarted before its clock is set."""
+RESTARTED = {
+    "then set": (UNSET, seen(UP, 0, synchronised=False, boot="second"), seen(UP + HOUR, RIGHT, boot="second")),
+    "set before anybody looked": (UNSET, seen(UP, RIGHT, boot="second")),
+    "set by hand": (UNSET, *(seen(up, by, synchronised=False, boot="second") for up, by in ((UP, 0), (HOUR, RIGHT)))),
+    "restarted twice": (UNSET, seen(UP, 0, synchronised=False, boot="second"), seen(UP, RIGHT, boot="third")),
+}
+
+
+@pytest.mark.parametrize("history", RESTARTED.values(), ids=RESTARTED.keys())
+def test_what_was_recorded_before_a_restart_by_a_clock_that_was_never_set_ages_from_the_latest_that_it_may_be(
+    store: SegmentStore, history: History
+) -> None:
+    made = record(store, UP, UP, boot="first")
+    assert store.settle(history) == 0
+    assert store.purge(NOON + 13 * DAY, Policy(max_age=14 * DAY)).removed == ()
+    assert made.exists()
+    assert len(store.purge(NOON + 15 * DAY, Policy(max_age=14 * DAY)).removed) == 1
+
+
+def test_recordings_whose_time_nobody_knows_are_told_where_they_may_be_what_is_looked_for(store: SegmentStore) -> None:
+    record(store, UP, UP, boot="first")
+    store.settle(RESTARTED["then set"])
+    (note,) = store.coverage("door", Window(NOON - HOUR, NOON)).notes
+    assert note.startswith(
+        "One recording of this camera may be of this time: the machine was restarted before its clock"
+    )
+    assert store.coverage("door", Window(NOON + HOUR, NOON + 2 * HOUR)).notes == ()
+    assert store.coverage("yard", Window(NOON - HOUR, NOON)).notes == ()
+
+
+def test_a_restart_of_a_host_whose_clock_was_right_or_never_proved_wrong_casts_no_doubt(store: SegmentStore) -> None:
+    right = (seen(UP, RIGHT, boot="first"), seen(UP, RIGHT + DAY, synchronised=False, boot="second"))
+    assert never_set((*right, seen(HOUR, RIGHT + 2 * DAY, boot="second"))) == {}
+    alone = tuple(seen(UP, RIGHT + day * DAY, synchronised=False, boot=str(day)) for day in range(3))
+    assert never_set(alone) == {}
+    # A clock with a battery, without a time server until the host was switched off for five minutes.
+    record(store, NOON, UP, boot="first")
+    store.settle((seen(UP, RIGHT, synchronised=False, boot="first"), seen(UP, RIGHT + 6 * MINUTE, boot="second")))
+    assert len(store.purge(NOON + 14 * DAY + 7 * MINUTE, Policy(max_age=14 * DAY)).removed) == 1
