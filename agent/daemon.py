@@ -181,8 +181,8 @@ async def run(settings: Settings, *, ready: Path | None = None) -> None:
                 asyncio.create_task(house.journey.run(), name="journey"),
                 asyncio.create_task(InboxPoll(house.parts, house.journey).run(), name="inbox"),
                 asyncio.create_task(_watchdog(), name="watchdog"),
+                asyncio.create_task(schedule.run(), name="schedule"),
             ]
-            schedule.start()
             notify = sdnotify.SystemdNotifier()
             notify.notify("READY=1")
             log.info("ready: %s", settings.socket)
@@ -191,7 +191,6 @@ async def run(settings: Settings, *, ready: Path | None = None) -> None:
                 await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 notify.notify("STOPPING=1")
-                schedule.stop()
                 for task in (stopping, *tasks):
                     task.cancel()
                 ended = await asyncio.gather(*tasks, return_exceptions=True)

@@ -16,7 +16,7 @@ from agent.footage.segments import SegmentStore
 from agent.requests.journey import Journey
 from agent.requests.parts import Parts
 from agent.requests.states import State
-from agent.schedule import Recurring
+from agent.schedule import Nightly, Recurring
 from agent.settings import Settings
 from exchange import api
 from exchange.clock import DAY, HOUR, MINUTE
@@ -26,7 +26,9 @@ from exchange.errors import NotEnrolled
 log = logging.getLogger(__name__)
 
 
-def jobs(parts: Parts, journey: Journey, inventory: Inventory, recordings: SegmentStore) -> tuple[Recurring, ...]:
+def jobs(
+    parts: Parts, journey: Journey, inventory: Inventory, recordings: SegmentStore
+) -> tuple[Recurring | Nightly, ...]:
     settings = parts.settings
 
     async def sweep() -> None:
@@ -35,14 +37,14 @@ def jobs(parts: Parts, journey: Journey, inventory: Inventory, recordings: Segme
         if unknown:
             log.info("cameras that were not added: %s; add one with: handover cameras add", ", ".join(unknown))
 
-    recurring = [
+    recurring: list[Recurring | Nightly] = [
         Recurring("heartbeat", settings.poll.heartbeat, lambda: heartbeat(parts, inventory), settings.poll.jitter),
         Recurring("registration", 5 * MINUTE, lambda: _registered(parts)),
         Recurring("checkpoints", 5 * MINUTE, lambda: send_checkpoints(parts)),
         Recurring("recordings", MINUTE, lambda: keep_recordings_within_bounds(parts, recordings)),
         Recurring("expiry", MINUTE, journey.expire),
         Recurring("reminders", MINUTE, lambda: remind(parts)),
-        Recurring("old packages", DAY, lambda: delete_old_packages(parts)),
+        Nightly("old packages", 3, lambda: delete_old_packages(parts)),
         Recurring("camera clocks", HOUR, inventory.check_clocks, jitter=5 * MINUTE),
     ]
     if settings.discovery.enabled:
