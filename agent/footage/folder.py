@@ -9,7 +9,7 @@ that are new or changed are read. A file that changed a moment ago is taken for 
 
 import json
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +38,8 @@ from exchange.durable import disk_full_told, sync_folder
 from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage
 
 SUFFIXES = "mp4 m4v mov mkv webm avi ts m2ts mts mpg mpeg ps flv dav h264 264 h265 265 hevc"
+_UNTIMED = frozenset({"avi", "h264", "hevc"})
+"""Containers whose frames have no time of their own, only a rate that the file claims."""
 _CHUNK = 1 << 20
 _UNKNOWN_END = MINUTE
 """How long a file is believed to be that does not tell, until it is fetched."""
@@ -158,7 +160,7 @@ def fetch_job(job: Json, report: Report) -> Json:
     fetched = FetchedFile(
         name=name,
         start=row.start,
-        end=row.end if whole and row.container in ("avi", "h264", "hevc") and _end_in_name(row, options) else None,
+        end=row.end if whole and row.container in _UNTIMED and _end_in_name(row, options) else None,
         torn=not whole,
         clock=ClockQuality(row.clock),
         uncertainty_us=row.uncertainty,
@@ -232,6 +234,8 @@ class Reader:
         timed = self._timed(seen.path, found, changed, length)
         if timed is None:
             why = found.why or "neither its name nor the file tells when it was recorded"
+            if folder_names.readings(seen.path, self._pattern) and self.options.times != "file":
+                why = "its name can be read in two ways, days apart: tell which by the option pattern"
             return Row(seen.path, seen.size, seen.mtime, note=why)
         start, end, clock, uncertainty, note = timed
         writing = _fresh(seen.mtime, self.options, self.now)
@@ -254,9 +258,9 @@ class Reader:
             at = from_rfc3339(self.options.starts[path])
             return at, None, ClockQuality.BY_HAND, SECOND, "Its start was set by hand."
         if self.options.times != "file":
-            told = folder_names.read_name(path, self._pattern)
+            told = self._likeliest(folder_names.readings(path, self._pattern), changed, length)
             if told is not None:
-                return self._by_name(told, changed, length)
+                return self._by_name(*told, changed, length, found.container)
             if self.options.times == "name":
                 return None
         if found.local is not None:
@@ -268,19 +272,54 @@ class Reader:
             return self._time.from_device(found.created), None, ClockQuality.CONTAINER, 2 * SECOND, note
         return None
 
+    def _likeliest(
+        self, told: list[folder_names.NameTime], changed: int, length: int | None
+    ) -> tuple[folder_names.NameTime, int, str] | None:
+        """Of what a name may say, what fits the file; the doubt that is left (microseconds), and a note on it.
+
+        None when there is nothing, or nothing that is sure to a day: then the owner must say.
+        """
+        starts = [(each, self._choices(each.start)[0]) for each in told]
+        latest = max(self.now, changed) + DAY
+        fit = [(each, start) for each, start in starts if start <= latest] or starts
+        if len({start for _, start in fit}) < 2:
+            return (fit[0][0], 0, "") if fit else None
+        near = [(each, start) for each, start in fit if -2 * SECOND <= changed - start - (length or 0) <= 20 * MINUTE]
+        if len(near) == 1:
+            return near[0][0], 0, "Its name can be read in two ways; its last change tells which it was."
+        doubt = max(abs(start - fit[0][1]) for _, start in fit)
+        shown = " or ".join(f"{each.start:%Y-%m-%d %H:%M:%S%z}" for each, _ in fit)
+        if doubt > DAY:
+            return None
+        return (
+            fit[0][0],
+            doubt,
+            f"Its name can be read in two ways ({shown}), and nothing tells which: the first was taken.",
+        )
+
     def _by_name(
-        self, told: folder_names.NameTime, changed: int, length: int | None
+        self,
+        told: folder_names.NameTime,
+        doubt: int,
+        why: str,
+        changed: int,
+        length: int | None,
+        container: str,
     ) -> tuple[int, int | None, ClockQuality, int, str]:
         start, unsure, note = self._choose(told.start, changed, length)
+        unsure, note = unsure + doubt, f"{note} {why}".strip()
         end = None
         if told.end is not None:
             chosen = self._choices(told.end)
             end = next((each for each in chosen if each > start), None)
+            if end is not None and not told.end_sure and not _may_last(end - start, length, container):
+                end = None
         elif self.options.names == "end" and length is not None:
             start, end = start - length, start
         elif self.options.names == "end":
             unsure, note = unsure + MINUTE, "Its name tells its end, and the file does not tell how long it is."
-        resolution = 1 if told.start.microsecond else SECOND
+        # A file that is as long as the minute or the hour that its name tells began with it.
+        resolution = max(SECOND, told.resolution - (length or 0)) if told.resolution > SECOND else told.resolution
         return start, end, ClockQuality.NAME, resolution + unsure, note
 
     def _choices(self, shown: datetime) -> tuple[int, ...]:
@@ -300,6 +339,15 @@ class Reader:
         return choices[0], HOUR, note
 
 
+def _may_last(claimed: int, length: int | None, container: str) -> bool:
+    """Whether six digits behind a name's time, read as its end, fit what the file says of its length."""
+    if length is None:
+        return claimed <= HOUR
+    if container in _UNTIMED:  # its rate may lie
+        return length / 3 <= claimed <= length * 3
+    return abs(claimed - length) <= max(3 * SECOND, length // 10)
+
+
 def _fresh(mtime: int, options: Options, now: int) -> bool:
     """Whether a file changed so lately that it may still be being written."""
     return 0 <= now - mtime // 1000 < options.settle * SECOND
@@ -315,8 +363,10 @@ def _machine_zone() -> str:
 
 
 def _end_in_name(row: Row, options: Options) -> bool:
-    told = folder_names.read_name(row.path, folder_names.compiled(options.pattern) if options.pattern else None)
-    return told is not None and told.end is not None
+    """Whether the row's end is the one that its name tells."""
+    pattern = folder_names.compiled(options.pattern) if options.pattern else None
+    lasts = timedelta(microseconds=row.end - row.start)
+    return any(each.end and each.end - each.start == lasts for each in folder_names.readings(row.path, pattern))
 
 
 # -- bringing a file ---------------------------------------------------------------------------------------------------

@@ -4,29 +4,52 @@ Not for: what the file says inside (``folder_probe``). Times are local unless th
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 
+from exchange.clock import HOUR, MINUTE, SECOND
+
 _DATE = r"(?P<Y>20\d\d)[-_.]?(?P<m>[01]\d)[-_.]?(?P<d>[0-3]\d)"
-_TIME = r"(?P<H>[0-2]\d)[-_.:hH]?(?P<M>[0-5]\d)[-_.:mM]?(?P<S>[0-5]\d)"
-_FOLDERS = r"(?P<Y>20\d\d)[-/](?P<m>[01]\d)[-/](?P<d>[0-3]\d)"
-_FRACTION = r"(?:[.,_](?P<f>\d{3}|\d{6})(?!\d))?"
-_ZONE = r"(?P<z>Z|[+-]\d\d:?\d\d(?!\d))?"
+_SHORT_DATE = r"(?P<y>[2-4]\d)(?P<m>[01]\d)(?P<d>[0-3]\d)"
+_FOLDERS = r"(?P<Y>20\d\d)[-/]?(?P<m>[01]\d)[-/]?(?P<d>[0-3]\d)"
+_BETWEEN = r"(?:[T\s_.-]{0,3}|,?[\s_]+(?:[^\W\d_]{1,4}[\s_]+)?)"
+_TIME = r"(?P<H>[0-2]\d)(?P<sep>[-_.:hH]?)(?P<M>[0-5]\d)[-_.:mM]?(?P<S>[0-5]\d)s?"
+_TWELVE = r"(?P<H>[01]?\d)(?P<sep>[-_.:])(?P<M>[0-5]\d)[-_.:](?P<S>[0-5]\d)"
+_NOON = r"[\s_.]*(?P<p>[AaPp])\.?[Mm](?![A-Za-z])"
+_FRACTION = r"(?:[.,](?P<f>\d{3}|\d{6})(?!\d))?"
+_ZONE = r"(?:[\s_]?(?P<z>Z(?![A-Za-z])|(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?:[:_.]?\d\d)?(?!\d)))?"
 _BUILT_IN = tuple(
     re.compile(pattern)
     for pattern in (
-        # 20260610_100000, 2026-06-10T10:00:00Z, Ring_2026_06_10_10_00_00, ch01_20260610100000, 2026-06-10 10.00.00
-        rf"(?<!\d){_DATE}[T _.-]{{0,3}}{_TIME}(?!\d){_FRACTION}{_ZONE}[^/]*$",
+        # Front 2026-06-10 at 10.05.00 PM, with whatever space there is
+        rf"(?<!\d){_DATE}{_BETWEEN}{_TWELVE}{_NOON}{_ZONE}[^/]*$",
+        # 6-10-2026, 10.00.00am GMT+1: the month comes first
+        rf"(?<!\d)(?P<m>\d\d?)[-./](?P<d>\d\d?)[-./](?P<Y>20\d\d){_BETWEEN}{_TWELVE}{_NOON}{_ZONE}[^/]*$",
+        # 20260610_100000, 2026-06-10T10:00:00Z, Ring_2026_06_10_10_00_00, ch01_20260610100000123, 2026-06-10 10.00.00
+        rf"(?<!\d){_DATE}{_BETWEEN}{_TIME}(?P<ms>\d{{3}})?(?!\d){_FRACTION}{_ZONE}[^/]*$",
+        # 260610_100000
+        rf"(?<!\d){_SHORT_DATE}[_-]{_TIME}(?!\d)[^/]*$",
+        # 2026Y06M10D10H/00M00S, 2026061010/E00M00S60
+        r"(?<!\d)(?P<Y>20\d\d)Y?(?P<m>[01]\d)M?(?P<d>[0-3]\d)D?(?P<H>[0-2]\d)H?/[A-Z]?(?P<M>[0-5]\d)M(?P<S>[0-5]\d)S[^/]*$",
         # 2026-06-10/001/dav/10/10.00.00-10.10.00[M][0@0][0].dav, 20260610/front/10-00-00.mp4
-        rf"(?<!\d){_DATE}/(?:[^/]*/){{0,4}}[^/0-9]*{_TIME}(?!\d){_FRACTION}[^/]*$",
+        rf"(?<!\d){_DATE}/(?:[^/]*/){{0,4}}(?:[^/0-9]*[^/0-9A-Za-z])?{_TIME}(?!\d){_FRACTION}[^/]*$",
         # 2026/06/10/10/00/00.mp4, 2026-06-10/10/front/00.00.mp4
         rf"(?<!\d){_FOLDERS}/(?P<H>[0-2]\d)/(?:[^/]*/)?(?P<M>[0-5]\d)[-_./](?P<S>[0-5]\d)(?!\d)[^/]*$",
+        # 20260610/10/00.mp4: a minute a file
+        rf"(?<!\d){_FOLDERS}/(?P<H>[0-2]\d)/(?P<M>[0-5]\d)$",
+        # 2026061010.mp4: an hour a file
+        r"(?<!\d)(?P<Y>20\d\d)(?P<m>[01]\d)(?P<d>[0-3]\d)(?P<H>[0-2]\d)(?!\d)[^/]*$",
         # 1781085600.mp4, front-1781085600.123-abc.mp4: seconds since 1970, or milliseconds
         r"(?<!\d)(?P<s>1[5-9]\d{8}|2[0-4]\d{8})(?:\.(?P<f>\d{1,6})|(?P<milli>\d{3}))?(?!\d)[^/]*$",
     )
 )
-_END = re.compile(rf"^[-_ ~]*(?:to[-_ ])?(?:{_DATE}[T _.-]{{0,3}})?{_TIME}(?!\d)")
+_MONTH_FIRST = _BUILT_IN[1]
+_EVENT = re.compile(r"(?:^|/)(\d{5,})/\1(?!\d)[^/]*$")
+"""A folder and a file in it of the same number: an event's, as ZoneMinder has them, and no time."""
+_END = re.compile(rf"^[-_ ~\s]*(?:to[-_ ])?(?P<date>{_DATE}[T _.-]{{0,3}})?{_TIME}(?:\d{{3}})?(?!\d)(?:{_NOON})?")
+_SIX = re.compile(r"^[-_](\d{6})(?!\d)")
 _FIELDS = {
     "Y": r"(?P<Y>\d{4})",
     "y": r"(?P<y>\d{2})",
@@ -34,21 +57,27 @@ _FIELDS = {
     "d": r"(?P<d>\d{1,2})",
     "H": r"(?P<H>\d{1,2})",
     "I": r"(?P<I>\d{1,2})",
-    "p": r"(?P<p>[AaPp][Mm])",
+    "p": r"(?P<p>[AaPp])\.?[Mm]\.?",
     "M": r"(?P<M>\d{1,2})",
     "S": r"(?P<S>\d{1,2})",
     "f": r"(?P<f>\d{1,6})",
     "s": r"(?P<s>\d{9,10})",
-    "z": r"(?P<z>Z|[+-]\d\d:?\d\d)",
+    "z": r"(?P<z>Z|(?:GMT|UTC)?[+-]\d\d?(?:[:_.]?\d\d)?)",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class NameTime:
-    """What a name says: naive local times, or, with an offset, times that are sure. ``end`` where it says that too."""
+    """What a name says: naive local times, or, with an offset, times that are sure.
+
+    ``end`` where it says that too; ``end_sure``: whether that can be nothing else, such as a serial number.
+    ``resolution``: what it tells the start to, in microseconds.
+    """
 
     start: datetime
     end: datetime | None = None
+    end_sure: bool = False
+    resolution: int = SECOND
 
 
 @cache
@@ -74,7 +103,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
                 seen.add(name)
                 parts.append(_FIELDS[name])
         else:
-            parts.append("[^/]*?" if letter == "*" else re.escape(letter))
+            parts.append({"*": "[^/]*?", " ": r"\s"}.get(letter, re.escape(letter)))
         at += 1
     whole = {"Y", "m", "d", "H", "M"} <= seen | ({"Y"} if "y" in seen else set()) | ({"H"} if "I" in seen else set())
     if not whole and "s" not in seen:
@@ -84,57 +113,119 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 def read_name(relative: str, pattern: re.Pattern[str] | None = None) -> NameTime | None:
     """The time in a path relative to the folder; None when it has none."""
-    stem = re.sub(r"\.[A-Za-z0-9]{2,4}$", "", relative)
-    for each in (pattern,) if pattern is not None else _BUILT_IN:
-        for match in each.finditer(stem):
-            start = _moment(match.groupdict())
-            if start is not None:
-                return NameTime(start, _end(stem[match.end() if pattern else _after(match) :], start))
-    return None
+    return next(iter(readings(relative, pattern)), None)
+
+
+def readings(relative: str, pattern: re.Pattern[str] | None = None) -> list[NameTime]:
+    """What a path relative to the folder may say, what is likeliest first; empty when it has no time."""
+    stem = re.sub(r"\.[A-Za-z0-9]{2,5}$", "", relative)
+    if pattern is not None:
+        return _found(pattern, stem, stem)
+    event = _EVENT.search(stem)
+    # Letters of one width stand for one, so that what is behind a time can be looked at by the time's place.
+    told = stem if event is None else f"{stem[: event.start(1)]}{'.' * (len(stem) - event.start(1))}"
+    return next((found for known in _BUILT_IN if (found := _found(known, told, stem))), [])
+
+
+def _found(pattern: re.Pattern[str], told: str, stem: str) -> list[NameTime]:
+    """What one pattern finds: of several times in a name the first."""
+    for match in _overlapping(pattern, told):
+        fields = match.groupdict()
+        start = _moment(fields)
+        if start is None:
+            continue
+        rest = stem[_after(match) :]
+        resolution = _resolution(fields)
+        end, sure = _end(rest, start, fields)
+        six = _SIX.match(rest)
+        if six is not None and fields.get("sep") and not sure:
+            # A time with signs between, then six digits without: millionths of a second, or a number of the file.
+            return [NameTime(start.replace(microsecond=int(six[1])), resolution=SECOND)]
+        found = [NameTime(start, end, sure, resolution)]
+        zone = fields.get("z") or ""
+        if pattern in _BUILT_IN and re.fullmatch(r"-\d{4}", zone) and "T" not in match.group():
+            # Behind a time without a T it may also be the file's number, which -0001 certainly is.
+            without = _moment(fields | {"z": None})
+            found += [] if without is None else [NameTime(without, resolution=resolution)]
+        if pattern is _MONTH_FIRST and not zone:
+            # Only UniFi, which tells the zone, is known to put the month first.
+            other = _moment(fields | {"m": fields["d"], "d": fields["m"]})
+            found += [] if other is None or other == start else [NameTime(other, resolution=resolution)]
+        return found
+    return []
+
+
+def _overlapping(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """The matches that begin at different places; each runs to the name's end, so that they overlap."""
+    at = 0
+    while (match := pattern.search(text, at)) is not None:
+        yield match
+        at = match.start() + 1
+
+
+def _resolution(fields: dict[str, str | None]) -> int:
+    if fraction := fields.get("f") or fields.get("ms") or fields.get("milli"):
+        return int(10 ** (6 - len(fraction)))
+    if fields.get("S") is not None or fields.get("s"):
+        return SECOND
+    return MINUTE if fields.get("M") is not None else HOUR
 
 
 def _after(match: re.Match[str]) -> int:
-    """Where the time ends that a built-in pattern found: they run to the name's end, so that the last one counts."""
+    """Where the time ends that a built-in pattern found: they run to the name's end."""
     return max(end for name in match.groupdict() if (end := match.end(name)) >= 0)
 
 
-def _end(rest: str, start: datetime) -> datetime | None:
-    """A second time right behind the first is when it ended."""
+def _end(rest: str, start: datetime, fields: dict[str, str | None]) -> tuple[datetime | None, bool]:
+    """A second time right behind the first is when it ended; and whether it can be nothing else.
+
+    It is written as the first one is. Six digits alone may be the file's number as well.
+    """
     match = _END.match(rest)
-    if match is None:
-        return None
+    if match is None or fields.get("sep") is None or bool(match["sep"]) != bool(fields["sep"]):
+        return None, False
     told = match.groupdict()
     if told["Y"] is None:
         told |= {"Y": str(start.year), "m": str(start.month), "d": str(start.day)}
-    told |= {"z": start.strftime("%z") or None}
-    end = _moment(told)
-    if end is not None and end <= start and match["Y"] is None:
+    end = _moment(told | {"z": None})
+    if end is None:
+        return None, False
+    end = end.replace(tzinfo=start.tzinfo)
+    if end <= start and match["Y"] is None:
         end += timedelta(days=1)
-    return end if end is not None and timedelta() < end - start <= timedelta(days=1) else None
+    if not timedelta() < end - start <= timedelta(days=1):
+        return None, False
+    return end, bool(match["date"] or match["sep"])
 
 
 def _moment(told: dict[str, str | None]) -> datetime | None:
-    micro = int((told.get("f") or "0").ljust(6, "0"))
+    micro = int((told.get("f") or told.get("ms") or "0").ljust(6, "0"))
     if told.get("s"):
         micro += int(told.get("milli") or 0) * 1000
         return datetime.fromtimestamp(int(told["s"] or 0), UTC) + timedelta(microseconds=micro)
     hour = int(told.get("H") or told.get("I") or 0)
-    if told.get("p"):
-        hour = hour % 12 + (12 if (told["p"] or "").lower() == "pm" else 0)
+    if half := told.get("p"):
+        if hour > 12:
+            return None
+        hour = hour % 12 + (12 if half.lower() == "p" else 0)
     year = int(told.get("Y") or 2000 + int(told.get("y") or 0))
     try:
         return datetime(
-            year, int(told["m"] or 0), int(told["d"] or 0), hour, int(told["M"] or 0), int(told.get("S") or 0), micro,
-            _offset(told.get("z")),
+            year, int(told["m"] or 0), int(told["d"] or 0), hour, int(told.get("M") or 0), int(told.get("S") or 0),
+            micro, _offset(told.get("z")),
         )  # fmt: skip
     except (ValueError, KeyError):
         return None
 
 
 def _offset(text: str | None) -> timezone | None:
+    """An offset from UTC; None when there is none, or when it is one that no zone has, as of a file's number."""
     if not text:
         return None
     if text == "Z":
         return UTC
-    sign = -1 if text[0] == "-" else 1
-    return timezone(sign * timedelta(hours=int(text[1:3]), minutes=int(text[-2:])))
+    match = re.fullmatch(r"(?:GMT|UTC)?([+-])(\d\d?)[:_.]?(\d\d)?", text)
+    if match is None or int(match[2]) > 14 or match[3] not in (None, "00", "15", "30", "45"):
+        return None
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
+    return timezone(-offset if match[1] == "-" else offset)
