@@ -9,6 +9,7 @@ that are new or changed are read. A file that changed a moment ago is taken for 
 
 import json
 import os
+import unicodedata
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -37,9 +38,12 @@ from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.durable import disk_full_told, sync_folder
 from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage
 
-SUFFIXES = "mp4 m4v mov mkv webm avi ts m2ts mts mpg mpeg ps flv dav h264 264 h265 265 hevc"
 _UNTIMED = frozenset({"avi", "h264", "hevc"})
 """Containers whose frames have no time of their own, only a rate that the file claims."""
+UNKNOWN = (
+    "it is no kind of video that is known here. Export it again as MP4, MKV, AVI or TS, by the program that came with "
+    "what recorded it."
+)
 _CHUNK = 1 << 20
 _UNKNOWN_END = MINUTE
 """How long a file is believed to be that does not tell, until it is fetched."""
@@ -65,8 +69,9 @@ class Options(DeviceOptions):
     """Seconds by which that may be wrong."""
     settle: float = Field(10.0, ge=1, le=3600)
     """Seconds that a file must be unchanged for before it counts as finished."""
-    suffixes: str = Field(SUFFIXES, max_length=500)
-    """The endings of names that count, with spaces between."""
+    suffixes: str = Field("", max_length=500)
+    """The endings of names that count, with spaces between; unset: all but those of pictures, texts, sounds and the
+    like, as what is in a file tells whether it is footage."""
     starts: dict[str, str] = Field(default_factory=dict, max_length=10_000)
     """Start times by hand: a file's path in the folder, and an RFC 3339 time. ``handover sources start`` adds them."""
 
@@ -128,7 +133,7 @@ def coverage_job(job: Json, report: Report) -> Json:
     core = Window(order.start, max(order.start + 1, order.end - 2 * SECOND))  # what is fetched around a window counts
     if broken and not any(span.start < core.end and span.end > core.start + options.margin * SECOND for span in spans):
         raise _unreadable(broken)
-    notes = [f"{row.path[-80:]} is of this time, but {row.note}"[:300] for row in broken]
+    notes = [f"{printable(row.path)[-80:]} is of this time, but {row.note}"[:300] for row in broken]
     if unusable and not usable and not broken:
         notes = [f"None of the {unusable} files in the folder can be used: handover sources test says why."]
     return LookAnswer(spans=tuple(spans), oldest=oldest, notes=tuple(notes)).model_dump(mode="json")
@@ -150,7 +155,7 @@ def fetch_job(job: Json, report: Report) -> Json:
         raise _gone(wanted["path"])
     if not row.whole and _why(order, options, row):
         raise NoFootage(
-            f"{row.path} is still being written, and can't be read before its recorder has closed it.",
+            f"{printable(row.path)} is still being written, and can't be read before its recorder has closed it.",
             meaning="What it holds of this time is not there yet.",
             do="Wait until it is finished.",
         )
@@ -164,7 +169,7 @@ def fetch_job(job: Json, report: Report) -> Json:
         torn=not whole,
         clock=ClockQuality(row.clock),
         uncertainty_us=row.uncertainty,
-        notes=tuple(note for note in (row.note, f"In the folder it is {row.path}"[:300]) if note),
+        notes=tuple(note for note in (row.note, f"In the folder it is {printable(row.path)}"[:300]) if note),
     )
     return FetchAnswer(files=(fetched,)).model_dump(mode="json")
 
@@ -175,7 +180,7 @@ def test_job(job: Json, report: Report) -> Json:
     with _index(order.state, options) as index:
         _update(index, options, order.now())
         usable, unusable = index.counts()
-        wrong = [f"{row.path}: {row.note}"[:300] for row in index.unused(10)]
+        wrong = [f"{printable(row.path)}: {row.note}"[:300] for row in index.unused(10)]
     good = [f"{usable} files can be used."]
     if unusable > len(wrong):
         wrong.append(f"{unusable - len(wrong)} more files can't be used.")
@@ -226,19 +231,25 @@ class Reader:
             found = probe(root / seen.path)
         except OSError as error:
             return Row(seen.path, seen.size, seen.mtime, note=f"it can't be read ({error.strerror})")
-        if not found.container:
-            why = "it is empty" if not seen.size else "it is no kind of video that is known here"
-            return Row(seen.path, seen.size, seen.mtime, note=why)
+        if not seen.size:
+            return Row(seen.path, seen.size, seen.mtime, note="it is empty")
         changed = seen.mtime // 1000
         length = found.duration
         timed = self._timed(seen.path, found, changed, length)
         if timed is None:
-            why = found.why or "neither its name nor the file tells when it was recorded"
+            why = (
+                found.why
+                or ("" if found.container else UNKNOWN)
+                or "neither its name nor the file tells when it was recorded"
+            )
             if folder_names.readings(seen.path, self._pattern) and self.options.times != "file":
                 why = "its name can be read in two ways, days apart: tell which by the option pattern"
             return Row(seen.path, seen.size, seen.mtime, note=why)
         start, end, clock, uncertainty, note = timed
         writing = _fresh(seen.mtime, self.options, self.now)
+        if not found.container and not writing:
+            end = max(end or 0, start + min(DAY, max(_UNKNOWN_END, seen.size * SECOND // _SLOWEST)))
+            return Row(seen.path, seen.size, seen.mtime, "", start, end, note=UNKNOWN)
         if end is None:
             end = start + length if length else max(min(changed, start + DAY), start + _UNKNOWN_END)
         if found.why and not writing:
@@ -372,13 +383,21 @@ def _end_in_name(row: Row, options: Options) -> bool:
 # -- bringing a file ---------------------------------------------------------------------------------------------------
 
 
+def printable(path: str) -> str:
+    """A path to be shown on one line, whatever bytes it has."""
+    spaced = "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in path)
+    return "".join(letter if letter.isprintable() else "?" for letter in spaced)
+
+
 def kept_name(path: str) -> str:
     """A name for a file in the folder that it is fetched into: its own where that is harmless, always another for
     another file."""
     bare = path.rpartition("/")[2]
-    stem, _, suffix = bare.rpartition(".")
+    stem, dot, suffix = bare.rpartition(".")
+    if not dot or not (suffix.isascii() and suffix.isalnum() and len(suffix) <= 8):
+        stem, suffix = bare, "video"
     clean = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._+-") else "_" for letter in stem)
-    mark = sha256(path.encode()).hexdigest()[:8]
+    mark = sha256(os.fsencode(path)).hexdigest()[:8]
     return f"{clean.strip('._+-')[:120] or 'file'}-{mark}.{suffix.lower()}"
 
 
@@ -421,7 +440,7 @@ def _why(order: FetchOrder, options: Options, row: Row) -> str:
 
 
 def _unreadable(broken: list[Row]) -> FootageUnreadable:
-    names = ", ".join(row.path[-80:] for row in broken[:3]) + (" and more" if len(broken) > 3 else "")
+    names = ", ".join(printable(row.path)[-80:] for row in broken[:3]) + (" and more" if len(broken) > 3 else "")
     return FootageUnreadable(
         f"What there is of this time can't be read: {names}: {broken[0].note.partition('. ')[0]}.",
         meaning="The footage may still be in there, but not as it stands; nothing is handed over, and nobody is told "
@@ -433,7 +452,7 @@ def _unreadable(broken: list[Row]) -> FootageUnreadable:
 
 def _gone(name: str) -> NoFootage:
     return NoFootage(
-        f"{name} is no longer in the folder as it was.",
+        f"{printable(name)} is no longer in the folder as it was.",
         meaning="It was removed or changed after it was found.",
         do="Whatever writes the folder may keep too little; ask it to keep recordings for longer.",
     )

@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from exchange.clock import DAY, Window
 
+_VERSION = 2
 MOST_FILES = 500_000
 MOST_DEPTH = 12
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS files (
-    path        TEXT PRIMARY KEY,       -- relative to the folder
+    path        BLOB PRIMARY KEY,       -- relative to the folder, as the system has it: it may be no text
     size        INTEGER NOT NULL,
     mtime       INTEGER NOT NULL,       -- nanoseconds
     container   TEXT NOT NULL,          -- '' for what can't be used, or has no time: not looked at again
@@ -36,8 +37,8 @@ CREATE INDEX IF NOT EXISTS unusable_by_start ON files (start) WHERE container = 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One file; see the table. A file that can't be used has no container, and says why in ``note``; when it is known
-    to be footage and tells its time, that is there."""
+    """One file; see the table. A file that can't be used has no container, and says why in ``note``; when its time is
+    known, that is there."""
 
     path: str
     size: int
@@ -76,7 +77,9 @@ class FolderIndex:
         self._db = sqlite3.connect(self._file, isolation_level=None, timeout=30)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = OFF")
-        self._db.executescript(_SCHEMA)
+        if self._db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:  # an earlier version's, or none
+            self._db.execute("DROP TABLE IF EXISTS files")
+        self._db.executescript(f"{_SCHEMA}PRAGMA user_version = {_VERSION};")
         known = self._db.execute("SELECT value FROM about WHERE name = 'settings'").fetchone()
         if known != (settings,):
             self._db.execute("DELETE FROM files")
@@ -91,11 +94,11 @@ class FolderIndex:
     def update(self, root: Path, read: Callable[[Path, Seen, Seen | None], Row], wanted: frozenset[str]) -> int:
         """Bring the rows up to date with the folder; how many files were read.
 
-        ``read(root, seen, before)`` makes the row of a file that is new or has changed since ``before``. Only names
-        with a ``wanted`` suffix count. Raises OSError when the folder itself can't be listed.
+        ``read(root, seen, before)`` makes the row of a file that is new or has changed since ``before``; see
+        ``listed`` for ``wanted``. Raises OSError when the folder itself can't be listed.
         """
         with closing(self._db.execute("SELECT path, size, mtime, whole, container FROM files")) as cursor:
-            known = {path: (size, mtime, whole, container) for path, size, mtime, whole, container in cursor}
+            known = {os.fsdecode(path): tuple(rest) for path, *rest in cursor}
         changed: list[Row] = []
         for seen in listed(root, wanted):
             before = known.pop(seen.path, None)
@@ -105,10 +108,10 @@ class FolderIndex:
             earlier = Seen(seen.path, before[0], before[1]) if before is not None else None
             changed.append(read(root, seen, earlier))
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("DELETE FROM files WHERE path = ?", [[path] for path in known])
+        self._db.executemany("DELETE FROM files WHERE path = ?", [[os.fsencode(path)] for path in known])
         self._db.executemany(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [astuple(row) for row in changed],
+            [(os.fsencode(row.path), *astuple(row)[1:]) for row in changed],
         )
         self._db.execute(
             "INSERT OR REPLACE INTO about SELECT 'longest', coalesce(max(end - start), 0) "
@@ -125,7 +128,7 @@ class FolderIndex:
             "SELECT * FROM files WHERE container <> '' AND start >= ? AND start < ? AND end > ? ORDER BY start, path",
             [earliest, window.end, window.start],
         )
-        return [Row(*row) for row in rows]
+        return [_row(row) for row in rows]
 
     def unusable(self, window: Window, most: int) -> list[Row]:
         """Footage of this time that can't be used, by start."""
@@ -133,11 +136,11 @@ class FolderIndex:
             "SELECT * FROM files WHERE container = '' AND start > 0 AND start < ? AND end > ? ORDER BY start LIMIT ?",
             [window.end, window.start, most],
         )
-        return [Row(*row) for row in rows]
+        return [_row(row) for row in rows]
 
     def file(self, path: str) -> Row | None:
-        row = self._db.execute("SELECT * FROM files WHERE path = ?", [path]).fetchone()
-        return Row(*row) if row else None
+        row = self._db.execute("SELECT * FROM files WHERE path = ?", [os.fsencode(path)]).fetchone()
+        return _row(row) if row else None
 
     def oldest(self) -> int | None:
         row = self._db.execute("SELECT min(start) FROM files WHERE container <> ''").fetchone()
@@ -151,13 +154,30 @@ class FolderIndex:
 
     def unused(self, most: int) -> list[Row]:
         return [
-            Row(*row)
+            _row(row)
             for row in self._db.execute("SELECT * FROM files WHERE container = '' ORDER BY path LIMIT ?", [most])
         ]
 
 
+def _row(row: tuple[Any, ...]) -> Row:
+    return Row(os.fsdecode(row[0]), *row[1:])
+
+
+_PICTURES = "jpg jpeg jpe png gif bmp webp heic tif tiff svg ico"
+_SOUNDS = "wav mp3 m4a aac flac ogg oga opus wma amr"
+_TEXTS = "txt text log md json jsonl xml html htm css js csv tsv srt vtt sub ass ssa nfo pdf doc docx xls xlsx"
+_SETTINGS = "ini conf cfg yaml yml toml url lnk m3u m3u8 mpd lock pid"
+_DATA = "db db3 sqlite sqlite3 wal shm idx zip gz tgz bz2 xz zst tar rar 7z iso sha1 sha256 sha512 md5 sig asc pem age"
+_PROGRAMS = "exe dll dmg apk deb sh bat py"
+OTHER = frozenset(f"{_PICTURES} {_SOUNDS} {_TEXTS} {_SETTINGS} {_DATA} {_PROGRAMS}".split())
+"""The endings of what is kept beside recordings, and is none."""
+
+
 def listed(root: Path, wanted: frozenset[str]) -> Iterator[Seen]:
-    """The files below a folder with a wanted suffix; no link is followed, nothing hidden is entered."""
+    """The files below a folder with a ``wanted`` ending; without any wanted, all that don't end as something else does.
+
+    No link is followed, nothing hidden is entered. A name may be any bytes: it is as ``os.fsdecode`` makes it.
+    """
     count = 0
     stack = [("", str(root), 0)]
     while stack:
@@ -170,12 +190,12 @@ def listed(root: Path, wanted: frozenset[str]) -> Iterator[Seen]:
             continue  # a subfolder that vanished, or may not be read
         with entries:
             for entry in entries:
-                if entry.name.startswith(".") or not entry.name.isprintable():
+                if entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if depth < MOST_DEPTH:
                         stack.append((f"{prefix}{entry.name}/", entry.path, depth + 1))
-                elif entry.name[entry.name.rfind(".") + 1 :].lower() in wanted and entry.is_file(follow_symlinks=False):
+                elif _counts(entry.name, wanted) and entry.is_file(follow_symlinks=False):
                     try:
                         facts = entry.stat(follow_symlinks=False)
                     except OSError:
@@ -184,3 +204,8 @@ def listed(root: Path, wanted: frozenset[str]) -> Iterator[Seen]:
                     if count > MOST_FILES:
                         return
                     yield Seen(f"{prefix}{entry.name}", facts.st_size, facts.st_mtime_ns)
+
+
+def _counts(name: str, wanted: frozenset[str]) -> bool:
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    return ending in wanted if wanted else ending not in OTHER

@@ -11,6 +11,9 @@ from pathlib import Path
 from agent.media.tables import NotFootage as NotFootage
 from agent.media.tables import Segment as Segment
 
+_MP4 = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+"""The boxes that a file may begin with; a QuickTime file may begin with its pictures."""
+
 
 def read(path: Path, size: int | None = None) -> Segment:
     """Read the tables of a segment, of its first ``size`` bytes if given; what is torn at the end is left out.
@@ -26,7 +29,7 @@ def read(path: Path, size: int | None = None) -> Segment:
             raise NotFootage(f"it is shorter ({length} bytes) than it was ({size})")
         limit = length if size is None else size
         magic = os.pread(descriptor, 12, 0)
-        if magic[4:8] in (b"ftyp", b"styp", b"moov"):
+        if magic[4:8] in _MP4:
             segment = fragments.read(path, descriptor, limit)
         elif magic[:4] == b"\x1a\x45\xdf\xa3":
             segment = _matroska(path, descriptor, limit)

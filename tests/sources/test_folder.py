@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ from agent.footage.folder import test_job as folder_test_job
 from agent.footage.folder_index import FolderIndex
 from agent.footage.folder_probe import probe
 from agent.footage.placing import job as placing_job
+from agent.footage.remux_kinds import container_of
 from agent.footage.sources import checked_setting
 from exchange.clock import HOUR, SECOND, SystemClock, from_rfc3339, to_rfc3339
-from exchange.errors import CameraUnreachable, NoFootage, SettingsInvalid
+from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage, SettingsInvalid
 from tests.agent.recordings import ffmpeg
 from tests.sources.folder import KINDS, FolderUnderTest, program_stream
 from tests.sources.pieces import ShiftedClock, piece, shown
@@ -340,3 +343,76 @@ def test_how_long_a_file_is_is_read_without_a_media_library(tmp_path: Path, suff
 def test_options_are_what_the_documents_say() -> None:
     assert Options(path="/srv/exports").zone == "local"
     assert datetime.fromtimestamp(0, UTC)
+
+
+MADE = {
+    "front_20260610_100000.asf": ["-f", "asf"],
+    "front_20260610_100000.3gp": ["-f", "3gp"],
+    "front_20260610_100000.m2ts": ["-f", "mpegts", "-mpegts_m2ts_mode", "1"],
+    "front_20260610_100000.mov": ["-f", "mov"],
+    "20260610_100000": ["-f", "mp4"],
+    "20260610_100000.bak": ["-f", "matroska"],
+    "Haust\u00fcr \u041a\u0430\u043c\u0435\u0440\u0430 \u7384\u95a2 2026-06-10 10.00.00\u202fAM.mp4": ["-f", "mp4"],
+    os.fsdecode(b"t\xfcr_20260610_100000.mp4"): ["-f", "mp4"],
+}
+
+
+@pytest.mark.parametrize("name", MADE, ids=ascii)
+def test_what_is_in_a_file_tells_what_it_is_whatever_its_name(tmp_path: Path, name: str) -> None:
+    truth = piece(0)
+    made = tmp_path / "made"
+    ffmpeg("-i", truth.path, "-c", "copy", *MADE[name], made)
+    folder = Folder(tmp_path, zone="UTC")
+    folder.add(name, made)
+    (span,) = folder.look()["spans"]
+    assert to_rfc3339(span["start"]) == "2026-06-10T10:00:00.000000Z"
+    fetched = folder.fetch(span, tmp_path / "into")
+    assert all(note.isprintable() for note in fetched["files"][0]["notes"])
+    files = [each | {"uncertainty_us": 0, "clock": "name"} for each in fetched["files"]]
+    (placed,) = placing_job({"into": str(tmp_path / "into"), "files": files}, lambda _: None)["files"]
+    assert [picture for _, picture in shown(tmp_path / "into" / placed["name"])] == list(truth.pictures)
+    assert folder_test_job(folder.order() | {"start": 0, "end": 1}, lambda _: None)["wrong"] == []
+
+
+def test_a_quicktime_file_may_begin_with_its_pictures(tmp_path: Path) -> None:
+    made = tmp_path / "made.mov"
+    ffmpeg("-i", piece(0).path, "-c", "copy", "-f", "mov", made)
+    content = made.read_bytes()
+    at, shift = content.index(b"mdat") - 4, int.from_bytes(content[:4], "big")
+    assert content[4:8] == b"ftyp"
+    assert content[shift + 4 : shift + 8] in (b"wide", b"mdat")
+    folder = Folder(tmp_path, zone="UTC")
+    for name, begins in (("20260610_100000.mov", shift), ("20260610_110000.mov", at)):
+        path = folder.add(name, made)
+        path.write_bytes(content[begins:])
+        os.utime(path, ns=(0, 0))
+    assert [container_of(path) for path in sorted(folder.root.iterdir())] == ["mp4", "mp4"]
+
+
+UNKNOWN = {"20260610_100000.bvr": b"BLUE" * 500, "20260610_100000.h264": b"\0\0\1\xfc\2\x19" + b"x" * 5000}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_a_recorder_s_own_format_is_named_and_a_request_for_its_time_waits(tmp_path: Path, name: str) -> None:
+    folder = Folder(tmp_path, zone="UTC")
+    path = folder.add(name)
+    path.write_bytes(UNKNOWN[name])
+    os.utime(path, ns=(0, 0))
+    folder.add("20260611_100000.mp4")
+    folder.add("20260610_100000.jpg")
+    start = from_rfc3339("2026-06-10T10:00:02Z")
+    with pytest.raises(FootageUnreadable, match=name):
+        folder.look(start, start + 5 * SECOND)
+    assert len(folder.look(start + 24 * HOUR, start + 24 * HOUR + SECOND)["spans"]) == 1
+    (wrong,) = folder_test_job(folder.order() | {"start": 0, "end": 1}, lambda _: None)["wrong"]
+    assert wrong.startswith(f"{name}: it is no kind of video that is known here. Export it again")
+
+
+def test_an_index_of_an_earlier_version_is_made_anew(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.add("20260610_100000.mp4")
+    with closing(sqlite3.connect(folder.state / "folder.db")) as earlier:
+        earlier.executescript(
+            "CREATE TABLE files (path TEXT PRIMARY KEY, other INTEGER) STRICT; PRAGMA user_version = 0;"
+        )
+    assert len(folder.look()["spans"]) == 1
