@@ -9,7 +9,9 @@ that are new or changed are read. A file that changed a moment ago is taken for 
 
 import json
 import os
+import re
 import unicodedata
+from collections import Counter
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +50,7 @@ _CHUNK = 1 << 20
 _UNKNOWN_END = MINUTE
 """How long a file is believed to be that does not tell, until it is fetched."""
 
+_MOST_NAMES = 5000
 _SLOWEST = 32_000
 """Bytes a second of a camera at its thriftiest: a file that can't be read lasts no longer than that would."""
 
@@ -72,6 +75,9 @@ class Options(DeviceOptions):
     suffixes: str = Field("", max_length=500)
     """The endings of names that count, with spaces between; unset: all but those of pictures, texts, sounds and the
     like, as what is in a file tells whether it is footage."""
+    only: str = Field("", max_length=200)
+    """Which files are of this camera, where several cameras write into one folder: a pattern of their paths in it, such
+    as "*BackDoor*" or "front/*"; capitals don't matter."""
     starts: dict[str, str] = Field(default_factory=dict, max_length=10_000)
     """Start times by hand: a file's path in the folder, and an RFC 3339 time. ``handover sources start`` adds them."""
 
@@ -116,6 +122,7 @@ def coverage_job(job: Json, report: Report) -> Json:
         oldest = index.oldest()
         usable, unusable = index.counts()
         broken = index.unusable(order.window, 20)
+        others = _several(index, [row.path for row in rows if row.start < order.end and row.end > order.start])
     spans = [
         FoundSpan(
             start=row.start,
@@ -133,9 +140,9 @@ def coverage_job(job: Json, report: Report) -> Json:
     core = Window(order.start, max(order.start + 1, order.end - 2 * SECOND))  # what is fetched around a window counts
     if broken and not any(span.start < core.end and span.end > core.start + options.margin * SECOND for span in spans):
         raise _unreadable(broken)
-    notes = [f"{printable(row.path)[-80:]} is of this time, but {row.note}"[:300] for row in broken]
+    notes = others + [f"{printable(row.path)[-80:]} is of this time, but {row.note}"[:300] for row in broken]
     if unusable and not usable and not broken:
-        notes = [f"None of the {unusable} files in the folder can be used: handover sources test says why."]
+        notes += [f"None of the {unusable} files in the folder can be used: handover sources test says why."]
     return LookAnswer(spans=tuple(spans), oldest=oldest, notes=tuple(notes)).model_dump(mode="json")
 
 
@@ -180,11 +187,36 @@ def test_job(job: Json, report: Report) -> Json:
     with _index(order.state, options) as index:
         _update(index, options, order.now())
         usable, unusable = index.counts()
-        wrong = [f"{printable(row.path)}: {row.note}"[:300] for row in index.unused(10)]
+        wrong = _several(index, index.paths(_MOST_NAMES))
+        wrong += [f"{printable(row.path)}: {row.note}"[:300] for row in index.unused(10)]
+        named = len(index.unused(10))
     good = [f"{usable} files can be used."]
-    if unusable > len(wrong):
-        wrong.append(f"{unusable - len(wrong)} more files can't be used.")
+    if unusable > named:
+        wrong.append(f"{unusable - named} more files can't be used.")
     return Tested(good=tuple(good), wrong=tuple(wrong)).model_dump(mode="json")
+
+
+def _several(index: FolderIndex, paths: list[str]) -> list[str]:
+    """What is said when these files' names have different words in them, as those of several cameras do.
+
+    Names that all differ, as by a number of letters and digits in each, tell nothing.
+    """
+    here = {word for path in paths if (word := _words(path))}
+    if len(here) < 2:
+        return []
+    known = Counter(_words(path) for path in index.paths(_MOST_NAMES))
+    if len(known) > max(2, sum(known.values()) // 2):
+        return []
+    names = ", ".join(sorted(f"{word} ({known[word]})" for word in here)[:8])[:160]
+    told = f"The files' names differ: {names}. If they are of several cameras, tell which are of this one by the option"
+    return [f"{told} only, such as only=*Name*."]
+
+
+def _words(path: str) -> str:
+    """The words in a file's path, without its ending, times, numbers and numbers in hexadecimal."""
+    stem = printable(path).rpartition(".")[0] or printable(path)
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?i)(?<![^\W_])(?=[a-f]*\d)[\da-f]{3,}(?![^\W_])", " ", stem))
+    return " ".join(word for word in words if len(word) > 2)
 
 
 # -- the index -------------------------------------------------------------------------------------------------------
@@ -204,7 +236,7 @@ def index_settings(options: Options) -> str:
 def _update(index: FolderIndex, options: Options, now: int) -> int:
     reader = Reader(options, now)
     try:
-        return index.update(Path(options.path), reader.row, frozenset(options.suffixes.lower().split()))
+        return index.update(Path(options.path), reader.row, frozenset(options.suffixes.lower().split()), options.only)
     except OSError as error:
         raise CameraUnreachable(
             f"The folder {options.path} can't be read ({error.strerror}).",

@@ -3,7 +3,9 @@
 Not for: what the times rest on (``folder``), or reading footage. It may be thrown away at any time: it is made anew.
 """
 
+import fnmatch
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -91,16 +93,18 @@ class FolderIndex:
     def __exit__(self, *_: object) -> None:
         self._db.close()
 
-    def update(self, root: Path, read: Callable[[Path, Seen, Seen | None], Row], wanted: frozenset[str]) -> int:
+    def update(
+        self, root: Path, read: Callable[[Path, Seen, Seen | None], Row], wanted: frozenset[str], only: str = ""
+    ) -> int:
         """Bring the rows up to date with the folder; how many files were read.
 
         ``read(root, seen, before)`` makes the row of a file that is new or has changed since ``before``; see
-        ``listed`` for ``wanted``. Raises OSError when the folder itself can't be listed.
+        ``listed`` for ``wanted`` and ``only``. Raises OSError when the folder itself can't be listed.
         """
         with closing(self._db.execute("SELECT path, size, mtime, whole, container FROM files")) as cursor:
             known = {os.fsdecode(path): tuple(rest) for path, *rest in cursor}
         changed: list[Row] = []
-        for seen in listed(root, wanted):
+        for seen in listed(root, wanted, only):
             before = known.pop(seen.path, None)
             # What was not whole is looked at again: being written ends without a change of the file.
             if before is not None and before[:2] == (seen.size, seen.mtime) and (before[2] or not before[3]):
@@ -142,6 +146,11 @@ class FolderIndex:
         row = self._db.execute("SELECT * FROM files WHERE path = ?", [os.fsencode(path)]).fetchone()
         return _row(row) if row else None
 
+    def paths(self, most: int) -> list[str]:
+        """The paths of the newest files that can be used."""
+        rows = self._db.execute("SELECT path FROM files WHERE container <> '' ORDER BY start DESC LIMIT ?", [most])
+        return [os.fsdecode(row[0]) for row in rows]
+
     def oldest(self) -> int | None:
         row = self._db.execute("SELECT min(start) FROM files WHERE container <> ''").fetchone()
         return None if row[0] is None else int(row[0])
@@ -173,12 +182,14 @@ OTHER = frozenset(f"{_PICTURES} {_SOUNDS} {_TEXTS} {_SETTINGS} {_DATA} {_PROGRAM
 """The endings of what is kept beside recordings, and is none."""
 
 
-def listed(root: Path, wanted: frozenset[str]) -> Iterator[Seen]:
+def listed(root: Path, wanted: frozenset[str], only: str = "") -> Iterator[Seen]:
     """The files below a folder with a ``wanted`` ending; without any wanted, all that don't end as something else does.
+    ``only``: a pattern of their paths, as of ``fnmatch``; capitals don't matter.
 
     No link is followed, nothing hidden is entered. A name may be any bytes: it is as ``os.fsdecode`` makes it.
     """
     count = 0
+    fits = re.compile(fnmatch.translate(only.lower() or "*")).match
     stack = [("", str(root), 0)]
     while stack:
         prefix, folder, depth = stack.pop()
@@ -195,7 +206,11 @@ def listed(root: Path, wanted: frozenset[str]) -> Iterator[Seen]:
                 if entry.is_dir(follow_symlinks=False):
                     if depth < MOST_DEPTH:
                         stack.append((f"{prefix}{entry.name}/", entry.path, depth + 1))
-                elif _counts(entry.name, wanted) and entry.is_file(follow_symlinks=False):
+                elif (
+                    _counts(entry.name, wanted)
+                    and fits(f"{prefix}{entry.name}".lower())
+                    and entry.is_file(follow_symlinks=False)
+                ):
                     try:
                         facts = entry.stat(follow_symlinks=False)
                     except OSError:

@@ -5,15 +5,19 @@ Not for: exactness (``placing`` reads the packets of what is fetched). Untrusted
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 from agent.footage import dav, salvage
+from agent.footage.broken_times import mended
 from agent.footage.remux_kinds import container_of
 from agent.footage.salvage_matroska import scan_matroska
 from agent.footage.torn import is_torn
+from agent.media.boxes import BadBox, child, children, number
 from exchange.clock import SECOND
 
 _MAC_EPOCH = 2_082_844_800
@@ -28,6 +32,11 @@ NO_INDEX = (
 """Of an MP4 that is not fragmented: its moov, which tells where each frame is, is written last (ISO/IEC 14496-12)."""
 _SCAN = 512 * 1024
 _MOST_HEADER = 64 << 20
+_AVI_HEADER = 64 * 1024
+_MOST_TAGS = 2_000_000
+_LOOKS = 16
+_WRAP = 1 << 33
+"""Where the times of MPEG streams begin again at zero (H.222.0, 2.4.3.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +67,11 @@ def probe(path: Path) -> Probe:
                 case "avi":
                     return _avi(file, size)
                 case "mpegts":
-                    return Probe(container, _between(_pts_of(file, size, 188)), whole=size % 188 == 0)
+                    return Probe(container, sum(_clocks(file, size)) or None, whole=not is_torn(path, container))
                 case "mpeg":
-                    return Probe(container, _between(_pts_of(file, size, 0)), whole=not is_torn(path, container))
+                    # A block of several recordings: only the first one's time is known.
+                    lasts = next(iter(_clocks(file, size)), None)
+                    return Probe(container, lasts or None, whole=not is_torn(path, container))
                 case "flv":
                     return _flv(file, size)
                 case "dhav":
@@ -91,7 +102,7 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> Probe:
             if place >= 4:
                 wide = moov[place] == 1
                 made, _, scale, lasts = struct.unpack_from(">QQIQ" if wide else ">IIII", moov, place + 4)
-                duration = lasts * SECOND // scale if scale and lasts else None
+                duration = max(lasts * SECOND // scale if scale else 0, _of_tracks(moov)) or None
                 created = (made - _MAC_EPOCH) * SECOND if made > _MAC_EPOCH else None
         at += length
     if not found:
@@ -111,22 +122,49 @@ def _matroska(file: BinaryIO, size: int) -> Probe:
     return Probe("matroska", whole.duration or None, created, whole=whole.size == size)
 
 
+def _of_tracks(moov: bytes) -> int:
+    """How long the longest track's samples last, in microseconds: the header may be of a time when there were fewer."""
+    longest = 0
+    with suppress(BadBox, IndexError, struct.error):
+        for trak in (inner for kind, inner in children(memoryview(moov)) if kind == b"trak"):
+            mdia = child(trak, b"mdia")
+            mdhd, stts = child(mdia, b"mdhd"), child(child(child(mdia, b"minf"), b"stbl"), b"stts")
+            scale = number(mdhd, 20 if mdhd[0] else 12, 4)
+            rows = struct.iter_unpack(">II", bytes(stts[8 : 8 + 8 * number(stts, 4, 4)]))
+            longest = max(longest, sum(count * each for count, each in rows) * SECOND // max(scale, 1))
+    return longest
+
+
 def _avi(file: BinaryIO, size: int) -> Probe:
-    head = file.read(256)
+    """By the largest count of frames in the headers: the first is of the first gigabyte only (OpenDML)."""
+    head = file.read(_AVI_HEADER)
     at = head.index(b"avih") + 8
     each, count = struct.unpack_from("<I", head, at)[0], struct.unpack_from("<I", head, at + 16)[0]
+    stream = head.find(b"strh")
+    while stream >= 0:
+        if head[stream + 8 : stream + 12] == b"vids":
+            count = max(count, struct.unpack_from("<I", head, stream + 40)[0])
+        stream = head.find(b"strh", stream + 4)
+    if (extended := head.find(b"dmlh")) >= 0:
+        count = max(count, struct.unpack_from("<I", head, extended + 8)[0])
     whole = int.from_bytes(head[4:8], "little") + 8 <= size
     return Probe("avi", each * count or None, whole=whole)
 
 
 def _flv(file: BinaryIO, size: int) -> Probe:
-    file.seek(size - 4)
-    back = int.from_bytes(file.read(4), "big")
-    if not 11 <= back <= size - 13:
-        return Probe("flv", whole=False)
-    file.seek(size - 4 - back)
-    tag = file.read(11)
-    return Probe("flv", (int.from_bytes(tag[4:7], "big") | tag[7] << 24) * 1000 or None)
+    """By the times of all its tags of pictures; their headers alone are read."""
+    times: list[int] = []
+    at = 13
+    while at + 11 <= size and len(times) < _MOST_TAGS:
+        file.seek(at)
+        tag = file.read(11)
+        length = int.from_bytes(tag[1:4], "big")
+        if at + 11 + length > size:
+            break
+        if tag[0] & 0x1F == 9:
+            times.append(int.from_bytes(tag[4:7], "big") | tag[7] << 24)
+        at += 11 + length + 4
+    return Probe("flv", sum(_lengths(times, 1000)) or None, whole=at == size)
 
 
 def _dav(path: Path) -> Probe:
@@ -142,23 +180,37 @@ def _dav(path: Path) -> Probe:
     return Probe("dhav", (fine + max(0, wraps) * 65536) * 1000 or None, local=first.local, whole=dav.is_whole(path))
 
 
-def _between(times: list[int]) -> int | None:
-    """Microseconds from the first to the last of 33-bit, 90 kHz times that may wrap once (H.222.0, 2.4.3.7)."""
-    if len(times) < 2:
-        return None
-    return (times[-1] - times[0]) % (1 << 33) * 100 // 9 or None
+def _clocks(file: BinaryIO, size: int) -> list[int]:
+    """How long an MPEG stream's pictures last, in microseconds; several where its clock begins anew.
+
+    A large file is looked at in some places only, as long as the times rise from one to the next.
+    """
+    if size > _LOOKS * _SCAN:
+        looks = [_pes_times(_read(file, (size - _SCAN) * each // (_LOOKS - 1), _SCAN)) for each in range(_LOOKS)]
+        seen = [[min(times[:32]), max(times[-32:])] for each in looks if (times := list(each))]
+        steps = [(after[0] - before[0]) % _WRAP for before, after in pairwise(seen)]
+        if seen and all(step < _WRAP // 2 for step in steps) and sum(steps) < _WRAP // 2:
+            return [(seen[-1][1] - seen[0][0]) % _WRAP * 100 // 9]
+    times, at, rest = [], 0, b""
+    while at < size and len(times) < _MOST_TAGS:
+        data = rest + _read(file, at, _SCAN)
+        at += _SCAN
+        times += _pes_times(data)
+        rest = data[-13:] if data[-13:].find(b"\0\0\1") >= 0 else b""
+    return _lengths(times, 90_000)
 
 
-def _pts_of(file: BinaryIO, size: int, packet: int) -> list[int]:
-    """The smallest presentation time near the beginning and the largest near the end, of video PES packets."""
-    head = file.read(_SCAN)
-    start = max(0, size - _SCAN)
-    if packet:
-        start -= start % packet
-    file.seek(start)
-    tail = file.read(_SCAN)
-    first, last = list(_pes_times(head)), list(_pes_times(tail))
-    return [min(first[:32]), max(last[-32:])] if first and last else []
+def _read(file: BinaryIO, at: int, count: int) -> bytes:
+    file.seek(at)
+    return file.read(count)
+
+
+def _lengths(times: list[int], scale: int) -> list[int]:
+    """Microseconds from the first to the last time, between any two places where the clock begins anew."""
+    found = mended(times, scale)
+    good = [found.times.get(index, time) for index, time in enumerate(times)]
+    parts = [good[first:end] for first, end in pairwise((0, *found.restarts, len(good)))]
+    return [(max(part) - min(part)) * SECOND // scale for part in parts if part]
 
 
 def _pes_times(data: bytes) -> Iterator[int]:

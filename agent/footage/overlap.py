@@ -100,7 +100,7 @@ def _packets(segment: Segment, first: int, end: int) -> Iterator[bytes]:
 def _other_pictures(into: Path, first: Placed, before: Segment, second: Placed, after: Segment) -> list[Placed]:
     """Not the same frames: another encoding of that time, or another time than one of them says. The earlier file is
     used up to the later one's last key frame within it, so that no time is left out that either has."""
-    if second.start >= first.end - _SLACK:
+    if second.start >= first.end - _SLACK or not _shows_within(first, before, second):
         return [first, second]
     names = f"{_bare(first)} and {_bare(second)}"
     words = f"{names} show the same time with other pictures (encoded twice, or the time of one of them is wrong)"
@@ -120,6 +120,15 @@ def _other_pictures(into: Path, first: Placed, before: Segment, second: Placed, 
     if at is None:
         return [_note(rest, words)]
     return [first if at == len(before.video.pts) else _cut(into, first, before, 0, at, words), _note(rest, words)]
+
+
+def _shows_within(first: Placed, segment: Segment, second: Placed) -> bool:
+    """Whether the first file has a picture of the second's time: it may have a hole there, as recorders leave that
+    record when something moves."""
+    return any(
+        second.start <= first.start + in_us(pts - segment.anchor, segment.video) < second.end - _SLACK
+        for pts in segment.video.pts
+    )
 
 
 def _first_from(placed: Placed, segment: Segment, time: int) -> int | None:

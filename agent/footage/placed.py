@@ -6,6 +6,7 @@ Not for: how that is found out (``placing``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from agent.media.tables import Segment, Track
@@ -39,7 +40,15 @@ def edges(segment: Segment, start: int, *, at_key: bool = False) -> tuple[int, i
     last = max(range(len(video.pts)), key=video.pts.__getitem__)
     shown = min((time for time in video.pts if time > -max(video.durations[0] // 2, 1)), default=min(video.pts))
     first_key = start if at_key else start + in_us(segment.anchor - shown, video)
-    return first_key, first_key + in_us(video.pts[last] + video.durations[last] - segment.anchor, video)
+    return first_key, first_key + in_us(video.pts[last] + _shown_for(video, last) - segment.anchor, video)
+
+
+def _shown_for(video: Track, last: int) -> int:
+    """For how long the last picture is shown. A recorder that lost the stream, or whose clock was set, may write hours:
+    then it is as long as the slowest of the others."""
+    shown = sorted(video.pts)
+    widest = max((later - earlier for earlier, later in pairwise(shown)), default=video.timescale)
+    return min(video.durations[last], widest)
 
 
 def in_us(units: int, track: Track) -> int:

@@ -9,11 +9,13 @@ codes (H.264, H.265), the same NAL units, one by one.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.bitstream import BitStreamFilterContext
@@ -23,6 +25,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from agent.footage import dav
+from agent.footage.broken_times import Mended, mended
 from agent.footage.remux_kinds import container_of as container_of
 from agent.footage.remux_part import WHOLE, Chosen, Timed
 from agent.footage.remux_part import Part as Part
@@ -33,7 +36,8 @@ from agent.media.hashing import sha256
 from agent.media.tables import NotFootage
 from exchange.durable import disk_full_told, sync_folder
 
-_PROBE = {"probesize": "8000000", "analyzeduration": "8000000", "fflags": "+genpts"}
+_PROBE = {"probesize": "64000000", "analyzeduration": "90000000", "fflags": "+genpts"}
+"""A stream that is joined in the middle of a long group of pictures is described only by the next one."""
 _DONE = "The packets were copied byte for byte into a Matroska file; nothing was decoded or encoded."
 _WRAPPED = "Matroska holds lengths where the recorder's file has start codes; every NAL unit is the same"
 _UNHEADED = "Matroska holds sound without the header that streams put before every frame; the frames are the same"
@@ -66,25 +70,35 @@ class _Track:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """``path`` is the copy; ``torn``: the source's end was lost."""
+    """``path`` is the copy; ``torn``: the source's end was lost; ``sound_ahead_us``: how long before the first picture
+    the source's sound began, in microseconds."""
 
     path: Path
     remux: Remux
     torn: bool
+    sound_ahead_us: int = 0
 
 
 def remux(
-    source: Path, target: Path, *, container: str, spread_us: int | None = None, part: Part = WHOLE, done: str = ""
+    source: Path,
+    target: Path,
+    *,
+    container: str,
+    spread_us: int | None = None,
+    part: Part = WHOLE,
+    times: dict[int, int] | None = None,
+    done: str = "",
 ) -> Copied:
     """Copy into ``target``, a Matroska file that is whole and durable when this returns.
 
-    ``spread_us``: lay the video frames evenly over so many microseconds, for a file whose frame rate lies. Raises
-    NotFootage when there is no video in it or the copy is not exact, DiskFull.
+    ``spread_us``: lay the video frames evenly over so many microseconds, for a file whose frame rate lies. ``times``:
+    by a picture's place in the file, a time for it in place of its own, in the track's own units. Raises NotFootage
+    when there is no video in it or the copy is not exact, DiskFull.
     """
     unfinished = target.with_name(f"{target.name}.part")
     with disk_full_told(target):
         try:
-            tracks, said = _copy(source, unfinished, container, spread_us, part)
+            tracks, said, ahead = _copy(source, unfinished, container, spread_us, part, times or {})
             _prove(unfinished, tracks)
             _sync(unfinished)
             unfinished.rename(target)
@@ -102,16 +116,20 @@ def remux(
         target,
         Remux(source.name, sha256(source), source.stat().st_size, container, hashes, f"{done or _DONE}{said}"),
         torn=is_torn(source, container),
+        sound_ahead_us=ahead,
     )
 
 
-def _copy(source: Path, target: Path, container: str, spread_us: int | None, part: Part) -> tuple[list[_Track], str]:
+def _copy(
+    source: Path, target: Path, container: str, spread_us: int | None, part: Part, times: dict[int, int]
+) -> tuple[list[_Track], str, int]:
     with _opened(source, container) as reading, av.open(str(target), "w", format="matroska", options={"fflags": "+bitexact", "cluster_time_limit": "2000"}) as writing:  # noqa: E501  # fmt: skip
         tracks = _tracks(reading, writing)
         if not any(track.kind == "video" for track in tracks.values()):
             raise NotFootage("it holds no video")
-        clock = _Times(source, container, spread_us, reading)
-        timed = (clock.timed(packet, tracks[packet.stream_index].kind) for packet in _packets(reading) if packet.stream_index in tracks)  # noqa: E501  # fmt: skip
+        clock = _Times(source, container, spread_us, reading, times)
+        damaged = Damaged()
+        timed = (clock.timed(packet, tracks[packet.stream_index].kind) for packet in _packets(reading, damaged) if packet.stream_index in tracks)  # noqa: E501  # fmt: skip
         chosen = Chosen(timed, part)
         for each in chosen:
             packet, track = each.packet, tracks[each.packet.stream_index]
@@ -123,7 +141,8 @@ def _copy(source: Path, target: Path, container: str, spread_us: int | None, par
             writing.mux(packet)
         if not chosen.pictures:
             raise NotFootage("its packets have no times" if chosen.untimed else "it holds no video")
-    return [track for track in tracks.values() if track.units], chosen.said() + clock.said()
+        said = chosen.said() + clock.said() + damaged.said() + _left_out(reading, tracks)
+    return [track for track in tracks.values() if track.units], said, chosen.sound_ahead_us
 
 
 def _opened(source: Path, container: str) -> InputContainer:
@@ -144,7 +163,7 @@ def _tracks(reading: InputContainer, writing: OutputContainer) -> dict[int, _Tra
             # The muxer takes it (as A_MS/ACM) though it denies that when asked, and PyAV asks: so the stream is made
             # for another codec, and then given the parameters of the real one.
             made: Stream = writing.add_mux_stream("pcm_s16le")
-            BitStreamFilterContext("null", stream, made)
+            BitStreamFilterContext("null", _as_in_wav(stream), made)
         else:
             try:
                 made = writing.add_stream_from_template(stream, opaque=True)
@@ -156,12 +175,66 @@ def _tracks(reading: InputContainer, writing: OutputContainer) -> dict[int, _Tra
     return tracks
 
 
-def _packets(reading: InputContainer) -> Iterator[Packet[Stream]]:
+def _as_in_wav(sound: Any) -> Stream:
+    """G.711 as a WAV file describes it: what MP4 and QuickTime call it, Matroska doesn't take."""
+    codec = sound.codec.canonical_name
+    if codec not in ("pcm_alaw", "pcm_mulaw"):
+        return cast("Stream", sound)
+    made = io.BytesIO()
+    with av.open(made, "w", format="wav") as writing:
+        writing.add_stream(codec, rate=sound.codec_context.rate, layout=sound.codec_context.layout.name)
+        writing.start_encoding()
+    made.seek(0)
+    return next(iter(av.open(made, "r", format="wav").streams.audio))
+
+
+@dataclass(slots=True)
+class Damaged:
+    """How many packets were left out because something of them was lost before they came into the file."""
+
+    count: int = 0
+
+    def said(self) -> str:
+        if not self.count:
+            return ""
+        if self.count == 1:
+            return " 1 packet, of which a part was lost, was left out."
+        return f" {self.count} packets, of which parts were lost, were left out."
+
+
+def other_tracks(source: Path, container: str) -> str:
+    """What is said of a file's tracks beside the first of pictures and of sound; empty when there are none."""
+    try:
+        with _opened(source, container) as reading:
+            return _other_tracks(reading)
+    except (FFmpegError, ValueError, EOFError):
+        return ""
+
+
+def _other_tracks(reading: InputContainer) -> str:
+    video, audio = len(reading.streams.video), len(reading.streams.audio)
+    said = "" if video < 2 else f" The file has {video} tracks of pictures; only the first is used."
+    return said if audio < 2 else f"{said} The file has {audio} tracks of sound; only the first is used."
+
+
+def _left_out(reading: InputContainer, tracks: dict[int, _Track]) -> str:
+    """What of the file no copy holds, a sentence each."""
+    audio, said = len(reading.streams.audio), _other_tracks(reading)
+    if audio and not any(track.kind == "audio" for track in tracks.values()):
+        codec = reading.streams.audio[0].codec_context
+        name = "a kind that is not known" if codec is None else codec.codec.canonical_name
+        said += f" Its sound ({name}) can't be carried by the copy, and was left out."
+    return said
+
+
+def _packets(reading: InputContainer, damaged: Damaged | None = None) -> Iterator[Packet[Stream]]:
     """Up to the first thing that is torn."""
     try:
         for packet in reading.demux():
             if packet.size and not packet.is_corrupt:
                 yield packet
+            elif packet.size and damaged is not None:
+                damaged.count += 1
     except (FFmpegError, EOFError):
         return
 
@@ -169,7 +242,10 @@ def _packets(reading: InputContainer) -> Iterator[Packet[Stream]]:
 class _Times:
     """What time each packet gets: the container's, the recorder's own where that is better, or spread evenly."""
 
-    def __init__(self, source: Path, container: str, spread_us: int | None, reading: InputContainer) -> None:
+    def __init__(
+        self, source: Path, container: str, spread_us: int | None, reading: InputContainer, times: dict[int, int]
+    ) -> None:
+        self._instead = times
         self._elapsed = dav.elapsed(source) if container == "dhav" else {}
         self._spread_us = spread_us
         self._count = count_video(source, container) if spread_us is not None else 0
@@ -195,6 +271,8 @@ class _Times:
         if is_video:
             if packet.pts is None:
                 packet.pts = self.between.get(self._position)
+            if self._position in self._instead:
+                packet.pts, packet.dts = self._instead[self._position], None
             self._position += 1
         elif packet.pts is None and self._sound:
             packet.pts = self._sound
@@ -216,17 +294,46 @@ def _begins(content: bytes) -> bool:
 
 
 def _between(source: Path, container: str) -> dict[int, int]:
+    return _looked_at(*_times(source, container))[0]
+
+
+def _looked_at(times: list[int | None], scale: int) -> tuple[dict[int, int], Mended]:
+    """The times of pictures that have none of their own, and where the others can't be believed.
+
+    Nothing is laid evenly over a place where the clock begins anew.
+    """
+    known = [(index, time) for index, time in enumerate(times) if time is not None]
+    found = mended([time for _, time in known], scale)
+    wild = {known[number][0]: time for number, time in found.times.items()}
+    restarts = tuple(known[number][0] for number in found.restarts)
+    believed = [wild.get(index, time) for index, time in enumerate(times)]
+    between: dict[int, int] = {}
+    for first, end in pairwise((0, *restarts, len(times))):
+        between |= {first + index: time for index, time in times_between(believed[first:end]).items()}
+    return between, Mended(wild, restarts)
+
+
+def _times(source: Path, container: str) -> tuple[list[int | None], int]:
+    """The times of a file's pictures in decode order, and how many of their units a second has."""
     with _opened(source, container) as reading:
         video = next(iter(reading.streams.video), None)
-        if video is None:
-            return {}
-        return times_between(
-            [
-                packet.dts if packet.pts is None else packet.pts
-                for packet in _packets(reading)
-                if packet.stream_index == video.index
-            ]
-        )
+        if video is None or video.time_base is None:
+            return [], 1
+        times = [
+            packet.dts if packet.pts is None else packet.pts
+            for packet in _packets(reading)
+            if packet.stream_index == video.index
+        ]
+        return times, round(1 / video.time_base)
+
+
+def broken_times(source: Path, container: str) -> Mended:
+    """Where the times of a file's pictures can't be believed; see ``Mended``. Raises NotFootage."""
+    try:
+        times, scale = _times(source, container)
+    except (FFmpegError, ValueError, EOFError) as error:
+        raise NotFootage(f"it cannot be read as {container} ({_told(error)})") from None
+    return _looked_at(times, scale)[1]
 
 
 def _forward(packet: Packet[Stream], track: _Track) -> None:
@@ -279,16 +386,17 @@ def _bare(content: bytes, track: _Track) -> bytes:
 def _nals(content: bytes) -> list[bytes]:
     """The NAL units of a packet, whether start codes or lengths of four bytes are between them (H.264 annex B;
     ISO/IEC 14496-15); zeros at a unit's end are padding (H.264 7.4.1)."""
-    if content[:3] == b"\0\0\1" or content[:4] == b"\0\0\0\1":
-        return [unit.rstrip(b"\0") for unit in content.split(b"\0\0\1") if unit.rstrip(b"\0")]
     units, at = [], 0
     while at + 4 <= len(content):
         length = int.from_bytes(content[at : at + 4], "big")
-        if length == 0 or at + 4 + length > len(content):
-            return [content]
         units.append(content[at + 4 : at + 4 + length].rstrip(b"\0"))
         at += 4 + length
-    return units
+    # A length of 256 to 511 bytes looks like a start code: only what doesn't come out even are start codes.
+    if at == len(content) and all(units):
+        return units
+    if content[:3] == b"\0\0\1" or content[:4] == b"\0\0\0\1":
+        return [unit.rstrip(b"\0") for unit in content.split(b"\0\0\1") if unit.rstrip(b"\0")]
+    return [content]
 
 
 def count_video(source: Path, container: str) -> int:

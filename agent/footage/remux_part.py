@@ -55,6 +55,15 @@ class Chosen:
     pictures: int = 0
     before: int = 0
     untimed: int = 0
+    first_sound: Fraction | None = None
+    begins: Fraction | None = None
+
+    @property
+    def sound_ahead_us(self) -> int:
+        """How long before the first picture that is copied the sound began, in microseconds."""
+        if self.first_sound is None or self.begins is None:
+            return 0
+        return max(0, round((self.begins - self.first_sound) * 1_000_000))
 
     def __iter__(self) -> Iterator[Timed]:
         """In the order in which they are handed out, but no sound before its first picture.
@@ -66,8 +75,13 @@ class Chosen:
         weight = position = 0
         begins: Fraction | None = None
         ends: Fraction | None = None
+        latest: Fraction | None = None
         for each in self.packets:
             position += each.is_video
+            if each.is_video and each.time is not None:
+                if latest is not None and each.time < latest - 1:
+                    held.clear()  # the file's clock began anew: that sound is of another time
+                latest = each.time
             if each.time is None:
                 self.untimed += 1
             elif each.is_video:
@@ -77,11 +91,13 @@ class Chosen:
                         return
                 elif position > self.part.first:
                     if begins is None:
-                        begins = each.time
+                        begins = self.begins = each.time
                         yield from self._from(begins, held)
                     self.pictures += 1
                     yield each
             elif begins is None:
+                if self.first_sound is None and not self.part.first:
+                    self.first_sound = each.time
                 held.append((each.time, each))
                 weight += each.packet.size
                 while weight > MOST_HELD or len(held) > _MOST_PACKETS:

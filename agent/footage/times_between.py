@@ -34,7 +34,7 @@ def _time(index: int, near: list[tuple[int, int]]) -> int:
     before, after = [each for each in near if each[0] < index], [each for each in near if each[0] > index]
     shown = sorted(time for _, time in near)
     usual = median_low([late - early for early, late in pairwise(shown) if late > early] or [1])
-    if all(early < late for (_, early), (_, late) in pairwise(near)):
+    if all(early <= late for (_, early), (_, late) in pairwise(near)):
         (last, time) = before[-1]
         if not after:
             return time + usual * (index - last)

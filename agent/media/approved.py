@@ -139,7 +139,9 @@ def video_out(approved: Approved) -> Out:
     end = _ticks(stretch.end_us - stretch.first_us, track.timescale)
     keys = approved.chosen.keys
     every = None if len(keys) == len(ticks) else keys
-    return Out(False, track.entry, track.timescale, timing(ticks, end), sizes, every, track.width, track.height)
+    return Out(
+        False, track.entry, track.timescale, timing(ticks, end), sizes, every, track.width, track.height, track.matrix
+    )
 
 
 def sound_out(approved: Approved) -> Out:

@@ -11,6 +11,10 @@ MAX_HEADER = 16 * 1024 * 1024
 MAX_BOXES = 200_000
 
 
+UPRIGHT = b"".join(value.to_bytes(4, "big") for value in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000))
+"""The matrix of a track whose pictures are shown as they are stored (8.3.2)."""
+
+
 class BadBox(Exception):
     """The bytes are not well-formed boxes."""
 

@@ -13,7 +13,7 @@ from operator import add
 from pathlib import Path
 
 from agent.media import sample_entry
-from agent.media.boxes import BadBox, child, children, header, number, top_level
+from agent.media.boxes import UPRIGHT, BadBox, child, children, header, number, top_level
 from agent.media.tables import MAX_PACKETS, NotFootage, Run, Segment, Track
 
 _BIG = sys.byteorder == "big"
@@ -68,7 +68,9 @@ class _Reader:
     def _plain(self) -> Segment:
         from agent.media import demuxed
 
-        return demuxed.read(self.path, self.limit)
+        segment = demuxed.read(self.path, self.limit)
+        segment.video.matrix = next((each.track.matrix for each in self.tracks.values() if each.track.matrix), b"")
+        return segment
 
     def _assemble(self, whole_to: int) -> Segment:
         tracks = [opened.track for opened in self.tracks.values()]
@@ -232,6 +234,9 @@ def _track(trak: memoryview, movie_scale: int, defaults: dict[int, tuple[int, in
         raise BadBox("its parameters change inside the file")
     entry = bytes(stsd[8 : 8 + number(stsd, 8, 4)])
     track = sample_entry.track("video" if handler == b"vide" else "audio", scale, entry)
+    matrix = bytes(tkhd[52:88] if tkhd[0] == 1 else tkhd[40:76])
+    if handler == b"vide" and len(matrix) == len(UPRIGHT) and matrix != UPRIGHT:
+        track.matrix = matrix
     return identity, _Open(track, defaults.get(identity, (0, 0, 0)), _edit_shift(trak, scale, movie_scale))
 
 

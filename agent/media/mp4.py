@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
 from operator import lt, sub
 
-from agent.media.boxes import box, full_box
+from agent.media.boxes import UPRIGHT, box, full_box
 
-_IDENTITY = b"".join(value.to_bytes(4, "big") for value in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000))
 _LARGE = 0xF000_0000
 _UNDETERMINED = b"\x55\xc4\0\0"
 
@@ -71,6 +70,7 @@ class Out:
     keys: Sequence[int] | None
     width: int = 0
     height: int = 0
+    matrix: bytes = b""
 
 
 def head(tracks: Sequence[Out], chunks: Sequence[tuple[bool, int, int]]) -> bytes:
@@ -92,7 +92,7 @@ def _moov(
     scale = tracks[0].timescale
     durations = [_ceil((track.timing.start + track.timing.duration) * scale, track.timescale) for track in tracks]
     mvhd = full_box(
-        b"mvhd", 1, 0, bytes(16), _u32(scale), _u64(max(durations)), _u32(0x10000), b"\1\0", bytes(10), _IDENTITY,
+        b"mvhd", 1, 0, bytes(16), _u32(scale), _u64(max(durations)), _u32(0x10000), b"\1\0", bytes(10), UPRIGHT,
         bytes(24), _u32(len(tracks) + 1),
     )  # fmt: skip
     traks = [
@@ -121,7 +121,8 @@ def _trak(
 ) -> bytes:
     tkhd = full_box(
         b"tkhd", 1, 3, bytes(16), _u32(number), bytes(4), _u64(duration), bytes(8), _u16(0), _u16(int(track.sound)),
-        _u16(0x100 if track.sound else 0), bytes(2), _IDENTITY, _u32(track.width << 16), _u32(track.height << 16),
+        _u16(0x100 if track.sound else 0), bytes(2), track.matrix or UPRIGHT,
+        _u32(track.width << 16), _u32(track.height << 16),
     )  # fmt: skip
     mdhd = full_box(b"mdhd", 1, 0, bytes(16), _u32(track.timescale), _u64(track.timing.duration), _UNDETERMINED)
     kind, name = (b"soun", b"SoundHandler\0") if track.sound else (b"vide", b"VideoHandler\0")

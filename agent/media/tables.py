@@ -26,7 +26,8 @@ class Track:
 
     ``config`` is the decoder's configuration record (avcC, hvcC, AudioSpecificConfig …): two segments with the same
     belong together. ``entry`` is the track's MP4 sample entry, empty when MP4 cannot carry it; ``raw`` its Matroska
-    track entry, empty when it has none. ``keys`` are indexes.
+    track entry, empty when it has none. ``matrix`` is how an MP4's pictures are to be turned when they are shown
+    (ISO/IEC 14496-12, 8.3.2), empty when they aren't. ``keys`` are indexes.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Track:
     rate: int = 0
     channels: int = 0
     raw: bytes = b""
+    matrix: bytes = b""
     pts: array[int] = field(default_factory=lambda: array("q"))
     durations: array[int] = field(default_factory=lambda: array("I"))
     sizes: array[int] = field(default_factory=lambda: array("I"))
@@ -47,7 +49,7 @@ class Track:
     @property
     def parameters(self) -> tuple[object, ...]:
         """What has to stay the same for one file to hold both."""
-        return (self.codec, self.timescale, self.config, self.width, self.height, self.rate, self.channels)
+        return (self.codec, self.timescale, self.config, self.width, self.height, self.rate, self.channels, self.matrix)
 
 
 @dataclass(frozen=True, slots=True)

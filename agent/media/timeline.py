@@ -238,25 +238,37 @@ def sound_within(placed: Placed, start_us: int, end_us: int) -> Ranges:
 
 
 def gaps(groups: Sequence[Sequence[Placed]], start_us: int, end_us: int) -> list[Gap]:
-    """Where the window has no footage, whatever is chosen of it."""
+    """Where the window has no footage, whatever is chosen of it. What one file lacks, another may have."""
+    runs = [(*run, placed) for group in groups for placed in group for run in _unbroken(placed)]
+    runs.sort(key=lambda run: run[:2])
     found: list[Gap] = []
-    covered, kind, limit = start_us, Missing.START, LEAST_GAP_US
-    for group in groups:
-        for placed in group:
-            limit = placed.gap_us
-            shown = sorted(placed.times)
-            even = placed.widest <= limit and shown[-1] < end_us
-            for time in shown[:1] if even else shown:
-                if time - covered > limit:
-                    found.append(Gap(covered, min(time, end_us), kind))
-                if time >= end_us:
-                    return _clipped(found, start_us, end_us)
-                covered, kind = max(covered, time + placed.usual), Missing.WITHIN
-            covered = max(covered, shown[-1] + placed.usual)
-        kind = Missing.BETWEEN if kind is not Missing.START else kind
+    covered, limit, last = start_us, LEAST_GAP_US, None
+    for begin, until, placed in runs:
+        kind = Missing.WITHIN if last is placed else Missing.BETWEEN
+        kind = Missing.START if last is None else kind
+        limit = placed.gap_us
+        if begin - covered > limit:
+            found.append(Gap(covered, min(begin, end_us), kind))
+        if begin >= end_us:
+            return _clipped(found, start_us, end_us)
+        covered, last = max(covered, until), placed
     if end_us - covered > limit or not groups:
         found.append(Gap(covered, end_us, Missing.END if groups else Missing.START))
     return _clipped(found, start_us, end_us)
+
+
+def _unbroken(placed: Placed) -> Iterable[tuple[int, int]]:
+    """From when to when a segment shows pictures without a gap."""
+    shown = sorted(placed.times)
+    if placed.widest <= placed.gap_us:
+        yield shown[0], shown[-1] + placed.usual
+        return
+    begin = shown[0]
+    for before, after in pairwise(shown):
+        if after - before - placed.usual > placed.gap_us:
+            yield begin, before + placed.usual
+            begin = after
+    yield begin, shown[-1] + placed.usual
 
 
 def _clipped(found: list[Gap], start_us: int, end_us: int) -> list[Gap]:

@@ -30,8 +30,9 @@ def misbehaving_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_worker_is_left() -> Iterator[None]:
+    others = set(psutil.Process().children())  # a server that other tests of this process still use
     yield
-    assert psutil.Process().children() == []
+    assert set(psutil.Process().children()) <= others
 
 
 async def test_a_job_gets_its_input_reports_progress_and_its_result_comes_back() -> None:

@@ -228,7 +228,7 @@ def test_the_files_own_creation_time_is_used_where_the_name_tells_nothing(tmp_pa
     assert {span["clock"] for span in folder.look()["spans"]} == {"container"}
     tested = folder_test_job(folder.order() | {"start": 0, "end": 1}, lambda _: None)
     assert tested["good"] == ["2 files can be used."]
-    assert "nothing.mp4" in tested["wrong"][0]
+    assert "nothing.mp4" in tested["wrong"][-1]
 
 
 def test_a_time_set_by_hand_comes_before_all_others(tmp_path: Path) -> None:
