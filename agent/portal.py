@@ -14,6 +14,7 @@ import aiohttp
 from exchange import api
 from exchange.clock import Clock, SystemClock
 from exchange.errors import DocumentInvalid, PortalAnswerInvalid, PortalRefused, PortalUnreachable
+from exchange.letters import harmless, quoted
 from exchange.messages import Part, Signed
 from exchange.signing import SigningKey, parse_strictly
 from exchange.tokens import mint
@@ -179,14 +180,13 @@ def _judge(status: int, content: bytes) -> bytes:
 
 
 def _reason(content: bytes) -> str:
-    """What the portal says of it, made safe to show: one line of printable characters."""
+    """What the portal says of it, on one line, visibly its words."""
     try:
         problem: Any = json.loads(content[:4096])
         said = str(problem.get("detail") or problem.get("title") or "")
     except (ValueError, AttributeError, RecursionError):
         return ""
-    shown = "".join(char for char in said if char.isprintable())[:300]
-    return f": {shown}" if shown else ""
+    return f": {quoted(said)}" if harmless(said) else ""
 
 
 def _nonsense(what: str) -> PortalAnswerInvalid:

@@ -4,13 +4,13 @@ Each is a JSON text signed as it stands (``exchange.signing``). Not for: the evi
 or the unsigned envelopes of the HTTP interface (``exchange.api``).
 """
 
-import unicodedata
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from exchange.clock import Instant, Window
+from exchange.letters import first_unfit
 
 MAX_DOCUMENT = 256 * 1024
 """Bytes of a signed document at most."""
@@ -20,17 +20,21 @@ DEFAULT_LONGEST_WINDOW = 2 * 60 * 60
 
 
 def _printable(text: str) -> str:
-    """No control, bidi, zero-width, line-breaking or surrogate characters: what is signed is what a terminal shows."""
-    for char in text:
-        if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
-            raise ValueError(f"the character U+{ord(char):04X} is not allowed in a text that a person reads")
-    return text
+    """What is signed is what a terminal shows: see ``exchange.letters``."""
+    return _fit(text, lines=True)
 
 
 def _one_line(text: str) -> str:
     if "\n" in text or "\t" in text:
         raise ValueError("one line only")
-    return _printable(text)
+    return _fit(text, lines=False)
+
+
+def _fit(text: str, *, lines: bool) -> str:
+    unfit = first_unfit(text, lines=lines)
+    if unfit is not None:
+        raise ValueError(f"the character U+{ord(unfit):04X} is not allowed there in a text that a person reads")
+    return text
 
 
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]

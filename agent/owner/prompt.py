@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.clock import SECOND, from_rfc3339
+from exchange.letters import quoted, quoted_lines
 from exchange.words import changed_words, duration_words, host_clock_words, offset_words, range_words
 
 Json = dict[str, Any]
@@ -113,23 +114,26 @@ def show_request(console: Console, told: Json) -> None:
         console.print(Text(words.strip()))
         return
     who = Text()
-    who.append(f"{officer['rank']} {officer['name']}", style="bold")
-    who.append(f", collar number {officer['collar_number']}, {officer['unit']}, {told['force']}\n")
-    who.append(f"Reach them: {officer['contact']}\n")
+    who.append(quoted(f"{officer['rank']} {officer['name']}"), style="bold")
+    who.append(
+        f", collar number {quoted(officer['collar_number'])}, {quoted(officer['unit'])}, {quoted(told['force'])}\n"
+    )
+    who.append(f"Reach them: {quoted(officer['contact'])}\n")
     who.append("Identity: signed by this officer, vouched for by the force key that you confirmed.")
     incident = request["incident"]
+    whole = f"handover show {told['request_id']} --json"
     why = _pairs(
-        ("Crime", f"{incident['kind']} (reference {request['crime_reference']})"),
-        ("Where", incident["place"]),
+        ("Crime", f"{quoted(incident['kind'])} (reference {quoted(request['crime_reference'])})"),
+        ("Where", quoted(incident["place"])),
         ("When", stretch(incident["happened"]["from"], incident["happened"]["to"])),
-        ("What happened", incident["description"]),
-        ("Purpose", request["purpose"]),
-        ("Legal basis", request["legal_basis"]),
-        ("Why this footage", request["necessity"]),
+        ("What happened", quoted_lines(incident["description"], rest=whole)),
+        ("Purpose", quoted_lines(request["purpose"], rest=whole)),
+        ("Legal basis", quoted_lines(request["legal_basis"], rest=whole)),
+        ("Why this footage", quoted_lines(request["necessity"], rest=whole)),
         ("Answer until", local(request["expires"])),
     )
-    console.print(Panel(who, title="Who asks", title_align="left"))
-    console.print(Panel(why, title="For what", title_align="left"))
+    console.print(Panel(who, title="Who asks, in their words", title_align="left"))
+    console.print(Panel(why, title="For what, in the officer's words", title_align="left"))
     plan = told.get("plan") or {}
     cameras = plan.get("cameras", [])
     if void := plan.get("void"):
@@ -254,9 +258,10 @@ def _pairs(*rows: tuple[str, str]) -> Table:
 def show_row(console: Console, row: Json) -> None:
     """One request of the list, in lines that fit 80 columns."""
     stands = OUTCOMES.get(row.get("outcome") or "", STATES[row["state"]])
-    console.print(Text(f"{row.get('crime_reference') or 'unreadable'}  {stands}", style="bold"))
+    reference = row.get("crime_reference")
+    console.print(Text(f"{quoted(reference, 60) if reference else 'unreadable'}  {stands}", style="bold"))
     if row.get("asked_by"):
-        console.print(Text(f"  {row['incident']}; asked by {row['asked_by']}"))
+        console.print(Text(f"  {quoted(row['incident'], 120)}; asked by {quoted(row['asked_by'], 120)}"))
     if row["state"] == "asked":
         console.print(Text(f"  Answer until {local(row['expires'])}: handover review {row['request_id']}"))
     else:

@@ -22,6 +22,7 @@ from exchange.clock import HOUR, Instant, Window
 from exchange.custody import CustodyKind
 from exchange.errors import DecisionRefused, DocumentInvalid, HandoverError, NotFound
 from exchange.evidence import ClockCheck, HostClock, OffsetRange
+from exchange.letters import harmless
 from exchange.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
 from exchange.signing import parse_strictly
 
@@ -287,7 +288,7 @@ def _label(registration: str) -> str:
 
 def _line(text: str) -> str:
     """What was read from a recording, as one line that may be shown."""
-    return "".join(char if char.isprintable() else "?" for char in text)[:200]
+    return harmless(text, 200) or "?"
 
 
 def _whole_gap(window: Window) -> GapNote:

@@ -16,6 +16,7 @@ from exchange.credentials import open_by_officer
 from exchange.custody import CustodyKind
 from exchange.durable import durable_file
 from exchange.errors import HandoverError
+from exchange.letters import quoted
 from exchange.messages import Receipt, Signed
 from exchange.signing import PublicKey, read_unverified
 
@@ -119,5 +120,7 @@ async def _keep_row(tx: Transaction, parts: Parts, receipt: Receipt, signed: Sig
         # Another value than it had, and long past: the request is awake, also while it just now goes to sleep.
         await tx.execute("UPDATE requests SET retry_at = retry_at = 0 WHERE request_id = ?", [receipt.request_id])
         if not receipt.verified:
-            trouble = f"The force has the package but could not verify it: {receipt.remarks or 'no reason given'}"
+            trouble = (
+                f"The force has the package but could not verify it: {quoted(receipt.remarks or 'no reason given')}"
+            )
             await tx.update("requests", {"request_id": receipt.request_id}, trouble=trouble[:1000])

@@ -25,6 +25,7 @@ from exchange.errors import (
     PortalRefused,
     PortalUnreachable,
 )
+from exchange.letters import harmless
 from exchange.messages import Part, Signed
 from exchange.signing import SigningKey, parse_strictly
 from exchange.tokens import mint
@@ -223,7 +224,7 @@ def _problem(content: bytes) -> tuple[str, str]:
         said = [str(found.get(name) or "") for name in ("title", "detail")]
     except (ValueError, AttributeError):
         return "", ""
-    title, detail = ("".join(char for char in text if char.isprintable())[:500] for text in said)
+    title, detail = (harmless(text, 500) for text in said)
     return title, detail
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from exchange.api import Case, SearchResult
+from exchange.letters import quoted_lines
 from exchange.messages import Receipt, Status
 from exchange.report import Verdict
 from portal.officer.opening import Answer, Opened
@@ -85,7 +86,8 @@ def answer(console: Console, found: Answer, zone: ZoneInfo | None) -> None:
                 f"    no footage {show_time(gap.start, zone)} to {show_time(gap.end, zone)}: {escape(gap.reason)}"
             )
     if found.decision.observations:
-        console.print(f"The owner says: {escape(found.decision.observations)}")
+        console.print("The owner says:")
+        console.print(escape(quoted_lines(found.decision.observations, 40)))
 
 
 def opened(console: Console, found: Opened) -> None:

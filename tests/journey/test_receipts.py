@@ -121,7 +121,7 @@ async def test_a_force_that_could_not_verify_it_is_told_to_the_owner(tmp_path: P
         await bring(at, at.receipt_for(request_id, package, verified=False, remarks="The disk was full."))
         listed = await at.listed(request_id)
         assert listed["state"] == "closed"
-        assert listed["trouble"] == "The force has the package but could not verify it: The disk was full."
+        assert listed["trouble"] == "The force has the package but could not verify it: “The disk was full.”"
 
 
 async def test_a_receipt_waits_for_an_agent_that_was_off_longer_than_the_credential_lived(tmp_path: Path) -> None:
