@@ -6,14 +6,13 @@ Not for: deciding anything (the desk does, on the owner's word), or how a reques
 import asyncio
 import base64
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from agent.owner import prompt
+from agent.owner import prompt, saved_pictures
 from agent.owner.caller import Call, ask_desk
 from exchange.errors import DecisionRefused, NoFootage, NotFound
 
@@ -34,6 +33,7 @@ def print_json(told: Json) -> None:
 def requests(config: Path, plain: bool) -> None:
     """List requests, those that wait for you first."""
     told = ask_desk(config, lambda call: call("requests"), needs_daemon=True)
+    saved_pictures.remove_all_but(row["request_id"] for row in told["requests"] if row["state"] == "asked")
     if plain:
         return print_json(told)
     if not told["requests"]:
@@ -65,7 +65,7 @@ def review(config: Path, request_id: str | None, pictures: Path | None, name: st
     if pictures is not None:
         _save_pictures(config, told["request_id"], pictures)
     try:
-        answer = prompt.ask(out, told, lambda: _save_pictures(config, told["request_id"], _new_folder()))
+        answer = prompt.ask(out, told, lambda: _save_pictures(config, told["request_id"]))
     except click.Abort:
         click.echo("\nNothing was decided. The officer is told nothing.", err=True)
         raise
@@ -93,24 +93,31 @@ async def _next_waiting(call: Call, *, wait: bool) -> str:
         await asyncio.sleep(0.5)
 
 
-def _new_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="handover-pictures-"))
-
-
-def _save_pictures(config: Path, request_id: str, folder: Path) -> None:
+def _save_pictures(config: Path, request_id: str, named: Path | None = None) -> None:
+    """Into a folder that the owner named, which is theirs; or into one that goes when the request is decided."""
     made = ask_desk(config, lambda call: call("pictures", request_id=request_id), needs_daemon=True)
     try:
+        folder = saved_pictures.folder_of(request_id) if named is None else named
         folder.mkdir(parents=True, exist_ok=True)
         for picture in made["pictures"]:
-            path = folder / Path(picture["name"]).name
-            path.write_bytes(base64.b64decode(picture["jpeg"]))
+            path = saved_pictures.write(folder, picture["name"], base64.b64decode(picture["jpeg"]))
             click.echo(f"Picture: {path}")
+        if named is None:
+            click.echo("They are removed when the request is decided.")
     except OSError as error:
-        click.echo(f"The pictures can't be put into {folder}: {error.strerror}.", err=True)
+        click.echo(f"The pictures can't be saved: {error.strerror} ({error.filename}).", err=True)
+
+
+def _remove_pictures(config: Path) -> None:
+    """Those of requests that wait for no decision any more."""
+    rows = ask_desk(config, lambda call: call("requests"), needs_daemon=True)["requests"]
+    saved_pictures.remove_all_but(row["request_id"] for row in rows if row["state"] == "asked")
 
 
 def _decide(config: Path, request_id: str, decision: Json) -> Json:
-    return ask_desk(config, lambda call: call("decide", request_id=request_id, **decision), needs_daemon=True)
+    told = ask_desk(config, lambda call: call("decide", request_id=request_id, **decision), needs_daemon=True)
+    _remove_pictures(config)
+    return told
 
 
 def _say_decision(told: Json) -> None:
