@@ -171,4 +171,7 @@ class Case(Part):
 
 
 class Cases(Part):
+    """``more``: there are older ones, to be asked for with ``before`` and ``after`` of the last one here."""
+
     cases: tuple[Case, ...]
+    more: bool = False

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from exchange.api import Case, CaseDelivery, Cases, InboxKind
 from exchange.clock import DAY, Instant
 from exchange.credentials import open_by_officer
-from exchange.messages import Delivery, Part, Receipt, Signed, Status
+from exchange.messages import Delivery, Id, Part, Receipt, Signed, Status
 from exchange.signing import open_document
 from portal import inbox
 from portal.models import Device, StoredDelivery, StoredRequest, StoredUpload
@@ -72,6 +72,8 @@ def deliver(
 class CasesQuery(Part):
     before: Instant | None = None
     """Only requests that were issued earlier: the ``issued`` of the last one in the list before."""
+    after: Id | None = None
+    """And of those issued at that very time, only those behind this: the last one's ``request_id``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +127,17 @@ def receipt(
 
 def cases(session: Session, caller: Caller, query: CasesQuery, now: int) -> Cases:
     """The officer's requests, newest first; decisions and deliveries come with ``case``."""
+    before = FAR_FUTURE if query.before is None else query.before
+    earlier = StoredRequest.issued < before
+    if query.after is not None:
+        earlier |= (StoredRequest.issued == before) & (StoredRequest.request_id > query.after)
     rows = session.scalars(
         select(StoredRequest)
-        .where(StoredRequest.officer == caller.fingerprint, StoredRequest.issued < (query.before or FAR_FUTURE))
+        .where(StoredRequest.officer == caller.fingerprint, earlier)
         .order_by(StoredRequest.issued.desc(), StoredRequest.request_id)
-        .limit(MOST_CASES)
-    )
-    return Cases(cases=tuple(_brief(row, now) for row in rows))
+        .limit(MOST_CASES + 1)
+    ).all()
+    return Cases(cases=tuple(_brief(row, now) for row in rows[:MOST_CASES]), more=len(rows) > MOST_CASES)
 
 
 def case(session: Session, caller: Caller, request_id: str, now: int) -> Case:

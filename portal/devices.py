@@ -95,7 +95,8 @@ def withdraw(session: Session, caller: Caller, signed: Signed, now: int) -> Eras
 
 
 def _mark_withdrawn(session: Session, device: str) -> None:
-    """Every request without a refusal whose footage the officer does not have: unanswered, or approved in vain."""
+    """Every request without a refusal whose footage the officer does not have: unanswered, or approved in vain. With
+    it goes its decision, which names who decided."""
     has = select(StoredDelivery.request_id).where(StoredDelivery.fetched.is_not(None))
     approved = (Status.APPROVED, Status.PARTLY_APPROVED)
     session.execute(
@@ -107,6 +108,11 @@ def _mark_withdrawn(session: Session, device: str) -> None:
             | (StoredRequest.status.in_(approved) & StoredRequest.request_id.not_in(has)),
         )
         .values(status=Status.WITHDRAWN)
+    )
+    session.execute(
+        update(StoredRequest)
+        .where(StoredRequest.device == device, StoredRequest.request_id.not_in(has))
+        .values(decision_document=None, decision_signature=None)
     )
 
 

@@ -4,6 +4,7 @@ Not for: who may call (``portal.app``), or uploads (``portal.tus``).
 """
 
 import asyncio
+import re
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -174,7 +175,7 @@ async def receipt(call: Call) -> web.StreamResponse:
 
 
 class _Ciphertext(web.FileResponse):
-    """The file, whole or in ranges (RFC 9110); when its last byte was sent, that the officer has it is noted."""
+    """The file, whole or in ranges (RFC 9110); when all of it was sent, that the officer has it is noted."""
 
     def __init__(self, call: Call, delivery_id: str, found: deliveries.Content) -> None:
         headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
@@ -184,13 +185,24 @@ class _Ciphertext(web.FileResponse):
         self._size = found.size
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
-        writer = await super().prepare(request)
-        if request.method == "GET" and self._ends_the_file():
+        sent = False
+        try:
+            writer = await super().prepare(request)
+            sent = True
+        finally:
+            whole = request.method == "GET" and self._noted(sent=sent)
+        if whole:
             call = self._call
             await call.portal.db.write(lambda session: deliveries.mark_fetched(session, self._delivery_id, call.now))
         return writer
 
-    def _ends_the_file(self) -> bool:
-        if self.status == 200:
-            return True
-        return self.status == 206 and f"-{self._size - 1}/" in self.headers.get("Content-Range", "")
+    def _noted(self, *, sent: bool) -> bool:
+        """Note what was sent; whether it was all, with what was sent before."""
+        if self.status not in (200, 206):
+            return False
+        first, end = 0, self._size
+        if found := re.fullmatch(r"bytes (\d+)-(\d+)/\d+", self.headers.get("Content-Range", "")):
+            first, end = int(found[1]), int(found[2]) + 1
+        elif self.status == 206:
+            return False
+        return self._call.portal.fetching.note(self._delivery_id, first, end, self._size, sent=sent)

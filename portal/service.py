@@ -30,6 +30,7 @@ BODY_SECONDS = 30
 """How long a caller may take to send a JSON body."""
 SWEEP_SECONDS = 600
 MOST_ADDRESSES = 10_000
+MOST_FETCHING = 10_000
 
 
 class Enrolments:
@@ -51,6 +52,26 @@ class Enrolments:
             self._times = {name: kept for name, kept in self._times.items() if kept and kept[-1] > now - MINUTE}
 
 
+class Fetching:
+    """How far each package was sent to its officer without a hole, since the portal started.
+
+    A transfer that broke off reaches as far as the next one begins: how much of it came, only the officer knows.
+    """
+
+    def __init__(self) -> None:
+        self._reached: dict[str, tuple[int, bool]] = {}
+
+    def note(self, delivery_id: str, first: int, end: int, size: int, *, sent: bool) -> bool:
+        """Bytes [first, end) were sent, or, unless ``sent``, some of them; whether that makes it all of ``size``."""
+        reached, broken = self._reached.pop(delivery_id, (0, False))
+        if first <= reached or broken:
+            reached, broken = (max(reached, end), False) if sent else (max(reached, first), True)
+        self._reached[delivery_id] = (reached, broken)
+        while len(self._reached) > MOST_FETCHING:
+            self._reached.pop(next(iter(self._reached)))
+        return reached >= size
+
+
 @dataclass(frozen=True)
 class Portal:
     """What the handlers work with."""
@@ -61,6 +82,7 @@ class Portal:
     uploads: UploadFolder
     clock: Clock
     bell: Bell = field(default_factory=Bell)
+    fetching: Fetching = field(default_factory=Fetching)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "enrolments", Enrolments(self.settings.limits.enrolments_per_minute))

@@ -209,7 +209,7 @@ def request(
 def inbox(desk: Desk, tz: str | None, as_json: bool) -> None:
     """How the requests stand, newest first."""
     zone = read_zone(tz)
-    found = _run(desk, lambda client: client.cases())
+    found = _run(desk, lambda client: client.all_cases())
     if as_json:
         click.echo(found.model_dump_json())
         return

@@ -75,10 +75,19 @@ class OfficerClient:
         """Send a signed request; sent again, it changes nothing."""
         return await self._read("POST", api.OFFICER_REQUESTS, api.Case, body=request)
 
-    async def cases(self, before: int | None = None) -> api.Cases:
-        """The newest requests, or those issued before an instant (microseconds)."""
-        query = {"before": to_rfc3339(before)} if before is not None else None
+    async def cases(self, last: api.Case | None = None) -> api.Cases:
+        """The newest requests, or those that follow the ``last`` one of a list."""
+        query = None if last is None else {"before": to_rfc3339(last.issued), "after": last.request_id}
         return await self._read("GET", api.OFFICER_REQUESTS, api.Cases, query=query)
+
+    async def all_cases(self) -> api.Cases:
+        """Every request of this officer, newest first."""
+        found = await self.cases()
+        cases = list(found.cases)
+        while found.more and found.cases:
+            found = await self.cases(found.cases[-1])
+            cases += found.cases
+        return api.Cases(cases=tuple(cases))
 
     async def case(self, request_id: str) -> api.Case:
         return await self._read("GET", api.OFFICER_REQUEST.format(request_id=request_id), api.Case)

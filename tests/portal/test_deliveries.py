@@ -8,9 +8,10 @@ import pytest
 
 from exchange import api
 from exchange.api import InboxKind
-from exchange.clock import DAY
+from exchange.clock import DAY, to_rfc3339
 from exchange.messages import Signed
 from portal import sweep
+from portal.settings import Limits
 from tests.portal.conftest import Town
 from tests.portal.wire import Agent
 
@@ -166,3 +167,18 @@ async def test_what_did_not_verify_is_kept(town: Town, delivered: Signed) -> Non
     town.clock.forward(60 * DAY)
     await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
     assert (await town.officer.call("GET", CONTENT)).status == 200
+
+
+@pytest.mark.parametrize("limits", [Limits(open_requests_per_device=200)])
+async def test_an_officer_sees_all_requests_however_many_and_at_whatever_time(town: Town, agent: Agent) -> None:
+    for number in range(130):
+        if number % 50 == 0:
+            town.clock.forward(1)
+        await town.officer.ask(agent, f"r-{number:03}")
+    first = api.Cases.model_validate_json((await town.officer.call("GET", api.OFFICER_REQUESTS)).content)
+    assert (len(first.cases), first.more) == (100, True)
+    last = first.cases[-1]
+    query = {"before": to_rfc3339(last.issued), "after": last.request_id}
+    rest = api.Cases.model_validate_json((await town.officer.call("GET", api.OFFICER_REQUESTS, query=query)).content)
+    assert (len(rest.cases), rest.more) == (30, False)
+    assert len({case.request_id for case in (*first.cases, *rest.cases)}) == 130

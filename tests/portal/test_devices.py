@@ -9,6 +9,7 @@ from exchange.clock import HOUR, MINUTE
 from exchange.messages import Status
 from exchange.signing import SigningKey
 from portal.models import StoredCheckpoint
+from portal.service import Fetching
 from portal.settings import Limits
 from tests.portal.conftest import Town
 from tests.portal.wire import CONTACT, OWNER, camera
@@ -119,9 +120,41 @@ async def test_what_the_officer_has_not_fetched_goes_with_its_owner(town: Town) 
     await agent.withdraw()
     assert list(town.place.folder.uploads.iterdir()) == []
     case = await town.officer.case()
-    assert (case.status, case.decision is not None) == (Status.WITHDRAWN, True)
+    assert (case.status, case.decision) == (Status.WITHDRAWN, None)
     answer = await town.officer.call("GET", api.CONTENT.format(delivery_id="r-1-del"))
     assert answer.status == 410
+
+
+@pytest.mark.parametrize(
+    ("ranges", "whole"),
+    [
+        (["bytes=-1"], False),
+        (["bytes=0-0", "bytes=-1"], False),
+        (["bytes=4-", "bytes=0-2"], False),
+        (["bytes=0-3", "bytes=4-"], True),
+        (["bytes=0-9", "bytes=4-"], True),
+        (["bytes=0-"], True),
+    ],
+)
+async def test_only_what_was_fetched_whole_stays(town: Town, ranges: list[str], whole: bool) -> None:
+    agent = await town.agent().join(town.place)
+    request = await town.officer.ask(agent)
+    await agent.decide(request)
+    await agent.deliver(request, FILM, await agent.upload(FILM))
+    content = api.CONTENT.format(delivery_id="r-1-del")
+    for each in ranges:
+        assert (await town.officer.call("GET", content, headers={"Range": each})).status == 206
+    await agent.withdraw()
+    assert (await town.officer.call("GET", content)).status == (200 if whole else 410)
+    assert ((await town.officer.case()).decision is not None) == whole
+
+
+def test_a_transfer_that_broke_off_reaches_as_far_as_the_next_one_begins() -> None:
+    fetching = Fetching()
+    assert not fetching.note("one", 0, 100, 100, sent=False)
+    assert not fetching.note("one", 40, 90, 100, sent=True)
+    assert fetching.note("one", 90, 100, 100, sent=True)
+    assert not fetching.note("other", 90, 100, 100, sent=True)
 
 
 async def test_what_the_officer_has_fetched_stays_when_its_owner_leaves(town: Town) -> None:

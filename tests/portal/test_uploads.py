@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import math
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -196,9 +197,10 @@ class Slow:
 
 
 async def until_received(town: Town, url: str) -> None:
-    """The portal holds the upload's turn, and has heard from its sender."""
+    """The portal holds the upload's turn, and is no longer busy with what was there before."""
+    turns = town.running.portal.uploads._turns
     async with asyncio.timeout(10):
-        while url.rpartition("/")[2] not in town.running.portal.uploads._turns:  # noqa: ASYNC110
+        while (turn := turns.get(url.rpartition("/")[2])) is None or math.isinf(turn.last_heard):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
