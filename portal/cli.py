@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from exchange.clock import SystemClock, to_rfc3339
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
-from portal import officers
+from portal import officers, searches
 from portal.console import HandoverGroup, json_option, one_line
 from portal.database import Database, upgrade
 from portal.force import Force, OfficerDetails, read_public, read_signed, validity, write_signed
@@ -225,6 +225,27 @@ def officer_list(folder: Path, as_json: bool) -> None:
         until = f"revoked {entry['revoked']}" if entry["revoked"] else f"until {entry['valid_to']}"
         click.echo(f"{entry['collar_number']}  {entry['rank']} {entry['name']}, {entry['unit']}  {until}")
         click.echo(f"    {entry['fingerprint']}")
+
+
+@officer.command("searches")
+@click.argument("folder", type=FOLDER)
+@click.option("--crime", help="Only those for this crime reference.")
+@json_option
+def officer_searches(folder: Path, crime: str | None, as_json: bool) -> None:
+    """Who searched for cameras, where, of what time, and for which crime; the newest first."""
+    with _database(folder) as (db, _):
+        found = db.read_now(lambda session: searches.listed(session, crime))
+    if as_json:
+        one_line(found)
+        return
+    for entry in found:
+        click.echo(f"{entry['made'][:19]}Z  {entry['collar_number']} {entry['name']} for {entry['crime_reference']}")
+        click.echo(
+            f"    {entry['south']:.5f},{entry['west']:.5f} to {entry['north']:.5f},{entry['east']:.5f}; "
+            f"{entry['from'][:19]}Z to {entry['to'][:19]}Z"
+        )
+    if not found:
+        click.echo("No officer has searched.")
 
 
 @officer.command("revoke")

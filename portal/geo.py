@@ -30,6 +30,17 @@ class Box:
         return ((self.west, self.east),) if self.west <= self.east else ((self.west, 180.0), (-180.0, self.east))
 
     @property
+    def height_m(self) -> float:
+        return (self.north - self.south) * _METRES_A_DEGREE
+
+    @property
+    def width_m(self) -> float:
+        """Along whichever of its parallels is the longest."""
+        longest = 0.0 if self.south <= 0 <= self.north else min(abs(self.south), abs(self.north))
+        width = (self.east - self.west) % 360 or (360.0 if self.east != self.west else 0.0)
+        return width * _METRES_A_DEGREE * math.cos(math.radians(longest))
+
+    @property
     def middle(self) -> tuple[float, float]:
         """Latitude and longitude."""
         width = (self.east - self.west) % 360

@@ -14,7 +14,7 @@ from aiohttp.web_request import BaseRequest
 from exchange import api
 from exchange.clock import SECOND
 from exchange.messages import Signed
-from portal import checkpoints, deliveries, devices, inbox, registry, requests
+from portal import checkpoints, deliveries, devices, inbox, registry, requests, searches
 from portal.problems import invalid
 from portal.search_query import SearchQuery
 from portal.service import Call, answer, done
@@ -131,7 +131,8 @@ def _upload_id(url: str, origin: str) -> str:
 
 
 async def search(call: Call) -> web.StreamResponse:
-    query = call.query(SearchQuery)
+    query, limits = call.query(SearchQuery), call.portal.settings.limits
+    await call.portal.db.write(lambda session: searches.record(session, call.known, query, limits, call.now))
     return answer(await call.portal.db.read(lambda session: registry.search(session, query, call.now)))
 
 

@@ -187,6 +187,24 @@ class StoredCheckpoint(Table):
     """Smaller than one before it, or as large with another root."""
 
 
+class Search(Table):
+    """One search of an officer's, kept so that the force can see what its register of cameras was used for."""
+
+    __tablename__ = "searches"
+    __table_args__ = (Index("searches_by_officer", "officer", "made"),)
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    officer: Mapped[str] = mapped_column(ForeignKey("officers.fingerprint"))
+    made: Mapped[int]
+    crime_reference: Mapped[str]
+    south: Mapped[float]
+    west: Mapped[float]
+    north: Mapped[float]
+    east: Mapped[float]
+    window_start: Mapped[int]
+    window_end: Mapped[int]
+
+
 class UsedToken(Table):
     """A token that was taken, until it would have expired."""
 

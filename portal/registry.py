@@ -60,7 +60,7 @@ def _nearest_in(box: Box, latitude: float, longitude: float) -> Select[Camera, i
         .where(and_(Camera.latitude.between(box.south, box.north), inside))
     )
     if abs(latitude) > POLAR:
-        return query
+        return query.limit(10 * CANDIDATES)
     narrowing = math.cos(math.radians(latitude)) ** 2
     north = Camera.latitude - latitude
     across = Camera.longitude - longitude

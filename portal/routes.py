@@ -79,7 +79,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET", api.SEARCH, Who.OFFICER, handlers.search, "Cameras near a place, and whether they may have footage",
-        {200: api.SearchResult}, query=SearchQuery, problems=(400,),
+        {200: api.SearchResult}, query=SearchQuery, problems=(400, 429),
     ),
     Route(
         "POST", api.OFFICER_REQUESTS, Who.OFFICER, handlers.send_request, "Ask an owner for footage",

@@ -8,8 +8,11 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from exchange.clock import Instant
-from exchange.messages import Latitude, Longitude, Part
+from exchange.messages import Latitude, Line, Longitude, Part
 from portal.geo import Box, box_around
+
+MOST_SIDE_M = 40_000
+"""As wide as the largest circle."""
 
 
 class SearchQuery(Part):
@@ -23,6 +26,8 @@ class SearchQuery(Part):
     west: Longitude | None = None
     north: Latitude | None = None
     east: Longitude | None = None
+    crime_reference: Line
+    """What the officer searches for: kept with their name, the place and the time."""
     start: Instant = Field(alias="from")
     end: Instant = Field(alias="to")
 
@@ -34,6 +39,8 @@ class SearchQuery(Part):
             raise ValueError("give lat, lon and radius_m, or south, west, north and east")
         if self.south is not None and self.north is not None and self.south > self.north:
             raise ValueError("'south' must not lie north of 'north'")
+        if all(box) and max(self.box.height_m, self.box.width_m) > MOST_SIDE_M:
+            raise ValueError(f"a box may be {MOST_SIDE_M // 1000} km wide and high: search a smaller place")
         if self.end <= self.start:
             raise ValueError("'to' must be later than 'from'")
         return self

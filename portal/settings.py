@@ -39,6 +39,9 @@ class Limits(Part):
     enrolments_per_minute: Annotated[int, Field(ge=1)] = 10
     """From one network address."""
     requests_per_officer_per_day: Annotated[int, Field(ge=1)] = 200
+    searches_per_officer_per_day: Annotated[int, Field(ge=1)] = 200
+    searches_days: Annotated[int, Field(ge=1)] = 2 * 365
+    """How long the record of officers' searches is kept."""
     open_requests_per_device: Annotated[int, Field(ge=1)] = 100
     longest_window_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 24
     """Of one asked window; the owner's own limit is usually much shorter."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from exchange.clock import DAY
 from portal import inbox, tokens
 from portal.database import Database
-from portal.models import StoredDelivery, StoredUpload
+from portal.models import Search, StoredDelivery, StoredUpload
 from portal.settings import Limits
 from portal.uploads import UploadFolder
 
@@ -37,6 +37,7 @@ async def remove_strays(db: Database, uploads: UploadFolder) -> None:
 def _forget(session: Session, limits: Limits, now: int) -> list[str]:
     tokens.forget_expired(session, now)
     inbox.remove_expired(session, now)
+    session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY))
     session.execute(delete(StoredUpload).where(StoredUpload.gone, StoredUpload.expires < now - TOMBSTONE))
     stale = select(StoredUpload.upload_id).where(
         ~StoredUpload.gone, ~StoredUpload.delivered, StoredUpload.expires <= now

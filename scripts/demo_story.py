@@ -137,7 +137,7 @@ async def ask(stage: Stage, case_key: str) -> tuple[str, int, int]:
     step(4, "An officer looks who may have seen it, and asks for a window in the past")
     start, end = await _footage_of_the_past(stage)
     times = ("--from", to_rfc3339(start), "--to", to_rfc3339(end))
-    search = ("search", "--near", PLACE, "--radius", "150", *times)
+    search = ("search", "--near", PLACE, "--radius", "150", "--crime", "04/0815/26", *times)
     stage.say_command("handover-officer", *search)
     found = json.loads(await stage.officer_command(*search, "--json", show=False))
     if len(found["cameras"]) != 1 or not found["cameras"][0]["footage_likely"]:

@@ -134,19 +134,22 @@ def _set_up(desk: Desk, portal: str, force_key: PublicKey, credential: Path) -> 
 
 @main.command()
 @click.option("--near", required=True, metavar="LAT,LON", help="WGS 84 degrees.")
+@click.option("--crime", required=True, help="The crime reference; it is kept with your name and the place.")
 @click.option("--radius", type=click.FloatRange(1, 20_000), default=100.0, show_default=True, help="Metres.")
 @click.option("--from", "start", required=True)
 @click.option("--to", "end", required=True)
 @_tz
 @json_option
 @click.pass_obj
-def search(desk: Desk, near: str, radius: float, start: str, end: str, tz: str | None, as_json: bool) -> None:
+def search(
+    desk: Desk, near: str, crime: str, radius: float, start: str, end: str, tz: str | None, as_json: bool
+) -> None:
     """Cameras near a place, and whether they may have footage of the time."""
     zone = read_zone(tz)
     latitude, longitude = _read_place(near)
     first, last = read_time(start, zone), read_time(end, zone)
     try:
-        query = SearchQuery(lat=latitude, lon=longitude, radius_m=radius, start=first, end=last)
+        query = SearchQuery(lat=latitude, lon=longitude, radius_m=radius, crime_reference=crime, start=first, end=last)
     except ValidationError as error:
         raise InputInvalid(f"This can't be searched: {error.errors()[0]['msg']}.", do="Correct it.") from None
     result = _run(desk, lambda client: client.search(query))

@@ -133,7 +133,7 @@ async def hand_over(desk: Desk, agent: Agent, signed: Signed, *how: Any) -> byte
 
 async def test_an_officer_finds_asks_and_sees_how_it_stands(desk: Desk, agent: Agent) -> None:
     times = ("--from", "2026-03-14 08:00", "--to", "2026-03-14 09:00", "--tz", "Europe/London")
-    found = await desk.run("search", "--near", "53.7632,-2.7031", "--radius", "50", *times)
+    found = await desk.run("search", "--crime", "C-1", "--near", "53.7632,-2.7031", "--radius", "50", *times)
     assert [(item["camera_id"], item["footage_likely"]) for item in found["cameras"]] == [("front", True)]
     signed = await desk.ask(agent)
     assert [item.signed for item in (await agent.inbox()).items] == [signed]
@@ -199,7 +199,8 @@ async def test_what_is_missing_in_a_request_is_named(desk: Desk) -> None:
 
 
 async def test_a_camera_that_changes_its_device_key_is_not_asked_again_unseen(desk: Desk, agent: Agent) -> None:
-    search = ("search", "--near", "53.7632,-2.7031", "--from", to_rfc3339(NOW - HOUR), "--to", to_rfc3339(NOW))
+    times = ("--from", to_rfc3339(NOW - HOUR), "--to", to_rfc3339(NOW))
+    search = ("search", "--crime", "C-1", "--near", "53.7632,-2.7031", *times)
     await desk.run(*search)
     await desk.ask(agent)
     await agent.withdraw()

@@ -10,10 +10,12 @@ from sqlalchemy import insert, text
 
 from exchange import api
 from exchange.clock import DAY, HOUR, to_rfc3339
+from portal import searches, sweep
 from portal.geo import Box, bearing, box_around, distance_m, looks_at
 from portal.models import Camera, Device
 from portal.registry import MOST_FOUND, _nearest_in, search
 from portal.search_query import SearchQuery
+from portal.settings import Limits
 from tests.portal.conftest import NOON, Town
 from tests.portal.wire import CONTACT, OWNER, camera
 
@@ -94,7 +96,8 @@ async def test_a_circle_finds_what_is_in_it_nearest_first(town: Town) -> None:
 async def test_an_answer_tells_where_a_camera_looks_and_never_whose_it_is(town: Town) -> None:
     place = destination((53.7632, -2.7031), 90, 20)
     await town.agent().join(town.place)
-    query = {"lat": place[0], "lon": place[1], "radius_m": 50, "from": to_rfc3339(NOON - HOUR), "to": to_rfc3339(NOON)}
+    times = {"from": to_rfc3339(NOON - HOUR), "to": to_rfc3339(NOON)}
+    query = {"lat": place[0], "lon": place[1], "radius_m": 50, "crime_reference": "C-1", **times}
     answer = await town.officer.call("GET", api.SEARCH, query=query)
     assert answer.json["cameras"][0]["looks_at_place"] is True
     assert OWNER.encode() not in answer.content
@@ -119,9 +122,9 @@ async def test_neighbours_across_the_antimeridian_and_the_poles_are_found(
 
 async def test_a_box_may_cross_the_antimeridian(town: Town) -> None:
     await town.agent().join(
-        town.place, camera("west", at=(0.5, 179.5)), camera("east", at=(0.5, -179.5)), camera("no", at=(0.5, 0.0))
+        town.place, camera("west", at=(0.1, 179.9)), camera("east", at=(0.1, -179.9)), camera("no", at=(0.1, 0.0))
     )
-    found = await town.officer.search(south=0, west=179, north=1, east=-179)
+    found = await town.officer.search(south=0, west=179.85, north=0.2, east=-179.85)
     assert sorted(ids(found)) == ["east", "west"]
     assert found.cameras[0].looks_at_place is None
 
@@ -159,12 +162,44 @@ async def test_footage_is_likely_within_retention_and_not_in_the_future(
         {"lat": 1, "lon": 2, "radius_m": 10, "from": "2026-11-21T10:00:00"},
         {"lat": 1, "lon": 2, "radius_m": 10, "from": to_rfc3339(NOON), "to": to_rfc3339(NOON)},
         {"lat": 1, "lon": 2, "radius_m": 10, "shout": 1},
+        {"lat": 1, "lon": 2, "radius_m": 10, "crime_reference": ""},
+        {"south": -90, "west": -180, "north": 90, "east": 180},
+        {"south": 53.0, "west": -2.0, "north": 53.4, "east": -1.9},
+        {"south": 53.0, "west": -2.0, "north": 53.1, "east": -1.3},
+        {"south": 0, "west": 179, "north": 0.1, "east": 178.9},
+        {"south": 53.0, "west": -180, "north": 53.1, "east": 180},
     ],
     ids=str,
 )
 async def test_a_search_that_makes_no_sense_is_refused(town: Town, query: dict[str, Any]) -> None:
+    told = {"from": to_rfc3339(NOON - HOUR), "to": to_rfc3339(NOON), "crime_reference": "C-1"}
+    assert (await town.officer.call("GET", api.SEARCH, query={**told, **query})).status == 400
+
+
+async def test_a_search_without_a_crime_is_refused(town: Town) -> None:
+    query = {"lat": 1, "lon": 2, "radius_m": 10, "from": to_rfc3339(NOON - HOUR), "to": to_rfc3339(NOON)}
+    assert (await town.officer.call("GET", api.SEARCH, query=query)).status == 400
+
+
+@pytest.mark.parametrize("limits", [Limits(searches_per_officer_per_day=3)])
+async def test_every_search_is_recorded_and_a_day_has_so_many(town: Town) -> None:
+    for crime in ("C-1", "C-2", "C-1"):
+        await town.officer.search(lat=53.7632, lon=-2.7031, radius_m=100, crime_reference=crime)
+        town.clock.forward(1)
+    query = {"lat": 1, "lon": 2, "radius_m": 10, "crime_reference": "C-1"}
     times = {"from": to_rfc3339(NOON - HOUR), "to": to_rfc3339(NOON)}
-    assert (await town.officer.call("GET", api.SEARCH, query={**times, **query})).status == 400
+    assert (await town.officer.call("GET", api.SEARCH, query={**query, **times})).status == 429
+    db = town.running.portal.db
+    found = await db.read(lambda session: searches.listed(session))
+    assert [entry["crime_reference"] for entry in found] == ["C-1", "C-2", "C-1"]
+    assert {entry["collar_number"] for entry in found} == {"4711"}
+    assert all(entry["south"] < 53.7632 < entry["north"] for entry in found)
+    assert len(await db.read(lambda session: searches.listed(session, "C-2"))) == 1
+    town.clock.forward(DAY)
+    await town.officer.search(lat=53.7632, lon=-2.7031, radius_m=100)
+    portal = town.running.portal
+    await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, town.clock.now() + 730 * DAY - HOUR)
+    assert len(await db.read(lambda session: searches.listed(session))) == 1
 
 
 async def test_among_many_cameras_the_nearest_are_found_by_the_index(town: Town) -> None:
@@ -190,7 +225,7 @@ async def test_among_many_cameras_the_nearest_are_found_by_the_index(town: Town)
 
     portal = town.running.portal
     await portal.db.write(fill)
-    query = SearchQuery(lat=53.05, lon=-1.9, radius_m=20_000, start=NOON - HOUR, end=NOON)
+    query = SearchQuery(lat=53.05, lon=-1.9, radius_m=20_000, crime_reference="C-1", start=NOON - HOUR, end=NOON)
     found = await portal.db.read(lambda session: search(session, query, NOON))
     assert found.truncated
     assert len(found.cameras) == MOST_FOUND

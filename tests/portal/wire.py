@@ -269,6 +269,7 @@ class Officer(Wire):
     async def search(self, **query: Any) -> api.SearchResult:
         now = self.clock.now()
         times = {"from": now - 2 * HOUR, "to": now - HOUR}
+        query = {"crime_reference": "C-1", **query}
         answer = await self.call("GET", api.SEARCH, query={**{k: _rfc(v) for k, v in times.items()}, **query})
         assert answer.status == 200, answer.content
         return api.SearchResult.model_validate_json(answer.content)
