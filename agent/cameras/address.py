@@ -70,7 +70,7 @@ class CameraAddress:
         if parts.scheme not in ("http", "https"):
             raise ValueError(f"a camera is asked by http or https, not by {parts.scheme}")
         host = parts.hostname or ""
-        if not _is_host(host):
+        if not is_host(host):
             raise ValueError(f"{text!r} names no host: write a host, host:port, or a URL")
         tls = parts.scheme == "https"
         path = parts.path if parts.path not in ("", "/") else DEVICE_SERVICE
@@ -88,7 +88,8 @@ def _bracketed(text: str) -> str:
         return text
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """Whether this is an IP address, or may be a host's name."""
     if ":" in host:
         try:
             ip_address(host)

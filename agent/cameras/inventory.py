@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from agent.cameras.catalogue import CameraFacts
 from agent.cameras.discovery import discover
 from agent.cameras.heard_clock import heard
 from agent.cameras.onvif import probe_camera
+from agent.cameras.wsdiscovery import Found
 from agent.footage.recorder_config import CameraSource, RecorderConfig, save
 from agent.footage.recorder_state import RecorderState, read_state
 from agent.footage.sources import RECORDER, setting_of
@@ -84,6 +86,14 @@ def facts_of(row: CameraRow) -> CameraFacts:
     return CameraFacts.model_validate_json(row.facts)
 
 
+def _address_in(found: Found) -> CameraAddress | None:
+    """The first announced address that is one; None when there is none, which is no reason to lose the others."""
+    for xaddr in found.xaddrs:
+        with suppress(ValueError):
+            return CameraAddress.parse(xaddr)
+    return None
+
+
 class Inventory:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -100,7 +110,7 @@ class Inventory:
         hosts = {address.host for address in known}
         cameras = []
         for found in sweep.found:
-            address = CameraAddress.parse(found.xaddrs[0]) if found.xaddrs else None
+            address = _address_in(found)
             cameras.append(
                 {
                     "address": address.url if address else found.address,

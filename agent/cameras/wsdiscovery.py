@@ -6,8 +6,10 @@ Not for: sockets and timing (``discovery``). It runs in worker processes only.
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
+from agent.cameras.address import CameraAddress, is_host
 from agent.cameras.bounded_xml import Element, XmlRefused, read_xml
 
 GROUP = "239.255.255.250"
@@ -79,18 +81,37 @@ def _found(match: Element, interface: str, address: str) -> Found | None:
 
 
 def _usable(xaddrs: Sequence[str], address: str) -> Iterator[str]:
-    """Those that are web addresses, without user info; the ones at the answering address come first."""
+    """Those that are web addresses, without user info; the ones at the answering address come first.
+
+    One that leads nowhere from here (0.0.0.0, link-local, a bare name, a name that can't be one) is taken to be at the
+    address that answered; one that can't be understood at all is passed over.
+    """
     good = []
     for xaddr in xaddrs[:_MOST_XADDRS]:
         try:
             parts = urlsplit(xaddr)
-            if parts.scheme in ("http", "https") and parts.hostname and len(xaddr) <= 512 and parts.port != 0:
-                host = parts.netloc.rpartition("@")[2]
-                good.append((parts.hostname != address, parts._replace(netloc=host).geturl()))
+            if parts.scheme not in ("http", "https") or not parts.hostname or len(xaddr) > 512 or parts.port == 0:
+                continue
+            host = parts.hostname if _leads_somewhere(parts.hostname, address) else address
+            port = "" if parts.port is None else f":{parts.port}"
+            url = parts._replace(netloc=f"[{host}]{port}" if ":" in host else f"{host}{port}").geturl()
+            CameraAddress.parse(url)
+            good.append((host != address, url))
         except ValueError:
             continue
     good.sort(key=lambda pair: pair[0])
     return iter(dict.fromkeys(url for _, url in good))
+
+
+def _leads_somewhere(host: str, address: str) -> bool:
+    """Whether a host in an announcement can be reached from here, by what it is."""
+    try:
+        announced = ip_address(host)
+    except ValueError:
+        return "." in host.strip(".") and is_host(host)
+    if announced.is_unspecified or announced.is_link_local or announced.is_multicast:
+        return host == address
+    return not announced.is_loopback or ip_address(address).is_loopback
 
 
 def _scoped(scopes: Sequence[str], kind: str) -> str:

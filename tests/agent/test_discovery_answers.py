@@ -53,6 +53,35 @@ def test_a_device_without_a_usable_address_is_not_a_camera_found() -> None:
         assert read_answer(match(endpoint="urn:uuid:1", xaddrs=xaddrs), interface="", address="192.0.2.7") == []
 
 
+@pytest.mark.parametrize(
+    ("xaddrs", "usable"),
+    [
+        ("http://ca!m/onvif/device_service", "http://192.0.2.7/onvif/device_service"),
+        ("http://kam\u00e9ra/onvif/device_service", "http://192.0.2.7/onvif/device_service"),
+        (f"http://{'a' * 64}.local/onvif/device_service", "http://192.0.2.7/onvif/device_service"),
+        ("http://0.0.0.0:8080/onvif/device_service", "http://192.0.2.7:8080/onvif/device_service"),
+        ("http://169.254.1.2/onvif/device_service", "http://192.0.2.7/onvif/device_service"),
+        ("https://[fe80::1]/onvif/device_service", "https://192.0.2.7/onvif/device_service"),
+        ("http://[::]/onvif/device_service", "http://192.0.2.7/onvif/device_service"),
+        ("http://127.0.0.1/onvif/device_service", "http://192.0.2.7/onvif/device_service"),
+        ("http://IPCAM-1234:8000/onvif/device_service", "http://192.0.2.7:8000/onvif/device_service"),
+        ("http://cam.example/onvif/device_service", "http://cam.example/onvif/device_service"),
+    ],
+)
+def test_an_address_that_leads_nowhere_from_here_is_taken_to_be_where_the_answer_came_from(
+    xaddrs: str, usable: str
+) -> None:
+    assert answer(endpoint="urn:uuid:1", xaddrs=xaddrs).xaddrs == (usable,)
+
+
+@pytest.mark.parametrize(
+    "odd", ["http://x:99999/onvif/", "http://[::bad/", "http://192.0.2.7/onvif/\u00e9", "http://:80/"]
+)
+def test_an_odd_address_costs_itself_and_not_the_camera(odd: str) -> None:
+    good = "http://192.0.2.7/onvif/device_service"
+    assert answer(endpoint="urn:uuid:1", xaddrs=f"{odd} {good}").xaddrs == (good,)
+
+
 def test_one_camera_heard_twice_is_one_entry_and_keeps_both_its_addresses() -> None:
     a, b = "http://192.0.2.7/onvif/device_service", "http://192.0.2.7:8000/onvif/device_service"
     assert [one.xaddrs for one in merge([found("urn:uuid:1", a), found("urn:uuid:1", b)])] == [(a, b)]
