@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from exchange import api
-from exchange.clock import Clock, SystemClock
+from exchange.certificates import certificate_words
+from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.errors import DocumentInvalid, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 from exchange.letters import harmless, quoted
 from exchange.messages import Part, Signed
@@ -141,7 +142,7 @@ class PortalClient:
                 content = await _bounded(answer)
                 return _judge(answer.status, content)
         except ssl.SSLError as error:
-            raise _unreachable(self.url, "its certificate is not trusted") from error
+            raise _certificate(self.url, error) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _unreachable(self.url, type(error).__name__) from error
         except TimeoutError as error:
@@ -195,6 +196,18 @@ def _nonsense(what: str) -> PortalAnswerInvalid:
         meaning="It was thrown away; nothing was decided or sent because of it.",
         do="If it stays so, tell the force that runs the portal.",
     )
+
+
+def _certificate(url: str, error: ssl.SSLError) -> PortalUnreachable:
+    """Which of the four things that can be wrong with a certificate it is."""
+    authority = (
+        "Check the address. If the force has an authority of its own, put its certificate into a file and set "
+        "portal.ca_file to it."
+    )
+    words = certificate_words(error, f"the portal at {origin(url)}", to_rfc3339(SystemClock().now()), authority)
+    if words is None:
+        return _unreachable(url, "no TLS connection can be made")
+    return PortalUnreachable(words[0], meaning=_LATER, do=words[1])
 
 
 def _unreachable(url: str, why: str, kind: type[PortalUnreachable] = PortalUnreachable) -> PortalUnreachable:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from exchange import api
+from exchange.certificates import certificate_words
 from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.durable import sync_folder
 from exchange.errors import (
@@ -238,6 +239,10 @@ def _problem(content: bytes) -> tuple[str, str]:
 
 
 def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:
+    authority = "Check the address; if it is right, have the force's authority added to those that are trusted here."
+    words = certificate_words(error, f"the portal at {origin}", to_rfc3339(SystemClock().now()), authority)
+    if words is not None:
+        return PortalUnreachable(words[0], do=words[1])
     return PortalUnreachable(
         f"The portal at {origin} does not answer ({type(error).__name__}).",
         do="Check the network and the portal's address.",

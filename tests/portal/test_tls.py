@@ -1,5 +1,6 @@
 """The portal over TLS, with a certificate of a small authority made on the spot."""
 
+import datetime
 import ssl
 from pathlib import Path
 
@@ -7,8 +8,11 @@ import aiohttp
 import pytest
 import trustme
 
+from agent.portal import PortalClient
 from exchange import api
-from exchange.errors import SettingsInvalid
+from exchange.errors import PortalUnreachable, SettingsInvalid
+from exchange.signing import SigningKey
+from portal.officer.client import OfficerClient
 from portal.server import Listen, running, tls_context
 from tests.counterparts.portal import Place
 from tests.portal.wire import Agent, SetClock
@@ -44,6 +48,46 @@ async def test_agents_speak_to_the_portal_over_tls(
         assert "max-age" in answer.headers["Strict-Transport-Security"]
         url = await agent.upload(b"0123")
         assert url.startswith(portal.address)
+
+
+HOURS = datetime.timedelta(hours=5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("expired", "has run out, by this machine's clock"),
+        ("not yet", "is not valid yet, by this machine's clock"),
+        ("other name", "is for another name"),
+        ("unknown", "is by an authority that this machine does not know"),
+    ],
+)
+async def test_agent_and_officer_are_told_what_is_wrong_with_the_portal_s_certificate(
+    place: Place, clock: SetClock, authority: trustme.CA, tmp_path: Path, wrong: str, told: str
+) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = authority.issue_cert(
+        "192.0.2.9" if wrong == "other name" else "127.0.0.1",
+        not_before=now + HOURS if wrong == "not yet" else now - 2 * HOURS,
+        not_after=now - HOURS if wrong == "expired" else now + 2 * HOURS,
+    )
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    certificate.private_key_pem.write_to_path(str(key))
+    trusting = ssl.create_default_context()
+    (trustme.CA() if wrong == "unknown" else authority).configure_trust(trusting)
+    async with (
+        running(place.folder, place.settings, Listen("127.0.0.1", 0), tls_context(chain, key), clock) as portal,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session,
+    ):
+        agent = PortalClient(session, portal.address, SigningKey.generate())
+        officer = OfficerClient(portal.address, SigningKey.generate(), clock, session)
+        for call in (agent.force, officer.cases):
+            with pytest.raises(PortalUnreachable) as refused:
+                await call()
+            assert told in refused.value.what
+            assert portal.address in refused.value.what
+            assert refused.value.do
 
 
 def test_a_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None:
