@@ -130,6 +130,15 @@ async def register(parts: Parts, portal: PortalClient) -> bool:
     return True
 
 
+async def told_cameras(tx: Transaction) -> set[str]:
+    """The cameras that the portal was told of last: those that officers may find."""
+    last = await tx.one("SELECT * FROM registrations WHERE sent_at IS NOT NULL ORDER BY revision DESC LIMIT 1")
+    if last is None:
+        return set()
+    signed = Signed(document=last["document"], signature=last["signature"])
+    return {camera.camera_id for camera in read_unverified(signed, Registration).cameras}
+
+
 async def _next_registration(parts: Parts) -> Signed | None:
     """The newest registration that the portal lacks: the one that was not sent, or a new one when cameras changed."""
     owner = parts.settings.owner

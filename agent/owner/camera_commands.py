@@ -173,7 +173,14 @@ def _say_added(told: Json) -> None:
         click.echo(f"Its clock is {abs(offset) / 1e6:.1f} s {side} this machine's.")
     for note in told["notes"]:
         click.echo(note)
-    click.echo("It is registered with the portal." if told["registered"] else "The portal will be told when it can be.")
+    if told["registered"]:
+        click.echo("It is registered with the portal.")
+    elif told["portal_trouble"]:
+        click.echo(
+            f"{told['portal_trouble']} Officers find it once the portal was told, which is tried again by itself."
+        )
+    else:
+        click.echo("It will be registered when you join a portal: handover setup")
 
 
 def _camera_name(text: str) -> str:
@@ -258,5 +265,7 @@ def check(config: Path, camera_id: str, plain: bool) -> None:
 @click.pass_obj
 def remove(config: Path, camera_id: str) -> None:
     """Remove a camera, here and at the portal. What was recorded stays until its time is over."""
-    ask_desk(config, lambda call: call("remove-camera", camera_id=camera_id))
+    told = ask_desk(config, lambda call: call("remove-camera", camera_id=camera_id))
     click.echo(f"Removed {camera_id}.")
+    if told["portal_trouble"]:
+        click.echo(f"{told['portal_trouble']} Officers find it until the portal is told; that is tried by itself.")

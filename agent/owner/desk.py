@@ -28,7 +28,7 @@ from agent.requests.states import State
 from agent.settings import settings_sha256
 from agent.store import RequestRow
 from exchange.clock import to_rfc3339
-from exchange.errors import DecisionRefused, NotFound, PortalUnreachable
+from exchange.errors import DecisionRefused, HandoverError, NotFound, PortalUnreachable
 from exchange.messages import Credential, DecidedBy, Decision, Id, Line, Part, Text
 from exchange.signing import PublicKey, parse_strictly
 
@@ -95,6 +95,7 @@ class Desk:
             contact = await tx.note("portal-contact")
             trouble = await tx.note("portal-trouble")
             cameras = await tx.cameras()
+            told = await membership.told_cameras(tx)
         return {
             "version": VERSION,
             "settings_sha256": settings_sha256(parts.settings),
@@ -102,6 +103,7 @@ class Desk:
             "force": None if force is None else {"name": force.name, "portal": force.portal},
             "last_contact": contact,
             "portal_trouble": trouble or None,
+            "still_found": sorted(told - {row.camera_id for row in cameras}) if force is not None else [],
             "host_clock": asdict(await parts.host_clock()),
             "cameras": await self._inventory.summaries(cameras),
             "requests": {state: sum(row.state == state for row in rows) for state in sorted({r.state for r in rows})},
@@ -203,7 +205,7 @@ class Desk:
 
     async def add_camera(self, new: NewCamera, actor: Actor) -> Json:
         added = await self._inventory.add(new)
-        return added | {"registered": await self._register()}
+        return added | await self._register()
 
     async def check_camera(self, named: CameraNamed, actor: Actor) -> Json:
         return await self._inventory.check(named.camera_id)
@@ -239,7 +241,7 @@ class Desk:
 
     async def remove_camera(self, named: CameraNamed, actor: Actor) -> Json:
         await self._inventory.remove(named.camera_id)
-        return {"registered": await self._register()}
+        return await self._register()
 
     # -- the portal --
 
@@ -267,12 +269,17 @@ class Desk:
                 stopped = await membership.withdraw(self._parts, await self._parts.portal(), actor.name)
         return {"stopped": stopped}
 
-    async def _register(self) -> bool:
-        """Bring a changed registration to the portal when there is one; the daemon tries again if it is away."""
+    async def _register(self) -> Json:
+        """Bring a changed registration to the portal when there is one. What was done here stays done when that can't
+        be: then ``portal_trouble`` says why, and the daemon tries again."""
         async with self._parts.store.transaction() as tx:
             if await tx.force() is None:
-                return False
-        return await membership.register(self._parts, await self._parts.portal())
+                return {"registered": False, "portal_trouble": None}
+        try:
+            await membership.register(self._parts, await self._parts.portal())
+        except HandoverError as error:
+            return {"registered": False, "portal_trouble": error.what}
+        return {"registered": True, "portal_trouble": None}
 
     # -- shapes --
 
