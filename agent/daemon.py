@@ -30,6 +30,7 @@ from agent.membership import OpenPortal
 from agent.owner import control
 from agent.owner.desk import Desk
 from agent.portal import PortalClient
+from agent.recordings_disk import gone, recordings_mount
 from agent.requests.journey import Journey
 from agent.requests.parts import Parts, Progress
 from agent.schedule import Schedule
@@ -88,6 +89,8 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
             return PortalClient(session, url, keys.device, clock=time)
 
         parts = Parts(settings, store, time, keys, custody, footage, run_job, portal, progress)
+        mount = await recordings_mount(parts)
+        recordings.gone = lambda: gone(mount)
         journey = Journey(parts)
         inventory = Inventory(parts)
         yield House(

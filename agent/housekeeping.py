@@ -13,6 +13,7 @@ from agent.clock_watch import look_at_host_clock
 from agent.deletion_clock import deletion_now
 from agent.footage.retention import Policy
 from agent.footage.segments import SegmentStore
+from agent.recordings_disk import gone, recordings_mount
 from agent.requests.journey import Journey
 from agent.requests.parts import Parts
 from agent.requests.states import State
@@ -65,6 +66,8 @@ def clear_leftovers(settings: Settings) -> None:
 async def keep_recordings_within_bounds(parts: Parts, recordings: SegmentStore) -> int:
     """Remove what is too old or too much, never a held segment; how many files."""
     wanted = parts.settings.recordings
+    if await asyncio.to_thread(gone, await recordings_mount(parts)):
+        return 0
     settled = await asyncio.to_thread(recordings.settle, await look_at_host_clock(parts))
     if settled:
         log.info("gave %d recordings, made while this host's clock was wrong, their true time", settled)

@@ -25,6 +25,7 @@ from agent.cameras.wsdiscovery import Found
 from agent.footage.recorder_config import CameraSource, RecorderConfig, save
 from agent.footage.recorder_state import RecorderState, read_state
 from agent.footage.sources import RECORDER, setting_of
+from agent.recordings_disk import recordings_mount
 from agent.requests.parts import Parts
 from agent.settings import Settings
 from agent.store import CameraRow, Transaction
@@ -306,6 +307,7 @@ class Inventory:
             cameras=tuple(cameras),
             segment=recordings.segment,
             reserve=min(recordings.keep_free // 2, 1 << 30),
+            mount=await recordings_mount(self._parts),
         )
         await asyncio.to_thread(save, self._settings.recorder_config, config)
 

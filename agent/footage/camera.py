@@ -3,6 +3,7 @@
 Not for: what is done with packets (``copying``), or several cameras (``recorder``).
 """
 
+import contextlib
 import logging
 import os
 import random
@@ -15,6 +16,7 @@ from typing import Any
 from agent.footage.arrival import HostClock
 from agent.footage.copying import LONGEST_SEGMENT, Copying, Meter, NoRoom
 from agent.footage.finishing import Finisher, Noted
+from agent.footage.mount import GONE, is_mounted
 from agent.footage.recorder_config import CameraSource, RecorderConfig
 from agent.footage.rtsp import Connection, StreamLost, Trouble, connect
 from exchange.clock import MINUTE, SECOND, Clock
@@ -103,6 +105,10 @@ class CameraRecorder(threading.Thread):
 
     def _once(self, why: str) -> None:
         """One connection, from beginning to end."""
+        if not is_mounted(self.config.mount):
+            raise NoRoom(f"{GONE} Nothing is mounted at {self.config.mount}.")
+        with contextlib.suppress(OSError):  # what is wrong with it is told when it is written to
+            self.config.root.mkdir(mode=0o770, parents=True, exist_ok=True)
         if (free := _free(self.config)) < self.config.reserve:
             raise NoRoom(f"The recordings' disk is full: {free // 1_000_000} MB are free.")
         connection = connect(self.camera, stall=self.config.stall / SECOND)
@@ -170,6 +176,8 @@ class CameraRecorder(threading.Thread):
             self._interrupt("The stream has no key frame to start at.")
         elif copying.writer is not None and now - copying.opened_at > LONGEST_SEGMENT:
             self._interrupt("The stream had no key frame for too long.")
+        elif not is_mounted(self.config.mount):
+            self._interrupt(GONE)
         elif _free(self.config) < self.config.reserve:
             self._interrupt("The recordings' disk is full.")
 
@@ -206,5 +214,9 @@ def _place_of(error: Exception) -> str:
 
 
 def _free(config: RecorderConfig) -> int:
-    disk = os.statvfs(config.root)
+    """Bytes; none where the disk does not even say."""
+    try:
+        disk = os.statvfs(config.root)
+    except OSError:
+        return 0
     return disk.f_bavail * disk.f_frsize

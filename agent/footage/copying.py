@@ -23,6 +23,7 @@ from agent.footage import parameter_sets
 from agent.footage.arrival import Arrival, HostClock, boot_id
 from agent.footage.finishing import OPENED, Finished, Finisher, Noted
 from agent.footage.layout import LONGEST
+from agent.footage.mount import GONE, is_mounted
 from agent.footage.recorder_config import CameraSource, RecorderConfig
 from agent.footage.rtsp import Connection, StreamLost, words_for
 from agent.footage.segment_writer import SegmentWriter, Track
@@ -225,6 +226,8 @@ class Copying:
 
     def _begin(self, packet: Packet[Stream], pts: int, dts: int, why: str, start: int | None = None) -> None:
         start = self._instant(pts) if start is None else start
+        if not is_mounted(self.config.mount):
+            raise NoRoom(f"{GONE} Nothing is mounted at {self.config.mount}.")
         tracks = {self.video.index: Track(self.template, self.ticks[self.video.index])}
         if self.audio is not None:
             tracks[self.audio.index] = Track(self.audio, self.ticks[self.audio.index])

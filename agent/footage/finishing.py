@@ -5,6 +5,7 @@ Not for: deciding when a segment is finished.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import queue
@@ -17,6 +18,7 @@ from typing import Any
 
 from agent.footage import journal, layout, salvage
 from agent.footage.layout import SegmentName, SegmentState
+from agent.footage.mount import GONE, is_mounted
 from exchange.clock import SECOND
 from exchange.durable import sync_folder
 
@@ -63,10 +65,12 @@ class Line:
 
 
 class Finisher(threading.Thread):
-    """One thread for all cameras. ``synced`` are open segments' descriptors: put on the disk every ``interval``."""
+    """One thread for all cameras. ``synced`` are open segments' descriptors: put on the disk every ``interval``.
+    ``mount``: see ``RecorderConfig``."""
 
-    def __init__(self, interval: int) -> None:
+    def __init__(self, interval: int, mount: str = "") -> None:
         super().__init__(name="finishing", daemon=True)
+        self._mount = mount
         self._interval = interval / SECOND
         self._jobs: queue.SimpleQueue[Finished | Noted | None] = queue.SimpleQueue()
         self._open: dict[int, int] = {}
@@ -107,14 +111,19 @@ class Finisher(threading.Thread):
 
     def _do(self, job: Finished | Noted) -> None:
         try:
+            if isinstance(job, Finished) and not is_mounted(self._mount):
+                os.close(job.descriptor)  # what is whole of it is found when the recorder next starts on that disk
+                raise OSError(errno.ENODEV, GONE)
             self._owed.append(finish(job) if isinstance(job, Finished) else _line(job))
         except OSError as error:
             _log.warning("%s: could not be put on the disk: %s", job.camera_id, error.strerror)
         self._write_owed()
 
     def _write_owed(self) -> None:
-        """Write the journals' lines; those that a full disk doesn't take are kept until it does."""
+        """Write the journals' lines; those that a disk that is full or gone doesn't take are kept until it does."""
         while self._owed:
+            if not is_mounted(self._mount):
+                return
             try:
                 self._owed[0].write()
             except OSError:

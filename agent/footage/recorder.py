@@ -25,6 +25,7 @@ import sdnotify
 from agent.footage import layout
 from agent.footage.camera import CameraRecorder, CameraState
 from agent.footage.finishing import Finisher, recover_all
+from agent.footage.mount import GONE, is_mounted
 from agent.footage.recorder_config import CameraSource, RecorderConfig, load
 from exchange.clock import Clock, SystemClock
 from exchange.errors import AlreadyRunning, DiskFull, HandoverError
@@ -44,6 +45,10 @@ def main(config_path: Path | str) -> int:
     if not _wait_for(path):
         return 0
     read_at, config = _written(path), load(path)
+    while not is_mounted(config.mount):
+        if not _wait_for_disk(path, config):
+            return 0
+        read_at, config = _written(path), load(path)
     av.logging.set_level(None)  # libavformat's messages quote URLs, and those hold passwords
     _tame_malloc()
     with _only_one(config.root):
@@ -63,7 +68,7 @@ class Recorder:
         """``read_at``: what ``_written`` said before ``config`` was read."""
         self.path, self.config, self.clock = path, config, clock
         self.cameras: dict[str, CameraRecorder] = {}
-        self.finisher = Finisher(config.sync)
+        self.finisher = Finisher(config.sync, config.mount)
         self.started = clock.now()
         self._wake = threading.Event()
         self._ending = self._reload = False
@@ -164,6 +169,8 @@ class Recorder:
     # -- how it fares -----------------------------------------------------------------------------------------
 
     def _write_state(self) -> None:
+        if not is_mounted(self.config.mount):
+            return  # each camera's log says it; here there is nowhere to write to
         state: dict[str, Any] = {
             "v": 1,
             "pid": os.getpid(),
@@ -176,6 +183,7 @@ class Recorder:
         target = self.config.root / layout.STATE / "recorder.json"
         temporary = target.with_name("recorder.json.new")
         try:
+            target.parent.mkdir(mode=0o770, parents=True, exist_ok=True)  # another disk may have come
             # Not put on the disk by force: after a power cut it is out of date anyhow.
             temporary.write_text(json.dumps(state, indent=1))
             temporary.chmod(0o640)
@@ -211,9 +219,26 @@ def _wait_for(path: Path) -> bool:
     return True
 
 
+def _wait_for_disk(path: Path, config: RecorderConfig) -> bool:
+    """Until the recordings' disk is mounted, or the daemon wrote the file anew. False when SIGTERM came before."""
+    notifier, ended = sdnotify.SystemdNotifier(), threading.Event()
+    before, read_at = signal.signal(signal.SIGTERM, lambda *_: ended.set()), _written(path)
+    try:
+        _log.warning("%s Nothing is mounted at %s. Recording begins when it is.", GONE, config.mount)
+        notifier.notify(f"READY=1\nSTATUS={GONE}")
+        while not is_mounted(config.mount) and _written(path) == read_at:
+            notifier.notify("WATCHDOG=1")
+            if ended.wait(_TICK):
+                return False
+        notifier.notify("STATUS=")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return True
+
+
 def _same_terms(one: RecorderConfig, other: RecorderConfig) -> bool:
-    def terms(config: RecorderConfig) -> tuple[int, ...]:
-        return (config.segment, config.fragment, config.stall, config.reserve)
+    def terms(config: RecorderConfig) -> tuple[object, ...]:
+        return (config.segment, config.fragment, config.stall, config.reserve, config.mount)
 
     return terms(one) == terms(other)
 

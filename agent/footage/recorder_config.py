@@ -61,7 +61,8 @@ class RecorderConfig:
 
     ``fragment``: how long a fragment of a segment is at most, once a frame ends it; ``sync``: how often what is
     written is put on the disk; the two together are what a power cut costs. ``stall``: no picture for this long is a
-    frozen stream. ``reserve``: the recorder stops writing before its disk has less than this free.
+    frozen stream. ``reserve``: the recorder stops writing before its disk has less than this free. ``mount``: where
+    the recordings' disk must be mounted before anything is written; "" where they are on the system's own.
     """
 
     root: Path
@@ -71,6 +72,7 @@ class RecorderConfig:
     sync: int = SECOND * 3 // 4
     stall: int = 15 * SECOND
     reserve: int = 64 * 1024 * 1024
+    mount: str = ""
     unusable: tuple[UnusableCamera, ...] = ()
 
 
@@ -116,6 +118,7 @@ class _File(BaseModel):
     sync_us: Annotated[int, Field(ge=SECOND // 10, le=60 * SECOND)] = SECOND * 3 // 4
     stall_us: Annotated[int, Field(ge=SECOND, le=5 * MINUTE)] = 15 * SECOND
     reserve_bytes: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
+    mount: Annotated[str, Field(max_length=4096)] = ""
 
 
 def load(path: Path) -> RecorderConfig:
@@ -155,6 +158,7 @@ def load(path: Path) -> RecorderConfig:
         sync=read.sync_us,
         stall=read.stall_us,
         reserve=read.reserve_bytes,
+        mount=read.mount,
     )
 
 
@@ -195,6 +199,7 @@ def save(path: Path, config: RecorderConfig, *, mode: int = 0o640) -> None:
         "sync_us": config.sync,
         "stall_us": config.stall,
         "reserve_bytes": config.reserve,
+        "mount": config.mount,
         "cameras": [
             {
                 "id": each.camera_id,

@@ -7,7 +7,7 @@ be wrong, and nothing to be rebuilt but the journal.
 import asyncio
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ class SegmentStore:
     def __init__(self, root: Path, clock: Clock) -> None:
         self.root = root
         self.clock = clock
+        self.gone: Callable[[], Exception | None] = lambda: None
+        """What is to be raised when the disk is not there, so that its absence isn't taken for no footage."""
         self._holds = Holds(root, self._finished_in)
         self._retention = Retention(root, self._holds)
         self._clock_set = clock_set.ClockSet(root, self._holds)
@@ -119,6 +121,7 @@ class SegmentStore:
 
     def coverage(self, camera_id: str, window: Window) -> Coverage:
         """See ``FootageSource``. Reads the folders of the window's days, and journals only to give gaps a reason."""
+        self._must_be_there()
         reach = self._in_reach(camera_id, window)
         now = self.clock.now()
         spans = tuple(self._span(camera_id, each) for each in reach if each.end > max(window.start, each.name.start))
@@ -139,6 +142,10 @@ class SegmentStore:
             for entry in journal.segments(self.root / camera_id / day, clock_set.MARKS)
             if entry.get("name") in wanted
         ]
+
+    def _must_be_there(self) -> None:
+        if (gone := self.gone()) is not None:
+            raise gone
 
     def _span(self, camera_id: str, each: Located) -> Span:
         return Span(
@@ -229,6 +236,7 @@ class SegmentStore:
     def hold(self, hold_id: str, camera_id: str, window: Window) -> int:
         """See ``FootageSource``. What is still open is linked once it is finished, by the next ``keep_holds``;
         until then no purge removes it, because the hold's window is on disk."""
+        self._must_be_there()
         return self._holds.hold(hold_id, camera_id, window)
 
     def release(self, hold_id: str) -> None:

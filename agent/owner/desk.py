@@ -4,6 +4,7 @@ The Unix socket (``control.py``) and a command that runs without the daemon call
 Not for: how it is asked or shown (``prompt.py``, ``agent/cli``).
 """
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from agent.cameras.elsewhere import AskChannels, SetSource, SetStart, TestSource
 from agent.cameras.inventory import Inventory, NewCamera
 from agent.membership import OpenPortal
 from agent.portal import PortalClient
+from agent.recordings_disk import gone, recordings_mount
 from agent.requests import decision
 from agent.requests.intake import verified_request
 from agent.requests.journey import Journey
@@ -103,6 +105,7 @@ class Desk:
             "force": None if force is None else {"name": force.name, "portal": force.portal},
             "last_contact": contact,
             "portal_trouble": trouble or None,
+            "disk_trouble": None if (trouble_of_disk := await self._disk()) is None else trouble_of_disk.what,
             "still_found": sorted(told - {row.camera_id for row in cameras}) if force is not None else [],
             "host_clock": asdict(await parts.host_clock()),
             "cameras": await self._inventory.summaries(cameras),
@@ -268,6 +271,9 @@ class Desk:
             async with self._journey.paused():
                 stopped = await membership.withdraw(self._parts, await self._parts.portal(), actor.name)
         return {"stopped": stopped}
+
+    async def _disk(self) -> HandoverError | None:
+        return await asyncio.to_thread(gone, await recordings_mount(self._parts))
 
     async def _register(self) -> Json:
         """Bring a changed registration to the portal when there is one. What was done here stays done when that can't

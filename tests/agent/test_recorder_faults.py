@@ -5,6 +5,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -100,6 +101,36 @@ def test_on_a_full_disk_recording_stops_says_so_and_goes_on_when_there_is_room(t
         assert all(assert_plays(path) > 0 for path in running.finished())
         running.until("the reason", lambda: "disk_full" in [entry.get("reason") for entry in running.journal()])
         assert len([entry for entry in running.journal() if entry["event"] == "segment"]) >= len(kept)
+
+
+def test_while_its_disk_is_not_mounted_the_recorder_waits_says_so_and_writes_nowhere_else(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    wanted = replace(config(tmp_path), root=disk / "recordings", mount=str(disk))
+    unshare = ("unshare", "--map-root-user", "--mount", "sh", "-c", 'exec "$@"', "sh")
+    with GstServer({"/cam": live()}) as server:
+        wanted = replace(wanted, cameras=(CameraSource("cam", server.url("/cam")),))
+        with recorder(tmp_path, wanted, prefix=unshare) as running:
+
+            def within(*command: str) -> None:
+                enter = ("nsenter", "--target", str(running.process.pid), "--user", "--mount", "--preserve-credentials")
+                subprocess.run([*enter, *command], check=True)
+
+            running.until("that it waits", lambda: "Nothing is mounted at" in running.log.read_text())
+            assert list(disk.iterdir()) == []
+            within("mount", "-t", "tmpfs", "-o", "size=50m,mode=777", "handover", str(disk))
+            inside = Path(f"/proc/{running.process.pid}/root{disk}")
+            running.root = inside / "recordings"
+            running.until("two segments", lambda: len(running.finished()) >= 2)
+            within("umount", "--lazy", str(disk))
+            running.until("that it is gone", lambda: running.log.read_text().count("disk is not there") >= 2)
+            assert running.process.poll() is None
+            assert list(inside.iterdir()) == []
+            within("mount", "-t", "tmpfs", "-o", "size=50m,mode=777", "handover", str(disk))
+            running.until("it goes on", lambda: len(running.finished()) >= 2)
+            assert running.stop() == 0
+        assert list(disk.iterdir()) == []
+        assert "Traceback" not in running.log.read_text()
 
 
 def test_the_recorder_stops_before_the_disk_is_fuller_than_its_reserve(tmp_path: Path) -> None:

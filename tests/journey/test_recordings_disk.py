@@ -1,0 +1,55 @@
+"""A recordings' disk that is away is no disk without recordings: nobody is told so, and nothing is purged or asked."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from agent import housekeeping, recordings_disk
+from agent.footage import mount
+from agent.owner import prompt
+from agent.owner.desk import Nothing
+from agent.recordings_disk import recordings_mount
+from tests.journey.home import ACTOR, besieged
+
+
+async def test_a_request_waits_for_the_disk_and_goes_on_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = True
+    monkeypatch.setattr(mount, "mount_of", lambda _folder: "/mnt/recordings")
+    monkeypatch.setattr(recordings_disk, "mount_of", lambda _folder: "/mnt/recordings")
+    monkeypatch.setattr(recordings_disk, "is_mounted", lambda _mount: mounted)
+    async with besieged(tmp_path) as at:
+        assert await recordings_mount(at.house.parts) == "/mnt/recordings"
+        mounted = False
+        request_id = await at.take(at.request())
+        assert await at.state(request_id) == "verified"
+        assert not (at.settings.recordings.directory / ".holds").exists()
+        assert "disk is not there" in (await at.listed(request_id))["trouble"]
+        told = await at.house.desk.status(Nothing(), ACTOR)
+        out = io.StringIO()
+        prompt.show_status(Console(file=out, width=80, color_system=None), told)
+        assert "The recordings' disk is not there. Nothing is mounted at /mnt/recordings" in " ".join(
+            out.getvalue().split()
+        )
+        assert await housekeeping.keep_recordings_within_bounds(at.house.parts, at.house.recordings) == 0
+        mounted = True
+        at.clock.forward(10 * 60 * 1_000_000)
+        await at.fetch_and_walk()
+        assert await at.state(request_id) == "asked"
+
+
+async def test_the_system_s_own_disk_is_always_there(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        told = await at.house.desk.status(Nothing(), ACTOR)
+        assert told["disk_trouble"] is None
+
+
+def test_the_mount_point_is_found_from_any_folder_below() -> None:
+    assert mount.mount_of(Path("/proc/self/net")) == "/proc"
+    assert mount.mount_of(Path("/")) == ""
+    assert mount.is_mounted("")
+    assert mount.is_mounted("/proc")
+    assert not mount.is_mounted("/usr/bin")
