@@ -13,9 +13,10 @@ from agent.requests.parts import Parts
 from agent.requests.states import UNSENT, State, change_state
 from agent.store import ForceRow, Transaction
 from exchange.api import ForceInfo
+from exchange.clock import HOUR
 from exchange.custody import CustodyKind
 from exchange.errors import ForceKeyChanged, NotEnrolled, PortalAnswerInvalid
-from exchange.messages import Enrolment, Owner, Registration, Signed, Withdrawal
+from exchange.messages import CameraRegistration, Enrolment, Owner, Registration, Signed, Withdrawal
 from exchange.signing import PublicKey, read_unverified, sign_document
 
 _LEAVING = "leaving"
@@ -117,6 +118,10 @@ def _another_key(shown: str, confirmed: str) -> ForceKeyChanged:
     )
 
 
+_DAILY = 20 * HOUR
+"""How far back recordings reach is told once a day, for all cameras together: when it changes tells nothing."""
+
+
 async def register(parts: Parts, portal: PortalClient) -> bool:
     """Bring the portal what is registered now; False when it has that already."""
     signed = await _next_registration(parts)
@@ -143,13 +148,23 @@ async def _next_registration(parts: Parts) -> Signed | None:
     """The newest registration that the portal lacks: the one that was not sent, or a new one when cameras changed."""
     owner = parts.settings.owner
     async with parts.store.transaction() as tx:
-        cameras = registrations(await tx.cameras())
+        known = registrations(await tx.cameras())
+    since = {each.camera_id: await parts.footage.recordings_since(each.camera_id) for each in known}
+    async with parts.store.transaction() as tx:
+        cameras = tuple(
+            each.model_copy(update={"recordings_since": since.get(each.camera_id)})
+            for each in registrations(await tx.cameras())
+        )
         last = await tx.one("SELECT * FROM registrations ORDER BY revision DESC LIMIT 1")
         revision = 1
         if last is not None:
             signed = Signed(document=last["document"], signature=last["signature"])
             said = read_unverified(signed, Registration)
-            if said.cameras == cameras and said.owner.model_dump() == owner.model_dump():
+            fresh = parts.clock.now() - said.issued < _DAILY and _known_as_before(said.cameras, cameras)
+            before, now = said.cameras, cameras
+            if fresh:
+                before, now = _without_reach(before), _without_reach(now)
+            if before == now and said.owner.model_dump() == owner.model_dump():
                 return None if last["sent_at"] is not None else signed
             revision = said.revision + 1
         elif not cameras:
@@ -164,6 +179,15 @@ async def _next_registration(parts: Parts) -> Signed | None:
         signed = sign_document(document, parts.keys.device)
         await tx.insert("registrations", revision=revision, document=signed.document, signature=signed.signature)
     return signed
+
+
+def _without_reach(cameras: tuple[CameraRegistration, ...]) -> tuple[CameraRegistration, ...]:
+    return tuple(each.model_copy(update={"recordings_since": None}) for each in cameras)
+
+
+def _known_as_before(before: tuple[CameraRegistration, ...], now: tuple[CameraRegistration, ...]) -> bool:
+    """Whether of each camera it was known then how far back it reaches, if it is now: a new one is told at once."""
+    return [each.recordings_since is None for each in before] == [each.recordings_since is None for each in now]
 
 
 async def withdraw(parts: Parts, portal: PortalClient, by: str) -> int:

@@ -115,6 +115,14 @@ class Problem(Part):
     detail: Annotated[str, Field(max_length=2000)] = ""
 
 
+class FootageChance(StrEnum):
+    """``unsure``: the owner's system was not heard since, or told nothing of how far back it reaches."""
+
+    LIKELY = "likely"
+    UNSURE = "unsure"
+    NO = "no"
+
+
 class FoundCamera(Part):
     """A registered camera near the place that was searched."""
 
@@ -131,8 +139,9 @@ class FoundCamera(Part):
     distance_m: Annotated[float, Field(ge=0)]
     looks_at_place: bool | None = None
     """Whether the place lies in its view; None where the owner gave no direction."""
-    footage_likely: bool
-    """Whether the time lies within the camera's retention."""
+    footage: FootageChance
+    """Whether there may be footage of the time, as far as the portal can know."""
+    recordings_since: Instant | None = None
     last_seen: Instant | None = None
 
 

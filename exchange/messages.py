@@ -165,6 +165,10 @@ class CameraRegistration(Part):
     indoors: bool = False
     sound: bool = False
     retention_days: Annotated[int, Field(ge=0, le=3650)]
+    """For how long recordings are kept, as the owner wants it or their recorder does."""
+    recordings_since: Instant | None = None
+    """The day, from its midnight UTC, of the oldest recording that is there; told once a day. None: not known, or there
+    is none yet."""
     make: Line | None = None
     model: Line | None = None
 

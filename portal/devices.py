@@ -151,4 +151,5 @@ def _camera(registration: Registration, index: int) -> Camera:
         range_m=camera.range_m,
         sound=camera.sound,
         retention_days=camera.retention_days,
+        recordings_since=camera.recordings_since,
     )

@@ -48,6 +48,7 @@ class Camera(Table):
     range_m: Mapped[float | None]
     sound: Mapped[bool]
     retention_days: Mapped[int]
+    recordings_since: Mapped[int | None]
 
 
 class Officer(Table):

@@ -8,7 +8,7 @@ import math
 from sqlalchemy import Select, and_, case, or_, select
 from sqlalchemy.orm import Session
 
-from exchange.api import FoundCamera, SearchResult
+from exchange.api import FootageChance, FoundCamera, SearchResult
 from exchange.clock import DAY, Window
 from exchange.messages import OwnerKind, Place
 from portal.geo import Box, bearing, distance_m, looks_at
@@ -18,6 +18,8 @@ from portal.search_query import SearchQuery
 MOST_FOUND = 400
 """Cameras in one answer, nearest first."""
 CANDIDATES = 5 * MOST_FOUND
+SILENT = 2 * DAY
+"""An owner's system that was not heard for so long may have stopped, or lost what it had."""
 POLAR = 85.0
 """Degrees beyond which a degree of longitude varies too much within a circle to sort by."""
 
@@ -46,9 +48,15 @@ def search(session: Session, query: SearchQuery, now: int) -> SearchResult:
     )
 
 
-def footage_likely(retention_days: int, window: Window, now: int) -> bool:
-    """Whether all of the window is past, and none of it older than what the camera keeps."""
-    return window.start >= now - retention_days * DAY and window.end <= now
+def footage_chance(camera: Camera, last_seen: int, window: Window, now: int) -> FootageChance:
+    """From how far back the camera's recordings reach, and when its owner's system was last heard."""
+    since = camera.recordings_since
+    reaches = now - camera.retention_days * DAY if since is None else since
+    if window.end > now or (window.end <= reaches and (since is not None or camera.retention_days)):
+        return FootageChance.NO
+    if since is None or window.start < since or last_seen < window.end or last_seen < now - SILENT:
+        return FootageChance.UNSURE
+    return FootageChance.LIKELY
 
 
 def _nearest_in(box: Box, latitude: float, longitude: float) -> Select[Camera, int]:
@@ -89,6 +97,7 @@ def _found(
         retention_days=camera.retention_days,
         distance_m=round(away, 1),
         looks_at_place=looks,
-        footage_likely=footage_likely(camera.retention_days, window, now),
+        footage=footage_chance(camera, last_seen, window, now),
+        recordings_since=camera.recordings_since,
         last_seen=last_seen,
     )

@@ -140,10 +140,12 @@ async def ask(stage: Stage, case_key: str) -> tuple[str, int, int]:
     search = ("search", "--near", PLACE, "--radius", "150", "--crime", "04/0815/26", *times)
     stage.say_command("handover-officer", *search)
     found = json.loads(await stage.officer_command(*search, "--json", show=False))
-    if len(found["cameras"]) != 1 or not found["cameras"][0]["footage_likely"]:
-        raise DemoFailed(f"The officer should have found one camera with footage: {found}")
+    if len(found["cameras"]) != 1 or found["cameras"][0]["footage"] == "no":
+        raise DemoFailed(f"The officer should have found one camera that may have footage: {found}")
     (seen,) = found["cameras"]
-    out.print(f"  {seen['distance_m']:.0f} m away: {seen['label']}, a {seen['owner_kind']}'s; footage is likely")
+    out.print(
+        f"  {seen['distance_m']:.0f} m away: {seen['label']}, a {seen['owner_kind']}'s; footage: {seen['footage']}"
+    )
     said = await stage.officer_command(
         "request", "--device", seen["device"], "--camera", "front-door", *times, "--crime", "04/0815/26",
         "--incident", "Theft of a bicycle", "--place", "12 Mill Road",

@@ -119,6 +119,20 @@ class SegmentStore:
             if (segment := layout.parse(name)) and segment.duration is not None and segment.end > window.start
         ]
 
+    def oldest_day(self, camera_id: str) -> int | None:
+        """Midnight UTC of the day of a camera's oldest finished recording; None when there is none."""
+        camera = layout.camera_folder(self.root, camera_id)
+        try:
+            days = sorted(name for name in os.listdir(camera) if layout.is_day(name))
+        except FileNotFoundError:
+            return None
+        for day in days:
+            names = (layout.parse(name) for name in os.listdir(camera / day))
+            starts = [name.start for name in names if name is not None and name.duration is not None]
+            if starts:
+                return min(starts) // DAY * DAY
+        return None
+
     def coverage(self, camera_id: str, window: Window) -> Coverage:
         """See ``FootageSource``. Reads the folders of the window's days, and journals only to give gaps a reason."""
         self._must_be_there()
@@ -274,6 +288,9 @@ class RecordedFootage:
 
     async def coverage(self, camera_id: str, window: Window) -> Coverage:
         return await asyncio.to_thread(self.store.coverage, camera_id, window)
+
+    async def oldest_day(self, camera_id: str) -> int | None:
+        return await asyncio.to_thread(self.store.oldest_day, camera_id)
 
     async def fetch(self, span: Span, into: Path, progress: Progress | None = None) -> tuple[SourceFile, ...]:
         return (await asyncio.to_thread(self.store.fetch, span, into, progress),)

@@ -230,6 +230,17 @@ class Sources:
                 return int(last["at"] + max(0, window.start - last["oldest"]) / speed)
         return window.start + retention_days * DAY if retention_days else None
 
+    async def recordings_since(self, camera_id: str) -> int | None:
+        """Midnight UTC of the day of a camera's oldest recording, as far as it is known without asking a device."""
+        async with self.store.transaction() as tx:
+            row = await tx.camera(camera_id)
+            reach = await tx.one(
+                "SELECT oldest FROM source_reach WHERE camera_id = ? ORDER BY at DESC LIMIT 1", [camera_id]
+            )
+        if row is not None and setting_of(row).kind == RECORDER:
+            return await self.recorded.oldest_day(camera_id)
+        return None if reach is None else int(reach["oldest"]) // DAY * DAY
+
     async def fetch(self, span: Span, into: Path, progress: Progress | None = None) -> tuple[SourceFile, ...]:
         device = await self.device(span.camera_id, span.window)
         if device is None:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from exchange.api import Case, SearchResult
+from exchange.api import Case, FootageChance, FoundCamera, SearchResult
+from exchange.clock import to_rfc3339
 from exchange.letters import quoted_lines
 from exchange.messages import Receipt, Status
 from exchange.report import Verdict
@@ -40,7 +41,7 @@ def search_result(console: Console, result: SearchResult) -> None:
             f"{camera.distance_m:.0f} m",
             escape(camera.label),
             looks,
-            "likely" if camera.footage_likely else f"no: keeps {camera.retention_days} days",
+            _chance(camera),
             "yes" if camera.sound else "no",
             camera.owner_kind,
         )
@@ -50,6 +51,15 @@ def search_result(console: Console, result: SearchResult) -> None:
         console.print(f"Ask for {escape(camera.label)} with: {what}", soft_wrap=True, highlight=False)
     if result.truncated:
         console.print("There are more; search a smaller place.")
+
+
+def _chance(camera: FoundCamera) -> str:
+    """Whether there may be footage, and what that rests on."""
+    since = "" if camera.recordings_since is None else f", kept since {to_rfc3339(camera.recordings_since)[:10]}"
+    heard = "" if camera.last_seen is None else f", last heard {to_rfc3339(camera.last_seen)[:16]}Z"
+    if camera.footage is FootageChance.NO:
+        return f"no{since}"
+    return f"{camera.footage}{since}{heard if camera.footage is FootageChance.UNSURE else ''}"
 
 
 def case_line(console: Console, case: Case, zone: ZoneInfo | None) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from exchange.age import encrypt_file, parse_recipient
 from exchange.api import InboxKind
-from exchange.clock import HOUR, MINUTE, to_rfc3339
+from exchange.clock import DAY, HOUR, MINUTE, to_rfc3339
 from exchange.errors import InputInvalid
 from exchange.messages import Receipt, Request, Signed, Stretch
 from exchange.signing import document_sha256
@@ -25,7 +25,7 @@ from tests.counterparts.timestamp_authority import TimestampAuthority
 from tests.exchange import packages
 from tests.exchange.makers import NOW, Police
 from tests.portal.conftest import Town
-from tests.portal.wire import Agent, SetClock
+from tests.portal.wire import Agent, SetClock, camera
 
 REQUEST = [
     *("--crime", "EX/26/004711", "--incident", "Burglary", "--place", "12 High Street"),
@@ -94,7 +94,7 @@ async def desk(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> D
 
 @pytest.fixture
 async def agent(town: Town) -> Agent:
-    return await town.agent().join(town.place)
+    return await town.agent().join(town.place, camera(recordings_since=NOW - 7 * DAY))
 
 
 def a_package(
@@ -134,7 +134,7 @@ async def hand_over(desk: Desk, agent: Agent, signed: Signed, *how: Any) -> byte
 async def test_an_officer_finds_asks_and_sees_how_it_stands(desk: Desk, agent: Agent) -> None:
     times = ("--from", "2026-03-14 08:00", "--to", "2026-03-14 09:00", "--tz", "Europe/London")
     found = await desk.run("search", "--crime", "C-1", "--near", "53.7632,-2.7031", "--radius", "50", *times)
-    assert [(item["camera_id"], item["footage_likely"]) for item in found["cameras"]] == [("front", True)]
+    assert [(item["camera_id"], item["footage"]) for item in found["cameras"]] == [("front", "likely")]
     signed = await desk.ask(agent)
     assert [item.signed for item in (await agent.inbox()).items] == [signed]
     assert [item.get("status") for item in (await desk.run("inbox"))["cases"]] == [None]

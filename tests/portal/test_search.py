@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
 from exchange import api
-from exchange.clock import DAY, HOUR, to_rfc3339
+from exchange.clock import DAY, HOUR, MINUTE, to_rfc3339
 from portal import searches, sweep
 from portal.geo import Box, bearing, box_around, distance_m, looks_at
 from portal.models import Camera, Device
@@ -130,23 +130,52 @@ async def test_a_box_may_cross_the_antimeridian(town: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "likely"),
+    ("start", "end", "chance"),
     [
-        (-14 * DAY, -14 * DAY + HOUR, True),
-        (-14 * DAY - 1_000_000, -14 * DAY + HOUR, False),
-        (-2 * HOUR, -HOUR, True),
-        (-HOUR, 0, True),
-        (-HOUR, HOUR, False),
-        (HOUR, 2 * HOUR, False),
+        (-7 * DAY, -7 * DAY + HOUR, "likely"),
+        (-2 * HOUR, -HOUR, "likely"),
+        (-HOUR, 0, "likely"),
+        (-7 * DAY - HOUR, -7 * DAY, "no"),
+        (-30 * DAY, -29 * DAY, "no"),
+        (-7 * DAY - HOUR, -7 * DAY + HOUR, "unsure"),
+        (-HOUR, HOUR, "no"),
+        (HOUR, 2 * HOUR, "no"),
     ],
 )
-async def test_footage_is_likely_within_retention_and_not_in_the_future(
-    town: Town, start: int, end: int, likely: bool
+async def test_footage_is_likely_where_recordings_reach_and_not_in_the_future(
+    town: Town, start: int, end: int, chance: str
 ) -> None:
     await town.agent().join(town.place)
-    query = {"from": to_rfc3339(NOON + start), "to": to_rfc3339(NOON + end)}
+    assert await chance_of(town, start, end) == chance
+
+
+async def chance_of(town: Town, start: int, end: int) -> str:
+    now = town.clock.now()
+    query = {"from": to_rfc3339(now + start), "to": to_rfc3339(now + end)}
+    (found,) = (await town.officer.search(lat=53.7632, lon=-2.7031, radius_m=10, **query)).cameras
+    return found.footage.value
+
+
+async def test_of_a_camera_that_was_not_heard_for_long_nothing_is_likely(town: Town) -> None:
+    await town.agent().join(town.place)
+    town.clock.forward(HOUR)
+    assert await chance_of(town, -30 * MINUTE, -MINUTE) == "unsure"  # after it was last heard
+    assert await chance_of(town, -3 * HOUR, -2 * HOUR) == "likely"
+    town.clock.forward(40 * DAY)
+    assert await chance_of(town, -40 * DAY - 4 * HOUR, -40 * DAY - 3 * HOUR) == "unsure"
+    assert await chance_of(town, -2 * HOUR, -HOUR) == "unsure"
+
+
+async def test_of_a_camera_that_does_not_tell_how_far_it_reaches_nothing_is_likely(town: Town) -> None:
+    await town.agent().join(
+        town.place, camera(recordings_since=None), camera("dvr", recordings_since=None, retention_days=0)
+    )
+    query = {"from": to_rfc3339(NOON - 2 * HOUR), "to": to_rfc3339(NOON - HOUR)}
     found = await town.officer.search(lat=53.7632, lon=-2.7031, radius_m=10, **query)
-    assert [item.footage_likely for item in found.cameras] == [likely]
+    assert {item.footage.value for item in found.cameras} == {"unsure"}
+    query = {"from": to_rfc3339(NOON - 20 * DAY), "to": to_rfc3339(NOON - 19 * DAY)}
+    found = await town.officer.search(lat=53.7632, lon=-2.7031, radius_m=10, **query)
+    assert {item.camera_id: item.footage.value for item in found.cameras} == {"front": "no", "dvr": "unsure"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import jsonschema
 
 from exchange import api
 from exchange.age import generate_identity
-from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window
+from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.messages import (
     Asked,
     CameraRegistration,
@@ -301,6 +301,7 @@ def camera(
         "range_m": 60.0,
         "sound": True,
         "retention_days": 14,
+        "recordings_since": from_rfc3339("2026-11-14T12:00:00Z"),
     }
     return CameraRegistration(**{**fields, **changed})
 
