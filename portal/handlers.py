@@ -73,6 +73,8 @@ async def read_inbox(call: Call) -> web.StreamResponse:
     event = call.portal.bell.listen(device)
     try:
         while True:
+            if call.portal.bell.closing:
+                return answer(api.Inbox(items=(), cursor=query.after))
             found = await call.portal.db.read(lambda session: inbox.read(session, device, query.after, call.now))
             left = (deadline - call.portal.clock.monotonic()) / SECOND
             if found.items or left <= 0 or event.is_set():

@@ -60,6 +60,11 @@ class Bell:
         for event in self._waiting.get(device, ()):
             event.set()
 
+    @property
+    def closing(self) -> bool:
+        """Whether the portal ends: polls are answered without a look, as thousands of them would take long."""
+        return self._closing
+
     def close(self) -> None:
         """End every poll, and those that come yet."""
         self._closing = True

@@ -21,11 +21,12 @@ from aiohttp import web
 from exchange.clock import Clock
 from exchange.errors import AlreadyRunning, SettingsInvalid
 from portal.app import READ_BUFFER, make_app
+from portal.connections import Connections, raise_descriptor_limit
 from portal.service import Portal, open_portal
 from portal.settings import PortalFolder, PortalSettings
 
 log = logging.getLogger("handover.portal")
-GRACE_SECONDS = 10
+GRACE_SECONDS = 3
 """How long calls that run may go on after the portal was told to stop; an upload resumes later anyway."""
 DEFAULT_LISTEN = "127.0.0.1:8470"
 
@@ -94,7 +95,12 @@ async def running(
             await runner.setup()
             try:
                 await web.SockSite(runner, listener, ssl_context=tls, backlog=512).start()
-                yield Running(portal, address, app)
+                assert runner.server is not None
+                watching = asyncio.create_task(Connections(runner.server, raise_descriptor_limit()).watch())
+                try:
+                    yield Running(portal, address, app)
+                finally:
+                    watching.cancel()
             finally:
                 await runner.cleanup()
 
