@@ -56,6 +56,7 @@ class Status:
     video: str
     audio: str
     size: str
+    sound_left_out: str
 
 
 class CameraRecorder(threading.Thread):
@@ -71,6 +72,7 @@ class CameraRecorder(threading.Thread):
         self._ending = threading.Event()
         self._connection: Connection | None = None
         self._copying: Copying | None = None
+        self._told_of_sound = False
         self._connected = 0
         self._progress = (0, 0)
         """How many pictures there were when ``watch`` last saw their number change, and when that was (monotonic)."""
@@ -119,6 +121,9 @@ class CameraRecorder(threading.Thread):
             self._copying = Copying(self.camera, self.config, connection, self.host, self.finisher, self.meter, why)
             self.state, self.since, self.error = CameraState.RECORDING, self.clock.now(), ""
             _log.info("%s: recording", self.camera.camera_id)
+            if (left_out := self._copying.sound_left_out) and not self._told_of_sound:
+                self._told_of_sound = True
+                _log.warning("%s: its sound (%s) can't be recorded; the pictures are", self.camera.camera_id, left_out)
             if self._ending.is_set():
                 return
             self._copying.run()
@@ -204,6 +209,7 @@ class CameraRecorder(threading.Thread):
             video=meter.video,
             audio=meter.audio,
             size=meter.size,
+            sound_left_out=meter.sound_left_out,
         )
 
 

@@ -26,7 +26,7 @@ from agent.footage.layout import LONGEST
 from agent.footage.mount import GONE, is_mounted
 from agent.footage.recorder_config import CameraSource, RecorderConfig
 from agent.footage.rtsp import Connection, StreamLost, words_for
-from agent.footage.segment_writer import SegmentWriter, Track
+from agent.footage.segment_writer import SegmentWriter, Track, can_hold
 from agent.footage.undated import Undated
 from exchange.clock import MINUTE, SECOND
 
@@ -53,6 +53,8 @@ class Meter:
     video: str = ""
     audio: str = ""
     size: str = ""
+    sound_left_out: str = ""
+    """What the camera's sound is, where no segment can hold it."""
 
 
 class NoRoom(Exception):
@@ -76,7 +78,9 @@ class Copying:
         self.host, self.finisher, self.meter, self.why = host, finisher, meter, why
         container = connection.container
         self.video = container.streams.video[0]
-        self.audio = next(iter(container.streams.audio), None) if camera.sound else None
+        told = next(iter(container.streams.audio), None) if camera.sound else None
+        self.audio = told if told is None or _can_be_held(self.video, told) else None
+        self.sound_left_out = "" if told is None or self.audio is not None else _name_of(told)
         self.codec = self.video.codec_context.name
         self.scale = _microseconds(self.video)
         self.arrival = Arrival()
@@ -95,6 +99,7 @@ class Copying:
         self.streams = [self.video] if self.audio is None else [self.video, self.audio]
         self.ticks = {stream.index: stream.time_base or Fraction(1, 90_000) for stream in self.streams}
         meter.video, meter.audio = self.codec, self.audio.codec_context.name if self.audio else ""
+        meter.sound_left_out = self.sound_left_out
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -256,10 +261,12 @@ class Copying:
             "media_start": round(pts * self.scale),
         }
         if self.boot:
-            since = {"boot": self.boot, "uptime": self.arrival.monotonic(pts * self.scale)}
+            since = {"boot": self.boot, "uptime": self.host.monotonic(start)}
             self.facts |= since
             noted = Noted(self.config.root, self.camera.camera_id, writer.start, {"event": OPENED, **since})
             self.finisher.submit(noted)
+        if self.sound_left_out:
+            self.facts["sound_left_out"] = self.sound_left_out
         if self.audio is not None:
             self.facts["audio"] = self.audio.codec_context.name
         if (camera_clock := _camera_clock(packet)) is not None:
@@ -332,6 +339,19 @@ class Copying:
         )
         if error is not None and not broken:
             raise NoRoom(_no_room(error))
+
+
+def _can_be_held(video: Stream, sound: Stream) -> bool:
+    tracks = [Track(each, each.time_base or Fraction(1, 90_000)) for each in (video, sound)]
+    return can_hold(*tracks)
+
+
+def _name_of(sound: Stream) -> str:
+    """What kind of sound it is; libav knows nothing at all of some."""
+    try:
+        return str(sound.codec_context.name)
+    except AttributeError:
+        return "of a kind that is not known"
 
 
 def _microseconds(stream: Stream) -> float:

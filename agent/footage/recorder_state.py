@@ -36,9 +36,12 @@ class CameraRecording(BaseModel):
     error: Annotated[str, Field(max_length=1000)] | None = None
     fps: float = 0
     reconnects: int = 0
+    sound_left_out: Annotated[str, Field(max_length=100)] = ""
 
     def in_words(self) -> str:
         words = _WORDS.get(self.state, self.state)
+        if self.sound_left_out and self.state == "recording":
+            return f"{words}, without its sound ({self.sound_left_out}), which can't be recorded"
         return f"{words} ({self.error})" if self.error and self.state != "recording" else words
 
 

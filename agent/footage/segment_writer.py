@@ -6,6 +6,7 @@ Not for: when a segment starts and ends (``copying``), or making it durable and 
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import av
 from av.bitstream import BitStreamFilterContext
+from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
@@ -74,6 +76,38 @@ class Track:
     time_base: Fraction
 
 
+def can_hold(video: Track, sound: Track) -> bool:
+    """Whether a segment can hold both, as the muxer says when it writes a header for them."""
+    try:
+        names = [track.template.codec_context.name for track in (video, sound)]
+        container = container_for(names[0], names[1])
+        kind, options = ("mp4", {"movflags": _MOVFLAGS}) if container == "mp4" else ("matroska", {})
+        muxer = av.open(io.BytesIO(), "w", format=kind, options=options)
+        for track in (video, sound):
+            _output(muxer, container, track)
+        muxer.start_encoding()
+    except (av.error.FFmpegError, ValueError, AttributeError, TypeError):  # of a codec that nobody knows
+        return False
+    return True
+
+
+def _output(muxer: OutputContainer, container: str, track: Track) -> Stream:
+    """The stream in the file: the input's parameters, copied."""
+    codec = track.template.codec_context.name
+    if container == "mkv" and codec in _MATROSKA_ONLY_ASKED:
+        # The muxer takes it (as A_MS/ACM) though it denies that when asked, and PyAV asks: so the stream is made
+        # for another codec, and then given the parameters of the real one.
+        output: Stream = muxer.add_mux_stream("pcm_s16le")
+        BitStreamFilterContext("null", track.template, output)
+    else:
+        # "opaque" copies the parameters without looking for an encoder.
+        output = muxer.add_stream_from_template(track.template, opaque=True)
+        if codec == "hevc" and container == "mp4":
+            output.codec_context.codec_tag = "hvc1"
+    output.time_base = track.time_base
+    return output
+
+
 class SegmentWriter:
     """A segment being written. ``tracks`` by the input stream's index, pictures first; ``fragment`` in microseconds;
     ``zero``: the time of the input, in seconds, that becomes zero in the file.
@@ -99,7 +133,7 @@ class SegmentWriter:
         self.mux = self._muxer.mux_one
         self.outputs: dict[int, Stream] = {}
         for index, track in tracks.items():
-            self.outputs[index] = self._output(track)
+            self.outputs[index] = _output(self._muxer, self.container, track)
         self.last = dict.fromkeys(tracks, -(1 << 62))
         """By input stream: the decode time written last, in the input's own time."""
         self._step = 0 if self.container == "mkv" else 1
@@ -107,22 +141,6 @@ class SegmentWriter:
         self._shift = dict.fromkeys(tracks, 0)
         self.mended = 0
         self.jumped = False
-
-    def _output(self, track: Track) -> Stream:
-        """The stream in the file: the input's parameters, copied."""
-        codec = track.template.codec_context.name
-        if self.container == "mkv" and codec in _MATROSKA_ONLY_ASKED:
-            # The muxer takes it (as A_MS/ACM) though it denies that when asked, and PyAV asks: so the stream is made
-            # for another codec, and then given the parameters of the real one.
-            output: Stream = self._muxer.add_mux_stream("pcm_s16le")
-            BitStreamFilterContext("null", track.template, output)
-        else:
-            # "opaque" copies the parameters without looking for an encoder.
-            output = self._muxer.add_stream_from_template(track.template, opaque=True)
-            if codec == "hevc" and self.container == "mp4":
-                output.codec_context.codec_tag = "hvc1"
-        output.time_base = track.time_base
-        return output
 
     def _create(self, root: Path, camera_id: str) -> tuple[Path, SegmentFile]:
         while True:

@@ -38,6 +38,7 @@ STALE = 30 * SECOND
 NEAR = 5 * SECOND
 """A stream may be found to be lost this long after its last packet."""
 _CHUNK = 4 << 20
+_LEFT_OUT = "sound_left_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,12 @@ class SegmentStore:
         spans = tuple(self._span(camera_id, each) for each in reach if each.end > max(window.start, each.name.start))
         growing = [each.end for each in reach if each.name.state is SegmentState.OPEN and _grows(each.path, now)]
         gaps = tuple(self._explained(camera_id, gap, now) for gap in gaps_between(window, spans))
-        notes = clock_set.notes(self._entries(camera_id, spans)) + self._clock_set.doubtful(camera_id, window)
+        entries = self._entries(camera_id, spans)
+        notes = clock_set.notes(entries) + self._clock_set.doubtful(camera_id, window) + _sound_left_out(entries)
         return Coverage(window, spans, gaps, max(growing, default=None), notes=notes)
 
     def _entries(self, camera_id: str, spans: tuple[Span, ...]) -> list[dict[str, Any]]:
-        """The journal's lines about these spans that tell of a clock that was set; there are seldom any."""
+        """The journal's lines about these spans that tell what should be known of them; there are seldom any."""
         names: dict[str, set[str]] = {}
         for span in spans:
             path = Path(span.reference)
@@ -153,7 +155,7 @@ class SegmentStore:
         return [
             entry
             for day, wanted in names.items()
-            for entry in journal.segments(self.root / camera_id / day, clock_set.MARKS)
+            for entry in journal.segments(self.root / camera_id / day, (*clock_set.MARKS, _LEFT_OUT))
             if entry.get("name") in wanted
         ]
 
@@ -334,6 +336,11 @@ def _grows(path: Path, now: int) -> bool:
         return now - path.stat().st_mtime_ns // 1000 < STALE
     except FileNotFoundError:
         return False
+
+
+def _sound_left_out(entries: list[dict[str, Any]]) -> tuple[str, ...]:
+    kinds = {str(entry[_LEFT_OUT])[:100] for entry in entries if entry.get(_LEFT_OUT)}
+    return tuple(f"The camera's sound ({kind}) could not be recorded, and is not there." for kind in sorted(kinds))
 
 
 def _reason(word: object) -> GapReason:

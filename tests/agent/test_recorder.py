@@ -15,10 +15,11 @@ import pytest
 from agent.footage import layout
 from agent.footage.layout import SegmentName, SegmentState
 from agent.footage.recorder_config import CameraSource, RecorderConfig, save
+from agent.footage.recorder_state import CameraRecording
 from agent.footage.segments import SegmentStore
 from exchange.clock import SECOND, SystemClock, Window
 from tests.counterparts.footage import assert_plays, joined_stream_hash, make_media, packet_hashes, probe, stream_hash
-from tests.counterparts.gst_server import LIVE_AAC, LIVE_ALAW, GstServer, live, replay
+from tests.counterparts.gst_server import LIVE_AAC, LIVE_ALAW, LIVE_G722, GstServer, live, replay
 from tests.counterparts.recorder_process import RecorderProcess, recorder
 
 PASSWORD = "s3cret &/p@ss"
@@ -66,6 +67,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
         "/h265": replay(folder / "h265.mp4", codec="h265", sound="aac"),
         "/alaw": live(sound=LIVE_ALAW),
         "/aac": live(sound=LIVE_AAC),
+        "/g722": live(sound=LIVE_G722),
     }
     with GstServer(mounts, users={"owner": PASSWORD}, shared=False) as server:
         cameras = [CameraSource(mount[1:], server.url(mount), "owner", PASSWORD) for mount in mounts]
@@ -74,7 +76,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
         with recorder(folder, config(folder, *cameras)) as running:
             for camera_id in ("h264", "h265"):
                 running.until("its end", lambda camera_id=camera_id: running.state(camera_id).get("reconnects"))
-            for camera_id in ("alaw", "aac", "silent"):
+            for camera_id in ("alaw", "aac", "silent", "g722"):
                 recorded(running, 3, camera_id)
             running.until("refused", lambda: running.state("bad").get("state") == "refused")
             running.until("its rate", lambda: running.state("aac").get("fps", 0) > 20)
@@ -124,6 +126,26 @@ def test_sound_that_mp4_cannot_carry_goes_into_matroska_as_it_is(gallery: Galler
     assert part.suffix == ".mkv"
     assert probe(part, "stream=codec_name", streams="a:0") == ["pcm_alaw"]
     assert assert_plays(part) == 25
+
+
+def test_sound_that_no_segment_can_hold_is_left_out_and_said_so_and_the_pictures_are_recorded(gallery: Gallery) -> None:
+    running = gallery.running
+    for part in running.finished("g722"):
+        assert probe(part, "stream=codec_type", streams="a") == []
+    assert assert_plays(running.finished("g722")[1]) == 25
+    assert {entry.get("sound_left_out") for entry in running.journal("g722") if entry["event"] == "segment"} == {"g722"}
+    words = CameraRecording.model_validate(gallery.states["g722"]).in_words()
+    assert words == "recording, without its sound (g722), which can't be recorded"
+    assert running.log.read_text().count("its sound (g722) can't be recorded; the pictures are") == 1
+    names = [name for name, _ in running.segments("g722")]
+    covered = SegmentStore(running.root, SystemClock()).coverage("g722", Window(names[0].start, names[-1].end))
+    assert covered.notes == ("The camera's sound (g722) could not be recorded, and is not there.",)
+    assert not any(
+        "sound" in note
+        for note in SegmentStore(running.root, SystemClock())
+        .coverage("aac", Window(names[0].start, names[-1].end))
+        .notes
+    )
 
 
 def test_sound_is_not_recorded_when_it_is_not_wanted(gallery: Gallery) -> None:

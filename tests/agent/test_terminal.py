@@ -128,7 +128,7 @@ def test_what_an_officer_writes_is_shown_as_it_is_and_moves_nothing(home: OwnerH
     assert "\x1b" not in shown.output
     listed = home.handover("requests")
     assert listed.exit_code == 0
-    assert "[/red]  waiting for you" in listed.output
+    assert "“[/red]”  waiting for you" in listed.output
     assert max(map(len, listed.output.splitlines())) <= 80
 
 

@@ -29,6 +29,9 @@ LIVE_H264 = (
     " ! h264parse ! valve name=valve ! rtph264pay name=pay0 pt=96 config-interval=-1"
 )
 LIVE_ALAW = "audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1"
+LIVE_G722 = (
+    "audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=16000,channels=1 ! avenc_g722 ! rtpg722pay name=pay1"
+)
 LIVE_AAC = (
     "audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=48000,channels=1 ! avenc_aac bitrate=32000"
     " ! aacparse ! rtpmp4gpay name=pay1 pt=97"
