@@ -71,6 +71,14 @@ def choose(headers: Sequence[str]) -> Digest | None:
     return min(usable, key=lambda digest: order.index(digest.algorithm.upper()), default=None)
 
 
+def by_sha256_alone(headers: Sequence[str]) -> bool:
+    """Whether a log-in without a readable password is possible, but not by MD5, which is all that some clients know."""
+    told = [
+        digest.algorithm.upper() for header in headers for each in _challenges(header) if (digest := _usable(*each))
+    ]
+    return bool(told) and not any(algorithm.startswith("MD5") for algorithm in told)
+
+
 def offers(headers: Sequence[str], scheme: str) -> bool:
     """Whether any of these headers challenges by this scheme."""
     return any(name == scheme.lower() for header in headers for name, _ in _challenges(header))

@@ -18,7 +18,9 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError, HTTPClientError, HTTPUnauthorizedError
 
+from agent.footage import rtsp_login
 from agent.footage.recorder_config import CameraSource
+from agent.footage.rtsp_login import RtspLogin
 
 OPEN_TIMEOUT = 10.0
 """Seconds for the whole of connecting, logging in and describing."""
@@ -79,6 +81,13 @@ class _Claims:
             finally:
                 duplicate.close()
 
+    def take(self, opened: socket.socket) -> _Socket:
+        """One that we opened ourselves: no camera's that libav opened is taken for it."""
+        with self._lock:
+            name = f"socket:[{os.fstat(opened.fileno()).st_ino}]"
+            self._claimed.add(name)
+            return _Socket(opened.fileno(), name, opened.getpeername()[:2])
+
     def give_back(self, claimed: _Socket) -> None:
         with self._lock:
             self._claimed.discard(claimed.name)
@@ -100,9 +109,9 @@ class Connection:
     """An open stream. ``interrupt`` ends it from another thread: at once where its socket is known, otherwise with the
     next packet (the reader asks ``why``) or when ``stall`` passed without one."""
 
-    def __init__(self, container: InputContainer, claimed: _Socket | None) -> None:
+    def __init__(self, container: InputContainer, claimed: _Socket | None, relay: _Relay | None = None) -> None:
         self.container = container
-        self._socket = claimed
+        self._socket, self._relay = claimed, relay
         self._lock = threading.Lock()
         self.why: str | None = None
         """Why it was interrupted."""
@@ -122,6 +131,23 @@ class Connection:
             self.container.close()
         if claimed is not None:
             _claims.give_back(claimed)
+        if self._relay is not None:
+            self._relay.close()
+
+
+class _Relay:
+    """Who logs in for libav, and the connection to the camera that is its own."""
+
+    def __init__(self, camera: CameraSource) -> None:
+        try:
+            self.login = RtspLogin(camera)
+        except OSError as error:
+            raise StreamLost(_WORDS.get(error.errno or 0, "The camera does not answer.")) from None
+        self._claimed = _claims.take(self.login.camera)
+
+    def close(self) -> None:
+        self.login.close()
+        _claims.give_back(self._claimed)
 
 
 def connect(camera: CameraSource, stall: float = 15.0) -> Connection:
@@ -144,18 +170,43 @@ def connect(camera: CameraSource, stall: float = 15.0) -> Connection:
         peers = {(found[4][0], found[4][1]) for found in socket.getaddrinfo(*address, type=socket.SOCK_STREAM)}
     except OSError:
         raise StreamLost("The camera's name is not known on this network.") from None
-    before = _claims.names()
+    relay = _Relay(camera) if rtsp_login.is_needed(camera) else None
     try:
-        container = av.open(
-            camera.url_with_login, "r", format="rtsp", options=options, timeout=(OPEN_TIMEOUT, stall + _GRACE)
-        )
+        connection = _open(camera, options, stall, peers, relay)
+    except HTTPUnauthorizedError as error:
+        if relay is not None or not rtsp_login.would_help(camera):
+            raise StreamLost(words_for(error), Trouble.REFUSED) from None
+        try:
+            connection = _open(camera, options, stall, peers, _Relay(camera))
+        except FFmpegError as error:
+            raise StreamLost(words_for(error), _trouble(error)) from None
     except FFmpegError as error:
         raise StreamLost(words_for(error), _trouble(error)) from None
-    connection = Connection(container, _claims.claim(before, peers))
-    if not container.streams.video:
+    if not connection.container.streams.video:
         connection.close()
         raise StreamLost("The camera's stream has no pictures.")
     return connection
+
+
+def _open(
+    camera: CameraSource,
+    options: dict[str, str],
+    stall: float,
+    peers: set[tuple[str | int, int | bytes]],
+    relay: _Relay | None,
+) -> Connection:
+    """FFmpegError as the library has it."""
+    url = camera.url_with_login if relay is None else relay.login.url
+    before = _claims.names()
+    try:
+        container = av.open(url, "r", format="rtsp", options=options, timeout=(OPEN_TIMEOUT, stall + _GRACE))
+    except FFmpegError:
+        if relay is not None:
+            relay.close()
+        raise
+    if relay is not None:
+        peers = {("127.0.0.1", relay.login.port)}
+    return Connection(container, _claims.claim(before, peers), relay)
 
 
 def _sockets() -> list[_Socket]:
@@ -189,6 +240,8 @@ _WORDS = {
     errno.EIO: "The connection to the camera broke off.",
     errno.EPERM: "This machine may not connect to that address.",
     errno.EACCES: "This machine may not connect to that address.",
+    errno.EPROTONOSUPPORT: "The camera sends its stream over UDP only, and Handover takes it over TCP: allow "
+    "'RTP over RTSP' (also called TCP or interleaved) in the camera's settings.",
 }
 
 
@@ -196,8 +249,18 @@ def words_for(error: FFmpegError) -> str:
     """What happened, in plain words; never the library's own text, which may hold the URL with its password."""
     if isinstance(error, HTTPUnauthorizedError):
         return "The camera refused the user name or password."
+    if isinstance(error, av.error.HTTPOtherClientError):  # e.g. 453 Not Enough Bandwidth, 454 Session Not Found
+        return (
+            "The camera refused the stream: it may already serve as many viewers as it can. "
+            "Close apps and recorders that watch it."
+        )
     if isinstance(error, HTTPClientError):
         return "The camera has no such stream, or does not give it to this user."
+    if isinstance(error, av.error.HTTPServerError):  # e.g. 503 Service Unavailable
+        return (
+            "The camera says that it can't serve the stream now: it may be starting, or have too many viewers. "
+            "It is tried again."
+        )
     if isinstance(error, av.error.ExitError):
         return "The camera accepted the connection and then did not answer in time."
     if isinstance(error, (av.error.InvalidDataError, av.error.PatchWelcomeError)):

@@ -265,11 +265,11 @@ def _failed(why: str) -> ClipFailed:
 
 def _operation(fits: bool, sources: int, recorded: bool, sound: bool) -> str:
     """``recorded``: there is sound in what was copied from; ``sound``: in the copy."""
-    what = "pictures and sound" if sound else "pictures only"
-    why = "" if sound else " (the sound was left out, as approved)" if recorded else " (no sound was recorded)"
+    why = "the sound was left out, as approved" if recorded else "there is no sound in what was copied from"
+    what = "pictures and sound" if sound else f"pictures only ({why})"
     files, them = ("1 recorded file", "that file") if sources == 1 else (f"{sources} recorded files", "those files")
     return (
-        f"The packets of {what}{why} were copied byte for byte out of {files} into one "
+        f"The packets of {what} were copied byte for byte out of {files} into one "
         f"{'MP4' if fits else 'Matroska'} file by Handover's own copier: nothing was decoded, encoded or "
         f"filtered. The finished file was read again and compared with {them}, every packet to the bit."
     )

@@ -241,7 +241,7 @@ def _bytes(camera: Json) -> int:
 
 def _sound(camera: Json) -> str:
     if not camera.get("sound_codec"):
-        return "none was recorded"
+        return "there is none in this footage"
     asked = "the officer asks for it" if camera["sound_asked"] else "the officer does not ask for it; it stays out"
     return f"recorded ({camera['sound_codec']}); {asked}"
 

@@ -150,8 +150,8 @@ def test_without_sound_there_is_none_in_the_file(folder: Path, tmp_path: Path, k
     [
         ("h264-aac", True, "The packets of pictures and sound were copied"),
         ("h264-aac", False, "The packets of pictures only (the sound was left out, as approved) were copied"),
-        ("h264", True, "The packets of pictures only (no sound was recorded) were copied"),
-        ("h264", False, "The packets of pictures only (no sound was recorded) were copied"),
+        ("h264", True, "The packets of pictures only (there is no sound in what was copied from) were copied"),
+        ("h264", False, "The packets of pictures only (there is no sound in what was copied from) were copied"),
     ],
 )
 def test_what_was_done_is_said_as_it_was(folder: Path, tmp_path: Path, kind: str, wanted: bool, said: str) -> None:

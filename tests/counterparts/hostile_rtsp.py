@@ -25,13 +25,18 @@ class Harm(Enum):
     GARBAGE_RTP = "garbage"
     ENDLESS_HEADER = "endless"
     CLOSE_AT_ONCE = "close"
+    REFUSES = "refuses"
 
 
 @dataclass
 class HostileRtsp:
-    """``with HostileRtsp(Harm.GARBAGE_RTP) as server: server.url``; ``asked`` is set by the first client."""
+    """``with HostileRtsp(Harm.GARBAGE_RTP) as server: server.url``; ``asked`` is set by the first client.
+
+    ``refusals``: by method, the status line's end and further header lines of what it answers with REFUSES.
+    """
 
     harm: Harm
+    refusals: dict[str, str] = field(default_factory=dict)
     asked: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -83,6 +88,9 @@ class HostileRtsp:
     def _answer(self, client: socket.socket, request: str) -> bool:
         method = request.split(" ", 1)[0]
         number = next((line.split(":")[1] for line in request.split("\r\n") if line.lower().startswith("cseq")), " 1")
+        if (refusal := self.refusals.get(method)) is not None:
+            client.sendall(f"RTSP/1.0 {refusal}\r\nCSeq:{number}\r\n\r\n".encode())
+            return True
         head = f"RTSP/1.0 200 OK\r\nCSeq:{number}\r\nSession: 1\r\n"
         match method:
             case "DESCRIBE":

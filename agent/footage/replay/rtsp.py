@@ -9,7 +9,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -33,11 +33,12 @@ class Broken(Exception):
 
 
 class Refused(Exception):
-    """User name or password were refused, or are wanted. ``basic``: it wants them readable."""
+    """User name or password were refused, or are wanted. ``basic``: it wants them readable; ``offered``: the ways to
+    log in that it offers, as WWW-Authenticate has them."""
 
-    def __init__(self, *, basic: bool = False) -> None:
+    def __init__(self, *, basic: bool = False, offered: Sequence[str] = ()) -> None:
         super().__init__()
-        self.basic = basic
+        self.basic, self.offered = basic, offered
 
 
 class Nonsense(Exception):
@@ -134,7 +135,7 @@ class Rtsp:
             chosen = http_digest.choose(offered)
             if chosen is None or self.credentials is None or fresh:
                 basic = chosen is None and self.credentials is not None and http_digest.offers(offered, "basic")
-                raise Refused(basic=basic)
+                raise Refused(basic=basic, offered=offered)
             self._digest, fresh = chosen, True
         if answer.status == 403:
             raise Refused
