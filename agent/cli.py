@@ -134,6 +134,7 @@ for _command in (
     request_commands.look_again,
     request_commands.show,
     request_commands.records,
+    request_commands.restored,
     source_commands.sources,
     source_commands.keep,
 ):

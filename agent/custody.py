@@ -64,6 +64,16 @@ class Custody:
         await self._keep(tx, tree.size, note)
         return note
 
+    async def head_at(self, tx: Transaction, size: int) -> bytes | None:
+        """The root over the first ``size`` lines; None where the log has fewer."""
+        tree = await self._grown(tx)
+        if tree.size < size:
+            return None
+        if tree.size == size:
+            return tree.root()
+        rows = await tx.all("SELECT leaf FROM custody WHERE seq < ? ORDER BY seq", [size])
+        return (await asyncio.to_thread(_append, MerkleTree(), rows)).root()
+
     async def last(self, tx: Transaction, event: CustodyKind, request_id: str) -> Instant | None:
         """When this happened to a request the last time; None if it never did."""
         rows = await tx.all("SELECT line FROM custody WHERE request_id = ? ORDER BY seq DESC", [request_id])

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from agent import membership
 from agent.hold import Hold
 from agent.portal import CallCut, PortalClient
-from agent.requests import intake, receipt
+from agent.requests import intake, receipt, went_back
 from agent.requests.journey import Journey
 from agent.requests.parts import Parts
 from exchange import api
@@ -52,6 +52,8 @@ class InboxPoll:
         self._key_checked: int | None = None
         self._hold = Hold(min(api.LONGEST_POLL, parts.settings.poll.every // SECOND))
         self._answered = parts.clock.monotonic()
+        self._compared = False
+        """Whether what the portal holds of our own word was held against our records, since the start."""
 
     async def run(self) -> None:
         while True:
@@ -98,6 +100,9 @@ class InboxPoll:
         """
         parts = self._parts
         portal = await parts.portal()
+        if not self._compared:
+            await went_back.compare(parts, await portal.witnessed())
+            self._compared = True
         async with parts.store.transaction() as tx:
             cursor = int(await tx.note("inbox-cursor") or "0")
         inbox = await self._ask(portal, cursor, wait)

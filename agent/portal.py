@@ -32,6 +32,10 @@ class NotRecognised(PortalRefused):
     """The portal doesn't take this device's token: it doesn't know the device, or the clocks differ."""
 
 
+class NoSuchCall(PortalRefused):
+    """The portal has no such thing, or not this way to call it."""
+
+
 class CallCut(PortalUnreachable):
     """A call that was on its way was ended before the portal's answer: by a gateway, or with its connection."""
 
@@ -94,6 +98,13 @@ class PortalClient:
 
     async def checkpoint(self, note: str) -> None:
         await self._call("POST", api.CHECKPOINTS, api.Checkpoint(note=note))
+
+    async def witnessed(self) -> api.Witnessed:
+        """What the portal holds of what this device signed; nothing where it doesn't know the call."""
+        try:
+            return await self._read("GET", api.CHECKPOINTS, api.Witnessed)
+        except NoSuchCall:
+            return api.Witnessed()
 
     async def heartbeat(self, heartbeat: api.Heartbeat) -> None:
         await self._call("POST", api.HEARTBEAT, heartbeat)
@@ -176,7 +187,7 @@ def _judge(status: int, content: bytes) -> bytes:
     if status in (408, 425, 429) or status >= 500:
         unable = CallCut if status in _GATEWAY else PortalUnreachable
         raise unable(f"The portal can't answer now (status {status}).", meaning=_LATER)
-    kind = NotRecognised if status == 401 else PortalRefused
+    kind = {401: NotRecognised, 404: NoSuchCall, 405: NoSuchCall}.get(status, PortalRefused)
     raise kind(f"The portal refused (status {status}{_reason(content)}).")
 
 

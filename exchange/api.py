@@ -41,7 +41,7 @@ INBOX = "/v1/inbox"  # GET ?after=<cursor>&wait=<seconds> -> Inbox
 DECISION = "/v1/requests/{request_id}/decision"  # PUT Signed[Decision] -> 204; other bytes than before: 409
 REFUSAL = "/v1/requests/{request_id}/refusal"  # PUT Signed[Refusal] -> 204; other bytes than before: 409
 DELIVERY = "/v1/requests/{request_id}/deliveries/{delivery_id}"  # PUT SignedDelivery -> 204
-CHECKPOINTS = "/v1/checkpoints"  # POST Checkpoint -> 204
+CHECKPOINTS = "/v1/checkpoints"  # POST Checkpoint -> 204; GET -> Witnessed
 HEARTBEAT = "/v1/heartbeat"  # POST Heartbeat -> 204
 UPLOADS = "/v1/uploads"  # tus 1.0: OPTIONS, POST; HEAD, PATCH, DELETE on <UPLOADS>/<id>
 
@@ -96,6 +96,15 @@ class SignedDelivery(Part):
 class Checkpoint(Part):
     note: Annotated[str, Field(max_length=8192)]
     """A signed C2SP tlog-checkpoint."""
+
+
+class Witnessed(Part):
+    """What the portal holds of a device's own signed word: by it an agent notices that its records were put back."""
+
+    note: Annotated[str, Field(max_length=8192)] | None = None
+    """The checkpoint of the longest log that it was shown; of several that are as long, the first."""
+    decisions: Annotated[tuple[Signed, ...], Field(max_length=100)] = ()
+    """The owner's answers, newest first; as many as there is room for."""
 
 
 class Heartbeat(Part):

@@ -65,6 +65,8 @@ class CustodyKind(StrEnum):
     ENROLLED = "enrolled"
     REGISTERED = "registered"
     CHECKPOINT = "checkpoint"
+    RECORDS_RESTORED = "records-restored"
+    """The log had gone back to an earlier state, and the owner said what happened."""
 
 
 Detail = Annotated[str, Field(max_length=1000)] | StrictInt | StrictBool

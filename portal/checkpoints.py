@@ -6,9 +6,15 @@ Not for: the log itself, which stays with the owner.
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from exchange.api import Witnessed
 from exchange.checkpoint import open_checkpoint
-from portal.models import StoredCheckpoint
+from exchange.messages import Signed
+from portal.models import StoredCheckpoint, StoredRequest
 from portal.tokens import Caller
+
+_MOST_DECISIONS = 100
+_MOST_BYTES = 512 * 1024
+"""Of decisions in one answer."""
 
 
 def keep(session: Session, caller: Caller, note: str, most: int, now: int) -> None:
@@ -44,3 +50,29 @@ def keep(session: Session, caller: Caller, note: str, most: int, now: int) -> No
             StoredCheckpoint.number.not_in(biggest.scalar_subquery()),
         )
     )
+
+
+def witnessed(session: Session, caller: Caller) -> Witnessed:
+    """The device's longest log and newest decisions, as it signed them."""
+    note = session.scalar(
+        select(StoredCheckpoint.note)
+        .where(StoredCheckpoint.device == caller.fingerprint)
+        .order_by(StoredCheckpoint.size.desc(), StoredCheckpoint.number)
+        .limit(1)
+    )
+    rows = session.execute(
+        select(StoredRequest.decision_document, StoredRequest.decision_signature)
+        .where(StoredRequest.device == caller.fingerprint, StoredRequest.decision_document.is_not(None))
+        .order_by(StoredRequest.answered.desc(), StoredRequest.request_id)
+        .limit(_MOST_DECISIONS)
+    )
+    decisions: list[Signed] = []
+    room = _MOST_BYTES
+    for document, signature in rows:
+        if document is None or signature is None:
+            continue
+        room -= len(document.encode()) + len(signature)
+        if room < 0:
+            break
+        decisions.append(Signed(document=document, signature=signature))
+    return Witnessed(note=note, decisions=tuple(decisions))

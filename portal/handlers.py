@@ -119,6 +119,10 @@ async def checkpoint(call: Call) -> web.StreamResponse:
     return done()
 
 
+async def witnessed(call: Call) -> web.StreamResponse:
+    return answer(await call.portal.db.read(lambda session: checkpoints.witnessed(session, call.known)))
+
+
 def _upload_id(url: str, origin: str) -> str:
     """The upload at this portal that a delivery names, by its whole URL or its path."""
     parts = urlsplit(url)

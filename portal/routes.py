@@ -49,6 +49,10 @@ ROUTES: tuple[Route, ...] = (
         NOTHING, body=api.Checkpoint, problems=(413, 415, 422),
     ),
     Route(
+        "GET", api.CHECKPOINTS, Who.DEVICE, handlers.witnessed, "What the portal holds of this device's signed word",
+        {200: api.Witnessed},
+    ),
+    Route(
         "POST", api.HEARTBEAT, Who.DEVICE, handlers.heartbeat, "Say that the agent lives",
         NOTHING, body=api.Heartbeat, problems=(413, 415, 422),
     ),

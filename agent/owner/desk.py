@@ -19,7 +19,7 @@ from agent.cameras.inventory import Inventory, NewCamera
 from agent.membership import OpenPortal
 from agent.portal import PortalClient
 from agent.recordings_disk import gone, recordings_mount
-from agent.requests import decision
+from agent.requests import decision, went_back
 from agent.requests.intake import verified_request
 from agent.requests.journey import Journey
 from agent.requests.parts import Parts
@@ -63,6 +63,11 @@ class Decide(Part):
     """How the person who decides wants to be named; their user name otherwise."""
 
 
+class Restored(Part):
+    what: Text
+    """What happened to the agent's records, in the owner's words."""
+
+
 class PortalAt(Part):
     url: Annotated[str, Field(max_length=500)]
 
@@ -98,6 +103,7 @@ class Desk:
             trouble = await tx.note("portal-trouble")
             cameras = await tx.cameras()
             told = await membership.told_cameras(tx)
+            records_trouble = await went_back.trouble(tx)
         return {
             "version": VERSION,
             "settings_sha256": settings_sha256(parts.settings),
@@ -106,6 +112,7 @@ class Desk:
             "last_contact": contact,
             "portal_trouble": trouble or None,
             "disk_trouble": None if (trouble_of_disk := await self._disk()) is None else trouble_of_disk.what,
+            "records_trouble": None if records_trouble is None else str(records_trouble),
             "still_found": sorted(told - {row.camera_id for row in cameras}) if force is not None else [],
             "host_clock": asdict(await parts.host_clock()),
             "cameras": await self._inventory.summaries(cameras),
@@ -195,6 +202,12 @@ class Desk:
                 for row in packages
             ],
         }
+
+    async def restored(self, said: Restored, actor: Actor) -> Json:
+        """The owner says why the agent's records went back to an earlier state."""
+        ended = await went_back.clear_up(self._parts, said.what, actor.name)
+        self._journey.kick()
+        return {"ended": ended}
 
     # -- cameras --
 
@@ -352,6 +365,7 @@ OPERATIONS: dict[str, tuple[type[Part], Operation]] = {
     "pictures": (Named, Desk.pictures),
     "decide": (Decide, Desk.decide),
     "records": (Nothing, Desk.records),
+    "restored": (Restored, Desk.restored),
     "cameras": (Nothing, Desk.cameras),
     "discover": (Discover, Desk.discover),
     "add-camera": (NewCamera, Desk.add_camera),

@@ -292,6 +292,8 @@ def show_status(console: Console, told: Json) -> None:
         rows.append(("Trouble", told["portal_trouble"]))
     if told["disk_trouble"]:
         rows.append(("Trouble", told["disk_trouble"]))
+    if told["records_trouble"]:
+        rows.append(("Trouble", told["records_trouble"]))
     if still := told["still_found"]:
         rows.append(
             ("Please note", f"officers can still find {', '.join(still)}: the portal wasn't told yet of its end")

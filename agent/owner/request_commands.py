@@ -251,6 +251,21 @@ def show(config: Path, request_id: str, plain: bool) -> None:
 
 
 @click.command()
+@click.argument("what")
+@click.pass_obj
+def restored(config: Path, what: str) -> None:
+    """Say what happened when the agent's records went back to an earlier state, as "status" told you.
+
+    It goes into the custody log. Requests that were answered before then end here too; nothing of them is sent.
+    """
+    told = ask_desk(config, lambda call: call("restored", what=what), needs_daemon=True)
+    ended = told["ended"]
+    click.echo("Written into the custody log. Requests can be decided again.")
+    if ended:
+        click.echo(f"{ended} request{' was' if ended == 1 else 's were'} answered before, and ended here too.")
+
+
+@click.command()
 @as_json
 @click.pass_obj
 def records(config: Path, plain: bool) -> None:

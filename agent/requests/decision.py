@@ -11,6 +11,7 @@ from agent.requests.intake import verified_request
 from agent.requests.parts import Move, Parts
 from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan
 from agent.requests.states import State, change_state
+from agent.requests.went_back import refuse_while_unclear
 from agent.store import RequestRow, Transaction
 from exchange.clock import Instant
 from exchange.custody import CustodyKind
@@ -105,6 +106,7 @@ async def decide(parts: Parts, request_id: str, verdict: Verdict, by: DecidedBy)
         row = await tx.request(request_id)
         if row is None:
             raise NotFound(f"There is no request {request_id}.", do="List them with: handover requests")
+        await refuse_while_unclear(tx)
         now = parts.clock.now()
         _refuse_unless_open(row, now)
         shown = await tx.one("SELECT plan, sha256 FROM plans WHERE request_id = ?", [request_id])
@@ -231,6 +233,7 @@ def void(parts: Parts, row: RequestRow, why: FootageChanged) -> Move:
 async def load_approval(parts: Parts, request_id: str) -> Approval:
     """The owner's yes, checked anew: the signature, the request's bytes, the plan's hash. DecisionRefused otherwise."""
     async with parts.store.transaction() as tx:
+        await refuse_while_unclear(tx)
         row = await tx.request(request_id)
         decided = await tx.one("SELECT * FROM decisions WHERE request_id = ?", [request_id])
         shown = await tx.one("SELECT plan FROM plans WHERE request_id = ?", [request_id])

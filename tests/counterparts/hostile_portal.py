@@ -107,6 +107,8 @@ class HostilePortal:
             case "POST", api.DEVICES:
                 self.device = PublicKey.parse(_document(call)["device_key"]).fingerprint
                 return _json(api.Enrolled(device=self.device), 201)
+            case "GET", api.CHECKPOINTS:
+                return web.Response(status=404)
             case "GET", api.INBOX:
                 after = int(call.query["after"])
                 items = tuple(item for item in self.items if item.cursor > after)[:40]

@@ -47,7 +47,7 @@ async def test_the_newest_head_of_the_log_is_sent_once(tmp_path: Path) -> None:
         await delivered(at)
         for _ in range(2):
             await housekeeping.send_checkpoints(at.house.parts)
-        (call,) = [call for call in at.portal.calls if call.path == api.CHECKPOINTS]
+        (call,) = [call for call in at.portal.calls if str(call) == f"POST {api.CHECKPOINTS}"]
         note = api.Checkpoint.model_validate_json(call.body).note
         assert open_checkpoint(note, at.house.parts.keys.device.public).size == len(await at.events())
 

@@ -211,3 +211,14 @@ async def test_a_checkpoint_by_another_key_is_refused(town: Town) -> None:
     agent = await town.agent().join(town.place)
     note = sign_checkpoint(5, b"a" * 32, SigningKey.generate())
     assert (await agent.call("POST", api.CHECKPOINTS, api.Checkpoint(note=note))).status == 422
+
+
+async def test_a_device_gets_back_what_it_signed_and_nobody_else_s(town: Town) -> None:
+    agent, other = await town.agent().join(town.place), await town.agent().join(town.place)
+    for size, root in ((9, b"b"), (7, b"c"), (9, b"d")):
+        note = sign_checkpoint(size, root * 32, agent.key)
+        assert (await agent.call("POST", api.CHECKPOINTS, api.Checkpoint(note=note))).status == 204
+    told = api.Witnessed.model_validate_json((await agent.call("GET", api.CHECKPOINTS)).content)
+    assert told.note == sign_checkpoint(9, b"b" * 32, agent.key)
+    assert told.decisions == ()
+    assert (await other.call("GET", api.CHECKPOINTS)).json == {"decisions": []}

@@ -1,0 +1,145 @@
+"""An agent whose store was put back to an earlier state notices it, and does nothing twice."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import housekeeping
+from agent.owner.desk import Nothing, Restored
+from agent.requests import went_back
+from agent.requests.decision import Verdict, decide, load_approval
+from exchange.api import Witnessed
+from exchange.checkpoint import sign_checkpoint
+from exchange.custody import read_line
+from exchange.errors import DecisionRefused, NotFound
+from exchange.messages import Status
+from exchange.signing import SigningKey
+from tests.journey.home import ACTOR, OWNER, Home, Town, home
+
+Tables = dict[str, list[dict[str, Any]]]
+
+
+async def backup(at: Home) -> Tables:
+    async with at.house.parts.store.transaction() as tx:
+        names = await tx.all("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        return {row["name"]: [dict(each) for each in await tx.all(f"SELECT * FROM {row['name']}")] for row in names}
+
+
+async def restore(at: Home, tables: Tables) -> None:
+    async with at.house.parts.store.transaction() as tx:
+        await tx.execute("PRAGMA defer_foreign_keys = ON")
+        for name, rows in tables.items():
+            await tx.execute(f"DELETE FROM {name}")
+            for row in rows:
+                await tx.insert(name, **row)
+
+
+async def lines(at: Home) -> list[Any]:
+    async with at.house.parts.store.transaction() as tx:
+        return [read_line(row["line"]) for row in await tx.all("SELECT line FROM custody ORDER BY seq")]
+
+
+async def status(at: Home) -> dict[str, Any]:
+    return await at.house.desk.status(Nothing(), ACTOR)
+
+
+async def put_back(at: Town, *, yes: bool) -> str:
+    """A request that was answered, of which the store knows nothing any more."""
+    request_id = await at.asked()
+    before = await backup(at)
+    await at.say(request_id, yes=yes)
+    await at.walk()
+    await housekeeping.send_checkpoints(at.house.parts)
+    await restore(at, before)
+    assert await at.state(request_id) == "asked"
+    return request_id
+
+
+@pytest.mark.parametrize("yes", [False, True])
+async def test_what_was_answered_before_a_backup_came_back_cannot_be_answered_again(tmp_path: Path, yes: bool) -> None:
+    async with home(tmp_path) as at:
+        request_id = await put_back(at, yes=yes)
+        before = (await at.officer.case(request_id)).status
+        assert before is (Status.APPROVED if yes else Status.DECLINED)
+        await at.fetch_and_walk()
+        trouble = (await status(at))["records_trouble"]
+        assert "went back to an earlier state" in trouble
+        assert "1 request that waits here was answered already" in trouble
+        assert "handover restored" in trouble
+        for word in (True, False):
+            with pytest.raises(DecisionRefused, match="went back"):
+                await at.say(request_id, yes=word)
+        assert (await at.house.desk.restored(Restored(what="Sunday's backup"), ACTOR)) == {"ended": 1}
+        await at.walk()
+        assert (await at.listed(request_id))["outcome"] == before.value
+        with pytest.raises(DecisionRefused, match="can't be decided any more"):
+            await decide(at.house.parts, request_id, Verdict(plan_sha256="any"), OWNER)
+        with pytest.raises(DecisionRefused):
+            await load_approval(at.house.parts, request_id)
+        assert (await status(at))["records_trouble"] is None
+        said = next(line for line in await lines(at) if line.event == "records-restored")
+        assert (said.reason, said.actor) == ("Sunday's backup", ACTOR.name)
+        assert said.details["witnessed_lines"] > said.details["lines"]
+        # The portal goes on holding the longer log: that is accounted for.
+        await at.fetch_and_walk()
+        assert (await status(at))["records_trouble"] is None
+        assert (await at.officer.case(request_id)).status is before
+
+
+async def test_after_the_owners_word_new_requests_go_their_way(tmp_path: Path) -> None:
+    async with home(tmp_path) as at:
+        await put_back(at, yes=False)
+        await at.fetch_and_walk()
+        await at.house.desk.restored(Restored(what="an older card"), ACTOR)
+        request_id = await at.asked()
+        await at.say(request_id, yes=True)
+        await at.walk()
+        assert await at.state(request_id) == "delivered"
+
+
+async def test_a_log_that_went_back_is_noticed_though_no_request_is_open(tmp_path: Path) -> None:
+    async with home(tmp_path) as at:
+        before = await backup(at)
+        request_id = await at.asked()
+        await at.say(request_id, yes=False)
+        await at.walk()
+        await housekeeping.send_checkpoints(at.house.parts)
+        await restore(at, before)
+        await at.fetch_and_walk()
+        assert "this agent signed a log of " in (await status(at))["records_trouble"]
+        assert (await at.house.desk.restored(Restored(what="a backup"), ACTOR)) == {"ended": 0}
+
+
+async def test_while_it_is_unclear_an_earlier_yes_is_neither_cut_nor_sent(tmp_path: Path) -> None:
+    async with home(tmp_path) as at:
+        request_id = await at.asked()
+        await at.say(request_id, yes=True)
+        note = sign_checkpoint(10_000, b"x" * 32, at.house.parts.keys.device)
+        assert await went_back.compare(at.house.parts, Witnessed(note=note))
+        await at.walk()
+        assert await at.state(request_id) == "approved"
+        assert "went back" in (await at.row(request_id)).trouble
+        await at.house.desk.restored(Restored(what="a test"), ACTOR)
+        await at.walk(60_000_000)
+        assert await at.state(request_id) == "delivered"
+
+
+async def test_a_start_in_the_middle_of_anything_is_no_going_back(tmp_path: Path) -> None:
+    async with home(tmp_path) as at:
+        request_id = await at.asked()
+        await at.fetch_and_walk()
+        await at.say(request_id, yes=True)
+        await at.fetch_and_walk()
+        await housekeeping.send_checkpoints(at.house.parts)
+        await at.fetch_and_walk()
+        assert (await status(at))["records_trouble"] is None
+        with pytest.raises(NotFound):
+            await at.house.desk.restored(Restored(what="nothing"), ACTOR)
+
+
+async def test_what_the_device_did_not_sign_shows_nothing(tmp_path: Path) -> None:
+    async with home(tmp_path) as at:
+        note = sign_checkpoint(10_000, b"x" * 32, SigningKey.generate())
+        assert not await went_back.compare(at.house.parts, Witnessed(note=note))
+        assert (await status(at))["records_trouble"] is None
