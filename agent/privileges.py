@@ -7,6 +7,7 @@ import os
 import pwd
 from pathlib import Path
 
+from exchange.durable import read_only, takes_writes
 from exchange.errors import NotPermitted
 
 _USE_SUDO = "Type the same command with sudo before it."
@@ -41,11 +42,16 @@ def become_owner_of(path: Path) -> None:
 
 
 def require_writable(path: Path, what: str) -> None:
-    """NotPermitted unless this user may write the file or folder ``path``, or make it where it is not there yet."""
+    """Whether this user may write the file or folder ``path``, or make it where it is not there yet.
+
+    NotPermitted when not, DiskFull where the disk can only be read.
+    """
     place = path
     while not os.path.exists(place) and place != place.parent:
         place = place.parent
     wanted = os.W_OK | os.X_OK if place.is_dir() else os.W_OK
+    if not takes_writes(place if place.is_dir() else place.parent):
+        raise read_only(f"the disk that holds {what}, {path},")
     if not os.access(place, wanted):
         raise NotPermitted(
             f"The user {name_of(os.geteuid())} may not write {what}, {path}.",

@@ -6,10 +6,12 @@ Not for: writing to it (the recorder), or room on it (``agent/footage/retention.
 import asyncio
 import json
 import logging
+from pathlib import Path
 
 from agent.footage.mount import GONE, is_mounted, mount_of
 from agent.requests.parts import Parts
-from exchange.errors import CameraUnreachable
+from exchange.durable import read_only, takes_writes
+from exchange.errors import CameraUnreachable, HandoverError
 
 log = logging.getLogger(__name__)
 
@@ -40,3 +42,12 @@ def gone(mount: str) -> CameraUnreachable | None:
         do="Connect the disk and mount it; all goes on by itself. If it is to be another folder from now on, change "
         "recordings.directory.",
     )
+
+
+def trouble_of_disks(mount: str, data: Path, recordings: Path) -> HandoverError | None:
+    """What the owner has to know of the disks with the agent's state and with the recordings. Blocks on them."""
+    if (away := gone(mount)) is not None:
+        return away
+    if not takes_writes(data):
+        return read_only("the disk with the agent's state")
+    return None if takes_writes(recordings) else read_only("the recordings' disk")

@@ -97,22 +97,25 @@ class _Daily(CronTrigger):  # type: ignore[misc]  # APScheduler 3 has no types
 
 async def _recur(job: Recurring) -> None:
     loop = asyncio.get_running_loop()
-    due = loop.time()
+    due, trouble = loop.time(), ""
     while True:
-        await _guarded(job)
+        trouble = await _guarded(job, trouble)
         # A run that took longer than the pause is followed by one, not by all that were missed.
         due = max(due + job.every / SECOND, loop.time())
         jitter = random.uniform(-job.jitter, job.jitter) / SECOND  # noqa: S311  # only spreads the load
         await asyncio.sleep(max(0.0, due + jitter - loop.time()))
 
 
-async def _guarded(job: Recurring | Nightly) -> None:
-    """A job's failure never stops the others, nor its own next run."""
+async def _guarded(job: Recurring | Nightly, before: str = "") -> str:
+    """A job's failure never stops the others, nor its own next run. What it was; not said again if it was so before."""
     try:
         await job.run()
-    except PortalUnreachable as error:
-        log.info("%s: %s", job.name, error)
     except HandoverError as error:
-        log.warning("%s: %s", job.name, error)
+        trouble = str(error)
+        if trouble != before:
+            level = logging.INFO if isinstance(error, PortalUnreachable) else logging.WARNING
+            log.log(level, "%s: %s", job.name, error)
+        return trouble
     except Exception:
         log.exception("%s: an error that should not be", job.name)
+    return ""

@@ -15,6 +15,7 @@ from typing import Any, Self
 import aiosqlite
 
 from agent import schema
+from exchange.durable import read_only, takes_writes
 from exchange.errors import DiskFull, StoreDamaged
 
 
@@ -165,8 +166,9 @@ class Transaction:
 class Store:
     """Opened once by the process that holds the state's lock (``agent.lock``)."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
         self._writer = asyncio.Lock()
 
     @classmethod
@@ -178,7 +180,7 @@ class Store:
             connection.row_factory = sqlite3.Row
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 await (await connection.execute(f"PRAGMA {pragma}")).close()
-            store = cls(connection)
+            store = cls(connection, path)
             await store._upgrade(path)
         except sqlite3.DatabaseError as error:
             await connection.close()
@@ -203,6 +205,10 @@ class Store:
         for number, step in enumerate(schema.STEPS[version:], version + 1):
             await self._connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
 
+    def _is_read_only(self, error: sqlite3.OperationalError) -> bool:
+        told = error.sqlite_errorcode & 0xFF
+        return told in _CANNOT_WRITE and not takes_writes(self._path.parent)
+
     async def close(self) -> None:
         await self._connection.close()
 
@@ -217,9 +223,15 @@ class Store:
                 await self._connection.commit()
             except BaseException as error:
                 await self._connection.rollback()
-                if isinstance(error, sqlite3.OperationalError) and _is_full(error):
-                    raise _no_room() from error
+                if isinstance(error, sqlite3.OperationalError):
+                    if await asyncio.to_thread(self._is_read_only, error):
+                        raise read_only("the disk with the agent's database") from error
+                    if _is_full(error):
+                        raise _no_room() from error
                 raise
+
+
+_CANNOT_WRITE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 
 def _is_full(error: sqlite3.OperationalError) -> bool:

@@ -91,7 +91,27 @@ def disk_full_told(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise _full(target) from error
+        if error.errno == errno.EROFS:
+            raise read_only(f"the disk that holds {target}") from error
         raise
+
+
+def takes_writes(folder: Path) -> bool:
+    """Whether the file system of a folder can be written to; True where that can't be told, e.g. without the right."""
+    try:
+        os.close(os.open(folder, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        return error.errno not in (errno.EROFS, errno.EIO)
+    return True
+
+
+def read_only(what: str) -> DiskFull:
+    """What is said of a disk that turned read-only."""
+    return DiskFull(
+        f"{what[0].upper()}{what[1:]} can only be read.",
+        meaning="The system made it so, as it does when a disk or card has faults. Nothing new can be kept on it.",
+        do="See what the system says of it (sudo dmesg), copy what matters, and replace it; then restart.",
+    )
 
 
 def sync_folder(folder: Path) -> None:

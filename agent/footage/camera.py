@@ -16,10 +16,11 @@ from typing import Any
 from agent.footage.arrival import HostClock
 from agent.footage.copying import LONGEST_SEGMENT, Copying, Meter, NoRoom
 from agent.footage.finishing import Finisher, Noted
-from agent.footage.mount import GONE, is_mounted
+from agent.footage.mount import GONE, READ_ONLY, is_mounted
 from agent.footage.recorder_config import CameraSource, RecorderConfig
 from agent.footage.rtsp import Connection, StreamLost, Trouble, connect
 from exchange.clock import MINUTE, SECOND, Clock
+from exchange.durable import takes_writes
 
 _log = logging.getLogger("handover.recorder")
 
@@ -111,6 +112,8 @@ class CameraRecorder(threading.Thread):
             raise NoRoom(f"{GONE} Nothing is mounted at {self.config.mount}.")
         with contextlib.suppress(OSError):  # what is wrong with it is told when it is written to
             self.config.root.mkdir(mode=0o770, parents=True, exist_ok=True)
+        if not takes_writes(self.config.root):
+            raise NoRoom(READ_ONLY)
         if (free := _free(self.config)) < self.config.reserve:
             raise NoRoom(f"The recordings' disk is full: {free // 1_000_000} MB are free.")
         connection = connect(self.camera, stall=self.config.stall / SECOND)

@@ -6,6 +6,7 @@ costs is what the recorder costs.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import deque
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from agent.footage import parameter_sets
 from agent.footage.arrival import Arrival, HostClock, boot_id
 from agent.footage.finishing import OPENED, Finished, Finisher, Noted
 from agent.footage.layout import LONGEST
-from agent.footage.mount import GONE, is_mounted
+from agent.footage.mount import GONE, READ_ONLY, is_mounted
 from agent.footage.recorder_config import CameraSource, RecorderConfig
 from agent.footage.rtsp import Connection, StreamLost, words_for
 from agent.footage.segment_writer import SegmentWriter, Track, can_hold
@@ -367,4 +368,6 @@ def _camera_clock(packet: Packet[Stream]) -> int | None:
 
 
 def _no_room(error: OSError) -> str:
+    if error.errno == errno.EROFS:
+        return READ_ONLY
     return f"The recordings' disk takes no more: {error.strerror or 'it cannot be written to'}."

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 GONE = "The recordings' disk is not there."
+READ_ONLY = "The recordings' disk can only be read: it has faults, or was mounted so."
 
 
 def mount_of(folder: Path) -> str:

@@ -5,6 +5,7 @@ file (``recorder_config``), again when it changes or on SIGHUP; says how it fare
 """
 
 import contextlib
+import errno
 import fcntl
 import gc
 import json
@@ -28,6 +29,7 @@ from agent.footage.finishing import Finisher, recover_all
 from agent.footage.mount import GONE, is_mounted
 from agent.footage.recorder_config import CameraSource, RecorderConfig, load
 from exchange.clock import Clock, SystemClock
+from exchange.durable import read_only
 from exchange.errors import AlreadyRunning, DiskFull, HandoverError
 
 _log = logging.getLogger("handover.recorder")
@@ -250,6 +252,8 @@ def _only_one(root: Path) -> Iterator[None]:
         (root / layout.STATE).mkdir(mode=0o770, parents=True, exist_ok=True)
         descriptor = os.open(root / layout.STATE / "recorder.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
     except OSError as error:
+        if error.errno == errno.EROFS:
+            raise read_only(f"the disk that holds {root}") from None
         raise DiskFull(
             f"Nothing can be written to {root}: {error.strerror}.",
             meaning="Nothing is recorded.",

@@ -12,7 +12,7 @@ import pwd
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -124,7 +124,8 @@ async def serve(desk: Desk, settings: Settings) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # on a disk that turned read-only it stays, and leads nowhere
+            path.unlink(missing_ok=True)
 
 
 def _share(path: Path) -> None:

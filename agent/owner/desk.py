@@ -18,7 +18,7 @@ from agent.cameras.elsewhere import AskChannels, SetSource, SetStart, TestSource
 from agent.cameras.inventory import Inventory, NewCamera
 from agent.membership import OpenPortal
 from agent.portal import PortalClient
-from agent.recordings_disk import gone, recordings_mount
+from agent.recordings_disk import recordings_mount, trouble_of_disks
 from agent.requests import decision, went_back
 from agent.requests.intake import verified_request
 from agent.requests.journey import Journey
@@ -286,7 +286,8 @@ class Desk:
         return {"stopped": stopped}
 
     async def _disk(self) -> HandoverError | None:
-        return await asyncio.to_thread(gone, await recordings_mount(self._parts))
+        mount, settings = await recordings_mount(self._parts), self._parts.settings
+        return await asyncio.to_thread(trouble_of_disks, mount, settings.data, settings.recordings.directory)
 
     async def _register(self) -> Json:
         """Bring a changed registration to the portal when there is one. What was done here stays done when that can't

@@ -75,15 +75,18 @@ class Journey:
 
     async def run(self) -> None:
         """Walk until cancelled."""
+        said = ""
         try:
             while True:
                 self._changed.clear()
                 try:
                     await self._start_walks()
                     pause = await self._pause()
+                    said = ""
                 except HandoverError as error:  # the store's disk is full, perhaps: that passes
-                    log.error("%s", error)
-                    pause = _LONGEST_SLEEP
+                    if str(error) != said:  # once
+                        log.error("%s", error)
+                    pause, said = _LONGEST_SLEEP, str(error)
                 try:
                     async with asyncio.timeout(pause):
                         await self._changed.wait()
