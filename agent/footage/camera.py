@@ -135,11 +135,12 @@ class CameraRecorder(threading.Thread):
                 self.reconnects += 1
                 raise
         finally:
-            copying, self._copying, self._connection = self._copying, None, None
+            self._connection = None
             try:
-                if copying is not None:
-                    copying.end()
+                if self._copying is not None:
+                    self._copying.end()
             finally:
+                self._copying = None  # only now: whoever stops the recorder waits for the segment's end
                 connection.close()
                 if self._ending.is_set():
                     self._note(Trouble.STOPPED, "The recorder was stopped.")

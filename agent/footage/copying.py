@@ -7,6 +7,7 @@ costs is what the recorder costs.
 from __future__ import annotations
 
 import errno
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -35,6 +36,8 @@ PACE = 0.2
 """Seconds the reader rests once it has read all that came, so that it wakes ten times a second, not for each packet."""
 _BLOCKED = 0.001
 """Seconds. A read that took longer than this had to wait: nothing more had come."""
+_FAR = 4
+"""Seconds from one packet's time to the next."""
 _OFF_COURSE = 5 * SECOND
 """A key frame whose media time is this far from when it arrived: the camera's clock started anew."""
 _EARLY = 500
@@ -101,6 +104,10 @@ class Copying:
         self.ticks = {stream.index: stream.time_base or Fraction(1, 90_000) for stream in self.streams}
         meter.video, meter.audio = self.codec, self.audio.codec_context.name if self.audio else ""
         meter.sound_left_out = self.sound_left_out
+        self.near = {index: math.floor(_FAR / tick) for index, tick in self.ticks.items()}
+        """By stream, how far a packet may be from the one before to need no second look."""
+        self.leapt: dict[int, Packet[Stream]] = {}
+        """By stream, the packet that is kept back as its time is far from that of the one before."""
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -122,6 +129,7 @@ class Copying:
         video, meter = self.video.index, self.meter
         clock, sleep = time.monotonic, time.sleep
         last: dict[int, int] = {}
+        near = self.near
         outputs: dict[int, Stream] = {}
         mux: Callable[[Packet[Stream]], None] | None = None
         done = clock()
@@ -145,25 +153,30 @@ class Copying:
                 usual = dts is not None and not packet.is_keyframe
             else:
                 usual = dts is not None
-            if usual and index in last and dts > last[index]:  # type: ignore[operator]
+            if usual and index in last and 0 < dts - last[index] <= near[index]:  # type: ignore[operator]
                 last[index] = dts  # type: ignore[assignment]
                 packet.stream = outputs[index]
                 mux(packet)  # type: ignore[misc]
             elif (writer := self._special(packet, index)) is not None:
-                last, outputs, mux = writer.last, writer.outputs, writer.mux
+                last, outputs, mux = {} if self.leapt else writer.last, writer.outputs, writer.mux
             if waited:
                 sleep(PACE)
             done = clock()
 
     def _arrived(self, packet: Packet[Stream]) -> None:
         """A picture that had to be waited for: its arrival tells the time."""
-        if packet.pts is not None:
-            self.arrival.seen(packet.pts * self.scale, self.host.clock.monotonic())
+        if packet.pts is None:
+            return
+        media, now = packet.pts * self.scale, self.host.clock.monotonic()
+        if self.arrival.unknown or self.arrival.monotonic(media) - now <= _OFF_COURSE:
+            self.arrival.seen(media, now)
 
     def _special(self, packet: Packet[Stream], index: int) -> SegmentWriter | None:
         """A key frame, a packet without a time, or one whose time doesn't go on: then all before the first segment."""
-        self.pictures = self.meter.frames - self.undated.pictures - (index == self.video.index)
-        for each in self.undated.complete(packet, self.writer.last if self.writer is not None else {}):
+        held = self.undated.pictures + (self.video.index in self.leapt)
+        self.pictures = self.meter.frames - held - (index == self.video.index)
+        dated = self.undated.complete(packet, self.writer.last if self.writer is not None else {})
+        for each in [one for late in dated for one in self._in_course(late)]:
             assert each.pts is not None
             assert each.dts is not None
             if each.stream_index == self.video.index and each.is_keyframe:
@@ -179,6 +192,35 @@ class Copying:
             elif each.stream_index != self.video.index:
                 self.early.append(each)
         return self.writer
+
+    def _in_course(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
+        """What may be written now. A packet whose time is far from that of the one before, and from when it came, is
+        kept back until the next one: goes that one on as before, the time was wild, and is replaced; otherwise the
+        stream's clock was set."""
+        writer, index = self.writer, packet.stream_index
+        if writer is None:
+            return [packet]
+        far = not -_FAR < writer.ahead(packet, index) <= _FAR
+        held = self.leapt.pop(index, None)
+        if held is None:
+            if far and self._off_course(packet):
+                self.leapt[index] = packet
+                return []
+            return [packet]
+        if not far:
+            assert packet.dts is not None
+            half = round(writer.ahead(packet, index) / 2 / float(self.ticks[index]))
+            held.dts = held.pts = packet.dts - max(half, 1)
+            self.facts["wild_times"] = self.facts.get("wild_times", 0) + 1
+        elif not (index == self.video.index and held.is_keyframe):  # which begins a segment, placed anew
+            writer.leap(held, index)
+        return [held, packet]
+
+    def _off_course(self, packet: Packet[Stream]) -> bool:
+        """Whether a packet's time is not the one at which it came."""
+        assert packet.dts is not None
+        media = float(packet.dts * self.ticks[packet.stream_index] * SECOND)
+        return abs(self.host.clock.monotonic() - self.arrival.monotonic(media)) > _OFF_COURSE
 
     def _add_early(self, sound: Packet[Stream]) -> None:
         """Sound that came before the first picture, if it is of the time after it."""

@@ -68,6 +68,12 @@ class SegmentFile:
         os.close(self.descriptor)
 
 
+_NONE = -(1 << 62)
+"""The decode time before a stream's first packet."""
+_USUAL = Fraction(1, 25)
+"""Seconds from one picture to the next, where nothing better is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """An input stream: what describes it, and its ticks in seconds."""
@@ -134,7 +140,7 @@ class SegmentWriter:
         self.outputs: dict[int, Stream] = {}
         for index, track in tracks.items():
             self.outputs[index] = _output(self._muxer, self.container, track)
-        self.last = dict.fromkeys(tracks, -(1 << 62))
+        self.last = dict.fromkeys(tracks, _NONE)
         """By input stream: the decode time written last, in the input's own time."""
         self._step = 0 if self.container == "mkv" else 1
         self._ticks = {index: track.time_base for index, track in tracks.items()}
@@ -183,6 +189,21 @@ class SegmentWriter:
         self.last[index] = dts
         packet.stream = self.outputs[index]
         self.mux(packet)
+
+    def ahead(self, packet: Packet[Stream], index: int) -> float:
+        """Seconds from the last packet of its stream to this one; 0 when it is the first."""
+        assert packet.dts is not None
+        if self.last[index] == _NONE:
+            return 0.0
+        return float((packet.dts + self._shift[index] - self.last[index]) * self._ticks[index])
+
+    def leap(self, packet: Packet[Stream], index: int) -> None:
+        """The stream's clock leapt with this packet: it and what follows go on after the last, until the segment's
+        end."""
+        assert packet.dts is not None
+        self._shift[index] = self.last[index] + round(_USUAL / self._ticks[index]) - packet.dts
+        self.mended += 1
+        self.jumped = True
 
     def close(self) -> OSError | None:
         """Write out the last fragment; the error if the disk did not take it. The descriptor stays open."""
