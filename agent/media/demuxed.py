@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 
-from agent.media import sample_entry
+from agent.media import recovery, sample_entry
 from agent.media.boxes import BadBox, child
 from agent.media.tables import LONGEST, MAX_PACKETS, NotFootage, Run, Segment, Track, fill_durations
 
@@ -145,6 +145,8 @@ def _tables(demuxer: Demuxer, video: Track, audio: Track | None) -> list[Run]:
         was_sound, count = sound, count + 1
         if packet.is_keyframe and not sound:
             track.keys.append(len(track.pts))
+            if recovery.told_by(track) and (lead := recovery.lead(track, bytes(memoryview(packet)[: recovery.HEAD]))):
+                track.leads[len(track.pts)] = lead
         track.pts.append(time)
         track.durations.append(min(max(packet.duration or 0, 0), LONGEST))
         track.sizes.append(packet.size)

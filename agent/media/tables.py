@@ -27,7 +27,8 @@ class Track:
     ``config`` is the decoder's configuration record (avcC, hvcC, AudioSpecificConfig …): two segments with the same
     belong together. ``entry`` is the track's MP4 sample entry, empty when MP4 cannot carry it; ``raw`` its Matroska
     track entry, empty when it has none. ``matrix`` is how an MP4's pictures are to be turned when they are shown
-    (ISO/IEC 14496-12, 8.3.2), empty when they aren't. ``keys`` are indexes.
+    (ISO/IEC 14496-12, 8.3.2), empty when they aren't. ``keys`` are indexes; ``leads``: for those of them at which the
+    picture isn't whole at once, how many frames later it is.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Track:
     durations: array[int] = field(default_factory=lambda: array("I"))
     sizes: array[int] = field(default_factory=lambda: array("I"))
     keys: array[int] = field(default_factory=lambda: array("q"))
+    leads: dict[int, int] = field(default_factory=dict)
 
     @property
     def parameters(self) -> tuple[object, ...]:

@@ -24,6 +24,9 @@ USUAL_FRAME_US = 40_000
 _REORDERED = 32
 """A decoded picture buffer holds 16 frames at most (H.264 A.3.1, H.265 A.4.2): none is shown later than this."""
 
+_NOT_FAR_US = 30_000_000
+"""More than this before a window is not copied for pictures that are whole from the first on."""
+
 Ranges = list[tuple[int, int]]
 """Half-open ranges of packet indexes."""
 
@@ -134,7 +137,12 @@ def select(group: Sequence[Placed], start_us: int, end_us: int, trim: Trim) -> S
     times = list(chain.from_iterable(placed.times for placed in group))
     firsts = list(accumulate((len(placed.times) for placed in group), initial=0))
     keys = [first + key for first, placed in zip(firsts, group, strict=False) for key in placed.segment.video.keys]
-    start = _start(group, times, keys, start_us, trim)
+    leads = {
+        first + key: lead
+        for first, placed in zip(firsts, group, strict=False)
+        for key, lead in placed.segment.video.leads.items()
+    }
+    start = _start(group, times, keys, leads, start_us, trim)
     if start is None or times[start] >= end_us:
         return None
     end = _end(times, start, end_us)
@@ -158,9 +166,11 @@ def _positions(firsts: list[int], ranges: list[Ranges], keys: list[int]) -> list
     return positions
 
 
-def _start(group: Sequence[Placed], times: list[int], keys: list[int], start_us: int, trim: Trim) -> int | None:
+def _start(
+    group: Sequence[Placed], times: list[int], keys: list[int], leads: dict[int, int], start_us: int, trim: Trim
+) -> int | None:
     after = next((key for key in keys if times[key] >= start_us), None)
-    if trim is Trim.INSIDE or (after is not None and times[after] == start_us):
+    if trim is Trim.INSIDE or (after is not None and times[after] == start_us and after not in leads):
         return after
     place = next((index for index in range(len(keys) - 1, -1, -1) if times[keys[index]] <= start_us), None)
     if place is None:
@@ -168,7 +178,18 @@ def _start(group: Sequence[Placed], times: list[int], keys: list[int], start_us:
     key, following = keys[place], keys[place + 1] if place + 1 < len(keys) else len(times)
     # After a gap nothing of the group of pictures before it belongs to the window.
     shown_until = _shown_until(group, times, max(times[key:following]))
-    return key if shown_until > start_us else after
+    if shown_until <= start_us:
+        return after
+    return _whole_by(times, keys, leads, start_us) if leads else key
+
+
+def _whole_by(times: list[int], keys: list[int], leads: dict[int, int], start_us: int) -> int:
+    """The last key frame from which the picture is whole at ``start_us``: one that is so at once, if it isn't far back;
+    otherwise one whose refresh is over by then; or the first there is."""
+    before = [key for key in keys if times[key] <= start_us]
+    at_once = [key for key in before if key not in leads and start_us - times[key] <= _NOT_FAR_US]
+    by_then = [key for key in before if times[min(key + leads.get(key, 0), len(times) - 1)] <= start_us]
+    return (at_once or by_then or before[:1])[-1]
 
 
 def _shown_until(group: Sequence[Placed], times: list[int], time: int) -> int:
