@@ -46,6 +46,7 @@ def jobs(
         Recurring("expiry", MINUTE, journey.expire),
         Recurring("reminders", MINUTE, lambda: remind(parts)),
         Nightly("old packages", 3, lambda: delete_old_packages(parts)),
+        Recurring("streams", MINUTE, inventory.learn_streams),
         Recurring("camera clocks", HOUR, inventory.check_clocks, jitter=5 * MINUTE),
     ]
     if settings.discovery.enabled:

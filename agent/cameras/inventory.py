@@ -17,7 +17,7 @@ from pydantic import Field
 
 from agent.cameras import elsewhere
 from agent.cameras.address import CameraAddress, Credentials, Password, UserName
-from agent.cameras.catalogue import CameraFacts
+from agent.cameras.catalogue import CameraFacts, Profile
 from agent.cameras.discovery import discover
 from agent.cameras.heard_clock import heard
 from agent.cameras.onvif import probe_camera
@@ -29,6 +29,7 @@ from agent.recordings_disk import recordings_mount
 from agent.requests.parts import Parts
 from agent.settings import Settings
 from agent.store import CameraRow, Transaction
+from exchange.clock import MINUTE
 from exchange.durable import durable_file
 from exchange.errors import CameraAnswerInvalid, CertificateChanged, HandoverError, NotFound
 from exchange.messages import CameraRegistration, Id, Line, Part, Place
@@ -36,6 +37,9 @@ from exchange.messages import CameraRegistration, Id, Line, Part, Place
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
+
+_LOST = MINUTE
+_ASK_AGAIN = 10 * MINUTE
 
 
 class NewCamera(Part):
@@ -100,6 +104,8 @@ class Inventory:
         self._parts = parts
         self.elsewhere = elsewhere.Elsewhere(parts)
         self._settings: Settings = parts.settings
+        self._asked_at: dict[str, int] = {}
+        """When a camera that can't be recorded was last asked where its stream is, by the monotonic clock."""
 
     async def discover(self, seconds: float) -> Json:
         """Look on the network, as the settings allow; what answered, and which of it was added already."""
@@ -221,11 +227,43 @@ class Inventory:
             facts = facts_of(row) if looked is None else elsewhere.facts_told(looked)
             return {"camera_id": camera_id, "facts": facts.model_dump(mode="json")}
         credentials = await self._credentials(camera_id)
-        facts = await probe_camera(address, credentials, clock=self._parts.clock, narrow=True)
+        recorded = _recorded(row)
+        facts = await probe_camera(
+            address, credentials, clock=self._parts.clock, narrow=True, profile=recorded.token if recorded else None
+        )
+        moved = _moved(row, recorded, facts)
         async with self._parts.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": camera_id}, facts=facts.model_dump_json())
+            if moved is not None:
+                await tx.update("cameras", {"camera_id": camera_id}, stream_uri=moved)
             await _keep_clock(tx, camera_id, facts)
-        return {"camera_id": camera_id, "facts": facts.model_dump(mode="json")}
+        if moved is not None:
+            log.warning("camera %s: its stream has another address now, which is recorded from here on", camera_id)
+            await self.tell_recorder()
+        return {"camera_id": camera_id, "facts": facts.model_dump(mode="json"), "stream_moved": moved is not None}
+
+    async def learn_streams(self) -> int:
+        """Ask cameras that can't be recorded for a while where their stream is: some change its address when they
+        start. How many were asked."""
+        recorder = await asyncio.to_thread(read_state, self._settings.recordings.directory)
+        now, asked = self._parts.clock.now(), 0
+        if not recorder.alive(now):
+            return 0
+        for row in await self._rows():
+            state = recorder.cameras.get(row.camera_id)
+            lost = state is not None and state.state == "waiting" and (state.since or now) <= now - _LOST
+            if not lost or setting_of(row).kind != RECORDER:
+                continue
+            monotonic = self._parts.clock.monotonic()
+            if monotonic - self._asked_at.get(row.camera_id, -_ASK_AGAIN) < _ASK_AGAIN:
+                continue
+            self._asked_at[row.camera_id] = monotonic
+            asked += 1
+            try:
+                await self.check(row.camera_id)
+            except HandoverError as error:  # that it is away is told by status
+                log.debug("camera %s: %s", row.camera_id, error)
+        return asked
 
     async def check_clocks(self) -> None:
         """Every camera's clock, one camera after the other; of one that doesn't answer, as its recorded stream told."""
@@ -350,6 +388,23 @@ class Inventory:
 def _write(path: Path, content: bytes) -> None:
     with durable_file(path) as file:
         file.write(content)
+
+
+def _recorded(row: CameraRow) -> Profile | None:
+    """Of the profiles that the camera told last, the one that is recorded."""
+    return next((each for each in facts_of(row).profiles if each.stream_uri == row.stream_uri), None)
+
+
+def _moved(row: CameraRow, recorded: Profile | None, facts: CameraFacts) -> str | None:
+    """The stream's new address, where the recorded profile, or the only one like it, has another by now."""
+    if recorded is None or any(each.stream_uri == row.stream_uri for each in facts.profiles):
+        return None
+    told = [each for each in facts.profiles if each.stream_uri]
+    found = [each for each in told if each.token == recorded.token]
+    if not found:
+        look = (recorded.source, recorded.codec, recorded.width, recorded.height)
+        found = [each for each in told if (each.source, each.codec, each.width, each.height) == look]
+    return found[0].stream_uri if len(found) == 1 else None
 
 
 def _choose(facts: CameraFacts, token: str | None) -> Any:

@@ -32,6 +32,7 @@ class CameraRecording(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     state: Annotated[str, Field(max_length=32)]
+    since: int | None = None
     last_packet: int | None = None
     error: Annotated[str, Field(max_length=1000)] | None = None
     fps: float = 0

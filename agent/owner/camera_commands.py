@@ -254,6 +254,8 @@ def check(config: Path, camera_id: str, plain: bool) -> None:
     if facts["clock"]:
         offset, give = facts["clock"]["offset_us"] / 1e6, facts["clock"]["uncertainty_us"] / 1e6
         click.echo(f"Clock: {offset:+.1f} s against this machine, give or take {give:.1f} s")
+    if told.get("stream_moved"):
+        click.echo("Its stream has another address now; that is recorded from here on.")
     for note in facts["notes"]:
         click.echo(note)
     return None
