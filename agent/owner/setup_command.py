@@ -4,9 +4,10 @@ Not for: what is sent (``agent/membership.py``). Every question has a flag that 
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
+from pydantic import BeforeValidator
 
 from agent.owner.caller import ask_desk, daemon_listens
 from agent.owner.typed import answer
@@ -18,6 +19,16 @@ from exchange.errors import ForceKeyChanged
 from exchange.messages import Line, OwnerKind
 
 Json = dict[str, Any]
+
+
+def _with_https(typed: object) -> object:
+    """A bare host name, as one copies it from a letter, is one of a portal over HTTPS."""
+    if isinstance(typed, str) and typed.strip() and "://" not in typed:
+        return f"https://{typed.strip()}"
+    return typed
+
+
+TypedPortal = Annotated[HttpsUrl, BeforeValidator(_with_https)]
 
 
 @click.command()
@@ -32,7 +43,8 @@ def setup(
 ) -> None:
     """Write the settings, make this agent's keys, and join the force's portal."""
     require_writable(config, "the settings file")
-    url = answer(portal, "--portal", "The portal's address (from your police force)", HttpsUrl)
+    url = answer(portal, "--portal", "The portal's address (from your police force)", TypedPortal)
+    click.echo(f"Portal: {url}")
     owner = {
         "kind": answer(kind, "--kind", "Whose cameras are they, a household's or a business's?", OwnerKind),
         "name": answer(name, "--name", "Your name, or the business's", Line),

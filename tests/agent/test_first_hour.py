@@ -99,7 +99,7 @@ import agent.cli, agent.daemon, agent.owner.control, agent.owner.desk, agent.own
 def test_setup_asks_again_for_an_address_that_cannot_be_one_and_writes_nothing_of_it(tmp_path: Path) -> None:
     config = tmp_path / "etc" / "handover.yaml"
     config.parent.mkdir()
-    typed = "portal.example.org\nhttp://portal.example.org\nhttps://127.0.0.1:1\nflat\nhousehold\n\nRobin\n01632\n"
+    typed = "portal example org\nhttp://portal.example.org\nhttps://127.0.0.1:1\nflat\nhousehold\n\nRobin\n01632\n"
     ended = handover(config, "setup", typed=typed)
     assert ended.output.count("Please type it again.") == 3, ended.output
     assert "https://" in ended.output
@@ -107,6 +107,22 @@ def test_setup_asks_again_for_an_address_that_cannot_be_one_and_writes_nothing_o
     assert ended.exit_code == 30
     assert "nothing tries it again by itself" in ended.output
     assert "https://127.0.0.1:1" in config.read_text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "url"),
+    [
+        ("127.0.0.1:1", "https://127.0.0.1:1"),
+        (" 127.0.0.1:1/share/ ", "https://127.0.0.1:1/share"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+    ],
+)
+def test_a_bare_host_name_is_a_portal_over_https_and_is_said_to_be(tmp_path: Path, typed: str, url: str) -> None:
+    config = tmp_path / "handover.yaml"
+    ended = handover(config, "setup", typed=f"{typed}\nhousehold\nRobin\n01632\n")
+    assert ended.exit_code == 30
+    assert f"Portal: {url}\n" in ended.output
+    assert f"{url}\n" in config.read_text().replace('"', "")
 
 
 def test_setup_by_flags_says_which_flag_cannot_be_used(tmp_path: Path) -> None:
