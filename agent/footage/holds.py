@@ -56,7 +56,8 @@ class Holds:
 
     def _link(self, hold_id: str, camera_id: str, window: Window) -> int:
         made = 0
-        for path in self._finished_in(camera_id, window):
+        kept = [path for folder in self.folders(camera_id) for path in _files(folder) if _within(path, window)]
+        for path in (*self._finished_in(camera_id, window), *kept):  # another hold may be all that keeps it
             folder = self.folder / hold_id / camera_id / path.parent.name
             folder.mkdir(mode=0o770, parents=True, exist_ok=True)
             try:
@@ -127,6 +128,11 @@ class Holds:
                     facts = path.stat()
                     sizes[facts.st_dev, facts.st_ino] = facts.st_size
         return sum(sizes.values())
+
+
+def _within(path: Path, window: Window) -> bool:
+    name = layout.parse(path.name)
+    return name is not None and name.duration is not None and name.start < window.end and name.end > window.start
 
 
 def _names(folder: Path) -> list[str]:

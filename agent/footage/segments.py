@@ -239,6 +239,15 @@ class SegmentStore:
                 return each.path
         raise _gone(span)
 
+    def where(self, camera_id: str, path: Path) -> Path:
+        """Where a finished segment is now that was found at ``path``: in the camera's own folder, or in any hold. Holds
+        come and go, and retention takes what only a hold keeps out of the camera's folder. As it was when nowhere."""
+        if path.exists():
+            return path
+        folders = (layout.camera_folder(self.root, camera_id), *self._holds.folders(camera_id))
+        places = (folder / path.parent.name / path.name for folder in folders)
+        return next((place for place in places if place.exists()), path)
+
     def _source_file(self, span: Span, path: Path) -> SourceFile:
         name = layout.parse(path.name)
         assert name is not None
@@ -290,6 +299,9 @@ class RecordedFootage:
 
     async def coverage(self, camera_id: str, window: Window) -> Coverage:
         return await asyncio.to_thread(self.store.coverage, camera_id, window)
+
+    async def where(self, camera_id: str, path: Path) -> Path:
+        return await asyncio.to_thread(self.store.where, camera_id, path)
 
     async def oldest_day(self, camera_id: str) -> int | None:
         return await asyncio.to_thread(self.store.oldest_day, camera_id)

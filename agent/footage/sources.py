@@ -7,7 +7,7 @@ import asyncio
 import importlib
 import importlib.util
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -267,6 +267,15 @@ class Sources:
     async def held_bytes(self) -> int:
         kept = 0 if self.fetched is None else await self.fetched.held_bytes()
         return await self.recorded.held_bytes() + kept
+
+    async def as_planned(self, camera_id: str, stretches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A plan's stretches with the paths that their files have now: the same files, perhaps in another folder."""
+        found = []
+        for stretch in stretches:
+            paths = [await self.recorded.where(camera_id, Path(source["path"])) for source in stretch["sources"]]
+            sources = [source | {"path": str(path)} for source, path in zip(stretch["sources"], paths, strict=True)]
+            found.append(stretch | {"sources": sources})
+        return found
 
     @asynccontextmanager
     async def at_hand(

@@ -263,7 +263,8 @@ def show_row(console: Console, row: Json) -> None:
     if row.get("asked_by"):
         console.print(Text(f"  {quoted(row['incident'], 120)}; asked by {quoted(row['asked_by'], 120)}"))
     if row["state"] == "asked":
-        console.print(Text(f"  Answer until {local(row['expires'])}: handover review {row['request_id']}"))
+        console.print(Text(f"  Answer until {local(row['expires'])}, with:"))
+        console.print(Text(f"  handover review {row['request_id']}"))  # a line of its own, to be copied
     else:
         console.print(Text(f"  {row['request_id']}, since {local(row['since'])}"))
     for word in ("doing", "trouble"):

@@ -58,8 +58,9 @@ async def _clip_one(parts: Parts, approval: Approval, cut: ApprovedCut) -> None:
     def show(report: Job) -> None:
         parts.progress.doing[request_id] = f"cutting {cut.camera.label}, {report.get('bytes', 0) * 100 // total} %"
 
-    plan = {"stretches": list(cut.camera.stretches), "sound": cut.sound, "name": "master"}
     async with parts.footage.at_hand(request_id, cut.camera.camera_id, cut.camera.requested.window):
+        stretches = await parts.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
+        plan = {"stretches": stretches, "sound": cut.sound, "name": "master"}
         result = await parts.run_job(
             "agent.media.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
         )

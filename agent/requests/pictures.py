@@ -27,7 +27,8 @@ async def stills(parts: Parts, request_id: str) -> list[tuple[str, bytes]]:
         if camera.available:
             name = f"{camera.position + 1}-{camera.camera_id}"
             async with parts.footage.at_hand(request_id, camera.camera_id, camera.requested.window):
-                made += await _stills_of(parts, list(camera.stretches), name)
+                stretches = await parts.footage.as_planned(camera.camera_id, camera.stretches)
+                made += await _stills_of(parts, stretches, name)
     return made
 
 
