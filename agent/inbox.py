@@ -16,7 +16,7 @@ from agent.requests.journey import Journey
 from agent.requests.parts import Parts
 from exchange import api
 from exchange.clock import MINUTE, SECOND, to_rfc3339
-from exchange.errors import HandoverError, NotEnrolled, PortalAnswerInvalid, PortalUnreachable
+from exchange.errors import HandoverError, NotEnrolled, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +101,7 @@ class InboxPoll:
         parts = self._parts
         portal = await parts.portal()
         if not self._compared:
-            await went_back.compare(parts, await portal.witnessed())
-            self._compared = True
+            await self._compare(portal)
         async with parts.store.transaction() as tx:
             cursor = int(await tx.note("inbox-cursor") or "0")
         inbox = await self._ask(portal, cursor, wait)
@@ -118,6 +117,16 @@ class InboxPoll:
             log.info("took %d items from the portal", len(inbox.items))
         await self._check_key(portal)
         return len(inbox.items)
+
+    async def _compare(self, portal: PortalClient) -> None:
+        """A portal that doesn't answer to it is asked again at the next poll, and holds up no request: it refuses
+        another answer than the first one anyhow."""
+        try:
+            await went_back.compare(self._parts, await portal.witnessed())
+        except (PortalUnreachable, PortalAnswerInvalid, PortalRefused) as error:
+            log.debug("the portal didn't tell what it holds of this device: %s", error)
+        else:
+            self._compared = True
 
     async def _ask(self, portal: PortalClient, cursor: int, wait: int) -> api.Inbox:
         """_Cut when the poll was ended in between: by a gateway or with its connection, or oddly after a long hold."""

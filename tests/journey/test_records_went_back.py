@@ -9,14 +9,18 @@ from agent import housekeeping
 from agent.owner.desk import Nothing, Restored
 from agent.requests import went_back
 from agent.requests.decision import Verdict, decide, load_approval
+from exchange import api
 from exchange.api import Witnessed
 from exchange.checkpoint import sign_checkpoint
 from exchange.custody import read_line
 from exchange.errors import DecisionRefused, NotFound
 from exchange.messages import Status
 from exchange.signing import SigningKey
-from tests.journey.home import ACTOR, OWNER, Home, Town, home
+from tests.counterparts.hostile_portal import Handler, text
+from tests.counterparts.hostile_portal import status as fault_status
+from tests.journey.home import ACTOR, OWNER, Home, Town, besieged, home
 
+NOT_KNOWN = fault_status(404)
 Tables = dict[str, list[dict[str, Any]]]
 
 
@@ -136,6 +140,19 @@ async def test_a_start_in_the_middle_of_anything_is_no_going_back(tmp_path: Path
         assert (await status(at))["records_trouble"] is None
         with pytest.raises(NotFound):
             await at.house.desk.restored(Restored(what="nothing"), ACTOR)
+
+
+@pytest.mark.parametrize("answer", [fault_status(504), fault_status(403), text("<html>log in</html>"), NOT_KNOWN])
+async def test_a_portal_that_does_not_tell_holds_up_no_request(tmp_path: Path, answer: Handler) -> None:
+    async with besieged(tmp_path) as at:
+        at.portal.fault("GET", api.CHECKPOINTS, answer, times=1)
+        at.portal.put(at.request())
+        poll = at.poll
+        assert await poll.fetch(0) == 1
+        asked = [call for call in at.portal.calls if str(call) == f"GET {api.CHECKPOINTS}"]
+        await poll.fetch(0)
+        again = [call for call in at.portal.calls if str(call) == f"GET {api.CHECKPOINTS}"]
+        assert (len(asked), len(again)) == (1, 1 if answer is NOT_KNOWN else 2)
 
 
 async def test_what_the_device_did_not_sign_shows_nothing(tmp_path: Path) -> None:
