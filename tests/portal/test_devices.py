@@ -222,3 +222,10 @@ async def test_a_device_gets_back_what_it_signed_and_nobody_else_s(town: Town) -
     assert told.note == sign_checkpoint(9, b"b" * 32, agent.key)
     assert told.decisions == ()
     assert (await other.call("GET", api.CHECKPOINTS)).json == {"decisions": []}
+
+
+@pytest.mark.parametrize("after", [1 << 63, 1 << 64, 10**400, -1], ids=["2^63", "2^64", "10^400", "-1"])
+async def test_a_cursor_that_no_inbox_can_have_is_a_bad_question(town: Town, after: int) -> None:
+    agent = await town.agent().join(town.place)
+    assert (await agent.call("GET", api.INBOX, query={"after": str(after)})).status == 400
+    assert (await agent.call("GET", api.INBOX, query={"after": str((1 << 63) - 1)})).status == 200
