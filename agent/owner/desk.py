@@ -137,7 +137,11 @@ class Desk:
             packages = await tx.packages(row.request_id)
             decided = await decision.stored_decision(tx, row.request_id)
             force = await tx.force()
+            unclear = await went_back.trouble(tx)
         told: Json = self._row(row)
+        told["unclear"] = (
+            None if unclear is None else {"what": unclear.what, "meaning": unclear.meaning, "do": unclear.do}
+        )
         told["force"] = None if force is None else force.name
         told["officer"] = None if row.officer is None else _officer(row.officer)
         if row.officer is not None:

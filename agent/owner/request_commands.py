@@ -60,8 +60,7 @@ def review(config: Path, request_id: str | None, pictures: Path | None, name: st
 
     told = ask_desk(config, show, needs_daemon=True)
     prompt.show_request(out, told)
-    if told["state"] != "asked":
-        raise DecisionRefused(f"This request is {prompt.STATES[told['state']]}: there is nothing to decide.")
+    refuse_unless_open(told)
     if pictures is not None:
         _save_pictures(config, told["request_id"], pictures)
     try:
@@ -231,9 +230,16 @@ def _none_recorded(cameras: list[Json]) -> list[Json]:
 
 def _to_decide(config: Path, request_id: str) -> Json:
     told = ask_desk(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
+    refuse_unless_open(told)
+    return told
+
+
+def refuse_unless_open(told: Json) -> None:
+    """Before a question that could not be answered."""
     if told["state"] != "asked":
         raise DecisionRefused(f"This request is {prompt.STATES[told['state']]}: there is nothing to decide.")
-    return told
+    if unclear := told["unclear"]:
+        raise DecisionRefused(unclear["what"], meaning=unclear["meaning"], do=unclear["do"])
 
 
 @click.command()

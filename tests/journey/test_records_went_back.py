@@ -7,6 +7,7 @@ import pytest
 
 from agent import housekeeping
 from agent.owner.desk import Nothing, Restored
+from agent.owner.request_commands import refuse_unless_open
 from agent.requests import went_back
 from agent.requests.decision import Verdict, decide, load_approval
 from exchange import api
@@ -71,6 +72,9 @@ async def test_what_was_answered_before_a_backup_came_back_cannot_be_answered_ag
         assert "went back to an earlier state" in trouble
         assert "1 request that waits here was answered already" in trouble
         assert "handover restored" in trouble
+        shown = await at.shown(request_id)
+        with pytest.raises(DecisionRefused, match="went back"):
+            refuse_unless_open(shown)  # before the owner is asked anything
         for word in (True, False):
             with pytest.raises(DecisionRefused, match="went back"):
                 await at.say(request_id, yes=word)
