@@ -22,7 +22,7 @@ def recorded(tmp_path: Path, change: Callable[[int], int], sound: str = "", segm
     with GstServer({"/cam": live(sound=sound)}) as server, RtpTimes(server.url("/cam"), change) as door:
         root = tmp_path / "recordings"
         root.mkdir()
-        config = RecorderConfig(root, (CameraSource("cam", door.url),), segment=2 * SECOND, stall=5 * SECOND, reserve=0)
+        config = RecorderConfig(root, (CameraSource("cam", door.url),), segment=SECOND, stall=5 * SECOND, reserve=0)
         with recorder(tmp_path, config) as running:
             running.until("segments", lambda: len(running.finished()) >= segments)
             assert running.state().get("reconnects") == 0
@@ -36,9 +36,10 @@ def steps(part: Path) -> list[float]:
     return [later - earlier for earlier, later in pairwise(times)]
 
 
-@pytest.mark.parametrize("sound", ["", LIVE_ALAW])
 @pytest.mark.parametrize("by", [HOURS, -HOURS], ids=["ahead", "back"])
-@pytest.mark.parametrize("number", [60, 75, 50], ids=["between", "key", "first-of-segment"])
+@pytest.mark.parametrize(
+    ("number", "sound"), [(40, ""), (50, ""), (50, LIVE_ALAW)], ids=["between", "first", "first-with-sound"]
+)
 def test_one_wild_time_stamp_moves_nothing(tmp_path: Path, number: int, by: int, sound: str) -> None:
     running = recorded(tmp_path, lambda picture: by if picture == number else 0, sound)
     parts = [path for _, path in running.segments()]
@@ -52,12 +53,12 @@ def test_one_wild_time_stamp_moves_nothing(tmp_path: Path, number: int, by: int,
     for part in parts[:-1]:
         assert max(steps(part)) < 0.2
         assert min(steps(part)) > 0
-        assert assert_plays(part) == 50
+        assert assert_plays(part) == 25
 
 
 @pytest.mark.parametrize("by", [HOURS, -HOURS], ids=["ahead", "back"])
 def test_a_clock_that_is_set_in_the_middle_is_followed(tmp_path: Path, by: int) -> None:
-    running = recorded(tmp_path, lambda picture: by if picture >= 60 else 0)
+    running = recorded(tmp_path, lambda picture: by if picture >= 40 else 0)
     names = [name for name, _ in running.segments()]
     assert sum(entry.get("why") == "camera_clock_jumped" for entry in running.journal()) == 1
     assert not any(entry.get("wild_times") for entry in running.journal())
