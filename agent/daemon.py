@@ -16,31 +16,32 @@ from pathlib import Path
 import aiohttp
 import sdnotify
 
-from agent import VERSION, housekeeping
+from agent import VERSION
+from agent.background import housekeeping
+from agent.background.inbox import InboxPoll
+from agent.background.schedule import Schedule
 from agent.cameras.inventory import Inventory
-from agent.custody import Custody
-from agent.footage.device import DeviceFootage
-from agent.footage.fetched import FetchedFootage
-from agent.footage.segments import RecordedFootage, SegmentStore
-from agent.footage.sources import Passwords, Sources
-from agent.inbox import InboxPoll
-from agent.keys import AgentKeys, load_or_create_keys
-from agent.lock import state_lock
-from agent.membership import OpenPortal
+from agent.host.lock import state_lock
+from agent.membership.membership import OpenPortal
 from agent.owner import control
-from agent.owner.desk import Desk
-from agent.portal import PortalClient
-from agent.recordings_disk import gone, recordings_mount
+from agent.owner.operations.desk import Desk
+from agent.portal.client import PortalClient
+from agent.recordings.disk import gone, recordings_mount
+from agent.recordings.segments import RecordedFootage, SegmentStore
 from agent.requests.journey import Journey
-from agent.requests.parts import Parts, Progress
-from agent.schedule import Schedule
-from agent.settings import Settings
-from agent.store import Store
-from agent.worker import run_job
+from agent.services import Parts, Progress
+from agent.settings.model import Settings
+from agent.sources.device.footage import DeviceFootage
+from agent.sources.fetched import FetchedFootage
+from agent.sources.registry import Passwords, Sources
+from agent.store.custody import Custody
+from agent.store.database import Store
+from agent.store.keys import AgentKeys, load_or_create_keys
+from agent.workers.process import run_job
 from exchange.clock import Clock, SystemClock
-from exchange.custody import CustodyKind
+from exchange.custody.log import CustodyKind
 from exchange.errors import InputInvalid, NotEnrolled, SettingsInvalid
-from exchange.timestamps import read_certificates
+from exchange.signing.timestamps import read_certificates
 
 log = logging.getLogger(__name__)
 

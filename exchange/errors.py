@@ -171,7 +171,7 @@ class NotEnrolled(HandoverError):
 
 
 class RequestRefused(HandoverError):
-    """A request that may not be asked; ``reason`` is one of ``exchange.messages.RefusalReason``."""
+    """A request that may not be asked; ``reason`` is one of ``exchange.documents.messages.RefusalReason``."""
 
     exit_code = 40
 

@@ -20,8 +20,8 @@ from aiohttp import web
 
 from exchange.clock import Clock
 from exchange.errors import AlreadyRunning, SettingsInvalid
-from portal.app import READ_BUFFER, make_app
-from portal.connections import Connections, raise_descriptor_limit
+from portal.api.app import READ_BUFFER, make_app
+from portal.api.connections import Connections, raise_descriptor_limit
 from portal.service import Portal, open_portal
 from portal.settings import PortalFolder, PortalSettings
 

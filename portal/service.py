@@ -1,4 +1,5 @@
-"""The parts of a running portal, and one call to it. Not for: what calls do (``portal.handlers``, ``portal.tus``)."""
+"""The parts of a running portal, and one call to it. Not for: what calls do (``portal.api.handlers``,
+``portal.api.tus``)."""
 
 import asyncio
 import contextlib
@@ -12,17 +13,17 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import ValidationError
 
-from exchange.api import MAX_BODY
 from exchange.clock import MINUTE, Clock, SystemClock
-from exchange.messages import Part
-from exchange.signing import parse_strictly
-from portal import sweep
-from portal.database import Database
-from portal.inbox import Bell
+from exchange.documents.api import MAX_BODY
+from exchange.documents.messages import Part
+from exchange.signing.documents import parse_strictly
 from portal.problems import ProblemError, too_many
+from portal.requests.inbox import Bell
 from portal.settings import PortalFolder, PortalSettings
+from portal.storage.database import Database
 from portal.tokens import Caller
-from portal.uploads import UploadFolder
+from portal.uploads import sweep
+from portal.uploads.files import UploadFolder
 
 P = TypeVar("P", bound=Part)
 log = logging.getLogger("handover.portal")

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
+from exchange.documents.messages import Line, Part, PublicKeyLine
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
-from exchange.messages import Line, Part, PublicKeyLine
-from exchange.signing import PublicKey
+from exchange.signing.documents import PublicKey
 
 MAX_SETTINGS = 64 * 1024
 GIB = 1024**3

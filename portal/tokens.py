@@ -13,13 +13,13 @@ from sqlalchemy import delete, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from exchange.api import TOKEN_LIFETIME
 from exchange.clock import SECOND
+from exchange.documents.api import TOKEN_LIFETIME
+from exchange.documents.messages import Fingerprint, Part
 from exchange.errors import HandoverError
-from exchange.messages import Fingerprint, Part
-from exchange.signing import PublicKey
-from portal.models import Device, Officer, UsedToken
+from exchange.signing.documents import PublicKey
 from portal.problems import unauthenticated
+from portal.storage.models import Device, Officer, UsedToken
 
 LEEWAY = 10
 """Seconds that the caller's clock may differ from ours."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from agent.cameras.address import CameraAddress
+from agent.devices.address import CameraAddress
 from tests.counterparts.ipycam_camera import ipycam_camera
 from tests.counterparts.soap_camera import SoapCamera, soap_camera
 
@@ -48,7 +48,7 @@ print(json.dumps({{"told": told, "peak": {_PEAK}}}))
 
 OURS = f"""
 import json, sys
-from agent.cameras.onvif_job import job
+from agent.devices.onvif.job import job
 order = json.load(sys.stdin)
 try:
     facts = job(order, print)

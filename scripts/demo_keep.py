@@ -14,10 +14,10 @@ from typing import Any
 from demo_proof import Looked
 from demo_stage import Stage
 
-from exchange.credentials import open_credential
-from exchange.evidence import Evidence
-from exchange.messages import Decision, Delivery, Document, Receipt, Refusal, Registration, Request, Signed
-from exchange.signing import PublicKey, SigningKey, allowed_signers, parse_strictly
+from exchange.documents.evidence import Evidence
+from exchange.documents.messages import Decision, Delivery, Document, Receipt, Refusal, Registration, Request, Signed
+from exchange.signing.credentials import open_credential
+from exchange.signing.documents import PublicKey, SigningKey, allowed_signers, parse_strictly
 
 
 def keep(stage: Stage, target: Path, package: dict[str, Any] | None, frames: Sequence[Looked]) -> None:

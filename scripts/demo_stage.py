@@ -19,8 +19,8 @@ from demo_sent import SentNotes
 from rich.console import Console
 from rich.markup import escape
 
-from agent.owner.caller import daemon_call
-from agent.settings import load_settings
+from agent.cli.caller import daemon_call
+from agent.settings.model import load_settings
 
 BIN = Path(sys.executable).parent
 STARTS_WITHIN = 60

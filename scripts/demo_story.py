@@ -20,9 +20,9 @@ from demo_proof import look_at_frames, show_proof
 from demo_stage import BIN, DemoFailed, Stage, out
 from rich.markup import escape
 
-from agent.footage.layout import parse
+from agent.recordings.layout import parse
 from exchange.clock import SECOND, to_rfc3339
-from exchange.signing import PublicKey
+from exchange.signing.documents import PublicKey
 
 CAMERA = Path(__file__).resolve().parent / "demo_camera.py"
 PLACE = "53.76320,-2.70310"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import load_settings
+from agent.settings.model import load_settings
 
 CHECKOUT = Path(__file__).parents[1]
 # The packages that Handover depends on come from the environment that the tests run in; only Handover itself is
@@ -122,12 +122,12 @@ def broken_wheel(folder: Path) -> Path:
     info = "handover-9.9.9.dist-info"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("agent/__init__.py", "")
-        file.writestr("agent/cli.py", "def main():\n    raise SystemExit('cannot start')\n")
+        file.writestr("agent/cli/main.py", "def main():\n    raise SystemExit('cannot start')\n")
         file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: handover\nVersion: 9.9.9\n")
         file.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
-        file.writestr(f"{info}/entry_points.txt", "[console_scripts]\nhandover = agent.cli:main\n")
+        file.writestr(f"{info}/entry_points.txt", "[console_scripts]\nhandover = agent.cli.main:main\n")
         file.writestr(f"{info}/RECORD", "")
     return path
 

@@ -1,7 +1,7 @@
 """The cameras that the owner added: found, asked what they are, given a place, recorded, registered.
 
-Not for: speaking to a camera (``onvif.py``), or telling the portal (``agent/membership.py``). Nothing is ever set on
-a camera. Passwords are kept in one file under ``keys/`` and cross to workers on standard input.
+Not for: speaking to a camera (``onvif.py``), or telling the portal (``agent/membership/membership.py``). Nothing is
+ever set on a camera. Passwords are kept in one file under ``keys/`` and cross to workers on standard input.
 """
 
 import asyncio
@@ -15,24 +15,24 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from agent.cameras import elsewhere
-from agent.cameras.address import CameraAddress, Credentials, Password, UserName
-from agent.cameras.catalogue import CameraFacts, Profile
-from agent.cameras.discovery import discover
-from agent.cameras.heard_clock import heard
-from agent.cameras.onvif import probe_camera
-from agent.cameras.wsdiscovery import Found
-from agent.footage.recorder_config import CameraSource, RecorderConfig, save
-from agent.footage.recorder_state import RecorderState, read_state
-from agent.footage.sources import RECORDER, setting_of
-from agent.recordings_disk import recordings_mount
-from agent.requests.parts import Parts
-from agent.settings import Settings
-from agent.store import CameraRow, Transaction
+from agent.cameras import footage_sources as elsewhere
+from agent.devices.address import CameraAddress, Credentials, Password, UserName
+from agent.devices.camera_facts import CameraFacts, Profile
+from agent.devices.discovery.search import discover
+from agent.devices.discovery.wsdiscovery import Found
+from agent.devices.onvif.ask import probe_camera
+from agent.recorder.config import CameraSource, RecorderConfig, save
+from agent.recorder.state import RecorderState, read_state
+from agent.recordings.disk import recordings_mount
+from agent.recordings.stream_clock import heard
+from agent.services import Parts
+from agent.settings.model import Settings
+from agent.sources.registry import RECORDER, setting_of
+from agent.store.database import CameraRow, Transaction
 from exchange.clock import MINUTE
+from exchange.documents.messages import CameraRegistration, Id, Line, Part, Place
 from exchange.durable import durable_file
 from exchange.errors import CameraAnswerInvalid, CertificateChanged, HandoverError, NotFound
-from exchange.messages import CameraRegistration, Id, Line, Part, Place
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from agent.media import segment as segments
+from agent.media.containers import segment as segments
+from agent.media.containers.tables import NotFootage, Segment
+from agent.media.cut.timeline import Placed, Selection, gaps, join, select, sound_within
 from agent.media.facts import (
     Gops,
     Inspection,
@@ -23,8 +25,6 @@ from agent.media.facts import (
     source_ref,
     to_json,
 )
-from agent.media.tables import NotFootage, Segment
-from agent.media.timeline import Placed, Selection, gaps, join, select, sound_within
 
 MAX_SEGMENTS = 20_000
 _EXPECTED_US = 120_000_000

@@ -19,11 +19,11 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from agent.media import approved
-from agent.media.approved import Approved
+from agent.media.containers.tables import NotFootage
+from agent.media.cut import approved
+from agent.media.cut.approved import Approved
+from agent.media.cut.payload import parts, payloads
 from agent.media.facts import JsonObject, Stretch, first_of, stretch
-from agent.media.payload import parts, payloads
-from agent.media.tables import NotFootage
 from exchange.durable import durable_file
 from exchange.errors import ClipFailed
 

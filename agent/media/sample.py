@@ -10,10 +10,10 @@ from pathlib import Path
 import av
 from av.error import FFmpegError
 
-from agent.media import segment as segments
-from agent.media.demuxed import Bounded
+from agent.media.containers import segment as segments
+from agent.media.containers.demuxed import Bounded
+from agent.media.containers.tables import NotFootage
 from agent.media.facts import JsonObject
-from agent.media.tables import NotFootage
 from exchange.errors import CameraAnswerInvalid
 
 _MOST_FRAMES = 500

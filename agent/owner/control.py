@@ -17,9 +17,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from agent.owner.arguments import MAX_CALL, read_arguments
-from agent.owner.desk import OPERATIONS, Actor, Desk
-from agent.settings import Settings
+from agent.owner.operations.arguments import MAX_CALL, read_arguments
+from agent.owner.operations.desk import OPERATIONS, Actor, Desk
+from agent.settings.model import Settings
 from exchange.errors import DocumentInvalid, HandoverError, InputInvalid
 
 log = logging.getLogger(__name__)

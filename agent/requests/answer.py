@@ -8,14 +8,14 @@ import shutil
 from pathlib import Path
 
 from agent.requests.decision import stored_decision
-from agent.requests.parts import Move, Parts
 from agent.requests.states import State
-from agent.store import RequestRow, Transaction
-from exchange.api import MAX_BODY
-from exchange.custody import CustodyKind
+from agent.services import Move, Parts
+from agent.store.database import RequestRow, Transaction
+from exchange.custody.log import CustodyKind
+from exchange.documents.api import MAX_BODY
+from exchange.documents.messages import Refusal, Signed
 from exchange.errors import NotEnrolled, PortalRefused
-from exchange.messages import Refusal, Signed
-from exchange.signing import parse_strictly, read_unverified
+from exchange.signing.documents import parse_strictly, read_unverified
 
 
 async def tell(parts: Parts, row: RequestRow) -> None:

@@ -1,6 +1,6 @@
 """Cut exactly what was approved, a package's worth a camera and window: copied, never re-encoded.
 
-Not for: the copying itself, which a worker does (``agent/media/cut.py``).
+Not for: the copying itself, which a worker does (``agent/media/cut/cut.py``).
 """
 
 import asyncio
@@ -8,12 +8,12 @@ import json
 import logging
 
 from agent.requests.decision import Approval, ApprovedCut, load_approval, void
-from agent.requests.parts import Job, Move, Parts
 from agent.requests.states import State
-from agent.store import RequestRow, Transaction
-from agent.worker import CLIP, PICTURE
+from agent.services import Job, Move, Parts
+from agent.store.database import RequestRow, Transaction
+from agent.workers.process import CLIP, PICTURE
 from exchange.clock import to_rfc3339
-from exchange.custody import CustodyKind
+from exchange.custody.log import CustodyKind
 from exchange.errors import ClipFailed, FootageChanged, HandoverError
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ async def _clip_one(parts: Parts, approval: Approval, cut: ApprovedCut) -> None:
         stretches = await parts.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
         plan = {"stretches": stretches, "sound": cut.sound, "name": "master"}
         result = await parts.run_job(
-            "agent.media.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
+            "agent.media.cut.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
         )
     _check_window(cut, result)
     sheet = await _contact_sheet(parts, folder, result)

@@ -1,18 +1,18 @@
 """What a plan and a manifest say of clocks: this host's, and the camera's around a window.
 
-Not for: asking the host (``agent/host_clock.py``) or a camera (``agent/cameras``).
+Not for: asking the host (``agent/host/clock.py``) or a camera (``agent/cameras``).
 """
 
-from agent.cameras.clock import ClockCheck
-from agent.cameras.clock_history import Around, checks_around
 from agent.cameras.inventory import facts_of
-from agent.cameras.zones import seconds_east
-from agent.host_clock import NOTHING, HostClock
-from agent.store import CameraRow, Transaction
+from agent.devices.clock import ClockCheck
+from agent.devices.clock_history import Around, checks_around
+from agent.devices.time_zones import seconds_east
+from agent.host.clock import NOTHING, HostClock
+from agent.store.database import CameraRow, Transaction
 from exchange.clock import MINUTE, SECOND, Window
-from exchange.evidence import ClockCheck as CheckSaid
-from exchange.evidence import DisplayedStretch, OffsetRange, as_displayed
-from exchange.evidence import HostClock as HostSaid
+from exchange.documents.evidence import ClockCheck as CheckSaid
+from exchange.documents.evidence import DisplayedStretch, OffsetRange, as_displayed
+from exchange.documents.evidence import HostClock as HostSaid
 
 REFERENCE = "the recording host's clock"
 

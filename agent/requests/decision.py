@@ -8,15 +8,14 @@ import uuid
 from dataclasses import dataclass
 
 from agent.requests.intake import verified_request
-from agent.requests.parts import Move, Parts
 from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan
+from agent.requests.restored_records import refuse_while_unclear
 from agent.requests.states import State, change_state
-from agent.requests.went_back import refuse_while_unclear
-from agent.store import RequestRow, Transaction
+from agent.services import Move, Parts
+from agent.store.database import RequestRow, Transaction
 from exchange.clock import Instant
-from exchange.custody import CustodyKind
-from exchange.errors import DecisionRefused, FootageChanged, NotFound, SignatureInvalid
-from exchange.messages import (
+from exchange.custody.log import CustodyKind
+from exchange.documents.messages import (
     DecidedBy,
     DecidedCamera,
     Decision,
@@ -28,7 +27,8 @@ from exchange.messages import (
     Status,
     Text,
 )
-from exchange.signing import document_sha256, open_document, sign_document
+from exchange.errors import DecisionRefused, FootageChanged, NotFound, SignatureInvalid
+from exchange.signing.documents import document_sha256, open_document, sign_document
 
 
 class Choice(Part):

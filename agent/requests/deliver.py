@@ -1,24 +1,24 @@
 """Bring each sealed package to the portal: an upload that goes on after every break, then the signed announcement.
 
-Not for: what may be delivered (the ``Approval`` says), or the upload protocol (``agent/tus.py``).
+Not for: what may be delivered (the ``Approval`` says), or the upload protocol (``agent/portal/tus.py``).
 """
 
 import uuid
 
-from agent.portal import PortalClient, origin
+from agent.portal.client import PortalClient, origin
+from agent.portal.tus import TusUpload, UploadGone, same_origin
+from agent.portal.tus_pieces import Pieces
 from agent.requests import answer
 from agent.requests.decision import Approval, load_approval
-from agent.requests.parts import Move, Parts
 from agent.requests.states import State
-from agent.store import PackageRow, RequestRow, Transaction
-from agent.tus import TusUpload, UploadGone, same_origin
-from agent.tus_pieces import Pieces
-from exchange import api
-from exchange.api import MAX_BODY
-from exchange.custody import CustodyKind
+from agent.services import Move, Parts
+from agent.store.database import PackageRow, RequestRow, Transaction
+from exchange.custody.log import CustodyKind
+from exchange.documents import api
+from exchange.documents.api import MAX_BODY
+from exchange.documents.messages import Delivery, Signed
 from exchange.errors import ClipFailed, NotEnrolled, PortalAnswerInvalid, PortalRefused, PortalUnreachable
-from exchange.messages import Delivery, Signed
-from exchange.signing import parse_strictly, sign_document
+from exchange.signing.documents import parse_strictly, sign_document
 
 
 async def deliver(parts: Parts, row: RequestRow) -> Move:

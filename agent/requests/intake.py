@@ -5,16 +5,16 @@ Not for: whether footage exists (``plan.py``), or what the owner wants (``decisi
 
 import hashlib
 
-from agent.requests.parts import Move, Parts
 from agent.requests.states import UNDECIDED, State
-from agent.store import RequestRow, Transaction
-from exchange.age import parse_recipient
+from agent.services import Move, Parts
+from agent.store.database import RequestRow, Transaction
+from exchange.age.files import parse_recipient
 from exchange.clock import DAY, Window, to_rfc3339
-from exchange.credentials import CredentialFault, CredentialInvalid, open_by_officer
-from exchange.custody import CustodyKind
+from exchange.custody.log import CustodyKind
+from exchange.documents.messages import Credential, Refusal, RefusalReason, Request, Signed
 from exchange.errors import DocumentInvalid, HandoverError, PortalAnswerInvalid, RequestRefused, SignatureInvalid
-from exchange.messages import Credential, Refusal, RefusalReason, Request, Signed
-from exchange.signing import PublicKey, document_sha256, read_unverified, sign_document
+from exchange.signing.credentials import CredentialFault, CredentialInvalid, open_by_officer
+from exchange.signing.documents import PublicKey, document_sha256, read_unverified, sign_document
 
 CLOCK_SKEW = 5 * 60 * 1_000_000
 """A request may be dated this far ahead of our clock (microseconds): clocks differ."""

@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
-from agent.requests.parts import Later, Move, Parts
 from agent.requests.states import UNDECIDED, State, change_state
-from agent.store import RequestRow
+from agent.services import Later, Move, Parts
+from agent.store.database import RequestRow
 from exchange.clock import MINUTE, SECOND
-from exchange.custody import CustodyKind
+from exchange.custody.log import CustodyKind
 from exchange.errors import HandoverError, PortalUnreachable
 
 log = logging.getLogger(__name__)

@@ -8,17 +8,17 @@ from itertools import pairwise
 from pathlib import Path
 
 from agent import VERSION
-from agent.cameras.catalogue import CameraFacts as DeviceFacts
-from agent.cameras.clock_history import Around
-from agent.footage.layout import parse as parse_name
-from agent.footage.said import SourceSaid
-from agent.host_clock import HostClock
+from agent.devices.camera_facts import CameraFacts as DeviceFacts
+from agent.devices.clock_history import Around
+from agent.footage.provenance import SourceSaid
+from agent.host.clock import HostClock
 from agent.media import facts
+from agent.recordings.layout import parse as parse_name
 from agent.requests.clocks import check_said, displayed, host_said, range_said
 from agent.requests.decision import Approval, ApprovedCut
 from agent.requests.plan import PlannedCamera
 from exchange.clock import SECOND, Window
-from exchange.evidence import (
+from exchange.documents.evidence import (
     CameraFacts,
     Clocks,
     Evidence,
@@ -36,9 +36,9 @@ from exchange.evidence import (
     WorkingCopy,
     widening,
 )
-from exchange.evidence import HostClock as HostSaid
-from exchange.messages import CameraRegistration, Fingerprint, Stretch
-from exchange.signing import document_sha256
+from exchange.documents.evidence import HostClock as HostSaid
+from exchange.documents.messages import CameraRegistration, Fingerprint, Stretch
+from exchange.signing.documents import document_sha256
 
 _MOST_NOTES = 50
 _MODES = {"before": KeyFrameMode.BEFORE, "inside": KeyFrameMode.INSIDE}

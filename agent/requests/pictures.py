@@ -8,9 +8,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from agent.requests.parts import Parts
 from agent.requests.plan import read_plan
-from agent.worker import PICTURE
+from agent.services import Parts
+from agent.workers.process import PICTURE
 from exchange.errors import NotFound
 
 MAX_JPEG = 4 * 1024 * 1024

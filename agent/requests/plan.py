@@ -8,23 +8,23 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from agent.footage.said import SourceSaid
+from agent.footage.provenance import SourceSaid
 from agent.media import facts
-from agent.requests.at_hand import AtHand, at_hand
 from agent.requests.clocks import check_said, clock_around, host_said, range_said
+from agent.requests.footage_files import AtHand, at_hand
 from agent.requests.intake import verified_request
-from agent.requests.parts import Move, Parts
 from agent.requests.preserve import keep
 from agent.requests.states import State, change_state
-from agent.store import RequestRow, Transaction
-from agent.worker import CLIP
+from agent.services import Move, Parts
+from agent.store.database import RequestRow, Transaction
+from agent.workers.process import CLIP
 from exchange.clock import HOUR, Instant, Window
-from exchange.custody import CustodyKind
+from exchange.custody.log import CustodyKind
+from exchange.documents.evidence import ClockCheck, HostClock, OffsetRange
+from exchange.documents.letters import harmless
+from exchange.documents.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
 from exchange.errors import DecisionRefused, DocumentInvalid, HandoverError, NotFound
-from exchange.evidence import ClockCheck, HostClock, OffsetRange
-from exchange.letters import harmless
-from exchange.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
-from exchange.signing import parse_strictly
+from exchange.signing.documents import parse_strictly
 
 MAX_PLAN = 32 * 1024 * 1024
 """Bytes of a stored plan at most: it names every source segment."""
@@ -43,7 +43,7 @@ class PlannedClock(Part):
     check: ClockCheck
     other: ClockCheck | None = None
     range: OffsetRange | None = None
-    """See ``exchange.evidence.Clocks``."""
+    """See ``exchange.documents.evidence.Clocks``."""
 
 
 class PlannedCamera(Part):

@@ -6,10 +6,10 @@ Not for: telling anybody. The officer learns nothing of it, and it is undone whe
 import logging
 
 from agent.requests.intake import verified_request
-from agent.requests.parts import Move, Parts
 from agent.requests.states import State
-from agent.settings import Preserve
-from agent.store import RequestRow, Transaction
+from agent.services import Move, Parts
+from agent.settings.model import Preserve
+from agent.store.database import RequestRow, Transaction
 from exchange.errors import HandoverError
 
 log = logging.getLogger(__name__)

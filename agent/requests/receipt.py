@@ -8,17 +8,17 @@ import logging
 from pathlib import Path
 
 from agent.requests.answer import clear_work
-from agent.requests.parts import Later, Move, Parts
 from agent.requests.states import State
-from agent.store import PackageRow, RequestRow, Transaction
+from agent.services import Later, Move, Parts
+from agent.store.database import PackageRow, RequestRow, Transaction
 from exchange.clock import DAY, HOUR
-from exchange.credentials import open_by_officer
-from exchange.custody import CustodyKind
+from exchange.custody.log import CustodyKind
+from exchange.documents.letters import quoted
+from exchange.documents.messages import Receipt, Signed
 from exchange.durable import durable_file
 from exchange.errors import HandoverError
-from exchange.letters import quoted
-from exchange.messages import Receipt, Signed
-from exchange.signing import PublicKey, read_unverified
+from exchange.signing.credentials import open_by_officer
+from exchange.signing.documents import PublicKey, read_unverified
 
 log = logging.getLogger(__name__)
 

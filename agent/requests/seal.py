@@ -1,6 +1,6 @@
 """Package, sign and seal each cut: the manifest is fixed first, then sealing is a function of what is stored.
 
-Not for: what a package holds (``exchange/bag_contents.py``), or the work on gigabytes (a worker, ``seal_job.py``).
+Not for: what a package holds (``exchange/package/contents.py``), or the work on gigabytes (a worker, ``seal_job.py``).
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from agent.requests import manifest
 from agent.requests.clocks import clock_around
 from agent.requests.decision import Approval, ApprovedCut, load_approval
 from agent.requests.manifest import CameraKnown, WorkingFile
-from agent.requests.parts import Job, Move, Parts
 from agent.requests.stamp import stamp
 from agent.requests.states import State
-from agent.store import CameraRow, PackageRow, RequestRow, Transaction
-from agent.worker import CLIP
-from exchange.age import parse_recipient
-from exchange.api import MAX_BODY
-from exchange.bag_contents import bag_entries, bag_info, bag_name
+from agent.services import Job, Move, Parts
+from agent.store.database import CameraRow, PackageRow, RequestRow, Transaction
+from agent.workers.process import CLIP
+from exchange.age.files import parse_recipient
 from exchange.clock import Window
-from exchange.custody import CustodyKind, ProvenLines
+from exchange.custody.log import CustodyKind, ProvenLines
+from exchange.documents.api import MAX_BODY
+from exchange.documents.evidence import Evidence
+from exchange.documents.messages import Signed
 from exchange.errors import ClipFailed
-from exchange.evidence import Evidence
-from exchange.messages import Signed
-from exchange.package import PackageEntry
-from exchange.signing import PublicKey, open_document, parse_strictly, sign_document
+from exchange.package.contents import bag_entries, bag_info, bag_name
+from exchange.package.writing import PackageEntry
+from exchange.signing.documents import PublicKey, open_document, parse_strictly, sign_document
 
 
 async def seal(parts: Parts, row: RequestRow) -> Move:

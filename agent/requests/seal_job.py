@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exchange.age import parse_recipient
-from exchange.package import PackageEntry, seal_package
+from exchange.age.files import parse_recipient
+from exchange.package.writing import PackageEntry, seal_package
 
 _TOLD = 32 << 20
 

@@ -1,27 +1,27 @@
 """Have the time of a fixed manifest countersigned, if the owner set an authority; then fix its lines of the log.
 
-Not for: what a stamp is, and whether it holds (``exchange/timestamps.py``). Only a hash of the manifest leaves.
+Not for: what a stamp is, and whether it holds (``exchange/signing/timestamps.py``). Only a hash of the manifest leaves.
 """
 
 import asyncio
 import hashlib
 import logging
 
-from agent.portal import origin
+from agent.portal.client import origin
+from agent.portal.timestamp_authority import ask_authority
 from agent.requests.decision import Approval
-from agent.requests.parts import Parts
-from agent.settings import TimestampSettings
-from agent.store import PackageRow, RequestRow
-from agent.timestamps import ask_authority
-from exchange.api import MAX_BODY
+from agent.services import Parts
+from agent.settings.model import TimestampSettings
+from agent.store.database import PackageRow, RequestRow
 from exchange.clock import to_rfc3339
-from exchange.consistency import check_stamp_time
-from exchange.custody import CustodyKind
+from exchange.custody.log import CustodyKind
+from exchange.documents.api import MAX_BODY
+from exchange.documents.evidence import Evidence
+from exchange.documents.messages import Signed
 from exchange.errors import HandoverError
-from exchange.evidence import Evidence
-from exchange.messages import Signed
-from exchange.signing import open_document, parse_strictly
-from exchange.timestamps import Stamp, check_stamp, make_query, read_certificates
+from exchange.package.consistency import check_stamp_time
+from exchange.signing.documents import open_document, parse_strictly
+from exchange.signing.timestamps import Stamp, check_stamp, make_query, read_certificates
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ Not for: what a step does (each has a module beside this one).
 
 from enum import StrEnum
 
-from agent.store import RequestRow, Transaction
+from agent.store.database import RequestRow, Transaction
 
 
 class State(StrEnum):

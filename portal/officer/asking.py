@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 
-from exchange.age import Identity
+from exchange.age.files import Identity
 from exchange.clock import DAY, Window
+from exchange.documents.messages import Asked, Id, Incident, Line, Part, Request, Signed, Stretch, Text
+from exchange.documents.messages import Fingerprint as DeviceFingerprint
 from exchange.errors import DocumentInvalid, InputInvalid, NotFound
-from exchange.messages import Asked, Id, Incident, Line, Part, Request, Signed, Stretch, Text
-from exchange.messages import Fingerprint as DeviceFingerprint
-from exchange.signing import SigningKey, sign_document
+from exchange.signing.documents import SigningKey, sign_document
 from portal.officer.times import read_time
 
 MAX_FORM = 256 * 1024

@@ -12,15 +12,15 @@ import click
 from pydantic import ValidationError
 from rich.console import Console
 
-from exchange.age import Kind
+from exchange.age.files import Kind
 from exchange.clock import SystemClock, to_rfc3339
-from exchange.credentials import open_credential
+from exchange.documents.messages import Receipt
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
-from exchange.messages import Receipt
-from exchange.signing import PublicKey
-from exchange.timestamps import read_certificates
+from exchange.signing.credentials import open_credential
+from exchange.signing.documents import PublicKey
+from exchange.signing.timestamps import read_certificates
 from portal.console import HandoverGroup, json_option, one_line
-from portal.force import read_public, read_signed
+from portal.force.keys import read_public, read_signed
 from portal.officer import show
 from portal.officer.asking import Signer, read_form, sign_request
 from portal.officer.client import OfficerClient
@@ -37,7 +37,7 @@ from portal.officer.opening import (
 from portal.officer.state import OfficerState, Setup
 from portal.officer.times import read_time, read_zone, show_time
 from portal.officer.trust import check_known, remember
-from portal.search_query import SearchQuery
+from portal.registry.search_query import SearchQuery
 
 T = TypeVar("T")
 FILE = click.Path(dir_okay=False, path_type=Path)

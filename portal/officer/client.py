@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from exchange import api
 from exchange.certificates import certificate_words
 from exchange.clock import Clock, SystemClock, to_rfc3339
+from exchange.documents import api
+from exchange.documents.letters import harmless
+from exchange.documents.messages import Part, Signed
 from exchange.durable import sync_folder
 from exchange.errors import (
     DocumentInvalid,
@@ -26,11 +28,9 @@ from exchange.errors import (
     PortalRefused,
     PortalUnreachable,
 )
-from exchange.letters import harmless
-from exchange.messages import Part, Signed
-from exchange.signing import SigningKey, parse_strictly
-from exchange.tokens import mint
-from portal.search_query import SearchQuery
+from exchange.signing.documents import SigningKey, parse_strictly
+from exchange.signing.tokens import mint
+from portal.registry.search_query import SearchQuery
 
 P = TypeVar("P", bound=Part)
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)

@@ -1,6 +1,7 @@
 """From a delivery at the portal to a checked package on the officer's disk, and the receipt for it.
 
-Not for: the checks inside the package (``exchange.checking``), or how the result is shown (``portal.officer.show``).
+Not for: the checks inside the package (``exchange.verify.checking``), or how the result is shown
+(``portal.officer.show``).
 """
 
 import asyncio
@@ -8,13 +9,13 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.age import read_identities
-from exchange.api import Case, CaseDelivery
-from exchange.checking import verify_package
+from exchange.age.files import read_identities
+from exchange.documents.api import Case, CaseDelivery
+from exchange.documents.messages import Decision, Delivery, Receipt, Refusal, Request, Signed
 from exchange.errors import EvidenceMismatch, NotFound, RequestRefused, VerificationFailed
-from exchange.messages import Decision, Delivery, Receipt, Refusal, Request, Signed
-from exchange.report import Report
-from exchange.signing import PublicKey, document_sha256, open_document, sign_document
+from exchange.package.report import Report
+from exchange.signing.documents import PublicKey, document_sha256, open_document, sign_document
+from exchange.verify.checking import verify_package
 from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState
 

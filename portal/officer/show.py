@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from exchange.api import Case, FootageChance, FoundCamera, SearchResult
 from exchange.clock import to_rfc3339
-from exchange.letters import quoted_lines
-from exchange.messages import Receipt, Status
-from exchange.report import Verdict
+from exchange.documents.api import Case, FootageChance, FoundCamera, SearchResult
+from exchange.documents.letters import quoted_lines
+from exchange.documents.messages import Receipt, Status
+from exchange.package.report import Verdict
 from portal.officer.opening import Answer, Opened
 from portal.officer.times import show_time
 

@@ -14,13 +14,13 @@ from typing import TypeVar
 import yaml
 from pydantic import ValidationError
 
-from exchange.age import Identity, Kind, generate_identity, read_identities
-from exchange.credentials import open_credential
+from exchange.age.files import Identity, Kind, generate_identity, read_identities
+from exchange.documents.messages import Credential, Document, Id, Line, Part, PublicKeyLine, Signed
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, KeyFileUnusable, NotFound, SettingsInvalid
-from exchange.messages import Credential, Document, Id, Line, Part, PublicKeyLine, Signed
-from exchange.signing import PublicKey, SigningKey, parse_strictly, read_unverified
-from portal.force import read_signed, write_public, write_signed
+from exchange.signing.credentials import open_credential
+from exchange.signing.documents import PublicKey, SigningKey, parse_strictly, read_unverified
+from portal.force.keys import read_signed, write_public, write_signed
 from portal.settings import Origin
 
 D = TypeVar("D", bound=Document)

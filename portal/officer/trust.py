@@ -3,9 +3,9 @@
 Not for: what a device's key signs; that is checked under the fingerprint that the officer's own request names.
 """
 
-from exchange.api import FoundCamera, SearchResult
+from exchange.documents.api import FoundCamera, SearchResult
+from exchange.documents.messages import Request
 from exchange.errors import DeviceKeyChanged
-from exchange.messages import Request
 from portal.officer.state import OfficerState
 
 MOST_SIGHTINGS = 20_000

@@ -18,15 +18,15 @@ from pathlib import Path
 import psutil
 
 from agent import daemon
-from agent.footage import layout
-from agent.owner.caller import Call, daemon_call
-from agent.settings import Settings
-from exchange import api
-from exchange.age import generate_identity
+from agent.cli.caller import Call, daemon_call
+from agent.recordings import layout
+from agent.settings.model import Settings
+from exchange.age.files import generate_identity
 from exchange.clock import HOUR, SECOND, SystemClock, Window
-from exchange.messages import Asked, Delivery, Incident, Receipt, Request, Stretch
-from exchange.signing import PublicKey, SigningKey, open_document, sign_document
-from exchange.tokens import mint
+from exchange.documents import api
+from exchange.documents.messages import Asked, Delivery, Incident, Receipt, Request, Stretch
+from exchange.signing.documents import PublicKey, SigningKey, open_document, sign_document
+from exchange.signing.tokens import mint
 from portal.officer.client import OfficerClient
 from scripts.benchmarks.clip import minute_of_footage
 from scripts.benchmarks.row import Row

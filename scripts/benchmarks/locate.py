@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.footage import layout
-from agent.footage.layout import SegmentName, SegmentState
-from agent.footage.segments import SegmentStore
+from agent.recordings import layout
+from agent.recordings.layout import SegmentName, SegmentState
+from agent.recordings.segments import SegmentStore
 from exchange.clock import DAY, MINUTE, SystemClock, Window, from_rfc3339
 from scripts.benchmarks.row import Row
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.footage.recorder_config import CameraSource, RecorderConfig, save
+from agent.recorder.config import CameraSource, RecorderConfig, save
 from exchange.clock import MINUTE
 from scripts.benchmarks.row import Row
 from tests.counterparts.gst_server import GstServer, replay
@@ -62,7 +62,7 @@ def _side_by_side(work: Path, clip: Path, cameras: int) -> tuple[tuple[float, fl
         server = stack.enter_context(GstServer({f"/{name}": replay(clip) for name in names}))
         sources = tuple(CameraSource(name, server.url(f"/{name}"), sound=False) for name in names)
         save(folder / "recorder.json", RecorderConfig(root, sources, segment=MINUTE))
-        started = f"from agent.footage.recorder import main; main({str(folder / 'recorder.json')!r})"
+        started = f"from agent.recorder.process import main; main({str(folder / 'recorder.json')!r})"
         ours = [stack.enter_context(_process([sys.executable, "-c", started]))]
         theirs = [
             stack.enter_context(_process(_their_command(server.url(f"/{name}"), theirs_folder / name)))

@@ -22,8 +22,8 @@ _LIMIT = 1.3
 _OURS = """
 import sys
 from pathlib import Path
-from exchange.age import parse_recipient
-from exchange.package import PackageEntry, seal_package
+from exchange.age.files import parse_recipient
+from exchange.package.writing import PackageEntry, seal_package
 source, target, recipient, *known = sys.argv[1:]
 facts = (known[0], int(known[1])) if known else ()
 entries = [PackageEntry("data/master/clip.mp4", Path(source), *facts)]

@@ -15,12 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from agent.cameras.address import Credentials
-from agent.footage import folder
-from agent.footage.device_jobs import FetchAnswer
-from agent.footage.device_kind import FETCH
-from agent.footage.folder_index import FolderIndex
-from agent.worker import run_job
+from agent.devices.address import Credentials
+from agent.sources.device.kind import FETCH
+from agent.sources.device.orders import FetchAnswer
+from agent.sources.folder import source as folder
+from agent.sources.folder.index import FolderIndex
+from agent.workers.process import run_job
 from exchange.clock import SECOND, Window, from_rfc3339
 from scripts.benchmarks.row import Row
 from tests.counterparts.gst_replay import GstReplay, tape
@@ -116,7 +116,7 @@ async def _fetched(work: Path, codec: str) -> tuple[float, float]:
                 "most_bytes": 10**10,
             }
             before, began = _cpu(), time.monotonic()
-            said = await run_job("agent.footage.onvif_replay:fetch_job", order, limits=FETCH)
+            said = await run_job("agent.sources.onvif.source:fetch_job", order, limits=FETCH)
             took, cpu = time.monotonic() - began, _cpu() - before
     files = FetchAnswer.model_validate(said).files
     brought = sum((file.end or file.start) - file.start for file in files)

@@ -20,12 +20,12 @@ from click.testing import CliRunner, Result
 
 from agent import daemon
 from agent.cli import main
-from agent.owner.caller import ask_desk
-from agent.settings import Settings, load_settings
-from exchange.age import generate_identity
+from agent.cli.caller import ask_desk
+from agent.settings.model import Settings, load_settings
+from exchange.age.files import generate_identity
 from exchange.clock import SECOND, Window
 from exchange.errors import HandoverError
-from exchange.signing import SigningKey, sign_document
+from exchange.signing.documents import SigningKey, sign_document
 from portal.settings import Limits
 from tests.agent.recordings import record
 from tests.counterparts.portal import PortalProcess, make_place

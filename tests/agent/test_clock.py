@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cameras.clock import (
+from agent.devices.clock import (
     ENOUGH,
     LONGEST,
     MOST_QUESTIONS,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent.cameras.clock import ClockCheck
-from agent.cameras.clock_history import Around
-from agent.footage.device_jobs import Order
+from agent.devices.clock import ClockCheck
+from agent.devices.clock_history import Around
+from agent.sources.device.orders import Order
 from exchange.clock import DAY, HOUR, SECOND, Window
 
 START = 1_795_000_000 * SECOND

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.footage import journal, layout
-from agent.footage.clock_set import ClockSeen, History, late_by, never_set, noticed
-from agent.footage.layout import SegmentState
-from agent.footage.retention import Policy
-from agent.footage.segments import SegmentStore
+from agent.recordings import journal, layout
+from agent.recordings.clock_set import ClockSeen, History, late_by, never_set, noticed
+from agent.recordings.layout import SegmentState
+from agent.recordings.retention import Policy
+from agent.recordings.segments import SegmentStore
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from tests.counterparts.footage import put
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from agent.media import approved, copy_mp4, facts
-from agent.media.cut import cut
+from agent.media import facts
+from agent.media.cut import approved, copy_mp4, cut
+from agent.media.cut.hashing import sha256
 from agent.media.facts import CutPlan, CutResult, Master, SourceRef, Trim
-from agent.media.hashing import sha256
 from agent.media.inspect import inspect
-from agent.worker import CLIP, run_job
+from agent.workers.process import CLIP, run_job
 from exchange.errors import ClipFailed
 from tests.agent.recordings import (
     KINDS,
@@ -323,7 +323,7 @@ async def test_the_worker_cuts_within_its_limits_and_tells_how_far_it_is(folder:
     plan = plan_of(recording.files, 1.5, 7.5)
     told: list[dict[str, int]] = []
     result = await run_job(
-        "agent.media.cut:job",
+        "agent.media.cut.cut:job",
         {"plan": facts.to_json(plan), "out_dir": str(tmp_path)},
         limits=CLIP,
         progress=told.append,

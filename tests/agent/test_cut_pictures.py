@@ -10,7 +10,7 @@ from agent.media import facts, pictures
 from agent.media.cut import cut
 from agent.media.facts import CutPlan
 from agent.media.inspect import inspect
-from agent.worker import PICTURE, run_job
+from agent.workers.process import PICTURE, run_job
 from exchange.errors import ClipFailed
 from tests.agent.recordings import START_US, ffmpeg, shared
 

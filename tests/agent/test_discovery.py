@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.discovery import Discovery, Found, discover
+from agent.devices.discovery.search import Discovery, Found, discover
 from tests.counterparts.announcer import BOMB, announcer, match
 from tests.counterparts.ipycam_camera import ipycam_camera
 
@@ -119,7 +119,7 @@ for command in ("link set lo up", "link add other0 type veth peer name other1",
                 "route add default via 10.9.9.2"):
     subprocess.run(["ip", *command.split()], check=True)
 sent = lambda: int(pathlib.Path("/sys/class/net/other0/statistics/tx_packets").read_text())
-from agent.cameras.discovery import job
+from agent.devices.discovery.search import job
 before = sent()
 named = job({"interfaces": ["lo"], "hosts": ["10.9.9.7", "127.0.0.1"], "listen": 0.1}, print)
 between = sent()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent.cameras.address import CameraAddress, Credentials
-from agent.cameras.bounded_xml import XmlRefused, read_xml
-from agent.cameras.wsdiscovery import Found, merge, probes, read_answer
+from agent.devices.address import CameraAddress, Credentials
+from agent.devices.bounded_xml import XmlRefused, read_xml
+from agent.devices.discovery.wsdiscovery import Found, merge, probes, read_answer
 from tests.counterparts.announcer import BOMB, match
 
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from agent import fence
+from agent.host import internet_fence as fence
 
-_TOLD = "from agent.fence import is_enforced; print(is_enforced())"
+_TOLD = "from agent.host.internet_fence import is_enforced; print(is_enforced())"
 
 
 def inside(setup: str) -> str:

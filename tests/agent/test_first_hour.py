@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from agent.cli import cameras as camera_commands
 from agent.cli import main
-from agent.owner import camera_commands
 from exchange.clock import SystemClock
 from tests.counterparts.hikvision_stand_in import HikvisionStandIn
 
@@ -88,7 +88,7 @@ def test_whoever_forgot_sudo_is_told_so_before_any_question_and_nothing_changes(
 
 _IMPORTABLE = """
 import encodings.idna, encodings.utf_8_sig, sys
-import agent.cli, agent.daemon, agent.owner.control, agent.owner.desk, agent.owner.arguments
+import agent.cli.main, agent.daemon, agent.owner.control, agent.owner.operations.desk, agent.owner.operations.arguments
 """
 """Loaded before the user changes: the tests' own environment may lie where only root may read."""
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.media import segment
+from agent.media.containers import segment
+from agent.media.containers.recovery import HEAD, lead
 from agent.media.cut import cut
 from agent.media.facts import CutPlan, Master, SourceRef
 from agent.media.inspect import inspect
-from agent.media.recovery import HEAD, lead
 from tests.agent.recordings import START_US, ffmpeg, packet_count
 
 SECOND = 1_000_000

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.clock import ClockCheck
-from agent.cameras.heard_clock import heard
 from agent.cameras.inventory import facts_of
-from agent.footage import journal, layout
-from agent.footage.recorder_config import CameraSource, RecorderConfig
+from agent.devices.clock import ClockCheck
+from agent.recorder.config import CameraSource, RecorderConfig
+from agent.recordings import journal, layout
+from agent.recordings.stream_clock import heard
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
 from tests.counterparts.gst_server import LIVE_AAC, GstServer, live
 from tests.counterparts.recorder_process import recorder

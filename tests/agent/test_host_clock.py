@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.host_clock import NOTHING, HostClock, host_clock
+from agent.host.clock import NOTHING, HostClock, host_clock
 from exchange.clock import SECOND
-from exchange.words import host_clock_words
+from exchange.documents.human_time import host_clock_words
 
 # chronyc 4.3 -n -c tracking, of a daemon that was told to be half a second off: slow, as it says in words.
 CHRONY = (
@@ -123,7 +123,7 @@ async def test_nonsense_from_a_program_gives_no_number_and_no_fault(tmp_path: Pa
 
 
 async def test_a_program_that_hangs_is_given_up_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.host_clock._PATIENCE", 0.2)
+    monkeypatch.setattr("agent.host.clock._PATIENCE", 0.2)
     path = script(tmp_path, "chronyc", f"echo $$ > {tmp_path}/pid\nexec /bin/sleep 600")
     assert await host_clock(path=path, kernel=unknown) == HostClock(None)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()

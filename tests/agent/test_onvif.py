@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from agent.cameras import onvif
-from agent.cameras.clock import compare, http_date
-from agent.cameras.http_digest import Digest, choose, offers
-from agent.cameras.onvif import CameraAddress, CameraFacts, Credentials, probe_camera
+from agent.devices.clock import compare, http_date
+from agent.devices.http_digest import Digest, choose, offers
+from agent.devices.onvif import ask as onvif
+from agent.devices.onvif.ask import CameraAddress, CameraFacts, Credentials, probe_camera
 from exchange.clock import HOUR, SECOND, SystemClock, from_rfc3339
 from exchange.errors import CameraRefused, CertificateChanged
 from tests.counterparts import same_process
@@ -294,7 +294,7 @@ async def test_no_stored_stream_address_holds_a_user_or_a_password(stream: str, 
 
 
 async def test_what_the_daemon_imports_brings_no_parser_and_no_media_library() -> None:
-    program = "import sys, agent.cameras.onvif, agent.cameras.discovery; print(*sys.modules)"
+    program = "import sys, agent.devices.onvif.ask, agent.devices.discovery.search; print(*sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-c", program, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     assert {"zeep", "lxml", "lxml.etree", "onvif", "cv2", "av", "numpy", "aiohttp"} & set(

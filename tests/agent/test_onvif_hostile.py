@@ -8,9 +8,10 @@ import aiohttp
 import pytest
 from lxml import etree
 
-from agent.cameras import onvif, onvif_transport
-from agent.cameras.onvif import CameraAddress, Credentials, probe_camera
-from agent.worker import MIB, Limits
+from agent.devices.onvif import ask as onvif
+from agent.devices.onvif import transport as onvif_transport
+from agent.devices.onvif.ask import CameraAddress, Credentials, probe_camera
+from agent.workers.process import MIB, Limits
 from exchange.clock import SystemClock
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, WorkerFailed
 from tests.counterparts import same_process

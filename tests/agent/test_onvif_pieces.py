@@ -8,8 +8,10 @@ import pytest
 from aiohttp import web
 from lxml import etree
 
-from agent.cameras import onvif, onvif_job, onvif_transport
-from agent.cameras.onvif import CameraAddress, CameraFacts, Credentials, probe_camera
+from agent.devices.onvif import ask as onvif
+from agent.devices.onvif import job as onvif_job
+from agent.devices.onvif import transport as onvif_transport
+from agent.devices.onvif.ask import CameraAddress, CameraFacts, Credentials, probe_camera
 from exchange.clock import SystemClock
 from exchange.errors import CameraRefused
 from tests.counterparts import same_process

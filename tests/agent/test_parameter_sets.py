@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.footage.parameter_sets import is_delimiter
+from agent.media.containers.parameter_sets import is_delimiter
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 WRITE_A_FILE = """
 import sys
 from pathlib import Path
-from agent.privileges import become_owner_of
+from agent.host.privileges import become_owner_of
 folder = Path(sys.argv[1])
 become_owner_of(folder)
 (folder / "made").write_text("x")

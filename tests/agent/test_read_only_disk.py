@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from agent import recordings_disk, store
-from agent.footage import camera
-from agent.footage.camera import CameraState
-from agent.footage.mount import READ_ONLY
-from agent.footage.recorder_config import CameraSource, RecorderConfig
-from agent.owner.desk import Nothing
-from agent.schedule import Recurring, Schedule
-from agent.store import Store
+from agent.background.schedule import Recurring, Schedule
+from agent.host.mount import READ_ONLY
+from agent.owner.operations.desk import Nothing
+from agent.recorder import camera
+from agent.recorder.camera import CameraState
+from agent.recorder.config import CameraSource, RecorderConfig
+from agent.recordings import disk as recordings_disk
+from agent.store import database as store
+from agent.store.database import Store
 from exchange.clock import SECOND
 from exchange.durable import read_only
 from exchange.errors import DiskFull
@@ -27,8 +28,8 @@ _SCRIPT = """
 import subprocess, sys
 from pathlib import Path
 from agent.footage import recorder
-from agent.footage.recorder_config import RecorderConfig, save
-from agent.privileges import require_writable
+from agent.recorder.config import RecorderConfig, save
+from agent.host.privileges import require_writable
 from exchange.durable import durable_file, takes_writes
 from exchange.errors import DiskFull
 
@@ -131,5 +132,5 @@ async def test_a_job_s_lasting_trouble_is_said_once(caplog: pytest.LogCaptureFix
         await enough.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    said = [record.message for record in caplog.records if record.name == "agent.schedule"]
+    said = [record.message for record in caplog.records if record.name == "agent.background.schedule"]
     assert len(said) == 2, "once, and once more after it had been over"

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from agent.footage import layout
-from agent.footage.layout import SegmentName, SegmentState
-from agent.footage.recorder_config import CameraSource, RecorderConfig, save
-from agent.footage.recorder_state import CameraRecording
-from agent.footage.segments import SegmentStore
+from agent.recorder.config import CameraSource, RecorderConfig, save
+from agent.recorder.state import CameraRecording
+from agent.recordings import layout
+from agent.recordings.layout import SegmentName, SegmentState
+from agent.recordings.segments import SegmentStore
 from exchange.clock import SECOND, SystemClock, Window
 from tests.counterparts.footage import assert_plays, joined_stream_hash, make_media, packet_hashes, probe, stream_hash
 from tests.counterparts.gst_server import LIVE_AAC, LIVE_ALAW, LIVE_G722, GstServer, live, replay
@@ -311,7 +311,7 @@ def test_a_second_recorder_on_the_same_folder_refuses_to_start(tmp_path: Path) -
     wanted = config(tmp_path)
     with recorder(tmp_path, wanted) as running:
         running.until("its state", lambda: (wanted.root / ".state" / "recorder.json").exists())
-        words = "import sys; from agent.footage.recorder import main; main(sys.argv[1])"
+        words = "import sys; from agent.recorder.process import main; main(sys.argv[1])"
         second = subprocess.run(
             [sys.executable, "-c", words, str(running.file)], capture_output=True, text=True, timeout=20, check=False
         )

@@ -1,6 +1,6 @@
 """The recorder's own file of cameras."""
 
-from agent.footage.recorder_config import CameraSource
+from agent.recorder.config import CameraSource
 
 
 def test_a_camera_that_wants_its_password_within_the_address_gets_it_there_and_nobody_else_sees_it() -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agent.footage.recorder_config import CameraSource, RecorderConfig, save
+from agent.recorder.config import CameraSource, RecorderConfig, save
 from exchange.clock import SECOND
 from tests.counterparts.gst_server import GstServer, live
 from tests.counterparts.recorder_process import RecorderProcess, recorder

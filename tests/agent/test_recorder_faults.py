@@ -15,16 +15,16 @@ import av
 import pytest
 from pydantic import TypeAdapter
 
-from agent.cameras.address import Password
-from agent.footage import layout
-from agent.footage.arrival import Arrival, HostClock, boot_id
-from agent.footage.camera import CameraRecorder
-from agent.footage.clock_set import ClockSeen
-from agent.footage.finishing import Finisher
-from agent.footage.layout import SegmentState
-from agent.footage.recorder_config import CameraSource, RecorderConfig, load, save
-from agent.footage.segment_writer import SegmentWriter, Track
-from agent.footage.segments import SegmentStore
+from agent.devices.address import Password
+from agent.recorder.arrival import Arrival, HostClock, boot_id
+from agent.recorder.camera import CameraRecorder
+from agent.recorder.config import CameraSource, RecorderConfig, load, save
+from agent.recorder.finishing import Finisher
+from agent.recorder.segment_writer import SegmentWriter, Track
+from agent.recordings import layout
+from agent.recordings.clock_set import ClockSeen
+from agent.recordings.layout import SegmentState
+from agent.recordings.segments import SegmentStore
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, Window
 from exchange.errors import SettingsInvalid
 from tests.counterparts.footage import assert_plays, make_media, probe
@@ -381,7 +381,7 @@ def test_a_recorder_s_file_that_everybody_can_read_is_refused(tmp_path: Path) ->
 
 
 def test_the_daemon_s_side_imports_no_media_library() -> None:
-    words = "import sys, agent.footage.segments, agent.footage.recorder_config; assert 'av' not in sys.modules"
+    words = "import sys, agent.recordings.segments, agent.recorder.config; assert 'av' not in sys.modules"
     subprocess.run(["python", "-c", words], check=True, timeout=20)
 
 

@@ -5,14 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.footage import layout
-from agent.footage.recorder_config import CameraSource, RecorderConfig, save
-from agent.footage.recorder_state import read_state
+from agent.recorder.config import CameraSource, RecorderConfig, save
+from agent.recorder.state import read_state
+from agent.recordings import layout
 from exchange.clock import SECOND
 from tests.agent.owner_home import until
 from tests.counterparts.gst_server import GstServer, live
 
-_START = "import logging,sys; logging.basicConfig(level=20); from agent.footage.recorder import main; main(sys.argv[1])"
+_START = "import logging,sys; logging.basicConfig(level=20); from agent.recorder.process import main; main(sys.argv[1])"
 
 
 def start(file: Path) -> subprocess.Popen[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.footage.recorder_config import CameraSource, RecorderConfig
-from agent.footage.segments import SegmentStore
+from agent.recorder.config import CameraSource, RecorderConfig
+from agent.recordings.segments import SegmentStore
 from exchange.clock import SECOND, SystemClock, Window
 from tests.counterparts.footage import assert_plays, probe
 from tests.counterparts.gst_server import LIVE_ALAW, GstServer, live

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from agent.cameras.http_digest import by_sha256_alone
-from agent.footage.recorder_config import CameraSource, RecorderConfig
-from agent.footage.rtsp import StreamLost, Trouble, connect
-from agent.footage.rtsp_login import RtspLogin
+from agent.devices.http_digest import by_sha256_alone
+from agent.recorder.config import CameraSource, RecorderConfig
+from agent.recorder.login_relay import RtspLogin
+from agent.recorder.stream import StreamLost, Trouble, connect
 from exchange.clock import SECOND
 from tests.counterparts.digest_guard import DigestGuard
 from tests.counterparts.gst_server import LIVE_ALAW, GstServer, live

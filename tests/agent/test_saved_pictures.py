@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.owner import saved_pictures
+from agent.owner.terminal import saved_pictures
 
 
 @pytest.fixture(autouse=True)

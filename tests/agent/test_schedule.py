@@ -9,8 +9,8 @@ import pytest
 from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from agent import schedule
-from agent.schedule import Nightly, Recurring, Schedule
+from agent.background import schedule
+from agent.background.schedule import Nightly, Recurring, Schedule
 from exchange.clock import DAY, SECOND
 from exchange.errors import PortalUnreachable
 from tests.journey.home import HomeClock

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.footage import journal, layout
-from agent.footage.finishing import recover_all
-from agent.footage.layout import SegmentName, SegmentState
-from agent.footage.segments import RecordedFootage, SegmentStore
 from agent.footage.source import FetchCancelled, GapReason, Span
+from agent.recorder.finishing import recover_all
+from agent.recordings import journal, layout
+from agent.recordings.layout import SegmentName, SegmentState
+from agent.recordings.segments import RecordedFootage, SegmentStore
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import NoFootage
 from tests.counterparts.footage import assert_plays, make_media, probe, put, unended
@@ -114,7 +114,7 @@ def test_footage_from_before_and_after_the_clock_was_set_back_is_both_kept_and_n
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(1, 200)), max_size=12), st.integers(1, 600))
 def test_gaps_and_spans_always_fill_the_window_exactly(segments: list[tuple[int, int]], length: int) -> None:
-    from agent.footage.segments import gaps_between
+    from agent.recordings.segments import gaps_between
 
     window = Window(100, 100 + length)
     spans = [Span("door", Window(start, start + duration), "") for start, duration in segments]
@@ -269,7 +269,7 @@ def test_an_open_segment_is_fetched_up_to_its_last_whole_fragment_and_plays(
 def test_a_fetch_that_was_cancelled_goes_on_where_it_stopped(
     store: SegmentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, media: dict[str, bytes]
 ) -> None:
-    monkeypatch.setattr("agent.footage.segments._CHUNK", 1000)
+    monkeypatch.setattr("agent.recordings.segments._CHUNK", 1000)
     put(store.root, "door", NOON, None, content=media["mp4"])
     (span,) = store.coverage("door", Window(NOON, NOON + 1)).spans
     into = tmp_path / "into"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.footage import journal, layout
-from agent.footage.holds import Holds
-from agent.footage.layout import SegmentName, SegmentState
-from agent.footage.retention import Policy, Retention, Why
-from agent.footage.segments import SegmentStore
+from agent.recordings import journal, layout
+from agent.recordings.holds import Holds
+from agent.recordings.layout import SegmentName, SegmentState
+from agent.recordings.retention import Policy, Retention, Why
+from agent.recordings.segments import SegmentStore
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from tests.counterparts.footage import put
 

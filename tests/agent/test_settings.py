@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import DEFAULT_DATA, Preserve, Settings, Trim, load_settings, main
-from agent.yaml_file import MAX_BYTES
+from agent.settings.model import DEFAULT_DATA, Preserve, Settings, Trim, load_settings, main
+from agent.settings.yaml_file import MAX_BYTES
 from exchange.clock import DAY, HOUR, MINUTE, SECOND
+from exchange.documents.messages import OwnerKind
 from exchange.errors import SettingsInvalid
-from exchange.messages import OwnerKind
 
 SETUP = """\
 portal:

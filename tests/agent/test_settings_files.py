@@ -10,10 +10,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from agent.settings import Section, Settings, load_settings
-from agent.settings_edit import fill_in
-from agent.settings_schema import schema_text
-from agent.yaml_file import dotted, parse
+from agent.settings.edit import fill_in
+from agent.settings.json_schema import schema_text
+from agent.settings.model import Section, Settings, load_settings
+from agent.settings.yaml_file import dotted, parse
 from exchange.errors import SettingsInvalid
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exchange.clock import SECOND, Window
-from exchange.messages import Asked, Incident, Stretch
+from exchange.documents.messages import Asked, Incident, Stretch
 from tests.agent.owner_home import OwnerHome, Terminal, owner_home, until
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent import worker
-from agent.worker import MIB, Limits, run_job, scrub, secrets_in
+from agent.workers import process as worker
+from agent.workers.process import MIB, Limits, run_job, scrub, secrets_in
 from exchange.errors import CameraRefused, RequestRefused, WorkerFailed
 
 COUNTERPARTS = Path(__file__).parent.parent / "counterparts"
@@ -23,7 +23,7 @@ SMALL = Limits(memory=64 * MIB, cpu=5, wall=20, output=64 * 1024)
 @pytest.fixture(autouse=True)
 def misbehaving_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let workers import ``worker_jobs``, which the product neither has nor may call."""
-    start = f"import sys; sys.path.append({str(COUNTERPARTS)!r}); from agent.worker_main import main; main()"
+    start = f"import sys; sys.path.append({str(COUNTERPARTS)!r}); from agent.workers.entry import main; main()"
     monkeypatch.setattr(worker, "_COMMAND", (sys.executable, "-I", "-c", start))
     monkeypatch.setattr(worker, "_PREFIXES", ("worker_jobs:",))
 
@@ -57,7 +57,18 @@ async def test_a_worker_stands_apart_with_a_clean_environment_and_its_limits(mon
 
 async def test_a_worker_starts_without_any_heavy_library() -> None:
     around = await run_job("worker_jobs:surroundings", {}, limits=SMALL)
-    heavy = {"asyncio", "pydantic", "aiohttp", "zeep", "lxml", "numpy", "cv2", "av", "exchange", "agent.worker"}
+    heavy = {
+        "asyncio",
+        "pydantic",
+        "aiohttp",
+        "zeep",
+        "lxml",
+        "numpy",
+        "cv2",
+        "av",
+        "exchange",
+        "agent.workers.process",
+    }
     assert heavy & set(around["modules"]) == set()
 
 
@@ -100,7 +111,7 @@ async def test_a_worker_that_misbehaves_fails_alone(function: str, limits: Limit
 
 async def test_only_functions_of_the_product_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    for function in ("os:system", "subprocess:run", "agent.worker_main", "agentx.worker:run"):
+    for function in ("os:system", "subprocess:run", "agent.workers.entry", "agentx.worker:run"):
         with pytest.raises(ValueError, match="not a job"):
             await run_job(function, {}, limits=SMALL)
 

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from agent.cameras.zones import posix, posix_offset, seconds_east, zone_of, zone_shown
+from agent.devices.time_zones import posix, posix_offset, seconds_east, zone_of, zone_shown
 from exchange.clock import HOUR, MINUTE, SECOND, Window, from_rfc3339
-from exchange.evidence import as_displayed
+from exchange.documents.evidence import as_displayed
 
 SUMMER, WINTER = from_rfc3339("2026-07-10T12:00:00Z"), from_rfc3339("2026-01-10T12:00:00Z")
 

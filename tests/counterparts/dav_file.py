@@ -1,6 +1,6 @@
 """Writes ``.dav`` files as Dahua's recorders do, for tests; FFmpeg's ``dhav`` demuxer must read every one of them.
 
-Not for: the product, which only reads them (``agent/footage/dav.py``).
+Not for: the product, which only reads them (``agent/footage/files/dav.py``).
 """
 
 import struct

@@ -9,8 +9,8 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-from agent.footage import layout
-from agent.footage.layout import SegmentName, SegmentState
+from agent.recordings import layout
+from agent.recordings.layout import SegmentName, SegmentState
 from exchange.clock import SECOND
 
 

@@ -13,10 +13,10 @@ from typing import Self
 from aiohttp import web
 from multidict import CIMultiDict
 
-from exchange import api
-from exchange.api import ForceInfo, Inbox, InboxItem, InboxKind
-from exchange.messages import Signed
-from exchange.signing import PublicKey
+from exchange.documents import api
+from exchange.documents.api import ForceInfo, Inbox, InboxItem, InboxKind
+from exchange.documents.messages import Signed
+from exchange.signing.documents import PublicKey
 
 Handler = Callable[["Call", web.Request], Awaitable[web.StreamResponse]]
 ENDLESS = b" " * 65536

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from urllib.parse import urlencode
 
-from agent.media import segment as segments
+from agent.media.containers import segment as segments
 from exchange.clock import SECOND, from_rfc3339, to_rfc3339
 from tests.counterparts.nvr_stand_in import Question, StandIn
 from tests.sources.pieces import FRAME, Piece

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Self
 
 from exchange.clock import Clock, SystemClock
-from exchange.messages import Signed
-from exchange.signing import SigningKey
-from portal import officers
-from portal.database import Database
-from portal.force import Force, OfficerDetails, validity
+from exchange.documents.messages import Signed
+from exchange.signing.documents import SigningKey
+from portal.force.keys import Force, OfficerDetails, validity
 from portal.officer.client import OfficerClient
+from portal.registry import officers
 from portal.server import Listen, Running, running
 from portal.settings import Limits, PortalFolder, PortalSettings
+from portal.storage.database import Database
 
 STARTS_WITHIN = 20
 DETAILS = OfficerDetails("Ada Okafor", "Detective Constable", "4711", "CID Mill Road", "ada.okafor@example.police.uk")

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from agent.footage import journal, layout
-from agent.footage.layout import SegmentName
-from agent.footage.recorder_config import RecorderConfig, save
+from agent.recorder.config import RecorderConfig, save
+from agent.recordings import journal, layout
+from agent.recordings.layout import SegmentName
 
 PATIENCE = 20.0
-_START = "import logging,sys; logging.basicConfig(level=20); from agent.footage.recorder import main; main(sys.argv[1])"
+_START = "import logging,sys; logging.basicConfig(level=20); from agent.recorder.process import main; main(sys.argv[1])"
 
 
 class RecorderProcess:

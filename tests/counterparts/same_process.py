@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from agent.worker import Limits
+from agent.workers.process import Limits
 
 
 async def run_job(
@@ -20,7 +20,7 @@ async def run_job(
     limits: Limits,
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    """As ``agent.worker.run_job``, in a thread, with what JSON does to job and result."""
+    """As ``agent.workers.process.run_job``, in a thread, with what JSON does to job and result."""
     module, _, name = function.partition(":")
     call = getattr(importlib.import_module(module), name)
     try:

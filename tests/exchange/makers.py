@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from exchange.clock import DAY, HOUR, MINUTE, Window, from_rfc3339
-from exchange.credentials import issue_credential
-from exchange.messages import Asked, Incident, Receipt, Request, Signed, Stretch
-from exchange.signing import PublicKey, SigningKey
+from exchange.documents.messages import Asked, Incident, Receipt, Request, Signed, Stretch
+from exchange.signing.credentials import issue_credential
+from exchange.signing.documents import PublicKey, SigningKey
 
 NOW = from_rfc3339("2026-03-14T12:00:00Z")
 FORCE = "Example Constabulary"

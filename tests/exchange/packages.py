@@ -7,10 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from exchange.bag_contents import bag_entries, bag_info, bag_name
 from exchange.clock import HOUR, SECOND, Window
-from exchange.custody import CustodyKind, ProvenLines, line_leaf, next_line, prove_lines
-from exchange.evidence import (
+from exchange.custody.log import CustodyKind, ProvenLines, line_leaf, next_line, prove_lines
+from exchange.documents.evidence import (
     CameraFacts,
     ClockCheck,
     Clocks,
@@ -30,7 +29,7 @@ from exchange.evidence import (
     as_displayed,
     widening,
 )
-from exchange.messages import (
+from exchange.documents.messages import (
     DecidedBy,
     DecidedCamera,
     Decision,
@@ -41,8 +40,9 @@ from exchange.messages import (
     Status,
     Stretch,
 )
-from exchange.package import PackageEntry, write_package
-from exchange.signing import SigningKey, document_sha256, sign_document
+from exchange.package.contents import bag_entries, bag_info, bag_name
+from exchange.package.writing import PackageEntry, write_package
+from exchange.signing.documents import SigningKey, document_sha256, sign_document
 from tests.exchange.makers import NOW, Police, a_request
 
 REQUESTED = Window(NOW - 3 * HOUR, NOW - 3 * HOUR + 2 * SECOND)

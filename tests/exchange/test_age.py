@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import pyrage
 import pytest
 
-from exchange.age import (
+from exchange.age.files import (
     CHUNK,
     Decryptor,
     Encryptor,

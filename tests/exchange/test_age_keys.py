@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange import bech32
-from exchange.age import (
+from exchange.age import bech32
+from exchange.age.files import (
     Decryptor,
     Encryptor,
     Kind,

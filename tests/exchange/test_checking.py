@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 
-from exchange import bag_contents as layout
-from exchange.age import encrypt_file
-from exchange.age_keys import generate_identity
-from exchange.checking import verify_package
+from exchange.age.files import encrypt_file
+from exchange.age.keys import generate_identity
 from exchange.clock import DAY, SECOND
-from exchange.credentials import CredentialInvalid
-from exchange.custody import CustodyKind, line_leaf, next_line, prove_lines
+from exchange.custody.log import CustodyKind, line_leaf, next_line, prove_lines
+from exchange.documents.messages import Outcome, Signed, Stretch
 from exchange.errors import (
     CustodyBroken,
     DocumentInvalid,
@@ -29,11 +27,13 @@ from exchange.errors import (
     SignatureInvalid,
     VerificationFailed,
 )
-from exchange.messages import Outcome, Signed, Stretch
-from exchange.package import PackageEntry
-from exchange.report import Report, Verdict
-from exchange.signing import SigningKey, document_sha256, sign_document
-from exchange.unpack import open_package
+from exchange.package import contents as layout
+from exchange.package.report import Report, Verdict
+from exchange.package.unpack import open_package
+from exchange.package.writing import PackageEntry
+from exchange.signing.credentials import CredentialInvalid
+from exchange.signing.documents import SigningKey, document_sha256, sign_document
+from exchange.verify.checking import verify_package
 from tests.exchange.makers import NOW, Police
 from tests.exchange.packages import DELIVERED, Case, entries, forged_entries, rebagged, replaced, sha256, video, zipped
 

@@ -5,10 +5,10 @@ import pickle
 import pytest
 
 from exchange.clock import DAY
-from exchange.credentials import CredentialFault, CredentialInvalid, open_by_officer, open_credential
+from exchange.documents.messages import Receipt, Request
 from exchange.errors import DocumentInvalid, SignatureInvalid
-from exchange.messages import Receipt, Request
-from exchange.signing import SigningKey, sign_document
+from exchange.signing.credentials import CredentialFault, CredentialInvalid, open_by_officer, open_credential
+from exchange.signing.documents import SigningKey, sign_document
 from tests.exchange.makers import NOW, Police, a_receipt, a_request
 
 

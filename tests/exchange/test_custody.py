@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exchange.checkpoint import checkpoint_origin, note_signature, open_checkpoint, sign_checkpoint
-from exchange.custody import (
+from exchange.custody.checkpoint import checkpoint_origin, note_signature, open_checkpoint, sign_checkpoint
+from exchange.custody.log import (
     CustodyKind,
     ProvenLines,
     check_chain,
@@ -19,9 +19,9 @@ from exchange.custody import (
     prove_lines,
     read_line,
 )
+from exchange.custody.merkle import MerkleTree, consistent
 from exchange.errors import CustodyBroken, SignatureInvalid
-from exchange.merkle import MerkleTree, consistent
-from exchange.signing import SigningKey
+from exchange.signing.documents import SigningKey
 
 START = 1_790_000_000_000_000
 

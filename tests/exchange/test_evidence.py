@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from exchange.bag_contents import FIXED
 from exchange.clock import HOUR, SECOND, Window, from_rfc3339
-from exchange.evidence import (
+from exchange.documents.evidence import (
     ClockCheck,
     Clocks,
     DisplayedStretch,
@@ -20,8 +19,9 @@ from exchange.evidence import (
     as_displayed,
     widening,
 )
-from exchange.messages import Stretch
-from exchange.signing import open_document, sign_document
+from exchange.documents.messages import Stretch
+from exchange.package.contents import FIXED
+from exchange.signing.documents import open_document, sign_document
 from tests.exchange.packages import DELIVERED, REQUESTED, Case, replaced
 
 

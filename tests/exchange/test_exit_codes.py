@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from exchange import errors
-from exchange.report import GRAVITY
+from exchange.package.report import GRAVITY
 
 PAGE = (Path(__file__).parents[2] / "docs/exit-codes.md").read_text()
 KINDS = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.HandoverError)]

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exchange.checking import verify_package
-from exchange.checkpoint import open_checkpoint, sign_checkpoint
-from exchange.credentials import open_by_officer
-from exchange.custody import ProvenLines, check_chain, open_lines
+from exchange.custody.checkpoint import open_checkpoint, sign_checkpoint
+from exchange.custody.log import ProvenLines, check_chain, open_lines
+from exchange.documents.evidence import Evidence
+from exchange.documents.messages import Decision, Request, Signed
 from exchange.errors import VerificationFailed
-from exchange.evidence import Evidence
-from exchange.messages import Decision, Request, Signed
-from exchange.signing import PublicKey, SigningKey, read_unverified, sign_document
+from exchange.signing.credentials import open_by_officer
+from exchange.signing.documents import PublicKey, SigningKey, read_unverified, sign_document
+from exchange.verify.checking import verify_package
 from tests.exchange.makers import NOW, Police, a_request
 from tests.exchange.packages import Case, zipped
 

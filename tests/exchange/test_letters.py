@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from exchange.letters import MOST_MARKS, first_unfit, harmless, quoted, quoted_lines
+from exchange.documents.letters import MOST_MARKS, first_unfit, harmless, quoted, quoted_lines
 
 FIT = [
     "Ada Okafor",

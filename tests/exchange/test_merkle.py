@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from exchange.merkle import EMPTY_ROOT, MerkleTree, consistent, included, leaf_hash
+from exchange.custody.merkle import EMPTY_ROOT, MerkleTree, consistent, included, leaf_hash
 
 LEAVES = [
     bytes.fromhex(text)

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exchange.age import Kind, decrypt_file, generate_identity
+from exchange.age.files import Kind, decrypt_file, generate_identity
 from exchange.errors import HandoverError, KeyDoesNotOpen, NotFound, PackageDamaged, SealDamaged
-from exchange.package import (
+from exchange.package.writing import (
     PackageEntry,
     PackageLimits,
     check_bag,
@@ -28,7 +28,7 @@ from exchange.package import (
     seal_package,
     write_package,
 )
-from exchange.zip_layout import TAIL, Member, directory, find_directory, parse_directory
+from exchange.package.zip_layout import TAIL, Member, directory, find_directory, parse_directory
 
 NAME = "EV-2026-0001"
 INFO = {"Bagging-Date": "2026-11-21", "External-Identifier": NAME, "Source-Organization": "Bäckerei Müller"}
@@ -251,7 +251,9 @@ def open_bytes(folder: Path, package: bytes, limits: PackageLimits | None = None
 
 
 def test_a_flipped_bit_anywhere_in_the_zip_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exchange.package._SMALL", 50)  # so that a small package has every structure of a large one
+    monkeypatch.setattr(
+        "exchange.package.writing._SMALL", 50
+    )  # so that a small package has every structure of a large one
     (tmp_path / "large").write_bytes(noise(100))
     package = zipped([PackageEntry("data/small.txt", b"small"), PackageEntry("data/large", tmp_path / "large")])
     for place in range(len(package)):
@@ -508,9 +510,9 @@ def test_nothing_is_left_of_a_sealing_that_failed(tmp_path: Path, entries: list[
 FULL_DISK = """
 import errno, os, subprocess, sys
 from pathlib import Path
-from exchange.age import generate_identity
+from exchange.age.files import generate_identity
 from exchange.errors import DiskFull
-from exchange.package import PackageEntry, seal_package
+from exchange.package.writing import PackageEntry, seal_package
 
 disk, source = Path(sys.argv[1]), Path(sys.argv[2])
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], check=True)
@@ -555,6 +557,6 @@ def test_a_full_disk_is_told_and_nothing_half_made_is_left(tmp_path: Path) -> No
 
 
 def test_a_worker_that_seals_imports_none_of_the_large_libraries() -> None:
-    code = "import sys, exchange.package; print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = "import sys, exchange.package.writing; print(sorted({name.partition('.')[0] for name in sys.modules}))"
     names = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=20).stdout.decode()
     assert not [name for name in ("pydantic", "aiohttp", "av", "asyncio", "ssl", "zipfile") if f"'{name}'" in names]

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from exchange.age import encrypt_file
-from exchange.age_keys import generate_identity
+from exchange.age.files import encrypt_file
+from exchange.age.keys import generate_identity
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window
-from exchange.credentials import open_credential
-from exchange.evidence import ClockCheck, Clocks, HostClock, KeyFrameMode, OffsetRange, Widening, as_displayed
-from exchange.messages import GapNote
-from exchange.readme import clock_sentences, render_readme, widening_words
-from exchange.signing import document_sha256
-from exchange.timestamps import make_query
-from exchange.words import device_time_words, duration_words, time_words
+from exchange.documents.evidence import ClockCheck, Clocks, HostClock, KeyFrameMode, OffsetRange, Widening, as_displayed
+from exchange.documents.human_time import device_time_words, duration_words, time_words
+from exchange.documents.messages import GapNote
+from exchange.package.readme import clock_sentences, render_readme, widening_words
+from exchange.signing.credentials import open_credential
+from exchange.signing.documents import document_sha256
+from exchange.signing.timestamps import make_query
 from tests.counterparts.timestamp_authority import TimestampAuthority
 from tests.exchange.makers import NOW
 from tests.exchange.packages import DELIVERED, Case, replaced, zipped

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from exchange.documents.messages import MAX_DOCUMENT, Signed, Withdrawal
 from exchange.errors import DocumentInvalid, SignatureInvalid
-from exchange.messages import MAX_DOCUMENT, Signed, Withdrawal
-from exchange.signing import (
+from exchange.signing.documents import (
     PublicKey,
     SigningKey,
     allowed_signers,

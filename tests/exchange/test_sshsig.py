@@ -11,7 +11,7 @@ import pytest
 
 from exchange.clock import from_rfc3339
 from exchange.errors import DocumentInvalid, KeyFileUnusable, SignatureInvalid
-from exchange.sshsig import PublicKey, SigningKey, allowed_signers
+from exchange.signing.sshsig import PublicKey, SigningKey, allowed_signers
 
 NAMESPACE = "request.v1@handover"
 DATA = "Ünïcode and a newline\n".encode()

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from exchange import timestamps
-from exchange.checking import verify_package
 from exchange.clock import DAY
 from exchange.errors import EvidenceMismatch, SignatureInvalid, VerificationFailed
-from exchange.report import Finding, Report, Verdict
-from exchange.timestamps import make_query, read_certificates
+from exchange.package.report import Finding, Report, Verdict
+from exchange.signing import timestamps
+from exchange.signing.timestamps import make_query, read_certificates
 from exchange.verify import command
+from exchange.verify.checking import verify_package
 from tests.counterparts.timestamp_authority import TimestampAuthority
 from tests.exchange.packages import Case, entries, forged_entries, rebagged, replaced, zipped
 

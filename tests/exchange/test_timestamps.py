@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from exchange import timestamps
 from exchange.clock import SECOND
 from exchange.errors import InputInvalid, SignatureInvalid, TimestampFailed
-from exchange.timestamps import MAX_STAMP, check_stamp, make_query, read_certificates
+from exchange.signing import timestamps
+from exchange.signing.timestamps import MAX_STAMP, check_stamp, make_query, read_certificates
 from tests.counterparts.timestamp_authority import TimestampAuthority
 
 DOCUMENT = b'{"kind": "evidence.v1"}'

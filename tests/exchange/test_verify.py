@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from exchange import bag_contents as layout
-from exchange.age import encrypt_file
-from exchange.age_keys import generate_identity
+from exchange.age.files import encrypt_file
+from exchange.age.keys import generate_identity
 from exchange.errors import KeyFileUnusable
-from exchange.signing import SigningKey, allowed_signers
-from exchange.verify import read_force_key
+from exchange.package import contents as layout
+from exchange.signing.documents import SigningKey, allowed_signers
+from exchange.verify.command import read_force_key
 from tests.exchange.packages import Case, rebagged, zipped
 
 

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from agent import daemon
-from agent.footage.segments import SegmentStore
-from agent.owner.caller import daemon_call
-from agent.settings import Settings, load_settings
-from exchange.age import Identity, generate_identity
-from exchange.checking import verify_package
+from agent.cli.caller import daemon_call
+from agent.recordings.segments import SegmentStore
+from agent.settings.model import Settings, load_settings
+from exchange.age.files import Identity, generate_identity
 from exchange.clock import HOUR, SECOND, SystemClock, Window
-from exchange.custody import check_chain
+from exchange.custody.log import check_chain
+from exchange.documents.messages import Asked, Decision, Delivery, Incident, Receipt, Request, Signed, Stretch
 from exchange.errors import HandoverError
-from exchange.messages import Asked, Decision, Delivery, Incident, Receipt, Request, Signed, Stretch
-from exchange.signing import PublicKey, SigningKey, open_document, sign_document
+from exchange.signing.documents import PublicKey, SigningKey, open_document, sign_document
+from exchange.verify.checking import verify_package
 from portal.officer.client import OfficerClient
 from tests.agent.recordings import Recording
 from tests.counterparts.portal import PortalProcess

@@ -15,13 +15,14 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent import daemon, tus
-from agent.portal import PortalClient
+from agent import daemon
+from agent.portal import tus
+from agent.portal.client import PortalClient
 from agent.requests import journey, receipt
 from agent.requests.states import State
-from agent.settings import load_settings
-from agent.store import Store, Transaction
-from exchange.custody import CustodyKind
+from agent.settings.model import load_settings
+from agent.store.database import Store, Transaction
+from exchange.custody.log import CustodyKind
 
 _WORDS = {*map(str, State), *map(str, CustodyKind), "inbox-cursor", "portal-contact", "portal-trouble"}
 _OURS = ("requests", "packages", "decisions", "plans")

@@ -16,20 +16,19 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from agent import daemon, membership
-from agent.cameras.address import CameraAddress
-from agent.footage import layout
-from agent.inbox import InboxPoll
-from agent.owner.desk import Actor, Json, Named, Nothing
+from agent import daemon
+from agent.background.inbox import InboxPoll
+from agent.devices.address import CameraAddress
+from agent.membership import membership
+from agent.owner.operations.desk import Actor, Json, Named, Nothing
+from agent.recordings import layout
 from agent.requests.decision import Choice, Verdict, decide
-from agent.settings import Settings, settings_from_text
-from agent.store import PackageRow, RequestRow
-from exchange.age import Identity, generate_identity
+from agent.settings.model import Settings, settings_from_text
+from agent.store.database import PackageRow, RequestRow
+from exchange.age.files import Identity, generate_identity
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
-from exchange.credentials import issue_credential
-from exchange.custody import check_chain, read_line
-from exchange.errors import WorkerFailed
-from exchange.messages import (
+from exchange.custody.log import check_chain, read_line
+from exchange.documents.messages import (
     Asked,
     CameraRegistration,
     DecidedBy,
@@ -41,7 +40,9 @@ from exchange.messages import (
     Signed,
     Stretch,
 )
-from exchange.signing import SigningKey, sign_document
+from exchange.errors import WorkerFailed
+from exchange.signing.credentials import issue_credential
+from exchange.signing.documents import SigningKey, sign_document
 from portal.officer.client import OfficerClient
 from tests.agent.recordings import START_US, Recording, record
 from tests.counterparts import portal as portals

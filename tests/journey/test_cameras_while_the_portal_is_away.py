@@ -5,11 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agent import housekeeping, membership
+from agent.background import housekeeping
 from agent.cameras.inventory import NewCamera
-from agent.owner import prompt
-from agent.owner.desk import CameraNamed, Nothing
-from exchange import api
+from agent.membership import membership
+from agent.owner.operations.desk import CameraNamed, Nothing
+from agent.owner.terminal import prompt
+from exchange.documents import api
 from tests.counterparts.hostile_portal import status
 from tests.journey.home import ACTOR, CAMERA, Siege, besieged
 

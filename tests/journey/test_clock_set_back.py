@@ -4,11 +4,11 @@ import asyncio
 import json
 from pathlib import Path
 
-from agent import housekeeping
-from agent.footage import journal, layout
-from agent.footage.arrival import boot_id
+from agent.background import housekeeping
+from agent.recorder.arrival import boot_id
+from agent.recordings import journal, layout
 from exchange.clock import DAY, MINUTE, SECOND, Window
-from exchange.custody import CustodyKind, read_line
+from exchange.custody.log import CustodyKind, read_line
 from tests.journey.home import CAMERA, Siege, besieged, home, place_recording, shared_recording
 
 BEHIND = 40 * DAY

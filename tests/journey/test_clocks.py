@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.cameras.clock import ClockCheck
-from agent.host_clock import HostClock
-from agent.owner.desk import Nothing
-from agent.owner.prompt import show_request, show_status
+from agent.devices.clock import ClockCheck
+from agent.host.clock import HostClock
+from agent.owner.operations.desk import Nothing
+from agent.owner.terminal.prompt import show_request, show_status
 from exchange.clock import HOUR, MINUTE, SECOND, from_rfc3339, to_rfc3339
 from tests.journey.home import ACTOR, CAMERA, Home, besieged
 from tests.journey.test_footage_missing import evidence_of

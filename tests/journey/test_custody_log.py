@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from agent import custody
-from agent.custody import Custody
-from agent.store import Store
-from exchange.checkpoint import open_checkpoint
-from exchange.custody import CustodyKind, check_chain, open_lines
+from agent.store import custody
+from agent.store.custody import Custody
+from agent.store.database import Store
+from exchange.custody.checkpoint import open_checkpoint
+from exchange.custody.log import CustodyKind, check_chain, open_lines
+from exchange.custody.merkle import MerkleTree
 from exchange.errors import DiskFull
-from exchange.merkle import MerkleTree
-from exchange.signing import SigningKey
+from exchange.signing.documents import SigningKey
 from tests.journey.home import HomeClock
 
 DEVICE = SigningKey.generate()

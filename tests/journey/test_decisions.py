@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.requests.decision import Choice, Verdict, decide
-from exchange import api
 from exchange.clock import DAY, HOUR, SECOND, Window
+from exchange.documents import api
+from exchange.documents.messages import Asked, Decision, Signed, Status, Stretch
 from exchange.errors import DecisionRefused, PortalUnreachable
-from exchange.messages import Asked, Decision, Signed, Status, Stretch
-from exchange.signing import open_document
+from exchange.signing.documents import open_document
 from tests.counterparts.hostile_portal import status
 from tests.journey.home import CAMERA, OWNER, Siege, Town, besieged, home
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.footage import layout
-from agent.footage.sources import SourceSetting
-from agent.owner.prompt import show_request
+from agent.owner.terminal.prompt import show_request
+from agent.recordings import layout
 from agent.requests import seal_job
-from exchange import api
+from agent.sources.registry import SourceSetting
 from exchange.clock import HOUR, MINUTE, SECOND, Window, to_rfc3339
-from exchange.messages import Asked, Decision, Outcome, Signed, Status, Stretch
-from exchange.signing import open_document
+from exchange.documents import api
+from exchange.documents.messages import Asked, Decision, Outcome, Signed, Status, Stretch
+from exchange.signing.documents import open_document
 from tests.journey.home import CAMERA, Siege, add_camera, besieged
 
 
@@ -206,7 +206,7 @@ async def test_a_master_that_changed_after_it_was_cut_is_never_sealed(
         return real(order, report)
 
     monkeypatch.setattr(seal_job, "job", meddled)
-    monkeypatch.setattr("exchange.package._SMALL", 1 << 10)  # as a large one is treated
+    monkeypatch.setattr("exchange.package.writing._SMALL", 1 << 10)  # as a large one is treated
     async with besieged(tmp_path) as at:
         request_id = await at.asked()
         await at.say(request_id, yes=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import housekeeping
-from agent.host_clock import HostClock
-from exchange import api
-from exchange.api import InboxKind
-from exchange.checkpoint import open_checkpoint
+from agent.background import housekeeping
+from agent.host.clock import HostClock
 from exchange.clock import DAY, HOUR, SECOND
+from exchange.custody.checkpoint import open_checkpoint
+from exchange.documents import api
+from exchange.documents.api import InboxKind
 from tests.journey.home import Siege, besieged, settings_at
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from exchange.checking import verify_package
-from exchange.messages import Delivery, Status
-from exchange.signing import open_document
+from exchange.documents.messages import Delivery, Status
+from exchange.signing.documents import open_document
+from exchange.verify.checking import verify_package
 from tests.journey.home import Town, home
 
 

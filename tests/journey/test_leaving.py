@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import membership
-from agent.owner.desk import Nothing
-from exchange import api
+from agent.membership import membership
+from agent.owner.operations.desk import Nothing
 from exchange.clock import HOUR, MINUTE
+from exchange.documents import api
+from exchange.documents.messages import Status
 from exchange.errors import HandoverError, NotEnrolled, PortalUnreachable
-from exchange.messages import Status
 from tests.counterparts.hostile_portal import hanging, status
 from tests.journey.home import ACTOR, Home, Siege, besieged, home, join
 

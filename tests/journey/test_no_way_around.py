@@ -9,9 +9,9 @@ import pytest
 from agent.requests import decision
 from agent.requests.decision import Approval
 from agent.requests.journey import Journey
-from exchange.age import generate_identity
-from exchange.messages import Status
-from exchange.signing import SigningKey, sign_document
+from exchange.age.files import generate_identity
+from exchange.documents.messages import Status
+from exchange.signing.documents import SigningKey, sign_document
 from tests.counterparts.hostile_portal import status
 from tests.journey.home import Siege, besieged
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from agent.inbox import InboxPoll
-from agent.owner.desk import Nothing
-from agent.settings import PollSettings
-from exchange import api
+from agent.background.inbox import InboxPoll
+from agent.owner.operations.desk import Nothing
+from agent.settings.model import PollSettings
 from exchange.clock import SECOND
+from exchange.documents import api
 from tests.counterparts.hostile_portal import Call, Handler, HostilePortal, text
 from tests.journey.home import ACTOR, HomeClock, Siege, besieged
 

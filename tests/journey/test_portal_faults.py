@@ -9,15 +9,16 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from agent import membership, portal
-from agent.inbox import InboxPoll
-from agent.owner.desk import Nothing
-from agent.requests.parts import Parts
-from exchange import api
+from agent.background.inbox import InboxPoll
+from agent.membership import membership
+from agent.owner.operations.desk import Nothing
+from agent.portal import client as portal
+from agent.services import Parts
 from exchange.clock import MINUTE, SECOND
+from exchange.documents import api
+from exchange.documents.messages import Refusal, RefusalReason, Signed
 from exchange.errors import ForceKeyChanged, HandoverError, PortalAnswerInvalid, PortalUnreachable
-from exchange.messages import Refusal, RefusalReason, Signed
-from exchange.signing import SigningKey, open_document
+from exchange.signing.documents import SigningKey, open_document
 from tests.counterparts.hostile_portal import HostilePortal, endless, hanging, status, text
 from tests.journey.home import ACTOR, Siege, besieged, people
 

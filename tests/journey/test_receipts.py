@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from agent.requests import receipt
-from exchange.api import InboxKind
 from exchange.clock import DAY, HOUR
-from exchange.messages import Signed
-from exchange.signing import SigningKey
+from exchange.documents.api import InboxKind
+from exchange.documents.messages import Signed
+from exchange.signing.documents import SigningKey
 from tests.counterparts.hostile_portal import status
 from tests.journey.home import Siege, besieged, people
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from agent import housekeeping, recordings_disk
-from agent.footage import mount
-from agent.owner import prompt
-from agent.owner.desk import Nothing
-from agent.recordings_disk import recordings_mount
+from agent.background import housekeeping
+from agent.host import mount
+from agent.owner.operations.desk import Nothing
+from agent.owner.terminal import prompt
+from agent.recordings import disk as recordings_disk
+from agent.recordings.disk import recordings_mount
 from tests.journey.home import ACTOR, besieged
 
 

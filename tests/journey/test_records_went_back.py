@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from agent import housekeeping
-from agent.owner.desk import Nothing, Restored
-from agent.owner.request_commands import refuse_unless_open
-from agent.requests import went_back
+from agent.background import housekeeping
+from agent.cli.requests import refuse_unless_open
+from agent.owner.operations.desk import Nothing, Restored
+from agent.requests import restored_records as went_back
 from agent.requests.decision import Verdict, decide, load_approval
-from exchange import api
-from exchange.api import Witnessed
-from exchange.checkpoint import sign_checkpoint
-from exchange.custody import read_line
+from exchange.custody.checkpoint import sign_checkpoint
+from exchange.custody.log import read_line
+from exchange.documents import api
+from exchange.documents.api import Witnessed
+from exchange.documents.messages import Status
 from exchange.errors import DecisionRefused, NotFound
-from exchange.messages import Status
-from exchange.signing import SigningKey
+from exchange.signing.documents import SigningKey
 from tests.counterparts.hostile_portal import Handler, text
 from tests.counterparts.hostile_portal import status as fault_status
 from tests.journey.home import ACTOR, OWNER, Home, Town, besieged, home

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from exchange import api
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window
+from exchange.documents import api
+from exchange.documents.messages import MAX_DOCUMENT, Asked, Refusal, RefusalReason, Signed, Stretch
 from exchange.errors import PortalAnswerInvalid
-from exchange.messages import MAX_DOCUMENT, Asked, Refusal, RefusalReason, Signed, Stretch
-from exchange.signing import SigningKey, document_sha256, open_document
+from exchange.signing.documents import SigningKey, document_sha256, open_document
 from tests.counterparts.hostile_portal import text
 from tests.journey.home import CAMERA, Siege, besieged, home, people
 

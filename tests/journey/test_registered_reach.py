@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
-from agent import membership
+from agent.membership import membership
 from exchange.clock import DAY, HOUR
-from exchange.messages import Registration
-from exchange.signing import read_unverified
+from exchange.documents.messages import Registration
+from exchange.signing.documents import read_unverified
 from tests.journey.home import CAMERA, Siege, besieged
 
 

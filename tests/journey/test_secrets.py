@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.checking import verify_package
+from exchange.verify.checking import verify_package
 from tests.journey.home import CAMERA, besieged
 
 PASSWORD = "swordfish-9f3b1c"

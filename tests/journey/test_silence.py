@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from agent import housekeeping
-from agent.owner.desk import Named
+from agent.background import housekeeping
+from agent.owner.operations.desk import Named
 from agent.requests.decision import Choice, Verdict, decide
 from agent.requests.plan import look_again
-from exchange import api
-from exchange.checkpoint import open_checkpoint
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window
-from exchange.custody import CustodyKind, open_lines
+from exchange.custody.checkpoint import open_checkpoint
+from exchange.custody.log import CustodyKind, open_lines
+from exchange.documents import api
+from exchange.documents.messages import Asked, Decision, Outcome, Signed, Status, Stretch
 from exchange.errors import DecisionRefused
-from exchange.messages import Asked, Decision, Outcome, Signed, Status, Stretch
-from exchange.signing import open_document
+from exchange.signing.documents import open_document
 from tests.journey.home import ACTOR, CAMERA, OWNER, Siege, add_camera, besieged, home
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.cameras.inventory import NewCamera
-from agent.footage import layout
+from agent.recordings import layout
 from exchange.clock import MINUTE
 from tests.counterparts.soap_camera import SoapCamera, soap_camera
 from tests.journey.home import Siege, besieged

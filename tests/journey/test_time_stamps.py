@@ -13,15 +13,16 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from agent import daemon, timestamps
+from agent import daemon
+from agent.portal import timestamp_authority as timestamps
+from agent.portal.timestamp_authority import ask_authority
 from agent.requests import stamp
-from agent.timestamps import ask_authority
-from exchange.checking import verify_package
 from exchange.clock import DAY, HOUR
+from exchange.documents.messages import Signed
 from exchange.errors import SettingsInvalid, TimestampFailed
-from exchange.messages import Signed
-from exchange.report import Report
-from exchange.timestamps import MAX_STAMP, make_query, read_certificates
+from exchange.package.report import Report
+from exchange.signing.timestamps import MAX_STAMP, make_query, read_certificates
+from exchange.verify.checking import verify_package
 from tests.counterparts.hostile_portal import ENDLESS
 from tests.counterparts.timestamp_authority import Handler, TimestampAuthority
 from tests.journey.home import HomeClock, Siege, besieged, settings_at

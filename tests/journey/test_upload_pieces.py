@@ -10,12 +10,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from agent.tus import Breaks, TusUpload
-from agent.tus_pieces import PROBE, SMALLEST, Pieces
-from exchange import api
+from agent.portal.tus import Breaks, TusUpload
+from agent.portal.tus_pieces import PROBE, SMALLEST, Pieces
 from exchange.clock import HOUR
+from exchange.documents import api
 from exchange.errors import PortalAnswerInvalid, PortalRefused, PortalUnreachable
-from exchange.signing import SigningKey
+from exchange.signing.documents import SigningKey
 from tests.counterparts.hostile_portal import Call, Handler, HostilePortal, each, status
 from tests.journey.home import besieged
 

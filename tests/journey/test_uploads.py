@@ -10,11 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from agent.tus import Breaks, TusUpload, UploadGone, same_origin
-from exchange import api
+from agent.portal.tus import Breaks, TusUpload, UploadGone, same_origin
 from exchange.clock import HOUR, MINUTE
+from exchange.documents import api
 from exchange.errors import PackageDamaged, PortalAnswerInvalid, PortalRefused, PortalUnreachable
-from exchange.signing import SigningKey
+from exchange.signing.documents import SigningKey
 from tests.counterparts.hostile_portal import HostilePortal, broken_off, each, status
 from tests.counterparts.npm import npm_package
 from tests.journey.home import Siege, besieged

@@ -10,9 +10,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from exchange import api
-from portal import connections, inbox
-from portal.connections import Connections, raise_descriptor_limit
+from exchange.documents import api
+from portal.api import connections
+from portal.api.connections import Connections, raise_descriptor_limit
+from portal.requests import inbox
 from tests.portal.conftest import Town
 
 HALF_A_HEADER = b"GET / HTTP/1.1\r\nHost: portal\r\nX-Slow: "
@@ -110,7 +111,7 @@ async def test_when_the_portal_ends_polls_are_answered_without_a_look_and_lose_n
         return found
 
     monkeypatch.setattr(inbox, "read", counted)
-    polls = [asyncio.create_task(agent.inbox(after=7, wait=50)) for _ in range(inbox.MOST_POLLS)]
+    polls = [asyncio.create_task(agent.background.inbox(after=7, wait=50)) for _ in range(inbox.MOST_POLLS)]
     async with asyncio.timeout(20):
         while looks < inbox.MOST_POLLS:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

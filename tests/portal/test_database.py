@@ -10,10 +10,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 
 from exchange.errors import AlreadyRunning, SettingsInvalid, StoreDamaged
-from portal.database import Database, upgrade
-from portal.models import Device, Table, UsedToken
 from portal.server import Listen
 from portal.settings import PortalFolder, PortalSettings
+from portal.storage.database import Database, upgrade
+from portal.storage.models import Device, Table, UsedToken
 from tests.counterparts.portal import Place, in_process
 from tests.portal.wire import SetClock
 

@@ -3,14 +3,14 @@
 import pytest
 from sqlalchemy import select
 
-from exchange import api
-from exchange.checkpoint import sign_checkpoint
 from exchange.clock import HOUR, MINUTE
-from exchange.messages import Status
-from exchange.signing import SigningKey
-from portal.models import StoredCheckpoint
+from exchange.custody.checkpoint import sign_checkpoint
+from exchange.documents import api
+from exchange.documents.messages import Status
+from exchange.signing.documents import SigningKey
 from portal.service import Fetching
 from portal.settings import Limits
+from portal.storage.models import StoredCheckpoint
 from tests.portal.conftest import Town
 from tests.portal.wire import CONTACT, OWNER, camera
 
@@ -185,12 +185,12 @@ async def test_nobody_withdraws_another_device(town: Town) -> None:
 async def test_an_agent_that_left_may_come_again_and_hears_only_what_is_new(town: Town) -> None:
     agent = await town.agent().join(town.place)
     await town.officer.ask(agent, "before")
-    before = await agent.inbox()
+    before = await agent.background.inbox()
     await agent.withdraw()
     town.clock.forward(MINUTE)
     await agent.join(town.place)
     await town.officer.ask(agent, "after")
-    after = await agent.inbox(after=before.cursor)
+    after = await agent.background.inbox(after=before.cursor)
     assert [item.signed.document.count('"after"') for item in after.items] == [1]
 
 

@@ -3,10 +3,10 @@ it too, in ``tests.portal.wire``.)"""
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from exchange import api
-from portal.app import ALWAYS
-from portal.openapi import document
-from portal.routes import ROUTES
+from exchange.documents import api
+from portal.api.app import ALWAYS
+from portal.api.openapi import document
+from portal.api.routes import ROUTES
 from tests.portal.conftest import Town
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from exchange.signing import SigningKey
+from exchange.signing.documents import SigningKey
 from portal import cli
-from portal.force import write_public
-from portal.routes import ROUTES
+from portal.api.routes import ROUTES
+from portal.force.keys import write_public
 from portal.settings import GIB, Limits
 from tests.counterparts.portal import Place as PortalPlace
 from tests.counterparts.portal import PortalProcess

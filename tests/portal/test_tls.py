@@ -8,10 +8,10 @@ import aiohttp
 import pytest
 import trustme
 
-from agent.portal import PortalClient
-from exchange import api
+from agent.portal.client import PortalClient
+from exchange.documents import api
 from exchange.errors import PortalUnreachable, SettingsInvalid
-from exchange.signing import SigningKey
+from exchange.signing.documents import SigningKey
 from portal.officer.client import OfficerClient
 from portal.server import Listen, running, tls_context
 from tests.counterparts.portal import Place

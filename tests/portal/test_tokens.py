@@ -6,10 +6,10 @@ import aiohttp
 import jwt
 import pytest
 
-from exchange import api
 from exchange.clock import DAY, SECOND
-from exchange.signing import SigningKey
-from exchange.tokens import mint
+from exchange.documents import api
+from exchange.signing.documents import SigningKey
+from exchange.signing.tokens import mint
 from portal.problems import unauthenticated
 from tests.counterparts.portal import Place, in_process
 from tests.portal.conftest import NOON, Town

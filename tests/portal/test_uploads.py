@@ -13,11 +13,12 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from exchange import api
 from exchange.clock import DAY, SystemClock
-from portal import sweep, uploads
-from portal.models import StoredUpload
+from exchange.documents import api
 from portal.settings import Limits
+from portal.storage.models import StoredUpload
+from portal.uploads import files as uploads
+from portal.uploads import sweep
 from tests.counterparts.npm import npm_package
 from tests.counterparts.portal import Place, PortalProcess, in_process
 from tests.portal.conftest import Town

@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import jsonschema
 
-from exchange import api
-from exchange.age import generate_identity
+from exchange.age.files import generate_identity
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
-from exchange.messages import (
+from exchange.documents import api
+from exchange.documents.messages import (
     Asked,
     CameraRegistration,
     DecidedBy,
@@ -35,10 +35,10 @@ from exchange.messages import (
     Stretch,
     Withdrawal,
 )
-from exchange.signing import SigningKey, document_sha256, sign_document
-from exchange.tokens import mint
-from portal.openapi import document as openapi_document
-from portal.routes import ROUTES
+from exchange.signing.documents import SigningKey, document_sha256, sign_document
+from exchange.signing.tokens import mint
+from portal.api.openapi import document as openapi_document
+from portal.api.routes import ROUTES
 from tests.counterparts.portal import Place as PortalPlace
 
 OWNER = "Hermione Taylor-Ferreira"

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from agent.footage.device_time import DeviceTime
+from agent.devices.device_time import DeviceTime
 from exchange.clock import SECOND
 from tests.agent.recordings import ffmpeg
 from tests.counterparts.dav_file import write_dav

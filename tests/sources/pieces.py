@@ -13,8 +13,8 @@ from pathlib import Path
 import av
 
 from agent.footage.source import SourceFile
-from agent.media import segment as segments
-from agent.media.demuxed import Bounded
+from agent.media.containers import segment as segments
+from agent.media.containers.demuxed import Bounded
 from exchange.clock import SECOND, Clock, SystemClock, Window, from_rfc3339
 from tests.agent.recordings import ffmpeg
 

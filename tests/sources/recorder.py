@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from agent.footage import layout, salvage
-from agent.footage.layout import SegmentName, SegmentState
-from agent.footage.segments import RecordedFootage, SegmentStore
+from agent.footage.files import salvage
 from agent.footage.source import FootageSource
+from agent.recordings import layout
+from agent.recordings.layout import SegmentName, SegmentState
+from agent.recordings.segments import RecordedFootage, SegmentStore
 from tests.sources.pieces import Piece
 from tests.sources.under_test import CAMERA, Case, Fault, SourceUnderTest
 

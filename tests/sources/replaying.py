@@ -10,9 +10,9 @@ from pathlib import Path
 
 import av
 
-from agent.footage.replay.assemble import Assembler
-from agent.footage.replay.rtsp import Rtsp
-from agent.footage.replay.session import Played, Replay
+from agent.rtsp.assemble import Assembler
+from agent.rtsp.client import Rtsp
+from agent.rtsp.playback import Played, Replay
 from exchange.clock import SECOND, Window, from_rfc3339
 from tests.agent.recordings import ffmpeg
 from tests.counterparts.gst_replay import tape

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.clock import ClockCheck
-from agent.footage.sources import Sources
+from agent.devices.clock import ClockCheck
+from agent.sources.registry import Sources
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
 from tests.sources.dahua import DahuaUnderTest
 from tests.sources.frigate import FrigateUnderTest

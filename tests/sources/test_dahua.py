@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from agent.cameras.zones import zone_of
-from agent.footage import dahua, dahua_talk
-from agent.footage.dahua_time import local_time, posix, read_clock, written
+from agent.devices.time_zones import zone_of
+from agent.sources.dahua import session as dahua_talk
+from agent.sources.dahua import source as dahua
+from agent.sources.dahua.time import local_time, posix, read_clock, written
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, InputInvalid, NoFootage
 from tests.agent.recordings import ffmpeg

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import trustme
 
-from agent.cameras.address import Credentials
-from agent.footage.device_http import Http
+from agent.devices.address import Credentials
+from agent.devices.http import Http
 from exchange.clock import SystemClock
 from exchange.errors import (
     CameraAnswerInvalid,

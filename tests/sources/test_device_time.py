@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.cameras.zones import zone_of
-from agent.footage.device_time import DeviceTime, changes, utc_of
+from agent.devices.device_time import DeviceTime, changes, utc_of
+from agent.devices.time_zones import zone_of
 from exchange.clock import HOUR, MINUTE, SECOND, Window, from_rfc3339, to_rfc3339
 
 LONDON = "Europe/London"

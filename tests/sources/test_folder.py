@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from agent.footage import folder_names
-from agent.footage.device_time import DeviceTime
-from agent.footage.folder import Options, coverage_job, fetch_job, index_settings, kept_name
-from agent.footage.folder import test_job as folder_test_job
-from agent.footage.folder_index import FolderIndex
-from agent.footage.folder_probe import probe
-from agent.footage.placing import job as placing_job
-from agent.footage.remux_kinds import container_of
-from agent.footage.sources import checked_setting
+from agent.devices.device_time import DeviceTime
+from agent.footage.files.container_kind import container_of
+from agent.footage.files.place import job as placing_job
+from agent.sources.folder import names as folder_names
+from agent.sources.folder.index import FolderIndex
+from agent.sources.folder.probe import probe
+from agent.sources.folder.source import Options, coverage_job, fetch_job, index_settings, kept_name
+from agent.sources.folder.source import test_job as folder_test_job
+from agent.sources.registry import checked_setting
 from exchange.clock import HOUR, SECOND, SystemClock, from_rfc3339, to_rfc3339
 from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage, SettingsInvalid
 from tests.agent.recordings import ffmpeg

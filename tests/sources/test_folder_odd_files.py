@@ -8,12 +8,12 @@ from typing import Any
 import av
 import pytest
 
-from agent.footage.broken_times import mended
-from agent.footage.folder import test_job as folder_test_job
-from agent.footage.placing import job as placing_job
+from agent.footage.files.broken_times import mended
+from agent.footage.files.place import job as placing_job
 from agent.media.cut import cut
 from agent.media.facts import CutPlan, Inspection, SourceRef, Trim
 from agent.media.inspect import inspect
+from agent.sources.folder.source import test_job as folder_test_job
 from exchange.clock import HOUR, MINUTE, SECOND, from_rfc3339
 from tests.agent.recordings import ffmpeg
 from tests.sources.test_folder import Folder

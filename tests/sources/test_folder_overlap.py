@@ -9,8 +9,8 @@ from agent.media.cut import cut
 from agent.media.facts import CutPlan, Master, SourceRef, Trim
 from agent.media.inspect import inspect
 from exchange.clock import SECOND, Window
-from exchange.evidence import Evidence
-from exchange.signing import Signed, open_document
+from exchange.documents.evidence import Evidence
+from exchange.signing.documents import Signed, open_document
 from tests.agent.recordings import ffmpeg
 from tests.journey.home import CAMERA, Home, home
 from tests.sources.pieces import FRAME, shown

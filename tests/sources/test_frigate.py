@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.address import Credentials
-from agent.footage import frigate
-from agent.footage.device_jobs import LookOrder
-from agent.footage.frigate import Options
-from agent.footage.frigate_api import Frigate
-from agent.footage.frigate_segments import Listed, stretches
+from agent.devices.address import Credentials
+from agent.sources.device.orders import LookOrder
+from agent.sources.frigate import source as frigate
+from agent.sources.frigate.session import Frigate
+from agent.sources.frigate.source import Options
+from agent.sources.frigate.time import Listed, stretches
 from exchange.clock import MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused
 from tests.sources.frigate import FrigateUnderTest

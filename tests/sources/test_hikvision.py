@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from agent.cameras.bounded_xml import read_xml
-from agent.cameras.zones import posix, zone_of
-from agent.footage import hikvision, hikvision_file
-from agent.footage.hikvision_time import Meaning, judged, read_clock
+from agent.devices.bounded_xml import read_xml
+from agent.devices.time_zones import posix, zone_of
+from agent.sources.hikvision import files as hikvision_file
+from agent.sources.hikvision import source as hikvision
+from agent.sources.hikvision.time import Meaning, judged, read_clock
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, HandoverError, InputInvalid
 from tests.agent.recordings import ffmpeg
@@ -365,7 +366,7 @@ def test_a_file_whose_times_contradict_the_list_is_placed_by_the_list_and_that_i
 
 
 def test_a_busy_recorder_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.footage.hikvision_isapi.time.sleep", lambda _: None)
+    monkeypatch.setattr("agent.sources.hikvision.api.time.sleep", lambda _: None)
     with recorder(SUMMER, busy=1) as (stand_in, where):
         span = look(stand_in, where, tmp_path / "state")["spans"][0]
         _, path = bring(stand_in, where, tmp_path, span)
@@ -373,7 +374,7 @@ def test_a_busy_recorder_is_asked_again(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_an_old_recorder_is_asked_by_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.footage.hikvision_isapi.time.sleep", lambda _: None)
+    monkeypatch.setattr("agent.sources.hikvision.api.time.sleep", lambda _: None)
     with recorder(SUMMER, get_only=True) as (stand_in, where):
         span = look(stand_in, where, tmp_path / "state")["spans"][0]
         _, path = bring(stand_in, where, tmp_path, span)
@@ -381,7 +382,7 @@ def test_an_old_recorder_is_asked_by_get(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_an_error_that_looks_like_a_download_is_no_footage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.footage.hikvision_isapi.time.sleep", lambda _: None)
+    monkeypatch.setattr("agent.sources.hikvision.api.time.sleep", lambda _: None)
     with recorder(SUMMER) as (stand_in, where):
         span = look(stand_in, where, tmp_path / "state")["spans"][0]
         stand_in.held.clear()

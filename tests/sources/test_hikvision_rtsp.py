@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.footage import hikvision
-from agent.footage.hikvision_rtsp import NOTE
+from agent.sources.hikvision import source as hikvision
+from agent.sources.hikvision.playback import NOTE
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, HandoverError
 from tests.counterparts.gst_replay import GstReplay, tape
@@ -75,7 +75,7 @@ def test_where_downloads_are_refused_what_is_needed_is_played_and_not_the_whole_
 def test_it_is_played_however_a_download_is_refused(
     tmp_path: Path, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.footage.hikvision_isapi.time.sleep", lambda _: None)
+    monkeypatch.setattr("agent.sources.hikvision.api.time.sleep", lambda _: None)
     there = piece(T, 6)
     with recorder(there) as (stand_in, where, port):
         stand_in.no_downloads = status

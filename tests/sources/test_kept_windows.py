@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.footage.device import Device
-from agent.footage.folder import SOURCE, Options
-from agent.footage.sources import SourceSetting
-from exchange.age import parse_identity
+from agent.sources.device.footage import Device
+from agent.sources.folder.source import SOURCE, Options
+from agent.sources.registry import SourceSetting
+from exchange.age.files import parse_identity
 from exchange.clock import HOUR, SECOND, Window, to_rfc3339
-from exchange.evidence import Evidence
-from exchange.signing import open_document
+from exchange.documents.evidence import Evidence
+from exchange.signing.documents import open_document
 from tests.journey.home import CAMERA, Home, home
 from tests.sources.pieces import Piece, piece
 
@@ -140,7 +140,7 @@ async def test_what_lies_sealed_opens_with_the_owners_archive_key_alone(tmp_path
         await asked(at, await on_a_folder(at, tmp_path / "exports"))
         (kept,) = sealed(at)
         keys = [line for line in at.settings.archive_key.read_text().splitlines() if line and line[0] != "#"]
-        from exchange.age import decrypt_file
+        from exchange.age.files import decrypt_file
 
         decrypt_file(kept, tmp_path / "opened.mkv", [parse_identity(keys[0])])
         assert (tmp_path / "opened.mkv").read_bytes()[:4] == b"\x1a\x45\xdf\xa3"
@@ -159,14 +159,16 @@ async def test_how_fast_a_recorder_overwrites_tells_when_the_window_goes(tmp_pat
 
 
 async def test_fetches_from_one_recorder_wait_for_each_other(tmp_path: Path) -> None:
-    first = Device("a", "agent.footage.folder", SOURCE, Options(path="/x"), tmp_path, address="http://192.0.2.7/x")
-    second = Device("b", "agent.footage.folder", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.7")
-    other = Device("c", "agent.footage.folder", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.8")
+    first = Device(
+        "a", "agent.sources.folder.source", SOURCE, Options(path="/x"), tmp_path, address="http://192.0.2.7/x"
+    )
+    second = Device("b", "agent.sources.folder.source", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.7")
+    other = Device("c", "agent.sources.folder.source", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.8")
     assert first.host == second.host != other.host
 
 
 def _named(request_id: str) -> object:
-    from agent.owner.desk import Named
+    from agent.owner.operations.desk import Named
 
     return Named(request_id=request_id)
 
@@ -178,7 +180,7 @@ def _actor() -> object:
 
 
 def _signed(text: str | None) -> object:
-    from exchange.messages import Signed
+    from exchange.documents.messages import Signed
 
     assert text is not None
     return Signed.model_validate(json.loads(text))

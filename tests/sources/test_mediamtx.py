@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.address import Credentials
-from agent.footage import mediamtx
-from agent.footage.device_jobs import LookOrder
-from agent.footage.mediamtx import Options
-from agent.footage.mediamtx_playback import Playback
+from agent.devices.address import Credentials
 from agent.footage.source import narrowed
-from agent.footage.utc_http import is_own_host, with_port
+from agent.sources.device.json_http import is_own_host, with_port
+from agent.sources.device.orders import LookOrder
+from agent.sources.mediamtx import source as mediamtx
+from agent.sources.mediamtx.session import Playback
+from agent.sources.mediamtx.source import Options
 from exchange.clock import MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused
 from tests.agent.recordings import stream_hashes
@@ -55,7 +55,7 @@ async def test_what_is_fetched_whole_is_what_was_recorded_to_the_byte(under: Med
 def test_longer_footage_comes_in_pieces_without_a_frame_twice_and_only_what_is_missing_is_asked_again(
     under: MediaMtxUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.footage.mediamtx_playback._PIECE", 4_350_000)
+    monkeypatch.setattr("agent.sources.mediamtx.session._PIECE", 4_350_000)
     there = piece(MOMENT, 12)
     under.stand_in.lay(there)
     with under.stand_in.serving() as port:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.footage.replay.session import Ending
-from agent.media import segment
+from agent.media.containers import segment
+from agent.rtsp.playback import Ending
 from exchange.clock import SECOND, Window
 from tests.sources.onvif_replay import replay_server
 from tests.sources.replaying import GOP, START, film, lay, pictures, play, sounds, zero_in

@@ -13,15 +13,15 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.cameras.address import Credentials
-from agent.footage.onvif_replay import SECOND_STREAM
-from agent.footage.replay import sdp
-from agent.footage.replay.assemble import TrackClock
-from agent.footage.replay.depacketise import Frame, depacketiser, wall
-from agent.footage.replay.rtsp import Broken, CertificateUnknown, Nonsense, Rtsp
-from agent.footage.replay.search import chosen, instant, recordings, stretches
-from agent.footage.replay.session import Ending
-from agent.footage.replay.soap import recorder
+from agent.devices.address import Credentials
+from agent.rtsp import sdp
+from agent.rtsp.assemble import TrackClock
+from agent.rtsp.client import Broken, CertificateUnknown, Nonsense, Rtsp
+from agent.rtsp.depacketise import Frame, depacketiser, wall
+from agent.rtsp.playback import Ending
+from agent.sources.onvif.search import chosen, instant, recordings, stretches
+from agent.sources.onvif.session import recorder
+from agent.sources.onvif.source import SECOND_STREAM
 from exchange.clock import SECOND, Window
 from exchange.errors import CameraUnreachable, SettingsInvalid
 from tests.counterparts.replay_proxy import ReplayProxy

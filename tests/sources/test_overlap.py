@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agent.footage.device import source_file
-from agent.footage.placing import job
+from agent.footage.files.place import job
 from agent.footage.source import SourceFile
+from agent.sources.device.footage import source_file
 from exchange.clock import SECOND
 from exchange.errors import CameraAnswerInvalid
 from tests.agent.recordings import ffmpeg

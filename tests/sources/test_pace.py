@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.footage.fetched import FetchedFootage
-from agent.footage.replay import session
-from agent.footage.replay.pace import Pace
-from agent.footage.sources import Sources
-from agent.owner import prompt
-from agent.owner.desk import Nothing
-from agent.worker import Limits
+from agent.owner.operations.desk import Nothing
+from agent.owner.terminal import prompt
+from agent.rtsp import playback as session
+from agent.rtsp.pace import Pace
+from agent.sources.fetched import FetchedFootage
+from agent.sources.registry import Sources
+from agent.workers.process import Limits
 from exchange.clock import MINUTE, SECOND, Window
 from tests.counterparts import same_process
 from tests.counterparts.replay_proxy import ReplayProxy

@@ -10,9 +10,9 @@ import av
 import pytest
 from av.packet import Packet
 
-from agent.footage.remux import Part, container_of, is_torn, remux
-from agent.footage.remux_part import MOST_HELD, Chosen, Timed
-from agent.footage.times_between import times_between
+from agent.footage.files.packets import MOST_HELD, Chosen, Timed
+from agent.footage.files.remux import Part, container_of, is_torn, remux
+from agent.footage.files.times_between import times_between
 from agent.media.cut import cut
 from agent.media.facts import CutPlan, SourceRef, Trim
 from agent.media.inspect import inspect

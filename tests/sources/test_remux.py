@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.footage import dav
-from agent.footage.remux import Part, container_of, is_torn, remux
-from agent.media import segment as segments
-from agent.media.segment import NotFootage
+from agent.footage.files import dav
+from agent.footage.files.remux import Part, container_of, is_torn, remux
+from agent.media.containers import segment as segments
+from agent.media.containers.segment import NotFootage
 from tests.agent.recordings import ffmpeg, stream_hashes
 from tests.counterparts.dav_file import after, write_dav
 from tests.sources.pieces import FRAME, piece, shown

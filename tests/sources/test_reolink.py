@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.zones import zone_of
-from agent.footage.device_jobs import LookOrder
-from agent.footage.reolink import Options
-from agent.footage.reolink_api import Reolink
-from agent.footage.reolink_time import Now, Saving, posix
+from agent.devices.time_zones import zone_of
 from agent.footage.source import narrowed
+from agent.sources.device.orders import LookOrder
+from agent.sources.reolink.session import Reolink
+from agent.sources.reolink.source import Options
+from agent.sources.reolink.time import Now, Saving, posix
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable
 from tests.sources.pieces import ShiftedClock, brought, piece

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agent import schema
-from agent.cameras.elsewhere import SetSource, SetStart, TestSources
+from agent.cameras.footage_sources import SetSource, SetStart, TestSources
 from agent.cameras.inventory import NewCamera
-from agent.footage.recorder_config import load
-from agent.footage.sources import Passwords, kind_of, kinds, setting_of
-from agent.owner.desk import Named
-from agent.store import Store
+from agent.owner.operations.desk import Named
+from agent.recorder.config import load
+from agent.sources.registry import Passwords, kind_of, kinds, setting_of
+from agent.store import schema
+from agent.store.database import Store
 from exchange.errors import CameraUnreachable, DecisionRefused, InputInvalid, SettingsInvalid
 from tests.journey.home import ACTOR, CAMERA, home
 from tests.sources.test_kept_windows import asked, on_a_folder, sealed
@@ -137,7 +137,7 @@ async def test_an_owner_who_is_asked_first_can_have_it_kept(tmp_path: Path) -> N
 
 
 def test_passwords_are_kept_apart_and_readable_by_nobody_else(tmp_path: Path) -> None:
-    from agent.cameras.address import Credentials
+    from agent.devices.address import Credentials
 
     passwords = Passwords(tmp_path / "sources.json")
     passwords.keep("gate", Credentials("viewer", "right horse"))
@@ -148,6 +148,6 @@ def test_passwords_are_kept_apart_and_readable_by_nobody_else(tmp_path: Path) ->
 
 
 def _nothing() -> object:
-    from agent.owner.desk import Nothing
+    from agent.owner.operations.desk import Nothing
 
     return Nothing()

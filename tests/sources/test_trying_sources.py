@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from agent.cameras.elsewhere import Elsewhere, TestSources
-from agent.footage import sources as all_sources
-from agent.host_clock import HostClock
-from agent.requests.parts import Parts
+from agent.cameras.footage_sources import Elsewhere, TestSources
+from agent.host.clock import HostClock
+from agent.services import Parts
+from agent.sources import registry as all_sources
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, from_rfc3339
 from tests.counterparts import same_process
 from tests.sources.dahua import DahuaUnderTest
@@ -79,7 +79,7 @@ def test_every_kind_is_tried_here_and_has_more_to_say_than_the_common_points() -
     assert {each.kind for each in EVERY} == set(all_sources.kinds())
     import importlib
 
-    assert all(hasattr(importlib.import_module(f"agent.footage.{kind}"), "test_job") for kind in all_sources.kinds())
+    assert all(hasattr(importlib.import_module(all_sources._module(kind)), "test_job") for kind in all_sources.kinds())
 
 
 @each_of(EVERY)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.footage import unifi
-from agent.footage.device_jobs import LookOrder
 from agent.footage.source import narrowed
-from agent.footage.unifi import Options
-from agent.footage.unifi_protect import NO_GAPS, SMALL, Protect
+from agent.sources.device.orders import LookOrder
+from agent.sources.unifi import source as unifi
+from agent.sources.unifi.session import NO_GAPS, SMALL, Protect
+from agent.sources.unifi.source import Options
 from exchange.clock import DAY, MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, NoFootage
 from tests.sources.pieces import ShiftedClock, brought, piece

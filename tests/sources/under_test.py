@@ -14,13 +14,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
-from agent.cameras.address import Credentials
-from agent.footage.device import DeviceFootage
-from agent.footage.segments import RecordedFootage, SegmentStore
+from agent.devices.address import Credentials
 from agent.footage.source import FootageSource
-from agent.footage.sources import Passwords, Sources, checked_setting
-from agent.store import Store
-from agent.worker import run_job
+from agent.recordings.segments import RecordedFootage, SegmentStore
+from agent.sources.device.footage import DeviceFootage
+from agent.sources.registry import Passwords, Sources, checked_setting
+from agent.store.database import Store
+from agent.workers.process import run_job
 from tests.counterparts import same_process
 from tests.sources.pieces import Piece, ShiftedClock
 

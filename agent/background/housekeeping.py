@@ -1,0 +1,168 @@
+"""What the daemon does from time to time: heartbeat, registration, checkpoints, expiry, reminders, deletions, sweeps.
+
+Not for: recordings, which the recorder keeps within bounds itself, or when each runs (``schedule.py``).
+"""
+
+import asyncio
+import logging
+import shutil
+
+from agent import VERSION
+from agent.background.clock_watch import look_at_host_clock
+from agent.background.deletion_clock import deletion_now
+from agent.background.schedule import Nightly, Recurring
+from agent.cameras.inventory import Inventory
+from agent.membership import membership
+from agent.recordings.disk import gone, recordings_mount
+from agent.recordings.retention import Policy
+from agent.recordings.segments import SegmentStore
+from agent.requests.journey import Journey
+from agent.requests.states import State
+from agent.services import Parts
+from agent.settings.model import Settings
+from exchange.clock import DAY, HOUR, MINUTE
+from exchange.custody.log import CustodyKind
+from exchange.documents import api
+from exchange.errors import NotEnrolled
+
+log = logging.getLogger(__name__)
+
+
+def jobs(
+    parts: Parts, journey: Journey, inventory: Inventory, recordings: SegmentStore
+) -> tuple[Recurring | Nightly, ...]:
+    settings = parts.settings
+
+    async def sweep() -> None:
+        found = await inventory.discover(3.0)
+        unknown = [camera["address"] for camera in found["cameras"] if not camera["added"]]
+        if unknown:
+            log.info("cameras that were not added: %s; add one with: handover cameras add", ", ".join(unknown))
+
+    recurring: list[Recurring | Nightly] = [
+        Recurring("heartbeat", settings.poll.heartbeat, lambda: heartbeat(parts, inventory), settings.poll.jitter),
+        Recurring("registration", 5 * MINUTE, lambda: _registered(parts)),
+        Recurring("checkpoints", 5 * MINUTE, lambda: send_checkpoints(parts)),
+        Recurring("recordings", MINUTE, lambda: keep_recordings_within_bounds(parts, recordings)),
+        Recurring("expiry", MINUTE, journey.expire),
+        Recurring("reminders", MINUTE, lambda: remind(parts)),
+        Nightly("old packages", 3, lambda: delete_old_packages(parts)),
+        Recurring("streams", MINUTE, inventory.learn_streams),
+        Recurring("camera clocks", HOUR, inventory.check_clocks, jitter=5 * MINUTE),
+    ]
+    if settings.discovery.enabled:
+        recurring.append(Recurring("discovery", settings.discovery.every, sweep, jitter=MINUTE))
+    return tuple(recurring)
+
+
+def clear_leftovers(settings: Settings) -> None:
+    """Stills and unfinished files of a process that was killed. Clips of open requests stay: they are made once."""
+    for path in settings.work_dir.glob("stills-*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in settings.work_dir.glob("*/footage"):  # fetched or unsealed: it is fetched or unsealed again
+        shutil.rmtree(path, ignore_errors=True)
+    for path in (*settings.packages_dir.glob(".*.partial"), *settings.receipts_dir.glob(".*.partial")):
+        path.unlink(missing_ok=True)
+
+
+async def keep_recordings_within_bounds(parts: Parts, recordings: SegmentStore) -> int:
+    """Remove what is too old or too much, never a held segment; how many files."""
+    wanted = parts.settings.recordings
+    if await asyncio.to_thread(gone, await recordings_mount(parts)):
+        return 0
+    settled = await asyncio.to_thread(recordings.settle, await look_at_host_clock(parts))
+    if settled:
+        log.info("gave %d recordings, made while this host's clock was wrong, their true time", settled)
+    now = parts.clock.now()
+    doubtful = max(0, now - await deletion_now(parts))
+    policy = Policy(max_age=wanted.days * DAY + doubtful, max_bytes=wanted.bytes, keep_free=wanted.keep_free)
+    purged = await asyncio.to_thread(recordings.purge, now, policy)
+    if purged.removed:
+        log.info("removed %d old recordings, %d MB", len(purged.removed), purged.bytes // 1_000_000)
+    if purged.short_by:
+        log.warning(
+            "the disk of the recordings is fuller than recordings.keep_free allows, by %d MB, and all that is left "
+            "is held or being written",
+            purged.short_by // 1_000_000,
+        )
+    return len(purged.removed)
+
+
+async def heartbeat(parts: Parts, inventory: Inventory) -> None:
+    """That the agent lives, and nothing of requests."""
+    async with parts.store.transaction() as tx:
+        enrolled = await tx.force() is not None
+        cameras = await tx.cameras()
+    if enrolled:
+        beat = api.Heartbeat(
+            version=VERSION,
+            cameras_recording=await inventory.recording_now(),
+            cameras_registered=sum(bool(camera.registered) for camera in cameras),
+        )
+        await (await parts.portal()).heartbeat(beat)
+
+
+async def _registered(parts: Parts) -> None:
+    try:
+        await membership.register(parts, await parts.portal())
+    except NotEnrolled:
+        return
+
+
+_UNTOLD = (
+    "SELECT 1 FROM requests JOIN decisions USING (request_id) WHERE requests.answered_at IS NULL AND state <> ? LIMIT 1"
+)
+
+
+async def send_checkpoints(parts: Parts) -> None:
+    """The newest signed head of the custody log, for the portal to witness; older ones it makes unneeded.
+
+    Not while a decision waits to be told: the log's length would tell of it first.
+    """
+    async with parts.store.transaction() as tx:
+        if await tx.force() is None or await tx.one(_UNTOLD, [State.CLOSED]) is not None:
+            return
+        row = await tx.one("SELECT size, note FROM checkpoints WHERE sent_at IS NULL ORDER BY size DESC LIMIT 1")
+    if row is None:
+        return
+    await (await parts.portal()).checkpoint(row["note"])
+    async with parts.store.transaction() as tx:
+        await tx.execute(
+            "UPDATE checkpoints SET sent_at = ? WHERE size <= ? AND sent_at IS NULL", [parts.clock.now(), row["size"]]
+        )
+
+
+async def remind(parts: Parts) -> int:
+    """Remind the owner of what waits for them; how many reminders were given."""
+    now, given = parts.clock.now(), 0
+    async with parts.store.transaction() as tx:
+        for row in await tx.requests(State.ASKED):
+            due = sum(row.state_at + after <= now for after in parts.settings.requests.remind_after)
+            name = f"reminded {row.request_id}"
+            if due > int(await tx.note(name) or "0"):
+                await tx.set_note(name, str(due))
+                log.warning("a request waits for your yes or no: handover review %s", row.request_id)
+                given += 1
+    return given
+
+
+async def delete_old_packages(parts: Parts) -> int:
+    """Delete sealed copies whose time is over (``requests.keep_packages_days`` after the receipt, or after
+    the delivery where none came); how many."""
+    before, deleted = await deletion_now(parts) - parts.settings.requests.keep_packages_days * DAY, 0
+    async with parts.store.transaction() as tx:
+        rows = await tx.all(
+            "SELECT evidence_id, request_id FROM packages "
+            "WHERE coalesce(receipt_at, delivered_at) < ? AND path IS NOT NULL",
+            [before],
+        )
+    for row in rows:
+        target = parts.settings.package(row["evidence_id"])
+        await asyncio.to_thread(target.unlink, missing_ok=True)
+        async with parts.store.transaction() as tx:
+            await tx.update("packages", {"evidence_id": row["evidence_id"]}, path=None)
+            await parts.custody.record(
+                tx, CustodyKind.DELETED, "agent", row["request_id"], reason="the time to keep it is over"
+            )
+        deleted += 1
+    return deleted

@@ -1,0 +1,145 @@
+"""What an owner types: ``handover setup``, ``run``, ``cameras``, ``review`` … Each prompt is answerable by a flag.
+
+Not for: doing any of it. A command calls the desk (``agent/owner``), shows the answer, and ends with an exit code.
+"""
+
+import asyncio
+import io
+import logging
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+
+from agent import VERSION
+from agent.cli import cameras as camera_commands
+from agent.cli import requests as request_commands
+from agent.cli import setup as setup_command
+from agent.cli import sources as source_commands
+from agent.cli.caller import ask_desk, take_state_of
+from agent.cli.requests import as_json, print_json
+from agent.owner.terminal import prompt
+from agent.settings.model import DEFAULT_PATH, Settings, load_settings, settings_sha256
+from exchange.errors import HandoverError
+
+INTERRUPTED = 130
+
+out = Console(highlight=False)
+
+
+class Commands(click.Group):
+    """Shows a HandoverError as three sentences and ends with its code; nothing else is swallowed."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows the rest
+        try:
+            return super().invoke(ctx)
+        except HandoverError as error:
+            _fail(error)
+        except (click.Abort, KeyboardInterrupt, EOFError):
+            click.echo("Stopped.", err=True)
+            sys.exit(INTERRUPTED)
+
+
+def _fail(error: HandoverError) -> NoReturn:
+    for sentence in (error.what, error.meaning, error.do):
+        if sentence:
+            click.echo(sentence, err=True)
+    sys.exit(error.exit_code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="handover")
+@click.option(
+    "--config", type=click.Path(path_type=Path), default=DEFAULT_PATH, show_default=True, help="The settings file."
+)
+@click.pass_context
+def main(ctx: click.Context, config: Path) -> None:
+    """Help the police with your cameras' footage, without giving anyone access to a camera."""
+    ctx.obj = config
+
+
+@main.command()
+@click.pass_obj
+def run(config: Path) -> None:
+    """Run the daemon: fetch requests, ask, hand over what you approve."""
+    from agent import daemon
+
+    settings = load_settings(config)
+    take_state_of(settings)
+    _log_to_stderr(settings)
+    asyncio.run(daemon.run(settings))
+
+
+@main.command()
+@click.pass_obj
+def record(config: Path) -> None:
+    """Run the recorder: for cameras without an NVR."""
+    from agent.host.internet_fence import warn_if_open
+    from agent.recorder import process as recorder
+
+    settings = load_settings(config)
+    _log_to_stderr(settings)
+    warn_if_open()
+    recorder.main(settings.recorder_config)
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log.level.value.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+
+
+@main.command()
+@as_json
+@click.pass_obj
+def status(config: Path, plain: bool) -> None:
+    """How the agent is: cameras, portal, what waits for you."""
+    told = ask_desk(config, lambda call: call("status"), needs_daemon=True)
+    changed = told.pop("settings_sha256") != settings_sha256(load_settings(config))
+    if plain:
+        return print_json(told | {"settings_changed": changed})
+    prompt.show_status(out, told)
+    if changed:
+        out.print(
+            "The settings were changed since the daemon started, and count from its next start: "
+            "sudo systemctl restart handover handover-recorder"
+        )
+    return None
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+    options_metavar="[OPTIONS] PACKAGE",
+)
+@click.pass_context
+def verify(ctx: click.Context) -> None:
+    """Check an evidence package, as handover-verify does ("handover verify --help" lists its options)."""
+    from exchange.verify.command import main as verify_package
+
+    sys.argv = ["handover verify", *ctx.args]
+    verify_package()
+
+
+for _command in (
+    camera_commands.cameras,
+    setup_command.setup,
+    setup_command.withdraw,
+    request_commands.requests,
+    request_commands.review,
+    request_commands.approve,
+    request_commands.decline,
+    request_commands.no_footage,
+    request_commands.look_again,
+    request_commands.show,
+    request_commands.records,
+    request_commands.restored,
+    source_commands.sources,
+    source_commands.keep,
+):
+    main.add_command(_command)

@@ -1,0 +1,295 @@
+"""``handover requests``, ``review``, ``approve``, ``decline``, ``show``, ``records``: officers' requests at a terminal.
+
+Not for: deciding anything (the desk does, on the owner's word), or how a request is laid out (``prompt.py``).
+"""
+
+import asyncio
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from agent.cli.caller import Call, ask_desk
+from agent.owner.terminal import prompt, saved_pictures
+from exchange.errors import DecisionRefused, NoFootage, NotFound
+
+Json = dict[str, Any]
+
+out = Console(highlight=False)
+as_json = click.option("--json", "plain", is_flag=True, help="Print JSON, for scripts.")
+by_name = click.option("--name", help="How the officer reads your name; your user name otherwise.")
+
+
+def print_json(told: Json) -> None:
+    click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def requests(config: Path, plain: bool) -> None:
+    """List requests, those that wait for you first."""
+    told = ask_desk(config, lambda call: call("requests"), needs_daemon=True)
+    saved_pictures.remove_all_but(row["request_id"] for row in told["requests"] if row["state"] == "asked")
+    if plain:
+        return print_json(told)
+    if not told["requests"]:
+        click.echo("No officer has asked for anything yet.")
+    for row in sorted(told["requests"], key=lambda row: (row["state"] != "asked", row["received"])):
+        prompt.show_row(out, row)
+    return None
+
+
+@click.command()
+@click.argument("request_id", required=False)
+@click.option("--pictures", type=click.Path(path_type=Path), help="Put the first and last frame into this folder.")
+@by_name
+@click.option("--wait", is_flag=True, help="Wait until a request comes.")
+@click.pass_obj
+def review(config: Path, request_id: str | None, pictures: Path | None, name: str | None, wait: bool) -> None:
+    """Look at a request, and say yes, no or later.
+
+    Without REQUEST_ID: the one that has waited longest. Nothing is decided unless you type a whole answer.
+    """
+
+    async def show(call: Call) -> Json:
+        return await call("show", request_id=request_id or await _next_waiting(call, wait=wait))
+
+    told = ask_desk(config, show, needs_daemon=True)
+    prompt.show_request(out, told)
+    refuse_unless_open(told)
+    if pictures is not None:
+        _save_pictures(config, told["request_id"], pictures)
+    try:
+        answer = prompt.ask(out, told, lambda: _save_pictures(config, told["request_id"]))
+    except click.Abort:
+        click.echo("\nNothing was decided. The officer is told nothing.", err=True)
+        raise
+    if answer is None:
+        return _say_decision({"status": "later"})
+    if isinstance(answer, str):
+        return _look_again(config, told["request_id"])
+    choices, note = answer
+    decision = {"plan_sha256": told["plan_sha256"], "choices": choices, "observations": note, "name": name}
+    return _say_decision(_decide(config, told["request_id"], decision))
+
+
+async def _next_waiting(call: Call, *, wait: bool) -> str:
+    said = False
+    while True:
+        rows = (await call("requests"))["requests"]
+        waiting = sorted((row["received"], row["request_id"]) for row in rows if row["state"] == "asked")
+        if waiting:
+            return str(waiting[0][1])
+        if not wait:
+            raise NotFound("No request waits for you.", do="handover requests lists all of them.")
+        if not said:
+            click.echo("Waiting for a request. Ctrl-C ends this; the daemon goes on.", err=True)
+            said = True
+        await asyncio.sleep(0.5)
+
+
+def _save_pictures(config: Path, request_id: str, named: Path | None = None) -> None:
+    """Into a folder that the owner named, which is theirs; or into one that goes when the request is decided."""
+    made = ask_desk(config, lambda call: call("pictures", request_id=request_id), needs_daemon=True)
+    try:
+        folder = saved_pictures.folder_of(request_id) if named is None else named
+        folder.mkdir(parents=True, exist_ok=True)
+        for picture in made["pictures"]:
+            path = saved_pictures.write(folder, picture["name"], base64.b64decode(picture["jpeg"]))
+            click.echo(f"Picture: {path}")
+        if named is None:
+            click.echo("They are removed when the request is decided.")
+    except OSError as error:
+        click.echo(f"The pictures can't be saved: {error.strerror} ({error.filename}).", err=True)
+
+
+def _remove_pictures(config: Path) -> None:
+    """Those of requests that wait for no decision any more."""
+    rows = ask_desk(config, lambda call: call("requests"), needs_daemon=True)["requests"]
+    saved_pictures.remove_all_but(row["request_id"] for row in rows if row["state"] == "asked")
+
+
+def _decide(config: Path, request_id: str, decision: Json) -> Json:
+    told = ask_desk(config, lambda call: call("decide", request_id=request_id, **decision), needs_daemon=True)
+    _remove_pictures(config)
+    return told
+
+
+def _say_decision(told: Json) -> None:
+    sent = "It is being cut, sealed and sent; follow it with: handover requests"
+    click.echo(
+        {
+            "later": "Nothing was decided. The officer is told nothing.",
+            "declined": "Declined. The officer is told that, and nothing else.",
+            "unavailable": "The officer is told that you say there is no such footage.",
+            "approved": f"Approved. {sent}",
+            "partly-approved": f"Approved in part. {sent}",
+        }[told["status"]]
+    )
+
+
+@click.command()
+@click.argument("request_id")
+@click.option("--camera", "only", multiple=True, type=int, help="Only this number of the list (again for more).")
+@click.option(
+    "--none-recorded",
+    is_flag=True,
+    help="Tell the officer of cameras without footage that they have none; otherwise they read as declined.",
+)
+@click.option("--sound/--no-sound", default=False, help="Hand over the sound too, where the officer asks for it.")
+@click.option("--remark", help="A remark for the officer.")
+@by_name
+@click.option("--plan", "plan_sha256", help="Only if what would be sent is still this (plan_sha256 of 'show').")
+@click.pass_obj
+def approve(
+    config: Path,
+    request_id: str,
+    only: tuple[int, ...],
+    none_recorded: bool,
+    sound: bool,
+    remark: str | None,
+    name: str | None,
+    plan_sha256: str | None,
+) -> None:
+    """Say yes without a prompt, for all of a request or some of its cameras.
+
+    What would be sent is what "handover show" tells; look at it first.
+    """
+    told = _to_decide(config, request_id)
+    cameras = told["plan"]["cameras"]
+    if not any(camera.get("actual") for camera in cameras):
+        raise NoFootage(
+            "No footage was found: there is nothing to hand over.",
+            meaning="Nothing was decided, and nobody was told.",
+            do=f"Type handover look-again {request_id}; to tell the officer so, handover no-footage {request_id}.",
+        )
+    if unknown := set(only) - {camera["position"] + 1 for camera in cameras if camera.get("actual")}:
+        raise NotFound(f"The request has no footage of a camera number {min(unknown)}.", meaning="Nothing was decided.")
+    choices = [
+        {
+            "position": camera["position"],
+            "share": not only or camera["position"] + 1 in only,
+            "sound": bool(sound and camera["sound_asked"] and camera.get("sound_codec")),
+        }
+        for camera in cameras
+        if camera.get("actual")
+    ]
+    if none_recorded:
+        choices += _none_recorded(cameras)
+    plan = plan_sha256 or told["plan_sha256"]
+    decision = {"plan_sha256": plan, "choices": choices, "observations": remark, "name": name}
+    _say_decision(_decide(config, request_id, decision))
+
+
+@click.command()
+@click.argument("request_id")
+@click.pass_obj
+def decline(config: Path, request_id: str) -> None:
+    """Say no. The officer is told that you decline, and nothing else."""
+    told = _to_decide(config, request_id)
+    _say_decision(_decide(config, request_id, {"plan_sha256": told["plan_sha256"], "choices": []}))
+
+
+@click.command("no-footage")
+@click.argument("request_id")
+@by_name
+@click.pass_obj
+def no_footage(config: Path, request_id: str, name: str | None) -> None:
+    """Tell the officer that there is no such footage, where none was found. Nobody learns it otherwise."""
+    told = _to_decide(config, request_id)
+    cameras = told["plan"]["cameras"]
+    if found := [camera["label"] for camera in cameras if camera.get("actual")]:
+        raise DecisionRefused(
+            f"There is footage of {found[0]}.", meaning="Nothing was decided.", do="Approve or decline it."
+        )
+    decision = {"plan_sha256": told["plan_sha256"], "choices": _none_recorded(cameras), "name": name}
+    _say_decision(_decide(config, request_id, decision))
+
+
+@click.command("look-again")
+@click.argument("request_id")
+@click.pass_obj
+def look_again(config: Path, request_id: str) -> None:
+    """Look for the footage once more, where none or not all was found. Nobody is told anything."""
+    _look_again(config, request_id)
+
+
+def _look_again(config: Path, request_id: str) -> None:
+    ask_desk(config, lambda call: call("look-again", request_id=request_id), needs_daemon=True)
+    click.echo(f"It is being looked for. See what there is with: handover review {request_id}")
+
+
+def _none_recorded(cameras: list[Json]) -> list[Json]:
+    without = [camera for camera in cameras if not camera.get("actual")]
+    return [{"position": camera["position"], "share": False, "none_recorded": True} for camera in without]
+
+
+def _to_decide(config: Path, request_id: str) -> Json:
+    told = ask_desk(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
+    refuse_unless_open(told)
+    return told
+
+
+def refuse_unless_open(told: Json) -> None:
+    """Before a question that could not be answered."""
+    if told["state"] != "asked":
+        raise DecisionRefused(f"This request is {prompt.STATES[told['state']]}: there is nothing to decide.")
+    if unclear := told["unclear"]:
+        raise DecisionRefused(unclear["what"], meaning=unclear["meaning"], do=unclear["do"])
+
+
+@click.command()
+@click.argument("request_id")
+@as_json
+@click.pass_obj
+def show(config: Path, request_id: str, plain: bool) -> None:
+    """Show one request: who asks, for what, what would be or was sent."""
+    told = ask_desk(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
+    if plain:
+        return print_json(told)
+    prompt.show_request(out, told)
+    prompt.show_progress(out, told)
+    return None
+
+
+@click.command()
+@click.argument("what")
+@click.pass_obj
+def restored(config: Path, what: str) -> None:
+    """Say what happened when the agent's records went back to an earlier state, as "status" told you.
+
+    It goes into the custody log. Requests that were answered before then end here too; nothing of them is sent.
+    """
+    told = ask_desk(config, lambda call: call("restored", what=what), needs_daemon=True)
+    ended = told["ended"]
+    click.echo("Written into the custody log. Requests can be decided again.")
+    if ended:
+        click.echo(f"{ended} request{' was' if ended == 1 else 's were'} answered before, and ended here too.")
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def records(config: Path, plain: bool) -> None:
+    """What was handed over, when, for which crime, and the receipts."""
+    told = ask_desk(config, lambda call: call("records"))
+    if plain:
+        return print_json(told)
+    for package in told["packages"]:
+        delivered = prompt.local(package["delivered"]) if package["delivered"] else "not yet"
+        receipt = prompt.local(package["receipt"]) if package["receipt"] else "none yet"
+        click.echo(f"{package['crime_reference']}: delivered {delivered}; receipt {receipt}")
+        if package["path"]:
+            click.echo(f"  {package['path']} ({prompt.size(package['size'] or 0)})")
+        click.echo(f"  SHA-256 {package['ciphertext_sha256']}")
+    count = len(told["packages"])
+    click.echo(
+        f"{count} package{'' if count == 1 else 's'}; the custody log has {told['custody_events']} lines."
+        if count
+        else f"Nothing was handed over yet; the custody log has {told['custody_events']} lines."
+    )
+    return None

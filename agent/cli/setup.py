@@ -1,0 +1,98 @@
+"""``handover setup`` and ``handover withdraw``: joining a force's portal, and leaving it.
+
+Not for: what is sent (``agent/membership/membership.py``). Every question has a flag that answers it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+from pydantic import BeforeValidator
+
+from agent.cli.caller import ask_desk, daemon_listens
+from agent.cli.typed import answer
+from agent.host.privileges import require_writable
+from agent.settings.edit import fill_in
+from agent.settings.model import Settings
+from agent.settings.values import HttpsUrl
+from exchange.documents.messages import Line, OwnerKind
+from exchange.errors import ForceKeyChanged
+
+Json = dict[str, Any]
+
+
+def _with_https(typed: object) -> object:
+    """A bare host name, as one copies it from a letter, is one of a portal over HTTPS."""
+    if isinstance(typed, str) and typed.strip() and "://" not in typed:
+        return f"https://{typed.strip()}"
+    return typed
+
+
+TypedPortal = Annotated[HttpsUrl, BeforeValidator(_with_https)]
+
+
+@click.command()
+@click.option("--portal", help="The portal's address, such as https://portal.example.org")
+@click.option("--kind", type=click.Choice(["household", "business"]), help="household or business")
+@click.option("--name", help="Your name, or the business's, as officers read it.")
+@click.option("--contact", help="How officers reach you: a telephone number or e-mail.")
+@click.option("--confirm", "confirmed", metavar="FINGERPRINT", help="The force key's fingerprint, which you compared.")
+@click.pass_obj
+def setup(
+    config: Path, portal: str | None, kind: str | None, name: str | None, contact: str | None, confirmed: str | None
+) -> None:
+    """Write the settings, make this agent's keys, and join the force's portal."""
+    require_writable(config, "the settings file")
+    url = answer(portal, "--portal", "The portal's address (from your police force)", TypedPortal)
+    click.echo(f"Portal: {url}")
+    owner = {
+        "kind": answer(kind, "--kind", "Whose cameras are they, a household's or a business's?", OwnerKind),
+        "name": answer(name, "--name", "Your name, or the business's", Line),
+        "contact": answer(contact, "--contact", "How officers reach you (telephone or e-mail)", Line),
+    }
+    settings = fill_in(config, {"portal": {"url": url}, "owner": owner})
+    click.echo(f"Settings: {config}")
+    if confirmed is None:
+        confirmed = _confirm(ask_desk(config, lambda call: call("introduce", url=url)))
+    else:
+        _show(ask_desk(config, lambda call: call("introduce", url=url)))
+    told = ask_desk(config, lambda call: call("enrol", url=url, fingerprint=confirmed))
+    click.echo(f"This agent belongs to the portal of {told['force']} now; its device key is {told['device']}.")
+    _say_next(settings)
+
+
+def _say_next(settings: Settings) -> None:
+    if daemon_listens(settings):
+        click.echo("The daemon runs with the settings that it started with: sudo systemctl restart handover")
+    else:
+        click.echo("From now on, and after every start: sudo systemctl enable --now handover handover-recorder")
+    click.echo("Next: sudo handover cameras discover")
+
+
+def _show(shown: Json) -> None:
+    click.echo(f"The portal says that it belongs to: {shown['force']}")
+    click.echo(f"The force key's fingerprint:  {shown['fingerprint']}")
+    click.echo(f"The same in words:            {shown['words']}")
+    if shown["pinned"]:
+        click.echo(f"WARNING: you confirmed another key before: {shown['pinned']}")
+
+
+def _confirm(shown: Json) -> str:
+    """The fingerprint, once the owner says that it is the force's. ForceKeyChanged otherwise."""
+    _show(shown)
+    click.echo("Compare it with what the force publishes elsewhere: on paper, by telephone, on its own website.")
+    if not click.confirm("Is it the same?", default=False):
+        raise ForceKeyChanged("The key was not confirmed.", meaning="Nothing was sent to the portal.")
+    return str(shown["fingerprint"])
+
+
+@click.command()
+@click.confirmation_option(
+    prompt="The portal erases your registration, open requests end, nothing more is sent. Withdraw?"
+)
+@click.pass_obj
+def withdraw(config: Path) -> None:
+    """Leave the portal: your registration is erased, open requests end. What you keep here stays yours."""
+    told = ask_desk(config, lambda call: call("withdraw"))
+    click.echo(f"You have left the portal. {told['stopped']} open requests were stopped.")
+    click.echo("Recordings, packages and receipts on this machine are still here.")

@@ -1,0 +1,154 @@
+"""``handover cameras source`` and ``handover sources``: where footage comes from, and whether it can be had.
+
+Not for: asking any recorder (``agent/cameras/footage_sources.py``, ``agent/footage``).
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.caller import ask_desk
+from agent.cli.cameras import as_json, ask_password, cameras, read_options, source_option
+from agent.owner.terminal import prompt
+
+Json = dict[str, Any]
+
+
+@cameras.command("source")
+@click.argument("camera_id")
+@click.argument("kind")
+@source_option
+@click.option("--user", help="A user of the recorder who may play back; the password is asked for.")
+@click.option(
+    "--password-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read the password here."
+)
+@as_json
+@click.pass_obj
+def camera_source(
+    config: Path,
+    camera_id: str,
+    kind: str,
+    option: tuple[str, ...],
+    user: str | None,
+    password_file: Path | None,
+    plain: bool,
+) -> None:
+    """Take the footage of CAMERA_ID from a recorder or folder of this KIND; "recorder" is Handover's own."""
+    arguments: Json = {"camera_id": camera_id, "kind": kind, "options": read_options(option)}
+    if user:
+        arguments |= {"user": user, "password": ask_password(user, password_file, "The recorder's password")}
+    told = ask_desk(config, lambda call: call("camera-source", **arguments))
+    if plain:
+        return click.echo(json.dumps(told, indent=2))
+    click.echo(f"The footage of {camera_id} comes from: {told['source']}.")
+    _say_look(told)
+    return None
+
+
+@click.group("sources")
+def sources() -> None:
+    """See where cameras' footage comes from, and try it."""
+
+
+@sources.command("list")
+@as_json
+@click.pass_obj
+def listed(config: Path, plain: bool) -> None:
+    """List each camera's source, and the kinds that there are."""
+    told = ask_desk(config, lambda call: call("sources"))
+    if plain:
+        return click.echo(json.dumps(told, indent=2))
+    for camera in told["cameras"]:
+        options = " ".join(f"{name}={value}" for name, value in camera["options"].items() if name != "starts")
+        click.echo(f"{camera['camera_id']}: {camera['kind']} {camera['address']} {options}".rstrip())
+    click.echo("Kinds: " + "; ".join(f"{kind} ({title})" for kind, title in told["kinds"].items()))
+    return None
+
+
+@sources.command("start")
+@click.argument("camera_id")
+@click.argument("file")
+@click.argument("time")
+@click.pass_obj
+def start(config: Path, camera_id: str, file: str, time: str) -> None:
+    """Say when FILE in a folder source began: TIME is 2026-06-10T11:00:00+01:00, or with Z for UTC."""
+    told = ask_desk(config, lambda call: call("source-start", camera_id=camera_id, file=file, time=time))
+    click.echo(f"{told['file']} began at {prompt.local(told['start'])}.")
+
+
+@sources.command("test")
+@click.argument("camera_id", required=False)
+@as_json
+@click.pass_obj
+def test(config: Path, camera_id: str | None, plain: bool) -> None:
+    """Try each camera's source: how far back it reaches, its clock, two seconds fetched and decoded.
+
+    Ends with 0 only if all of them work, otherwise with the exit code of the first that doesn't.
+    """
+    if camera_id is not None:
+        names = [camera_id]
+    else:
+        names = [each["camera_id"] for each in ask_desk(config, lambda call: call("sources"))["cameras"]]
+    if not names and not plain:
+        click.echo("No camera was added yet. Find them with: handover cameras discover")
+    tested, host = [], None
+    for name in names:
+        told = ask_desk(config, lambda call, name=name: call("test-sources", camera_id=name))  # type: ignore[misc]
+        host = told["host_clock"]
+        tested += told["cameras"]
+        if not plain:
+            _say_test(told["cameras"][0])
+    if plain:
+        click.echo(json.dumps({"host_clock": host, "cameras": tested}, indent=2))
+    elif host is not None:
+        click.echo(f"This machine's own clock {prompt.host_clock(host)}.")
+        if not host["synchronised"]:
+            click.echo("What is said above of other clocks is only as good.")
+    failed = [each for each in tested if not each["ok"]]
+    if failed:
+        sys.exit(failed[0].get("exit_code", 42))
+
+
+def _say_test(told: Json) -> None:
+    name = told["camera_id"]
+    if not told["reachable"]:
+        click.echo(f"{name} ({told['source']}): it can't be used.")
+    else:
+        what = f"{told.get('make') or ''} {told.get('model') or ''}".strip()
+        click.echo(f"{name} ({told['source']}): {what or 'it answers'}.")
+        _say_look(told)
+    sample = told.get("sample")
+    if sample:
+        sound = f" with sound ({sample['sound']})" if sample["sound"] else ""
+        size = f"{sample['codec']} {sample['width']}x{sample['height']}"
+        click.echo(f"  A sample of {prompt.local(sample['start'])} was fetched and decoded: {size}{sound}.")
+    for good in told.get("good", []):
+        click.echo(f"  {good}")
+    for wrong in told.get("wrong", []):
+        click.echo(f"  Wrong: {wrong}")
+    for word in ("what", "meaning", "do"):
+        if told.get(word):
+            click.echo(f"  {told[word]}")
+
+
+def _say_look(told: Json) -> None:
+    if told.get("oldest"):
+        click.echo(f"  It reaches back to {prompt.local(told['oldest'])}.")
+    clock = told.get("clock")
+    if clock:
+        click.echo(f"  Its clock: {prompt.clock_offset(clock['offset_us'], clock['uncertainty_us'])}.")
+    for note in told.get("notes", []):
+        click.echo(f"  {note}")
+
+
+@click.command("keep")
+@click.argument("request_id")
+@click.pass_obj
+def keep(config: Path, request_id: str) -> None:
+    """Keep what REQUEST_ID asks for from being overwritten, on this machine, until you decided. Nothing is sent."""
+    told = ask_desk(config, lambda call: call("keep", request_id=request_id), needs_daemon=True)
+    held = told["held_bytes"]
+    click.echo(f"{prompt.size(held)} are kept until you decided." if held else "There was nothing that could be kept.")

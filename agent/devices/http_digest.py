@@ -1,0 +1,112 @@
+"""HTTP Digest for asking cameras (RFC 7616): which challenge to take, and the header that answers it.
+
+Not for: Basic. A password is never sent readable.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from agent.devices.address import Credentials
+
+# Best first. MD5 stays, as most cameras know nothing else.
+_HASHES = {"SHA-256": hashlib.sha256, "SHA-256-SESS": hashlib.sha256, "MD5": hashlib.md5, "MD5-SESS": hashlib.md5}
+_PAIR = re.compile(r'\s*,?\s*([A-Za-z][A-Za-z0-9-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)')
+_SCHEME = re.compile(r"\s*,?\s*([A-Za-z][A-Za-z0-9-]*)(?=\s|$|,)(?!\s*=)")
+
+
+@dataclass(slots=True)
+class Digest:
+    """One server's challenge and how often it was answered (the nonce count)."""
+
+    realm: str
+    nonce: str
+    opaque: str | None
+    algorithm: str
+    qop: bool
+    count: int = 0
+    cnonce: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def answer(self, method: str, target: str, credentials: Credentials) -> str:
+        """The Authorization header for one request; ``target`` is the path and query as sent."""
+        make = _HASHES[self.algorithm.upper()]
+
+        def hashed(*parts: str) -> str:
+            return make(":".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+        self.count += 1
+        secret = hashed(credentials.user, self.realm, credentials.password)
+        if self.algorithm.upper().endswith("-SESS"):
+            secret = hashed(secret, self.nonce, self.cnonce)
+        what = hashed(method, target)
+        count = f"{self.count:08x}"
+        if self.qop:
+            response = hashed(secret, self.nonce, count, self.cnonce, "auth", what)
+        else:
+            response = hashed(secret, self.nonce, what)
+        parts = [
+            f"username={_quoted(credentials.user)}",
+            f"realm={_quoted(self.realm)}",
+            f"nonce={_quoted(self.nonce)}",
+            f"uri={_quoted(target)}",
+            f'response="{response}"',
+            f"algorithm={self.algorithm}",
+        ]
+        if self.qop:
+            parts += ["qop=auth", f"nc={count}", f'cnonce="{self.cnonce}"']
+        if self.opaque is not None:
+            parts.append(f"opaque={_quoted(self.opaque)}")
+        return "Digest " + ", ".join(parts)
+
+
+def choose(headers: Sequence[str]) -> Digest | None:
+    """The strongest Digest challenge in these WWW-Authenticate headers that we can answer; None when there is none.
+
+    Cameras send several, in one header or many, in any order, and Basic among them.
+    """
+    usable = [digest for header in headers for scheme, told in _challenges(header) if (digest := _usable(scheme, told))]
+    order = list(_HASHES)
+    return min(usable, key=lambda digest: order.index(digest.algorithm.upper()), default=None)
+
+
+def by_sha256_alone(headers: Sequence[str]) -> bool:
+    """Whether a log-in without a readable password is possible, but not by MD5, which is all that some clients know."""
+    told = [
+        digest.algorithm.upper() for header in headers for each in _challenges(header) if (digest := _usable(*each))
+    ]
+    return bool(told) and not any(algorithm.startswith("MD5") for algorithm in told)
+
+
+def offers(headers: Sequence[str], scheme: str) -> bool:
+    """Whether any of these headers challenges by this scheme."""
+    return any(name == scheme.lower() for header in headers for name, _ in _challenges(header))
+
+
+def _challenges(header: str) -> Iterator[tuple[str, dict[str, str]]]:
+    at = 0
+    header = header[:4096]
+    while scheme := _SCHEME.match(header, at):
+        at = scheme.end()
+        told: dict[str, str] = {}
+        while pair := _PAIR.match(header, at):
+            value = pair[2]
+            told[pair[1].lower()] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+            at = pair.end()
+        yield scheme[1].lower(), told
+
+
+def _usable(scheme: str, told: dict[str, str]) -> Digest | None:
+    algorithm = told.get("algorithm", "MD5")
+    qops = {word.strip().lower() for word in told.get("qop", "").split(",")} - {""}
+    fits = scheme == "digest" and algorithm.upper() in _HASHES and told.get("nonce") and "realm" in told
+    # A challenge that wants the body hashed as well ("auth-int" alone) is rare enough not to be spoken.
+    if not fits or (qops and "auth" not in qops):
+        return None
+    return Digest(told["realm"], told["nonce"], told.get("opaque"), algorithm, qop=bool(qops))
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,392 @@
+"""The terminal's question: who asks, for what crime, why, what exactly would be sent; and the owner's yes or no.
+
+Not for: recording the answer (``desk.py``). Works in 80 columns, without colour, and through a pipe.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from exchange.clock import SECOND, from_rfc3339
+from exchange.documents.human_time import changed_words, duration_words, host_clock_words, offset_words, range_words
+from exchange.documents.letters import quoted, quoted_lines
+
+Json = dict[str, Any]
+
+FAR_APART = 4 * SECOND
+"""Microseconds between key frames above which the owner is told what that costs."""
+
+
+STATES = {
+    "received": "being looked at",
+    "verified": "being looked at",
+    "preserved": "being looked at",
+    "asked": "waiting for you",
+    "approved": "approved, being cut",
+    "clipped": "approved, being sealed",
+    "sealed": "approved, on its way to the portal",
+    "delivered": "delivered, the force's receipt is awaited",
+    "refused": "refused by the agent, you need do nothing",
+    "declined": "declined",
+    "unavailable": "you said that there is no such footage",
+    "expired": "expired",
+    "withdrawn": "withdrawn",
+    "closed": "closed",
+}
+"""How a request stands, for a person."""
+
+OUTCOMES = {
+    "approved": "closed: handed over",
+    "partly-approved": "closed: handed over in part",
+    "declined": "closed: declined",
+    "unavailable": "closed: there was no such footage",
+    "refused": "closed: refused by the agent",
+    "unanswered": "closed: ended without an answer",
+}
+"""How a closed request ended."""
+
+
+def local(rfc3339: str, *, precise: bool = False) -> str:
+    """A stored time as a person here reads it, with its offset: ``Sun 22 Nov 2026, 01:09:38 +00:00``."""
+    moment = _moment(rfc3339)
+    return f"{moment:%a %d %b %Y}, {_clock(moment, precise)} {_offset(moment)}"
+
+
+def stretch(start: str, end: str, *, precise: bool = False) -> str:
+    """From when to when, with the day and the offset from UTC once, unless they change in between."""
+    first, last = _moment(start), _moment(end)
+    if first.date() != last.date() or first.utcoffset() != last.utcoffset():
+        return f"{local(start, precise=precise)} to {local(end, precise=precise)}"
+    times = f"{_clock(first, precise)} to {_clock(last, precise)}"
+    return f"{first:%a %d %b %Y}, {times} {_offset(first)}"
+
+
+def _moment(rfc3339: str) -> datetime:
+    return datetime.fromtimestamp(from_rfc3339(rfc3339) / SECOND, UTC).astimezone()
+
+
+def _clock(moment: datetime, precise: bool) -> str:
+    return f"{moment:%H:%M:%S}" + (f".{moment.microsecond // 1000:03d}" if precise else "")
+
+
+def _offset(moment: datetime) -> str:
+    offset = f"{moment:%z}"
+    return f"{offset[:3]}:{offset[3:5]}"
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them, in powers of 1000 as disks are sold."""
+    amount = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError
+
+
+def duration(microseconds: int) -> str:
+    """``75_300_000`` as ``1 min 15.3 s``."""
+    seconds = microseconds / SECOND
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min {seconds} s" if hours else f"{minutes} min {seconds} s"
+
+
+def host_clock(told: Json) -> str:
+    """Whether this machine's own clock can be trusted, to follow "its clock"."""
+    return host_clock_words(told["synchronised"], told["source"], told["offset_us"], told["uncertainty_us"])
+
+
+def show_request(console: Console, told: Json) -> None:
+    """All of a request on the screen, in the order that matters to a person deciding."""
+    request, officer = told.get("request"), told.get("officer")
+    if request is None or officer is None:
+        words = f"Request {told['request_id']}: {STATES[told['state']]}. {told.get('trouble') or ''}"
+        console.print(Text(words.strip()))
+        return
+    who = Text()
+    who.append(quoted(f"{officer['rank']} {officer['name']}"), style="bold")
+    who.append(
+        f", collar number {quoted(officer['collar_number'])}, {quoted(officer['unit'])}, {quoted(told['force'])}\n"
+    )
+    who.append(f"Reach them: {quoted(officer['contact'])}\n")
+    who.append("Identity: signed by this officer, vouched for by the force key that you confirmed.")
+    incident = request["incident"]
+    whole = f"handover show {told['request_id']} --json"
+    why = _pairs(
+        ("Crime", f"{quoted(incident['kind'])} (reference {quoted(request['crime_reference'])})"),
+        ("Where", quoted(incident["place"])),
+        ("When", stretch(incident["happened"]["from"], incident["happened"]["to"])),
+        ("What happened", quoted_lines(incident["description"], rest=whole)),
+        ("Purpose", quoted_lines(request["purpose"], rest=whole)),
+        ("Legal basis", quoted_lines(request["legal_basis"], rest=whole)),
+        ("Why this footage", quoted_lines(request["necessity"], rest=whole)),
+        ("Answer until", local(request["expires"])),
+    )
+    console.print(Panel(who, title="Who asks, in their words", title_align="left"))
+    console.print(Panel(why, title="For what, in the officer's words", title_align="left"))
+    plan = told.get("plan") or {}
+    cameras = plan.get("cameras", [])
+    if void := plan.get("void"):
+        words = (
+            f"You said yes to this before. By {local(void)} the recording was no longer what you had been shown, "
+            "so nothing of it left and your yes is void. This is what there is now: please decide again."
+        )
+        console.print(Panel(Text(words), title="Asked again", title_align="left"))
+    for camera in cameras:
+        console.print(Panel(_camera(camera), title=_camera_title(camera), title_align="left"))
+    host = told.get("host_clock")
+    if cameras and host is not None and not host["synchronised"]:
+        words = f"This machine's clock {host_clock(host)}. All times above may be wrong; what is sent says so too."
+        console.print(Panel(Text(words), title="Please note", title_align="left"))
+    if sum(camera.get("actual") is not None for camera in cameras) > 1:
+        console.print(Text(f"Together: {size(sum(map(_bytes, cameras)))}"))
+
+
+def _camera_title(camera: Json) -> str:
+    return escape(f"{camera['position'] + 1}. {camera['label']} ({camera['camera_id']})")
+
+
+def _camera(camera: Json) -> Group:
+    requested, actual = camera["requested"], camera.get("actual")
+    rows = [("Asked for", stretch(requested["from"], requested["to"]))]
+    if actual is None:
+        rows.append(("Found", "no footage of this time"))
+    else:
+        last = camera["last_frame"]
+        length = duration(from_rfc3339(actual["to"]) - from_rfc3339(actual["from"]))
+        rows += [
+            ("Would be sent", stretch(actual["from"], last, precise=True)),
+            ("Length", f"{length}, {camera['frames']} frames"),
+            ("Picture", camera["picture"]),
+            ("Size", size(_bytes(camera))),
+            ("Sound", _sound(camera)),
+        ]
+        early = from_rfc3339(requested["from"]) - from_rfc3339(actual["from"])
+        if early > 0:
+            why = "a copy can only start at a key frame"
+            rows.append(("Please note", f"it starts {duration(early)} earlier than asked: {why}"))
+        if camera.get("gop_us", 0) > FAR_APART:
+            rows.append(("Please note", _far_apart(camera)))
+    rows += [("Missing", f"{stretch(gap['from'], gap['to'], precise=True)}: {gap['reason']}") for gap in camera["gaps"]]
+    rows += [("Unreadable", name) for name in camera["unreadable"]]
+    rows += [("Please note", note) for note in camera.get("notes", ())]
+    rows.append(("Its clock", _camera_clock(camera.get("clock"))))
+    if camera.get("source"):
+        rows += _source(camera["source"])
+    return Group(_pairs(*rows))
+
+
+def _camera_clock(clock: Json | None) -> str:
+    """How far the camera's clock, or its recorder's, was off when this was recorded, as far as it is known."""
+    if clock is None:
+        return "never compared with this machine's: a time shown in the pictures may be wrong by any amount"
+    check, other, lies = clock["check"], clock["other"], clock["range"]
+    if lies is not None and other is not None:
+        first, last = sorted((check["at"], other["at"]), key=from_rfc3339)
+        where = range_words(lies["from_us"], lies["to_us"], "this machine's")
+        did = changed_words(lies["from_us"], lies["to_us"])
+        return f"{did} between {local(first)} and {local(last)}: it may have been {where} then"
+    return f"{clock_offset(check['offset_us'], check['uncertainty_us'])}; compared {local(check['at'])}"
+
+
+def clock_offset(offset_us: int, uncertainty_us: int) -> str:
+    """How far a clock is off this machine's."""
+    within = f"give or take {duration_words(uncertainty_us)}"
+    if abs(offset_us) <= uncertainty_us:
+        return f"the same time as this machine's, {within}"
+    return f"{offset_words(offset_us)} this machine's, {within}"
+
+
+def _far_apart(camera: Json) -> str:
+    """What a camera's rare key frames cost: how much more is sent than asked for."""
+    length = from_rfc3339(camera["actual"]["to"]) - from_rfc3339(camera["actual"]["from"])
+    apart = camera["gop_us"]
+    share = size(_bytes(camera) * apart // max(length, apart))
+    return (
+        f"its key frames are up to {duration(apart)} apart, so that up to {share} more than asked is sent; "
+        "where the camera has a 'smart' codec (H.264+, H.265+, Zipstream), switch it off"
+    )
+
+
+def _source(source: Json) -> list[tuple[str, str]]:
+    """Where it was fetched from, and what becomes of it there while the owner thinks about it."""
+    rows = [("Fetched from", " ".join(filter(None, (source["make"], source["model"]))) or source["title"])]
+    if source["kept"]:
+        rows.append(("Kept", "sealed on this machine until you decided, then deleted; nothing was sent"))
+    elif source["overwritten"]:
+        rows.append(("Not kept", f"the recorder overwrites it about {local(source['overwritten'])}; to keep it until"))
+        rows.append(("", "you decided: handover keep REQUEST"))
+    else:
+        rows.append(("Not kept", "when the recorder overwrites it is not known; to keep it: handover keep REQUEST"))
+    files = source["files"]
+    notes = [*source["notes"], *(note for file in files for note in file["notes"])]
+    if any(file["torn"] for file in files):
+        notes.append("the end of a recording was lost; what came is used")
+    return rows + [("Please note", note) for note in dict.fromkeys(notes)][:10]
+
+
+def _bytes(camera: Json) -> int:
+    return int(camera["video_bytes"] + camera["sound_bytes"]) if camera.get("actual") else 0
+
+
+def _sound(camera: Json) -> str:
+    if not camera.get("sound_codec"):
+        return "there is none in this footage"
+    asked = "the officer asks for it" if camera["sound_asked"] else "the officer does not ask for it; it stays out"
+    return f"recorded ({camera['sound_codec']}); {asked}"
+
+
+def _pairs(*rows: tuple[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(str(value)))
+    return table
+
+
+def show_row(console: Console, row: Json) -> None:
+    """One request of the list, in lines that fit 80 columns."""
+    stands = OUTCOMES.get(row.get("outcome") or "", STATES[row["state"]])
+    reference = row.get("crime_reference")
+    console.print(Text(f"{quoted(reference, 60) if reference else 'unreadable'}  {stands}", style="bold"))
+    if row.get("asked_by"):
+        console.print(Text(f"  {quoted(row['incident'], 120)}; asked by {quoted(row['asked_by'], 120)}"))
+    if row["state"] == "asked":
+        console.print(Text(f"  Answer until {local(row['expires'])}, with:"))
+        console.print(Text(f"  handover review {row['request_id']}"))  # a line of its own, to be copied
+    else:
+        console.print(Text(f"  {row['request_id']}, since {local(row['since'])}"))
+    for word in ("doing", "trouble"):
+        if row[word]:
+            console.print(Text(f"  {row[word][:1].upper()}{row[word][1:]}"))
+
+
+def show_progress(console: Console, told: Json) -> None:
+    """How far a request is, and what became of it."""
+    rows = [("State", f"{STATES[told['state']]}, since {local(told['since'])}")]
+    rows += [(word.capitalize(), told[word]) for word in ("doing", "trouble") if told.get(word)]
+    for package in told.get("packages", []):
+        delivered = f"delivered {local(package['delivered'])}" if package["delivered"] else "not delivered yet"
+        receipt = f"receipt {local(package['receipt'])}" if package["receipt"] else "no receipt yet"
+        rows.append(("Package", f"{package['evidence_id']}: {delivered}, {receipt}"))
+    console.print(_pairs(*rows))
+
+
+def show_status(console: Console, told: Json) -> None:
+    """The agent at a glance: what waits for the owner comes last, where the eye is."""
+    force = told["force"]
+    rows = [("Portal", f"{force['name']}, {force['portal']}" if force else "none yet; join one with: handover setup")]
+    if told["last_contact"] and force:
+        rows.append(("Last contact", local(told["last_contact"])))
+    if told["portal_trouble"]:
+        rows.append(("Trouble", told["portal_trouble"]))
+    if told["disk_trouble"]:
+        rows.append(("Trouble", told["disk_trouble"]))
+    if told["records_trouble"]:
+        rows.append(("Trouble", told["records_trouble"]))
+    if still := told["still_found"]:
+        rows.append(
+            ("Please note", f"officers can still find {', '.join(still)}: the portal wasn't told yet of its end")
+        )
+    rows.append(("This clock", host_clock(told["host_clock"])))
+    rows += [("Camera", f"{each['label']} ({each['camera_id']}): {each['recording']}") for each in told["cameras"]]
+    if not told["cameras"]:
+        rows.append(("Cameras", "none yet; find them with: handover cameras discover"))
+    under_way = {state: count for state, count in told["requests"].items() if state not in ("asked", "closed")}
+    rows += [("Requests", f"{count} {STATES[state]}") for state, count in under_way.items()]
+    rows += [("Now", words) for words in told["doing"].values()]
+    if told["held_bytes"]:
+        rows.append(("Kept", f"{size(told['held_bytes'])} of recordings, for requests that are open"))
+    waiting = told["waiting_for_you"]
+    rows += [("For you", f"handover review {request_id}") for request_id in waiting]
+    if not waiting:
+        rows.append(("For you", "nothing waits"))
+    console.print(_pairs(*rows))
+
+
+LOOK_AGAIN = "again"
+"""What ``ask`` returns when the owner wants the footage looked for once more."""
+Answer = tuple[list[Json], str | None]
+
+
+def ask(console: Console, told: Json, save_pictures: Callable[[], None]) -> Answer | str | None:
+    """The owner's choices and observations; LOOK_AGAIN; None when they want to think. Nothing is decided here.
+
+    click.Abort when the input ends or is interrupted.
+    """
+    cameras = [camera for camera in told["plan"]["cameras"] if camera.get("actual")]
+    without = [camera for camera in told["plan"]["cameras"] if not camera.get("actual")]
+    if not cameras:
+        return _ask_of_none(console, without)
+    console.print(
+        _pairs(
+            ("yes", f"copied as it is, sealed so that only this case's key opens it, and sent to {told['force']}"),
+            ("no", "nothing is sent; the officer is told that you decline, no more"),
+            ("later", "nothing is decided, and nobody is told anything"),
+            ("pictures", "look at the first and the last frame before you answer"),
+        )
+    )
+    choices = []
+    for camera in cameras:
+        which = f"{camera['label']}: " if len(cameras) > 1 else ""
+        answer = _answer(f"{which}Hand over exactly this?", "yes", "no", "later", "pictures")
+        while answer == "pictures":
+            save_pictures()
+            answer = _answer(f"{which}Hand over exactly this?", "yes", "no", "later", "pictures")
+        if answer == "later":
+            return None
+        sound = False
+        if answer == "yes" and camera.get("sound_codec") and camera["sound_asked"]:
+            sound = _answer(f"{which}With its sound?", "yes", "no") == "yes"
+        choices.append({"position": camera["position"], "share": answer == "yes", "sound": sound})
+    if not any(choice["share"] for choice in choices):
+        return choices, None
+    for camera in without:
+        tell = f"{camera['label']} has no footage of this time. Tell the officer so? With no, it reads as declined."
+        choices.append(_without(camera, _answer(tell, "yes", "no") == "yes"))
+    note = click.prompt("A remark for the officer (optional)", default="", show_default=False).strip()
+    return choices, note or None
+
+
+def _ask_of_none(console: Console, without: list[Json]) -> Answer | str | None:
+    """No footage was found: whether anybody learns that is the owner's to say."""
+    console.print("No footage was found. Nobody was told, and nobody is unless you say so.")
+    console.print(
+        _pairs(
+            ("tell", "the officer is told, as your word, that there is no such footage"),
+            ("again", "it is looked for once more, and you are asked again; nobody is told anything"),
+            ("no", "the officer is told that you decline, no more"),
+            ("later", "nothing is decided, and nobody is told anything"),
+        )
+    )
+    answer = _answer("What shall be said?", "tell", "again", "no", "later")
+    if answer == "later":
+        return None
+    if answer == "again":
+        return LOOK_AGAIN
+    return [_without(camera, answer == "tell") for camera in without], None
+
+
+def _without(camera: Json, told: bool) -> Json:
+    return {"position": camera["position"], "share": False, "none_recorded": told}
+
+
+def _answer(question: str, *allowed: str) -> str:
+    """One of ``allowed``, typed whole or as its first letter; nothing else is taken for an answer, Enter least."""
+    known = {word: word for word in allowed} | {word[0]: word for word in allowed}
+    while True:
+        typed = str(click.prompt(f"{question} ({', '.join(allowed)})", default="", show_default=False)).strip().lower()
+        if typed in known:
+            return known[typed]
+        click.echo(f"Please type one of: {', '.join(allowed)}.")

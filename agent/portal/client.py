@@ -1,0 +1,229 @@
+"""The client of the portal's API: enrol, register, poll, answer, announce deliveries.
+
+Not for: what a request means (``agent/requests``), or moving the bytes of a package (``agent/portal/tus.py``).
+"""
+
+import json
+import ssl
+from itertools import pairwise
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from exchange.certificates import certificate_words
+from exchange.clock import Clock, SystemClock, to_rfc3339
+from exchange.documents import api
+from exchange.documents.letters import harmless, quoted
+from exchange.documents.messages import Part, Signed
+from exchange.errors import DocumentInvalid, PortalAnswerInvalid, PortalRefused, PortalUnreachable
+from exchange.signing.documents import SigningKey, parse_strictly
+from exchange.signing.tokens import mint
+
+P = TypeVar("P", bound=Part)
+
+_LATER = "The agent tries again by itself."
+_GATEWAY = frozenset({408, 499, 502, 504, *range(520, 528), 598, 599})
+"""What proxies answer in place of a server that was silent for too long for them."""
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=15)
+
+
+class NotRecognised(PortalRefused):
+    """The portal doesn't take this device's token: it doesn't know the device, or the clocks differ."""
+
+
+class NoSuchCall(PortalRefused):
+    """The portal has no such thing, or not this way to call it."""
+
+
+class CallCut(PortalUnreachable):
+    """A call that was on its way was ended before the portal's answer: by a gateway, or with its connection."""
+
+
+class PortalClient:
+    """One portal, over one session. Every answer is read within ``api.MAX_BODY``; a redirect is never followed."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        device: SigningKey,
+        *,
+        audience: str | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """``audience`` is the origin that the portal calls itself, known once its ``ForceInfo`` was read."""
+        self.session = session
+        self.url = url.rstrip("/")
+        self._device = device
+        self._clock = clock or SystemClock()
+        self.audience = audience or origin(self.url)
+
+    def token(self, audience: str | None = None) -> str:
+        """A fresh token: EdDSA by the device key, for one origin only (the portal, unless said), a minute, once."""
+        return mint(self._device, audience or self.audience, self._clock)
+
+    def headers(self, audience: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token(audience)}"}
+
+    async def force(self) -> api.ForceInfo:
+        return await self._read("GET", api.FORCE, api.ForceInfo)
+
+    async def enrol(self, enrolment: Signed) -> api.Enrolled:
+        return await self._read("POST", api.DEVICES, api.Enrolled, enrolment)
+
+    async def register(self, registration: Signed) -> None:
+        await self._call("PUT", api.REGISTRATION, registration)
+
+    async def withdraw(self, withdrawal: Signed) -> None:
+        await self._call("DELETE", api.REGISTRATION, withdrawal)
+
+    async def inbox(self, after: int, wait: int) -> api.Inbox:
+        """What came since ``after``; the portal holds the call up to ``wait`` seconds when there is nothing."""
+        query = {"after": str(after), "wait": str(wait)}
+        inbox = await self._read("GET", api.INBOX, api.Inbox, query=query, extra_wait=wait)
+        cursors = [after, *(item.cursor for item in inbox.items)]
+        if inbox.cursor < after or any(later <= earlier for earlier, later in pairwise(cursors)):
+            raise _nonsense("an inbox that goes backward")
+        return inbox
+
+    async def decide(self, request_id: str, decision: Signed) -> None:
+        await self._call("PUT", api.DECISION.format(request_id=request_id), decision)
+
+    async def refuse(self, request_id: str, refusal: Signed) -> None:
+        await self._call("PUT", api.REFUSAL.format(request_id=request_id), refusal)
+
+    async def deliver(self, request_id: str, delivery_id: str, delivery: api.SignedDelivery) -> None:
+        await self._call("PUT", api.DELIVERY.format(request_id=request_id, delivery_id=delivery_id), delivery)
+
+    async def checkpoint(self, note: str) -> None:
+        await self._call("POST", api.CHECKPOINTS, api.Checkpoint(note=note))
+
+    async def witnessed(self) -> api.Witnessed:
+        """What the portal holds of what this device signed; nothing where it doesn't know the call."""
+        try:
+            return await self._read("GET", api.CHECKPOINTS, api.Witnessed)
+        except NoSuchCall:
+            return api.Witnessed()
+
+    async def heartbeat(self, heartbeat: api.Heartbeat) -> None:
+        await self._call("POST", api.HEARTBEAT, heartbeat)
+
+    async def _read(
+        self,
+        method: str,
+        path: str,
+        model: type[P],
+        body: Part | None = None,
+        query: dict[str, str] | None = None,
+        extra_wait: int = 0,
+    ) -> P:
+        data = await self._call(method, path, body, query, extra_wait)
+        try:
+            return parse_strictly(data, model, api.MAX_BODY)
+        except DocumentInvalid as error:
+            raise _nonsense("an answer that is not the protocol's") from error
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Part | None = None,
+        query: dict[str, str] | None = None,
+        extra_wait: int = 0,
+    ) -> bytes:
+        timeout = aiohttp.ClientTimeout(total=30 + extra_wait, sock_connect=15) if extra_wait else _TIMEOUT
+        headers = {"Accept": "application/json"}
+        if path not in (api.FORCE, api.DEVICES):
+            headers |= self.headers()
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = body.model_dump_json().encode()
+        try:
+            async with self.session.request(
+                method,
+                self.url + path,
+                params=query,
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+                timeout=timeout,
+            ) as answer:
+                content = await _bounded(answer)
+                return _judge(answer.status, content)
+        except ssl.SSLError as error:
+            raise _certificate(self.url, error) from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise _unreachable(self.url, type(error).__name__) from error
+        except TimeoutError as error:
+            raise _unreachable(self.url, "no answer in time", CallCut) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _unreachable(self.url, type(error).__name__, CallCut) from error
+
+
+def origin(url: str) -> str:
+    """``https://host:port`` of a URL, without a default port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole body, or an error as soon as it passes the limit: what is not read is never held."""
+    content = bytearray()
+    async for block in answer.content.iter_chunked(65536):
+        content += block
+        if len(content) > api.MAX_BODY:
+            answer.close()
+            raise _nonsense(f"an answer of more than {api.MAX_BODY} bytes")
+    return bytes(content)
+
+
+def _judge(status: int, content: bytes) -> bytes:
+    if 200 <= status < 300:
+        return content
+    if 300 <= status < 400:
+        raise _nonsense("a redirect to another place, which is not followed")
+    if status in (408, 425, 429) or status >= 500:
+        unable = CallCut if status in _GATEWAY else PortalUnreachable
+        raise unable(f"The portal can't answer now (status {status}).", meaning=_LATER)
+    kind = {401: NotRecognised, 404: NoSuchCall, 405: NoSuchCall}.get(status, PortalRefused)
+    raise kind(f"The portal refused (status {status}{_reason(content)}).")
+
+
+def _reason(content: bytes) -> str:
+    """What the portal says of it, on one line, visibly its words."""
+    try:
+        problem: Any = json.loads(content[:4096])
+        said = str(problem.get("detail") or problem.get("title") or "")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return f": {quoted(said)}" if harmless(said) else ""
+
+
+def _nonsense(what: str) -> PortalAnswerInvalid:
+    return PortalAnswerInvalid(
+        f"The portal sent {what}.",
+        meaning="It was thrown away; nothing was decided or sent because of it.",
+        do="If it stays so, tell the force that runs the portal.",
+    )
+
+
+def _certificate(url: str, error: ssl.SSLError) -> PortalUnreachable:
+    """Which of the four things that can be wrong with a certificate it is."""
+    authority = (
+        "Check the address. If the force has an authority of its own, put its certificate into a file and set "
+        "portal.ca_file to it."
+    )
+    words = certificate_words(error, f"the portal at {origin(url)}", to_rfc3339(SystemClock().now()), authority)
+    if words is None:
+        return _unreachable(url, "no TLS connection can be made")
+    return PortalUnreachable(words[0], meaning=_LATER, do=words[1])
+
+
+def _unreachable(url: str, why: str, kind: type[PortalUnreachable] = PortalUnreachable) -> PortalUnreachable:
+    return kind(
+        f"The portal at {origin(url)} does not answer ({why}).",
+        meaning=_LATER,
+        do="Check the internet connection and the portal's address.",
+    )

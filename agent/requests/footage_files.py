@@ -1,0 +1,71 @@
+"""A request's footage as files that can be read: our own segments, or what a recorder's window was fetched into.
+
+Not for: fetching it (``agent/footage``), or what is made of it (``plan.py``, ``clip.py``, ``pictures.py``).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from agent.footage.provenance import SourceSaid
+from agent.media import facts
+from agent.services import Later, Parts
+from agent.sources.fetched import StillGrowing
+from agent.store.database import RequestRow
+from exchange.clock import MINUTE, SECOND, Window
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """``said`` is of a recorder or folder that the files were fetched from; None for our own segments, of whose clock
+    ``notes`` tell what should be known."""
+
+    files: tuple[facts.SourceRef, ...]
+    said: SourceSaid | None = None
+    notes: tuple[str, ...] = ()
+
+
+@asynccontextmanager
+async def at_hand(parts: Parts, row: RequestRow, camera_id: str, window: Window) -> AsyncIterator[AtHand]:
+    """The files of a window, under names that stay the same, while the block runs.
+
+    Later while it is still being recorded, within reason.
+    """
+    patience = 2 * parts.settings.recordings.segment + MINUTE
+    # Before it was received: the host's clock was set back, and nobody knows how long it has waited.
+    wait = 0 <= parts.clock.now() - row.received_at < patience
+    fetched = parts.footage.at_hand(row.request_id, camera_id, window, wait=wait)
+    try:
+        brought = await fetched.__aenter__()
+    except StillGrowing as growing:
+        raise _later(parts, str(growing)) from None
+    try:
+        if brought is None:
+            yield await _segments_of(parts, row, camera_id, window, wait=wait)
+        else:
+            refs = (facts.SourceRef(file.path, file.start, file.end) for file in brought.files)
+            yield AtHand(tuple(refs), brought.said)
+    finally:
+        await fetched.__aexit__(None, None, None)
+
+
+async def _segments_of(parts: Parts, row: RequestRow, camera_id: str, window: Window, *, wait: bool) -> AtHand:
+    """The segments that overlap a window: finished ones, and copies of what never finished."""
+    coverage = await parts.footage.coverage(camera_id, window)
+    if coverage.growing_until is not None and wait:
+        raise _later(parts, "the recording of this time is still being written")
+    files: list[facts.SourceRef] = []
+    for span in coverage.spans:
+        if span.path is not None and span.finished:
+            files.append(facts.SourceRef(span.path, span.window.start, span.window.end))
+        else:
+            folder = parts.settings.work_dir / row.request_id / "fetched"
+            await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+            fetched = await parts.footage.fetch(span, folder)
+            files += [facts.SourceRef(file.path, file.start, file.end) for file in fetched]
+    return AtHand(tuple(files), notes=coverage.notes)
+
+
+def _later(parts: Parts, why: str) -> Later:
+    return Later(parts.clock.now() + 2 * SECOND, why)

@@ -1,0 +1,303 @@
+"""``handover.yaml``: what the owner sets, read and checked in one go, with errors that name the line.
+
+Not for: cameras (they live in the agent's store), secrets (files under ``keys/``), or anything that a program changes.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from agent.settings.errors import problems_of
+from agent.settings.units import Duration, Size, between
+from agent.settings.values import (
+    SOCKET,
+    AbsolutePath,
+    DataPath,
+    Host,
+    HttpsUrl,
+    HttpUrl,
+    Interfaces,
+    PreserveWord,
+    User,
+    is_plain,
+)
+from agent.settings.values import LogLevel as LogLevel
+from agent.settings.values import Preserve as Preserve
+from agent.settings.values import Trim as Trim
+from agent.settings.yaml_file import Problem, YamlFile, parse, read_text
+from exchange.clock import DAY, HOUR, MINUTE, SECOND
+from exchange.documents.messages import Line, OwnerKind
+from exchange.errors import SettingsInvalid
+
+DEFAULT_PATH = Path("/etc/handover/handover.yaml")
+DEFAULT_DATA = Path("/var/lib/handover")
+
+
+class Section(BaseModel):
+    """A part of the file. Nothing unknown is let pass: a misspelt key must not silently mean its default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class RecordingSettings(Section):
+    directory: AbsolutePath = DEFAULT_DATA / "recordings"
+    """Where recorded segments are written. Unless set: recordings/ under data."""
+    days: int = Field(14, ge=1, le=3650)
+    """Days that recordings are kept before they are overwritten. Held recordings stay longer."""
+    bytes: Size | None = None
+    """The most that recordings may take, such as 200 GB. null: as much as keep_free leaves."""
+    keep_free: Size = 5 * 1000**3
+    """The least that stays free on the recordings' disk; the oldest recordings go first."""
+    segment: Annotated[Duration, between("10s", "10m")] = MINUTE
+    """About how long one recorded file is; from 10s to 10m."""
+
+
+class PortalSettings(Section):
+    url: HttpsUrl
+    """Where your force's or town's portal is."""
+    proxy: HttpUrl | None = None
+    """The HTTP proxy that leads to the portal, if your network needs one."""
+    ca_file: AbsolutePath | None = None
+    """The certificate authority to trust for the portal (PEM), instead of the system's."""
+
+
+class OwnerSettings(Section):
+    kind: OwnerKind
+    """household or business."""
+    name: Line
+    """Who owns the cameras, as officers read it."""
+    contact: Line
+    """How officers reach you: a telephone number or an e-mail address."""
+
+
+class DiscoverySettings(Section):
+    enabled: bool = True
+    """Whether to look for cameras on the network from time to time. They are never added without you."""
+    interfaces: Interfaces = "all"
+    """The network interfaces to look on, such as [eth0, wlan0], or all."""
+    hosts: tuple[Host, ...] = Field((), max_length=1024)
+    """Addresses to ask one by one as well: cameras that multicast does not reach."""
+    every: Annotated[Duration, between("5m", "30d")] = DAY
+    """How often to look; from 5m to 30d."""
+
+
+class RequestSettings(Section):
+    longest_window: Annotated[Duration, between("1m", "7d")] = 2 * HOUR
+    """The longest window an officer may ask for; longer ones are refused for you. From 1m to 7d."""
+    preserve: PreserveWord = Preserve.YES
+    """Keep a requested window from being overwritten while you decide: yes, no, or ask you first. Nothing is sent."""
+    preserve_limit: Size = 50 * 1000**3
+    """The most that windows kept in this way may take together."""
+    trim: Trim = Trim.BEFORE
+    """Where a copy starts: at the last key frame before the window, or at the first inside it."""
+    remind_after: tuple[Annotated[Duration, between("1m", "30d")], ...] = Field((HOUR, 12 * HOUR), max_length=10)
+    """When to remind you of a request that waits; an empty list for never."""
+    keep_packages_days: int = Field(365, ge=0, le=36500)
+    """Days that the encrypted copy of what you handed over is kept."""
+
+
+class PollSettings(Section):
+    every: Annotated[Duration, between("1s", "1d")] = 30 * SECOND
+    """How often to ask the portal for requests; from 1s to 1d."""
+    jitter: Annotated[Duration, between("0s", "1h")] = 5 * SECOND
+    """At most so much is added at random, so that not all owners ask at once."""
+    heartbeat: Annotated[Duration, between("1m", "1d")] = 15 * MINUTE
+    """How often to tell the portal that this agent is alive; from 1m to 1d."""
+
+
+class DecideSettings(Section):
+    allow_users: tuple[User, ...] = Field((), max_length=64)
+    """Users of this machine who may review and decide, beside root and the daemon's own user."""
+
+
+class TimestampSettings(Section):
+    url: HttpUrl
+    """Where the authority answers. Plain http:// is customary: a hash goes there, and what comes back is signed."""
+    certificates: AbsolutePath
+    """The certificate authority to trust for its stamps (PEM), such as /etc/handover/tsa.pem; no other is believed."""
+
+
+class LogSettings(Section):
+    level: LogLevel = LogLevel.INFO
+    """debug, info, warning or error."""
+
+
+class Settings(Section):
+    """All of ``handover.yaml``. Durations are microseconds, sizes bytes, paths absolute."""
+
+    data: DataPath = DEFAULT_DATA
+    """Where Handover keeps its database, keys, packages and proof."""
+    portal: PortalSettings
+    """The portal that requests come from."""
+    owner: OwnerSettings
+    """Who owns the cameras."""
+    recordings: RecordingSettings = RecordingSettings()
+    """What the built-in recorder keeps, and for how long."""
+    discovery: DiscoverySettings = DiscoverySettings()
+    """How cameras are found."""
+    requests: RequestSettings = RequestSettings()
+    """What happens when an officer asks."""
+    poll: PollSettings = PollSettings()
+    """How often the agent talks to the portal."""
+    decide: DecideSettings = DecideSettings()
+    """Who may say yes or no."""
+    timestamp_authority: TimestampSettings | None = None
+    """Who countersigns the time of what you hand over (RFC 3161): url and certificates; null for none."""
+    log: LogSettings = LogSettings()
+    """What is written to the log."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recordings_live_under_data(cls, value: object) -> object:
+        if not isinstance(value, dict) or not isinstance(value.get("data"), str | Path):
+            return value
+        recordings = value.get("recordings", {})
+        directory = Path(value["data"]) / "recordings"
+        if not isinstance(recordings, dict) or "directory" in recordings or not is_plain(directory):
+            return value
+        return {**value, "recordings": {**recordings, "directory": directory}}
+
+    # Everything below lies under ``data``; scripts/install sets the modes named here.
+
+    @property
+    def database(self) -> Path:
+        """0600: requests, decisions, deliveries, cameras."""
+        return self.data / "agent.db"
+
+    @property
+    def keys(self) -> Path:
+        """0700: every secret of the daemon."""
+        return self.data / "keys"
+
+    @property
+    def device_key(self) -> Path:
+        """The Ed25519 key that signs for this agent."""
+        return self.keys / "device.key"
+
+    @property
+    def archive_key(self) -> Path:
+        """The age identity that opens the owner's own copies."""
+        return self.keys / "archive.key"
+
+    @property
+    def run_directory(self) -> Path:
+        """What lives only as long as the daemon runs."""
+        return self.socket.parent
+
+    @property
+    def socket(self) -> Path:
+        """Where ``handover review`` and the other commands reach the daemon."""
+        return self.data / SOCKET
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one daemon that may use this state."""
+        return self.run_directory / "agent.lock"
+
+    @property
+    def recorder_directory(self) -> Path:
+        """Shared with the recorder's user: the daemon writes, the recorder reads."""
+        return self.data / "recorder"
+
+    @property
+    def recorder_config(self) -> Path:
+        """0640: which cameras to record, and how to log in to them."""
+        return self.recorder_directory / "cameras.json"
+
+    @property
+    def preserved_dir(self) -> Path:
+        """0700: windows fetched from recorders, sealed for the archive key until their request is closed."""
+        return self.data / "preserved"
+
+    @property
+    def sources_dir(self) -> Path:
+        """0700: indexes of footage sources; they are made anew when they are gone."""
+        return self.data / "sources"
+
+    @property
+    def packages_dir(self) -> Path:
+        """Sealed packages: what was sent, byte for byte."""
+        return self.data / "packages"
+
+    def package(self, evidence_id: str) -> Path:
+        """Where the sealed package of this evidence id lies."""
+        return self.packages_dir / f"{evidence_id}.zip.age"
+
+    @property
+    def receipts_dir(self) -> Path:
+        """The force's signed receipts."""
+        return self.data / "receipts"
+
+    @property
+    def work_dir(self) -> Path:
+        """0700: clips and packages in the making; emptied of leftovers at start."""
+        return self.data / "work"
+
+
+def settings_sha256(settings: Settings) -> str:
+    """What tells whether two readings of the settings say the same; lower-case hex."""
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in ``path``. ``SettingsInvalid`` names every mistake at once: file, line, column, found, wanted."""
+    return settings_from_text(read_text(path), path)
+
+
+def settings_from_text(text: str, path: Path) -> Settings:
+    """As ``load_settings``, from text already read; ``path`` is only named in errors."""
+    file = parse(text)
+    problems = file.problems
+    if file.read_to_the_end:
+        try:
+            settings = Settings.model_validate(_without_null_sections(file))
+            if not problems:
+                return settings
+        except ValidationError as error:
+            problems = problems + problems_of(error, file, Settings)
+    raise _invalid(path, problems)
+
+
+def _without_null_sections(file: YamlFile) -> object:
+    """A section whose every key is commented out reads as null in YAML; it means the defaults."""
+    if file.root is None:
+        return {}
+    if not isinstance(file.root, dict):
+        return file.root
+    sections = {name for name, field in Settings.model_fields.items() if isinstance(field.default, Section)}
+    return {key: value for key, value in file.root.items() if value is not None or key not in sections}
+
+
+def _invalid(path: Path, problems: list[Problem]) -> SettingsInvalid:
+    lines = [
+        f"{path}:{problem.place.line}:{problem.place.column}: {problem.key + ': ' if problem.key else ''}{problem.text}"
+        for problem in sorted(problems, key=lambda problem: problem.place)
+    ]
+    count = "One setting is" if len(lines) == 1 else f"{len(lines)} settings are"
+    return SettingsInvalid(
+        "\n".join(lines) + "\n",
+        meaning=f"{count} not usable, so nothing was started or changed.",
+        do="Correct the file and try again; config/handover.example.yaml explains every setting.",
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m agent.settings --schema`` prints the JSON schema; ``… FILE`` checks a file."""
+    from agent.settings.json_schema import schema_text
+
+    if arguments == ["--schema"]:
+        sys.stdout.write(schema_text(Settings))
+        return 0
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write("usage: python -m agent.settings --schema | FILE\n")
+        return 2
+    try:
+        load_settings(Path(arguments[0]))
+    except SettingsInvalid as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{arguments[0]}: all settings are usable\n")
+    return 0

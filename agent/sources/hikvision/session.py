@@ -1,0 +1,291 @@
+"""One Hikvision recorder while a job lasts: its clock, what it is, what it lists of a window, and when files begin.
+
+Not for: the job's order and answer (``hikvision``), or the protocol itself (``hikvision_isapi``). In workers only.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+from hashlib import sha256
+from pathlib import Path
+
+from agent.devices.device_time import DeviceTime, local_of
+from agent.devices.time_zones import zone_of
+from agent.sources.device import oldest as reach
+from agent.sources.device.local_list import BACKWARDS, SUB_STREAM, micros, nearest
+from agent.sources.device.orders import MOST_SPANS, FetchedFile, FoundSpan, Json, Order
+from agent.sources.device.session import DeviceTalk
+from agent.sources.hikvision import files as hikvision_file
+from agent.sources.hikvision.api import FORMS, Isapi, Item, UnfitForm
+from agent.sources.hikvision.options import Options
+from agent.sources.hikvision.time import (
+    Clock,
+    Meaning,
+    asked,
+    instants,
+    judged,
+    read_clock,
+    stretches,
+    zone_matters,
+)
+from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, to_rfc3339
+from exchange.errors import CameraAnswerInvalid, CameraRefused
+
+_GROWS = 60 * SECOND
+"""A recording that ends so little before now is taken for one that is still being written."""
+_FAR = 400 * DAY
+UNKNOWN_MEANING = (
+    "Whether the recorder's times are UTC or local could not be seen from what it records now; they were read as local "
+    "time. Compare with the time in the picture, then set --option z=local or z=utc."
+)
+
+
+class Talk(DeviceTalk[Isapi, Options]):
+    """One recorder while a job lasts: its clock read first, then whatever is asked."""
+
+    def __init__(self, order: Order, options: Options, *, facts: bool = True) -> None:
+        self.facts: dict[str, str] = {}
+        self._wants_facts = facts
+        self._remembered = _Memory.load(order.state)
+        http = Isapi(order.address, order.login, order.timeout, order.now, pin=options.certificate or None)
+        super().__init__(order, options, http)
+
+    def meet(self) -> None:
+        self._read_clock()
+        if self._wants_facts:
+            self._read_facts()
+
+    # -- the recorder itself --
+
+    def _read_clock(self) -> None:
+        read = self._clock()
+        self.check = self.order.compared(read.check, lambda: self._clock().check)
+        self.time = self.order.time(self.check, read.zone)
+        if read.note:
+            self.notes.append(read.note)
+
+    def _clock(self) -> Clock:
+        root, answer = self.http.read("/ISAPI/System/time")
+        if root.name != "Time":
+            raise self.http.nonsense("what it answered does not tell the time")
+        try:
+            return read_clock(root, sent=answer.sent, received=answer.received, zone=self.options.zone)
+        except ValueError as error:
+            raise self.http.nonsense(str(error)) from None
+
+    def _read_facts(self) -> None:
+        # Some users may play recordings back and nothing else.
+        with suppress(CameraRefused, CameraAnswerInvalid):
+            root, _ = self.http.read("/ISAPI/System/deviceInfo")
+            self.facts = {
+                "make": _line(root.text_at("manufacturer") or "Hikvision"),
+                "model": _line(root.text_at("model")),
+                "firmware": _line(
+                    " ".join(filter(None, (root.text_at("firmwareVersion"), root.text_at("firmwareReleasedDate"))))
+                ),
+                "serial": _line(root.text_at("serialNumber")),
+            }
+
+    def channels(self) -> dict[int, str]:
+        """Names by channel; empty when the recorder does not tell."""
+        for path, each in (
+            ("/ISAPI/ContentMgmt/InputProxy/channels", "InputProxyChannel"),
+            ("/ISAPI/System/Video/inputs/channels", "VideoInputChannel"),
+        ):
+            with suppress(CameraRefused, CameraAnswerInvalid):
+                root, _ = self.http.read(path)
+                found = {
+                    int(number): _line(channel.text_at("name"))
+                    for channel in root.all(each)
+                    if (number := channel.text_at("id") or "").isdecimal()
+                }
+                if found:
+                    return found
+        return {}
+
+    # -- recordings --
+
+    def meaning(self) -> tuple[str, str]:
+        """What Z means, and how that is known; "" for how when it is only assumed."""
+        if self.options.z != "auto":
+            return self.options.z, "as you set it"
+        now = self.order.now()
+        shown = self.time.to_device(now)
+        # Both readings of "the last hours up to now", in labels.
+        start, end = min(shown, self._as_label(shown)) - 2 * HOUR, max(shown, self._as_label(shown)) + 10 * MINUTE
+        ends = [item.end for item in self.listed(self.track, _written(start), _written(end))]
+        found = judged(ends, shown=shown, zone=self.time.zone)
+        if found is not None and (found.certain or not self._remembered.certain):
+            self._remembered.keep(meaning=found.meaning.value, certain=found.certain)
+            return found.meaning.value, "by what it is recording now"
+        if self._remembered.meaning:
+            return self._remembered.meaning, "as was seen earlier"
+        return Meaning.LOCAL.value, ""
+
+    def _as_label(self, shown: int) -> int:
+        """Local time at a time by the recorder's clock, counted as if it were UTC."""
+        return micros(local_of(shown, zone_of(self.time.zone)).replace(tzinfo=UTC))
+
+    @property
+    def track(self) -> int:
+        return self.options.channel * 100 + (2 if self.options.stream == "sub" else 1)
+
+    def listed(self, track: int, start: str, end: str, most: int = 20_000) -> list[Item]:
+        """The recorder's list between two labels, in whichever form of the question it takes."""
+        known = self._remembered.form
+        why = ""
+        for form in sorted(FORMS, key=lambda each: each != known):
+            try:
+                found = list(self.http.search(track, start, end, form, most))
+            except UnfitForm as unfit:
+                why = why or str(unfit)
+                continue
+            self._remembered.keep(form=form)
+            return found
+        raise self.http.nonsense(f"it takes no search for recordings ({why})")
+
+    def spans(self, window: Window) -> tuple[list[FoundSpan], list[str]]:
+        """What there is of a window, and what to say of it."""
+        notes = []
+        found, known_how = (
+            self.meaning() if zone_matters(self.time.zone, window) else (Meaning.LOCAL.value, "no matter")
+        )
+        if not known_how:
+            notes.append(UNKNOWN_MEANING)
+        meaning = Meaning(found)
+        start, end = asked(self.time, window, meaning)
+        spans = self._spans(self.track, start, end, meaning, window, notes)
+        if not spans and self.options.stream == "main":
+            spans = self._spans(self.track + 1, start, end, meaning, window, notes)
+            if spans:
+                notes.append(SUB_STREAM)
+        return spans, notes
+
+    def _spans(
+        self, track: int, start: str, end: str, meaning: Meaning, window: Window, notes: list[str]
+    ) -> list[FoundSpan]:
+        items = self.listed(track, start, end)
+        try:
+            when = stretches(self.time, [(item.start, item.end) for item in items], meaning)
+        except ValueError as error:
+            raise self.http.nonsense(str(error)) from None
+        now = self.order.now()
+        spans = []
+        for item, stretch in zip(items, when, strict=True):
+            if stretch is None:
+                notes.append(BACKWARDS)
+                continue
+            if stretch.start >= window.end or stretch.end <= window.start:
+                continue
+            if not stretch.sure:
+                notes.append(
+                    f"The recorder's clock shows this hour twice: what is taken for {to_rfc3339(stretch.start)} may "
+                    "have been recorded an hour later."
+                )
+            reference = {
+                "uri": item.uri, "track": track, "start": item.start, "end": item.end, "size": item.size,
+                "meaning": meaning.value, "begins": stretch.start, "ends": stretch.end,
+            }  # fmt: skip
+            spans.append(
+                FoundSpan(
+                    start=stretch.start,
+                    end=stretch.end,
+                    reference=json.dumps(reference),
+                    finished=stretch.end < now - _GROWS,
+                    size=item.size,
+                    video=_codec(item.codec),
+                )
+            )
+        if len(spans) > MOST_SPANS:
+            raise self.http.nonsense(f"it lists more than {MOST_SPANS} recordings")
+        return spans
+
+    def oldest(self) -> int | None:
+        """Where the oldest recording of this track begins; asked once an hour, and worth no failure."""
+        return reach.oldest(self.order, self._first)
+
+    def _first(self) -> int | None:
+        now = self.order.now()
+        first = self.listed(self.track, _written(now - _FAR), _written(now + DAY), most=1)
+        meaning = Meaning(self._remembered.meaning or (self.options.z if self.options.z != "auto" else "local"))
+        begins = next(iter(stretches(self.time, [(item.start, item.end) for item in first[:1]], meaning)), None)
+        return None if begins is None else begins.start
+
+
+@dataclass
+class _Memory:
+    """What was found out of a recorder, and is worth not finding out again; it may be lost at any time."""
+
+    path: Path
+    form: str = "web"
+    meaning: str = ""
+    certain: bool = False
+
+    @classmethod
+    def load(cls, state: Path) -> "_Memory":
+        path = state / "hikvision.json"
+        try:
+            known = json.loads(path.read_bytes()[:4096])
+            return cls(
+                path,
+                str(known["form"]),
+                str(known["meaning"]),
+                known["certain"] is True,
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls(path)
+
+    def keep(self, **changed: str | int) -> None:
+        if all(getattr(self, name) == value for name, value in changed.items()):
+            return
+        for name, value in changed.items():
+            setattr(self, name, value)
+        told = {name: getattr(self, name) for name in ("form", "meaning", "certain")}
+        part = self.path.with_name(f"{self.path.name}.part")
+        with suppress(OSError):
+            part.write_text(json.dumps(told))
+            part.rename(self.path)
+
+
+def file_name(wanted: Json) -> str:
+    """A name of its own for each recording, also where the clock showed its time twice."""
+    stamp = "".join(letter for letter in wanted["start"] if letter.isalnum())
+    return f"{wanted['track']}-{stamp}-{sha256(wanted['uri'].encode()).hexdigest()[:8]}.mpg"
+
+
+def placed(path: Path, wanted: Json, time: DeviceTime) -> FetchedFile:
+    """When a file that came begins: as it says itself where that fits the list, else as the list says."""
+    listed, until = int(wanted["begins"]), int(wanted["ends"])
+    told = hikvision_file.told(path)
+    start, at_key, notes, uncertain = listed, False, [], time.uncertainty_us + SECOND
+    if told.begins is not None:
+        # Which of the two it is written in is not known; one of them agrees with the list.
+        own = nearest([at for meaning in Meaning for at in instants(time, told.begins, meaning)], listed)
+        # Some bring the whole file of which they listed a part: its own beginning is then before the listed one.
+        if listed - 12 * HOUR <= own <= until and (told.lasts is None or own + told.lasts >= listed - 2 * SECOND):
+            start, at_key, uncertain = own, True, time.uncertainty_us
+            if abs(own - listed) > 2 * SECOND:
+                notes.append("The recorder sent another stretch than it listed; it is placed by the times within it.")
+        else:
+            notes.append("The times within the recorder's file contradict its list; the list's were taken.")
+    short = told.lasts is not None and start + told.lasts < until - 2 * SECOND
+    cut = wanted["size"] is not None and path.stat().st_size < int(wanted["size"])
+    if short and not notes:
+        notes.append("The recorder sent less than it listed.")
+    return FetchedFile(
+        name=path.name, start=start, at_key=at_key, torn=short and cut, uncertainty_us=uncertain, notes=tuple(notes)
+    )
+
+
+def _codec(told: str) -> str:
+    name = told.upper()
+    return "hevc" if "265" in name else "h264" if "264" in name else ""
+
+
+def _line(text: str | None) -> str:
+    return "".join(letter for letter in text or "" if letter.isprintable())[:100].strip()
+
+
+def _written(shown: int) -> str:
+    return f"{to_rfc3339(max(0, shown))[:19]}Z"

@@ -1,0 +1,195 @@
+"""The HTTP interface between agent, officer and portal: paths, and the unsigned envelopes around signed documents.
+
+Both sides import it, and the portal's OpenAPI document is made from it. Not for: what the documents mean
+(``exchange.documents.messages``), or upload, which is tus 1.0 as published.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from exchange.clock import Instant
+from exchange.documents.messages import (
+    Fingerprint,
+    Id,
+    Latitude,
+    Line,
+    Longitude,
+    OwnerKind,
+    Part,
+    Place,
+    PublicKeyLine,
+    Sha256,
+    Signed,
+    Status,
+)
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a JSON body at most, either way."""
+TOKEN_LIFETIME = 60
+"""Seconds that an API token (JWT, EdDSA) lives at most; its ``jti`` is taken once, its ``aud`` is the portal's origin,
+its ``iss`` the signer's fingerprint."""
+LONGEST_POLL = 55
+"""Seconds that a long poll is held at most."""
+
+# Agent: all but FORCE and DEVICES carry a token signed by the device key.
+FORCE = "/v1/force"  # GET -> ForceInfo
+DEVICES = "/v1/devices"  # POST Signed[Enrolment] -> 201 Enrolled (again: 200)
+REGISTRATION = "/v1/registration"  # PUT Signed[Registration] -> 204; DELETE Signed[Withdrawal] -> 204
+INBOX = "/v1/inbox"  # GET ?after=<cursor>&wait=<seconds> -> Inbox
+DECISION = "/v1/requests/{request_id}/decision"  # PUT Signed[Decision] -> 204; other bytes than before: 409
+REFUSAL = "/v1/requests/{request_id}/refusal"  # PUT Signed[Refusal] -> 204; other bytes than before: 409
+DELIVERY = "/v1/requests/{request_id}/deliveries/{delivery_id}"  # PUT SignedDelivery -> 204
+CHECKPOINTS = "/v1/checkpoints"  # POST Checkpoint -> 204; GET -> Witnessed
+HEARTBEAT = "/v1/heartbeat"  # POST Heartbeat -> 204
+UPLOADS = "/v1/uploads"  # tus 1.0: OPTIONS, POST; HEAD, PATCH, DELETE on <UPLOADS>/<id>
+
+# Officer: a token signed by the officer's key.
+SEARCH = "/v1/officer/search"  # GET ?lat&lon&radius_m | ?south&west&north&east, from, to -> SearchResult
+OFFICER_REQUESTS = "/v1/officer/requests"  # POST Signed[Request] -> 201 ; GET -> Cases
+OFFICER_REQUEST = "/v1/officer/requests/{request_id}"  # GET -> Case
+CONTENT = "/v1/officer/deliveries/{delivery_id}/content"  # GET (Range) -> the ciphertext
+RECEIPT = "/v1/officer/deliveries/{delivery_id}/receipt"  # PUT Signed[Receipt] -> 204
+OPENAPI = "/openapi.json"
+
+
+class ForceInfo(Part):
+    """Who runs this portal. The owner confirms the key's fingerprint, learned by another way, before it is pinned."""
+
+    force: Line
+    public_key: PublicKeyLine
+    portal: Line
+    """The origin that tokens name as ``aud``, such as ``https://share.example.police.uk``."""
+    uploads: Line
+    """URL of the tus endpoint: a path of this portal, or another origin's URL."""
+
+
+class Enrolled(Part):
+    device: Fingerprint
+
+
+class InboxKind(StrEnum):
+    REQUEST = "request"
+    RECEIPT = "receipt"
+
+
+class InboxItem(Part):
+    cursor: Annotated[int, Field(ge=1)]
+    kind: InboxKind
+    signed: Signed
+
+
+class Inbox(Part):
+    """What came since ``after``, oldest first. ``cursor`` is the next call's ``after``."""
+
+    cursor: Annotated[int, Field(ge=0)]
+    items: Annotated[tuple[InboxItem, ...], Field(max_length=100)]
+
+
+class SignedDelivery(Part):
+    signed: Signed
+    upload: Annotated[str, Field(max_length=2048)]
+    """URL of the finished tus upload."""
+
+
+class Checkpoint(Part):
+    note: Annotated[str, Field(max_length=8192)]
+    """A signed C2SP tlog-checkpoint."""
+
+
+class Witnessed(Part):
+    """What the portal holds of a device's own signed word: by it an agent notices that its records were put back."""
+
+    note: Annotated[str, Field(max_length=8192)] | None = None
+    """The checkpoint of the longest log that it was shown; of several that are as long, the first."""
+    decisions: Annotated[tuple[Signed, ...], Field(max_length=100)] = ()
+    """The owner's answers, newest first; as many as there is room for."""
+
+
+class Heartbeat(Part):
+    """That the agent lives. It tells nothing of requests: silence is an answer that tells nothing."""
+
+    version: Line
+    cameras_recording: Annotated[int, Field(ge=0, le=256)]
+    cameras_registered: Annotated[int, Field(ge=0, le=256)]
+
+
+class Problem(Part):
+    """An error's body (RFC 9457, application/problem+json)."""
+
+    type: Annotated[str, Field(max_length=200)] = "about:blank"
+    title: Annotated[str, Field(max_length=200)]
+    status: int
+    detail: Annotated[str, Field(max_length=2000)] = ""
+
+
+class FootageChance(StrEnum):
+    """``unsure``: the owner's system was not heard since, or told nothing of how far back it reaches."""
+
+    LIKELY = "likely"
+    UNSURE = "unsure"
+    NO = "no"
+
+
+class FoundCamera(Part):
+    """A registered camera near the place that was searched."""
+
+    device: Fingerprint
+    camera_id: Id
+    label: Line
+    owner_kind: OwnerKind
+    place: Place
+    direction: float | None = None
+    field_of_view: float | None = None
+    range_m: float | None = None
+    sound: bool
+    retention_days: int
+    distance_m: Annotated[float, Field(ge=0)]
+    looks_at_place: bool | None = None
+    """Whether the place lies in its view; None where the owner gave no direction."""
+    footage: FootageChance
+    """Whether there may be footage of the time, as far as the portal can know."""
+    recordings_since: Instant | None = None
+    last_seen: Instant | None = None
+
+
+class SearchResult(Part):
+    cameras: tuple[FoundCamera, ...]
+    truncated: bool = False
+
+
+class Circle(Part):
+    latitude: Latitude
+    longitude: Longitude
+    radius_m: Annotated[float, Field(gt=0, le=20_000)]
+
+
+class CaseDelivery(Part):
+    delivery_id: Id
+    size: int
+    ciphertext_sha256: Sha256
+    signed: Signed
+    receipt: Signed | None = None
+
+
+class Case(Part):
+    """A request as its officer sees it. ``status`` is None while no answer came: nobody is told more than that."""
+
+    request_id: Id
+    crime_reference: Line
+    issued: Instant
+    expires: Instant
+    device: Fingerprint
+    device_key: PublicKeyLine | None = None
+    status: Status | None = None
+    refusal: Signed | None = None
+    decision: Signed | None = None
+    deliveries: tuple[CaseDelivery, ...] = ()
+
+
+class Cases(Part):
+    """``more``: there are older ones, to be asked for with ``before`` and ``after`` of the last one here."""
+
+    cases: tuple[Case, ...]
+    more: bool = False

@@ -1,0 +1,378 @@
+"""The evidence manifest, ``evidence.json``: what a package holds, where it comes from, and what was done to it.
+
+Not for: saying it in words (``exchange.package.readme``), the bag it lies in (``exchange.package.contents``), or
+checking it (``exchange.verify.checking``).
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from exchange.clock import DAY, MINUTE, Instant, Window, from_rfc3339, to_rfc3339
+from exchange.documents.messages import (
+    Document,
+    Fingerprint,
+    GapNote,
+    Id,
+    Line,
+    Part,
+    Place,
+    Sha256,
+    Stretch,
+    Text,
+)
+
+Count = Annotated[int, Field(ge=0)]
+MOST_OFFSET = 100 * 366 * DAY
+"""Microseconds: no clock is further off that was ever set."""
+MasterPath = Annotated[str, Field(pattern=r"^data/master/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
+WorkingPath = Annotated[str, Field(pattern=r"^data/working/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
+
+
+def _with_offset(text: str) -> str:
+    from_rfc3339(text)
+    return text
+
+
+DeviceTime = Annotated[str, Field(max_length=40), AfterValidator(_with_offset)]
+"""A time as the device shows it, in RFC 3339 with the offset that the device is set to."""
+
+
+class Site(Part):
+    """Where the camera is."""
+
+    name: Line
+    address: Line | None = None
+
+
+class CameraFacts(Part):
+    """The camera, as it says of itself and as its owner registered it."""
+
+    camera_id: Id
+    label: Line
+    make: Line | None = None
+    model: Line | None = None
+    serial: Line | None = None
+    firmware: Line | None = None
+    place: Place | None = None
+    direction: Annotated[float, Field(ge=0, lt=360)] | None = None
+    """Degrees clockwise from true north to the middle of the view."""
+    field_of_view: Annotated[float, Field(gt=0, le=360)] | None = None
+    """Degrees."""
+
+
+class Source(Part):
+    """What recorded the pictures, and how they were read from it."""
+
+    make: Line
+    model: Line | None = None
+    firmware: Line | None = None
+    how_read: Line
+    """Such as 'RTSP over TCP, packets copied into segments as they came'."""
+
+
+class DisplayedStretch(Part):
+    start: DeviceTime = Field(alias="from")
+    end: DeviceTime = Field(alias="to")
+
+
+class Windows(Part):
+    """What was asked for, what the owner approved, and what is in the masters."""
+
+    requested: Stretch
+    approved: Stretch
+    delivered: Stretch
+    """From the first frame's presentation time to the last frame's end."""
+    delivered_as_displayed: DisplayedStretch | None = None
+    """The delivered window as the device's own clock shows it; None when that clock was never checked. At the earliest,
+    where its offset is a range."""
+    delivered_as_displayed_latest: DisplayedStretch | None = None
+    """At the latest, where its offset is a range."""
+
+
+class KeyFrameMode(StrEnum):
+    """Where a copy begins: it can only do so at a key frame."""
+
+    BEFORE = "key-frame-at-or-before"
+    INSIDE = "first-key-frame-inside"
+
+
+class Widening(Part):
+    """How the delivered window differs from the requested one."""
+
+    mode: KeyFrameMode
+    before_us: int
+    """Microseconds that the copy begins before the requested time; negative when it begins after it."""
+    after_us: int
+    """Microseconds that the copy ends after the requested time; negative when it ends before it."""
+
+
+class ClockCheck(Part):
+    """One comparison of the camera's clock with another."""
+
+    device_time: Instant
+    reference_time: Instant
+    reference_source: Line
+    offset_us: int
+    """Device minus reference, microseconds: positive when the camera's clock is ahead."""
+    uncertainty_us: Count
+    method: Line
+    at: Instant
+    """When, by the agent's clock."""
+
+    @model_validator(mode="after")
+    def _the_offset_is_the_difference(self) -> Self:
+        if self.offset_us != self.device_time - self.reference_time:
+            raise ValueError("'offset_us' is not 'device_time' minus 'reference_time'")
+        return self
+
+
+class HostClock(Part):
+    """The agent's own clock, as its host told when the manifest was made."""
+
+    source: Line
+    """What keeps it, such as 'chrony, after 192.0.2.7 (stratum 3)'."""
+    offset_us: Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET)] | None = None
+    """That clock minus the true time, microseconds, as its keeper believes; None when it does not say."""
+    uncertainty_us: Annotated[int, Field(ge=0, le=MOST_OFFSET)] | None = None
+    """The error is at most so much more; None when its keeper does not say."""
+    at: Instant
+    """When it was asked, by that clock."""
+
+
+class OffsetRange(Part):
+    """Where the offset of a clock lay that was set, or ran away, between two comparisons."""
+
+    from_us: Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET)]
+    """Device minus reference, microseconds, the uncertainty of the comparisons included."""
+    to_us: Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET)]
+
+
+class Clocks(Part):
+    """How far the times in this manifest, and the times shown in the pictures, can be trusted."""
+
+    camera_checked: bool
+    camera: ClockCheck | None = None
+    """The comparison that says most of the clock within the delivered window."""
+    camera_other: ClockCheck | None = None
+    """One on the other side of that window, where there is one; or that contradicts ``camera`` most."""
+    camera_range: OffsetRange | None = None
+    """Where the offset lay within the window, if comparisons around it contradict each other."""
+    correction: Literal["not corrected in the pictures"] = "not corrected in the pictures"
+    host_synchronised: bool | None = None
+    """Whether the agent's own clock followed a time server at the check; None when that could not be told."""
+    host: HostClock | None = None
+    utc_from: Line
+    """What the UTC times of this manifest were taken from, such as 'the clock of the recording host'."""
+
+    @model_validator(mode="after")
+    def _a_check_was_made_or_not(self) -> Self:
+        if self.camera_checked != (self.camera is not None):
+            raise ValueError("'camera_checked' contradicts 'camera'")
+        self._check_range()
+        if self.host is not None and not self.host_synchronised and self.host.uncertainty_us is not None:
+            raise ValueError("a clock that is not known to follow a time server has no known uncertainty")
+        return self
+
+    def _check_range(self) -> None:
+        told = [check for check in (self.camera, self.camera_other) if check is not None]
+        lows = [check.offset_us - check.uncertainty_us for check in told]
+        highs = [check.offset_us + check.uncertainty_us for check in told]
+        contradict = len(told) == 2 and max(lows) > min(highs)
+        if self.camera is None and self.camera_other is not None:
+            raise ValueError("'camera_other' without 'camera'")
+        if contradict != (self.camera_range is not None):
+            raise ValueError("'camera_range' is there when two comparisons contradict each other, and only then")
+        if self.camera_range is not None and (
+            self.camera_range.from_us > min(lows) or self.camera_range.to_us < max(highs)
+        ):
+            raise ValueError("'camera_range' does not hold both comparisons")
+
+
+class TrackKind(StrEnum):
+    VIDEO = "video"
+    AUDIO = "audio"
+    DATA = "data"
+
+
+class Track(Part):
+    """One track of a master. The stream hashes are over its packets' bytes, as FFmpeg's ``streamhash`` makes them."""
+
+    kind: TrackKind
+    codec: Line
+    packets: Annotated[int, Field(gt=0)]
+    stream_sha256_before: Sha256
+    """Over the packets as they lie in the source segments."""
+    stream_sha256_after: Sha256
+    """Over the packets as they lie in the master."""
+
+    @model_validator(mode="after")
+    def _was_copied(self) -> Self:
+        if self.stream_sha256_before != self.stream_sha256_after:
+            raise ValueError("a master's track differs from its source: it is no copy")
+        return self
+
+
+class Master(Part):
+    """One unbroken stretch of one codec."""
+
+    path: MasterPath
+    sha256: Sha256
+    size: Annotated[int, Field(gt=0)]
+    """Bytes."""
+    container: Line
+    codec: Line
+    width: Annotated[int, Field(gt=0, le=65_536)]
+    height: Annotated[int, Field(gt=0, le=65_536)]
+    frames: Annotated[int, Field(gt=0)]
+    first_frame: Instant
+    last_frame: Instant
+    """Presentation time of the last frame."""
+    end: Instant
+    """The last frame's end."""
+    duration_us: Annotated[int, Field(gt=0)]
+    tracks: Annotated[tuple[Track, ...], Field(min_length=1, max_length=16)]
+
+    @model_validator(mode="after")
+    def _times_are_in_order(self) -> Self:
+        if not self.first_frame <= self.last_frame < self.end or self.duration_us != self.end - self.first_frame:
+            raise ValueError("the master's times contradict each other")
+        if [track.kind for track in self.tracks].count(TrackKind.VIDEO) != 1:
+            raise ValueError("a master has one video track")
+        return self
+
+    @property
+    def window(self) -> Window:
+        return Window(self.first_frame, self.end)
+
+
+class WorkingCopy(Part):
+    """Made from a master for convenience; no evidence in itself."""
+
+    path: WorkingPath
+    sha256: Sha256
+    size: Annotated[int, Field(gt=0)]
+    made_from: MasterPath | None = None
+    what_was_done: Text
+
+
+class SourceSegment(Part):
+    """A file of the recording that the masters were copied from."""
+
+    name: Line
+    start: Instant
+    end: Instant
+    sha256: Sha256
+    size: Annotated[int, Field(gt=0)]
+    torn: bool = False
+    """Cut short by a power failure; read up to its last whole fragment."""
+
+
+class Tool(Part):
+    name: Line
+    version: Line
+
+
+class Operation(Part):
+    """What was done between the segments and the masters."""
+
+    statement: Literal["copied, not re-encoded"] = "copied, not re-encoded"
+    exactly: Text
+    tools: Annotated[tuple[Tool, ...], Field(min_length=1, max_length=32)]
+
+
+class Sound(Part):
+    requested: bool
+    approved: bool
+    delivered: bool
+
+    @model_validator(mode="after")
+    def _none_without_approval(self) -> Self:
+        if self.delivered and not self.approved:
+            raise ValueError("sound was delivered that was not approved")
+        return self
+
+
+class Evidence(Document):
+    """The manifest of one package: one camera, one window. Signed by the device key."""
+
+    kind: Literal["evidence.v1"] = "evidence.v1"
+    schema_version: Literal[1] = 1
+    evidence_id: Id
+    exhibit_reference: Line
+    crime_reference: Line
+    request_id: Id
+    request_sha256: Sha256
+    decision_sha256: Sha256
+    site: Site
+    camera: CameraFacts
+    source: Source
+    windows: Windows
+    gaps: Annotated[tuple[GapNote, ...], Field(max_length=1000)] = ()
+    widening: Widening
+    clocks: Clocks
+    sound: Sound
+    masters: Annotated[tuple[Master, ...], Field(min_length=1, max_length=200)]
+    working_copies: Annotated[tuple[WorkingCopy, ...], Field(max_length=200)] = ()
+    segments: Annotated[tuple[SourceSegment, ...], Field(min_length=1, max_length=1000)]
+    operation: Operation
+    agent_version: Line
+    device: Fingerprint
+    issued: Instant
+    notes: Annotated[tuple[Text, ...], Field(max_length=50)] = ()
+    """Limits that a reader should know."""
+
+    @property
+    def files(self) -> tuple[Master | WorkingCopy, ...]:
+        """Every recording in the package."""
+        return (*self.masters, *self.working_copies)
+
+    @model_validator(mode="after")
+    def _masters_are_the_delivered_window(self) -> Self:
+        starts = [master.first_frame for master in self.masters]
+        if starts != sorted(starts):
+            raise ValueError("the masters are not in the order of time")
+        delivered = self.windows.delivered
+        # They may overlap: where the recording host's clock was set back, the same hour was recorded twice.
+        if (delivered.start, delivered.end) != (starts[0], max(master.end for master in self.masters)):
+            raise ValueError("the delivered window is not that of the masters")
+        paths = [file.path for file in self.files]
+        if len(set(paths)) != len(paths):
+            raise ValueError("two files have the same path")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_said_of_the_windows_follows_from_them(self) -> Self:
+        requested, delivered = self.windows.requested, self.windows.delivered
+        differences = (requested.start - delivered.start, delivered.end - requested.end)
+        if (self.widening.before_us, self.widening.after_us) != differences:
+            raise ValueError("the widening is not the difference between requested and delivered")
+        sound = any(track.kind is TrackKind.AUDIO for master in self.masters for track in master.tracks)
+        if sound != self.sound.delivered:
+            raise ValueError("the sound that is said to be delivered is not that of the masters")
+        return self
+
+
+def widening(mode: KeyFrameMode, requested: Window, delivered: Window) -> Widening:
+    """How the delivered window differs from the requested one."""
+    return Widening(mode=mode, before_us=requested.start - delivered.start, after_us=delivered.end - requested.end)
+
+
+def as_displayed(
+    window: Window, offset_us: int, zone_minutes: int, end_zone_minutes: int | None = None
+) -> DisplayedStretch:
+    """A window of true time as a device shows it whose clock is ``offset_us`` ahead and set to a zone east of UTC.
+
+    ``end_zone_minutes``: the zone at the window's end, where it changes to or from summer time in between.
+    """
+    at_end = zone_minutes if end_zone_minutes is None else end_zone_minutes
+    return DisplayedStretch(
+        start=_displayed(window.start + offset_us, zone_minutes), end=_displayed(window.end + offset_us, at_end)
+    )
+
+
+def _displayed(instant: int, zone_minutes: int) -> str:
+    sign, zone = "-" if zone_minutes < 0 else "+", abs(zone_minutes)
+    local = to_rfc3339(instant + zone_minutes * MINUTE).removesuffix("Z")
+    return f"{local}{sign}{zone // 60:02d}:{zone % 60:02d}"

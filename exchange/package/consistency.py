@@ -1,0 +1,161 @@
+"""Whether a package's documents and files tell one story: the same request, windows, sound, keys, files.
+
+Not for: whether the documents are genuine (``exchange.verify.checking`` checks their signatures first).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from exchange.clock import MINUTE, Instant, Window
+from exchange.custody.log import CustodyEvent, CustodyKind
+from exchange.documents.evidence import Evidence
+from exchange.documents.human_time import time_words
+from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Request
+from exchange.package.bag import BagFile
+from exchange.package.report import Finding, fails, holds, mismatch
+
+STAMP_TOLERANCE = 5 * MINUTE
+"""Microseconds by which a time stamp may seem older than what it stamps: two clocks made them."""
+
+
+def compare_documents(
+    request: Request, request_sha256: str, decision: Decision, decision_sha256: str, evidence: Evidence
+) -> Iterator[Finding]:
+    """A finding a promise that holds the three documents together."""
+    yield _judge(
+        "links.request",
+        "The decision and the manifest name this request, by its id and the hash of its bytes.",
+        {
+            "The decision answers another request.": decision.request_id != request.request_id,
+            "The decision answers a request of this id with other bytes.": decision.request_sha256 != request_sha256,
+            "The manifest belongs to another request.": evidence.request_id != request.request_id,
+            "The manifest names a request of this id with other bytes.": evidence.request_sha256 != request_sha256,
+            "The manifest has another crime reference than the request.": evidence.crime_reference
+            != request.crime_reference,
+        },
+    )
+    yield _judge(
+        "links.decision",
+        "The manifest names this decision, by the hash of its bytes.",
+        {"The manifest was made for another decision.": evidence.decision_sha256 != decision_sha256},
+    )
+    yield _judge(
+        "links.device",
+        "The request was addressed to the device that made the manifest.",
+        {"The request was addressed to another device.": evidence.device != request.device},
+    )
+    yield _judge(
+        "links.time",
+        "The owner decided before the request expired.",
+        {"The owner decided after the request had expired.": decision.decided >= request.expires},
+    )
+    yield from _compare_windows(request, decision, evidence)
+
+
+def _compare_windows(request: Request, decision: Decision, evidence: Evidence) -> Iterator[Finding]:
+    decided = [camera for camera in decision.cameras if camera.evidence_id == evidence.evidence_id]
+    if len(decided) != 1 or decided[0].outcome is not Outcome.APPROVED or decided[0].approved is None:
+        yield fails("decision.approved", mismatch("The owner's decision does not approve this package."))
+        return
+    camera = decided[0]
+    yield _judge(
+        "decision.approved",
+        "The owner approved this package, of this camera.",
+        {"The owner approved another camera than the manifest's.": camera.camera_id != evidence.camera.camera_id},
+    )
+    asked = [one for one in request.asked if (one.camera_id, one.window) == (camera.camera_id, camera.requested)]
+    if not asked:
+        yield fails("windows.requested", mismatch("The decision is about a window that the request doesn't ask for."))
+        return
+    yield _judge(
+        "windows.requested",
+        "The window in the manifest is the one that was asked for.",
+        {"The manifest says another window was asked for.": evidence.windows.requested != camera.requested},
+    )
+    yield _judge(
+        "windows.approved",
+        "The window in the manifest is the one that the owner approved.",
+        {"The manifest says another window was approved.": evidence.windows.approved != camera.approved},
+    )
+    yield _compare_delivery(camera.approved.window if camera.approved else None, evidence)
+    yield _compare_sound(asked[0], camera, evidence)
+
+
+def _compare_delivery(approved: Window | None, evidence: Evidence) -> Finding:
+    delivered = evidence.windows.delivered
+    outside = approved is None or delivered.start < approved.start or delivered.end > approved.end
+    return _judge(
+        "windows.delivered",
+        f"What was delivered ({time_words(delivered.start)} to {time_words(delivered.end)}) "
+        "lies within what the owner approved.",
+        {"More was delivered than the owner approved.": outside},
+    )
+
+
+def _compare_sound(asked: Asked, camera: DecidedCamera, evidence: Evidence) -> Finding:
+    sound = evidence.sound
+    return _judge(
+        "sound",
+        f"Sound was {'' if sound.approved else 'not '}approved, and is {'' if sound.delivered else 'not '}delivered.",
+        {
+            "Sound was delivered that the owner did not approve.": sound.delivered and not camera.sound,
+            "Sound was approved that was not asked for.": camera.sound and not asked.sound,
+            "The manifest says something else of the sound than the request and the decision.": (
+                sound.requested,
+                sound.approved,
+            )
+            != (asked.sound, camera.sound),
+        },
+    )
+
+
+def compare_files(evidence: Evidence, files: Mapping[str, BagFile], known: frozenset[str]) -> Iterator[Finding]:
+    """Whether the manifest's recordings are the bag's, and nothing lies there beside them and the ``known`` files."""
+    listed = {file.path: (file.sha256, file.size) for file in evidence.files}
+    for path, (digest, size) in listed.items():
+        found = files.get(path)
+        yield _judge(
+            f"file.{path}",
+            f"{path} is the file that the manifest names.",
+            {
+                f"{path} is named in the manifest, and missing.": found is None,
+                f"{path} is not the file that the manifest names.": found is not None
+                and (found.sha256, found.size) != (digest, size),
+            },
+        )
+    strangers = sorted(files.keys() - listed.keys() - known)
+    yield _judge(
+        "files",
+        "There is no file in the package that nothing signed speaks of.",
+        {f"{path} is in the package, and nothing signed speaks of it.": True for path in strangers},
+    )
+
+
+def check_stamp_told(stamp: bytes | None, events: Sequence[CustodyEvent], evidence_id: str) -> None:
+    """EvidenceMismatch unless the stamp (None: there is none) is the one that the custody lines tell of."""
+    told = [
+        event.details.get("sha256")
+        for event in events
+        if event.event is CustodyKind.TIMESTAMPED and event.details.get("evidence_id") == evidence_id
+    ]
+    if stamp is None and told:
+        raise mismatch("The custody lines tell of a time stamp, and it is missing.")
+    if stamp is not None and told[-1:] != [hashlib.sha256(stamp).hexdigest()]:
+        raise mismatch("The time stamp is not the one that the custody lines tell of.")
+
+
+def check_stamp_time(stamped: Instant, evidence: Evidence) -> None:
+    """EvidenceMismatch when the manifest calls itself younger than a stamp over it."""
+    if stamped < evidence.issued - STAMP_TOLERANCE:
+        raise mismatch(
+            f"The time stamp is of {time_words(stamped)}, before the manifest was made by its own word "
+            f"({time_words(evidence.issued)})."
+        )
+
+
+def _judge(about: str, promise: str, problems: Mapping[str, bool]) -> Finding:
+    """The first problem that there is, or the promise that holds."""
+    for what, wrong in problems.items():
+        if wrong:
+            return fails(about, mismatch(what))
+    return holds(about, promise)

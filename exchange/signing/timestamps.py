@@ -1,0 +1,174 @@
+"""RFC 3161 time stamps: asked for, read and checked by OpenSSL's own ``openssl ts``, in a process of its own.
+
+Not for: talking to an authority (``agent.portal.timestamp_authority``), or how a stamp fits its package
+(``exchange.package.consistency``).
+"""
+
+import calendar
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from exchange.clock import SECOND, Instant
+from exchange.errors import InputInvalid, SignatureInvalid, TimestampFailed
+
+MAX_STAMP = 64 * 1024
+"""Bytes of a TimeStampResp: an honest one, with its certificates, has some 6,000."""
+
+_MAX_CERTIFICATES = 256 * 1024
+_PATIENCE = 20.0
+"""Seconds for one call of OpenSSL, which takes hundredths of one."""
+_LONGEST_REASON = 200
+_TIME = re.compile(r"^Time stamp: (\w{3} +\d+ \d\d:\d\d:\d\d)(?:\.\d+)? (\d{4}) GMT$", re.MULTILINE)
+_SHA256 = re.compile(r"^Hash Algorithm: sha256$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a stamp that held says."""
+
+    at: Instant
+    """genTime (RFC 3161 section 2.4.2), a fraction of a second cut off."""
+    trusted: bool
+    """The given certificates vouch for its authority; else it holds in itself only, and anybody can have made it."""
+
+
+def make_query(sha256: str) -> bytes:
+    """A TimeStampReq in DER (RFC 3161 section 2.4.1) over a hash in hex, with a nonce, and asking for certificates.
+
+    TimestampFailed where there is no OpenSSL.
+    """
+    return _openssl("ts", "-query", "-sha256", "-digest", sha256, "-cert").stdout
+
+
+def check_stamp(
+    response: bytes, document: bytes, *, certificates: str | None = None, query: bytes | None = None
+) -> Stamp:
+    """What a TimeStampResp says of ``document``, after its status, imprint (SHA-256), signature and purpose held.
+
+    ``certificates``: PEM of the authorities to trust, as they were when the stamp was made. ``query``: what the
+    response must answer, with its nonce. SignatureInvalid when something does not hold, TimestampFailed where there is
+    no OpenSSL to ask.
+    """
+    if len(response) > MAX_STAMP:
+        raise _invalid(f"it has more than {MAX_STAMP} bytes")
+    with tempfile.TemporaryDirectory(prefix="handover-stamp-") as place:
+        folder = Path(place)
+        for name, content in (("response", response), ("document", document), ("query", query or b"")):
+            (folder / name).write_bytes(content)
+        made = _what_it_says(folder)
+        trust = ["-CAfile", str(folder / "trusted")]
+        if certificates is None:
+            # No chain is asked for: that its own certificate signed it is all that can be told.
+            trust.append("-partial_chain")
+            certificates = _embedded(folder)
+        (folder / "trusted").write_text(certificates)
+        # First against the query, which holds the nonce; then against the document itself.
+        against = [["-queryfile", str(folder / "query")]] if query else []
+        for what in (*against, ["-data", str(folder / "document")]):
+            _held("ts", "-verify", *what, "-in", str(folder / "response"), *trust, "-attime", str(made // SECOND))
+    return Stamp(made, "-partial_chain" not in trust)
+
+
+def _what_it_says(folder: Path) -> Instant:
+    """When the token was made. Only the token is read: what stands around it is signed by nobody."""
+    _held("ts", "-reply", "-in", str(folder / "response"), "-token_out", "-out", str(folder / "token"))
+    text = _held("ts", "-reply", "-token_in", "-in", str(folder / "token"), "-text")
+    said = _TIME.search(text)
+    if said is None:
+        raise _invalid("it names no time")
+    if _SHA256.search(text) is None:
+        raise _invalid("it is not about a SHA-256")
+    try:
+        return calendar.timegm(time.strptime(f"{said[1]} {said[2]}", "%b %d %H:%M:%S %Y")) * SECOND
+    except ValueError:
+        raise _invalid("its time is none") from None
+
+
+def _embedded(folder: Path) -> str:
+    found = _held("pkcs7", "-inform", "DER", "-in", str(folder / "token"), "-print_certs")
+    if "BEGIN CERTIFICATE" not in found:
+        raise _invalid("it brings no certificate to check it with")
+    return found
+
+
+def read_certificates(path: Path) -> str:
+    """The certificates in a PEM file. InputInvalid when there are none."""
+    from cryptography.x509 import load_pem_x509_certificates
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_CERTIFICATES + 1)
+        if len(content) > _MAX_CERTIFICATES:
+            raise ValueError
+        load_pem_x509_certificates(content)
+        return content.decode("ascii")
+    except OSError as error:
+        why = error.strerror or "it can't be read"
+    except ValueError:
+        why = "it holds no certificates in PEM"
+    raise InputInvalid(
+        f"{path} can't be used: {why}.",
+        meaning="Without the certificates of a time-stamping authority, its stamps can't be told from anybody's.",
+        do="Give a PEM file with the authority's root certificate, as the authority publishes it.",
+    )
+
+
+def _held(*arguments: str) -> str:
+    """What OpenSSL prints. SignatureInvalid with its reason when it ends with anything but 0."""
+    answer = _openssl(*arguments)
+    if answer.returncode != 0:
+        raise _invalid(_reason(answer.stderr.decode("utf-8", "replace")))
+    return answer.stdout.decode("utf-8", "replace")
+
+
+def _reason(said: str) -> str:
+    """OpenSSL's last error line, ``thread:error:code:library:function:reason:file:line:data``, in short."""
+    lines = [line.split(":", 8) for line in said.splitlines() if ":error:" in line]
+    if not lines or len(lines[-1]) < 9:
+        return "OpenSSL can't read it"
+    parts = [lines[-1][5], lines[-1][8].removeprefix("Verify error:")]
+    words = "".join(char for char in ", ".join(part for part in parts if part) if char.isprintable())
+    return f"OpenSSL says “{words[:_LONGEST_REASON]}”"
+
+
+def _openssl(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    # No configuration of this machine, so that it judges as any other does.
+    environment = {"PATH": os.defpath, "LC_ALL": "C", "OPENSSL_CONF": os.devnull}
+    try:
+        return subprocess.run(
+            [_program(), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environment,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TimestampFailed(f"OpenSSL did not run ({type(error).__name__}).") from None
+
+
+@cache
+def _program() -> str:
+    found = shutil.which("openssl")
+    if found is None:
+        raise TimestampFailed(
+            "The program openssl was not found.",
+            meaning="It makes and checks time stamps.",
+            do="On Debian: apt-get install openssl",
+        )
+    return found
+
+
+def _invalid(why: str) -> SignatureInvalid:
+    return SignatureInvalid(
+        f"The time stamp does not hold: {why}.",
+        meaning="It does not show that an authority saw the manifest at the time it names.",
+        do="Don't rely on its time; ask the owner for the package again, and keep this one.",
+    )

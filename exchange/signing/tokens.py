@@ -1,0 +1,25 @@
+"""The short-lived tokens that go with calls to a portal: JWT (RFC 7519) signed with EdDSA (RFC 8037), used once.
+
+Not for: whether a token is taken (the portal's ``tokens``).
+"""
+
+import secrets
+
+import jwt
+
+from exchange.clock import SECOND, Clock
+from exchange.documents.api import TOKEN_LIFETIME
+from exchange.signing.sshsig import SigningKey
+
+
+def mint(key: SigningKey, audience: str, clock: Clock) -> str:
+    """A token for one call to ``audience`` (an origin), by the owner of ``key``."""
+    now = clock.now() // SECOND
+    claims = {
+        "iss": key.public.fingerprint,
+        "aud": audience,
+        "iat": now,
+        "exp": now + TOKEN_LIFETIME,
+        "jti": secrets.token_urlsafe(16),
+    }
+    return jwt.encode(claims, key.private, algorithm="EdDSA")

@@ -1,0 +1,374 @@
+"""Opens an evidence package and checks all of it, going on after a failure so that every failure is told.
+
+Not for: deciding whether footage is admissible; it says what holds, and leaves the judgement to people.
+The command is ``exchange.verify.command``.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from exchange.age.files import decrypt_file
+from exchange.age.keys import Opener
+from exchange.custody.log import CustodyEvent, CustodyKind, ProvenLines, open_lines
+from exchange.documents.evidence import Evidence
+from exchange.documents.human_time import time_words
+from exchange.documents.messages import MAX_DOCUMENT, Credential, Decision, Document, Request, Signed
+from exchange.errors import (
+    CustodyBroken,
+    DocumentInvalid,
+    InputInvalid,
+    KeyDoesNotOpen,
+    NotFound,
+    SignatureInvalid,
+    TimestampFailed,
+    VerificationFailed,
+)
+from exchange.package import contents as layout
+from exchange.package.bag import Bag, BagFile, check_bag, damaged
+from exchange.package.consistency import check_stamp_time, check_stamp_told, compare_documents, compare_files
+from exchange.package.report import Finding, Report, fails, holds, mismatch, unchecked
+from exchange.package.writing import open_package
+from exchange.signing.credentials import open_by_officer
+from exchange.signing.documents import PublicKey, document_sha256, open_document, read_unverified
+
+D = TypeVar("D", bound=Document)
+
+_MAX_CUSTODY = 64 << 20
+_MAX_PAGE = 4 << 20
+_MAX_STAMP = 64 << 10
+_AGE = (b"age-encryption.org/", b"-----BEGIN AGE")
+
+
+def verify_package(
+    path: Path,
+    *,
+    identities: Sequence[Opener] = (),
+    force_key: PublicKey | None = None,
+    device_key: PublicKey | None = None,
+    tsa_certificates: str | None = None,
+    into: Path | None = None,
+    deep: bool = False,
+) -> Report:
+    """Check a sealed package (``.zip.age``), its zip, or an opened bag's folder.
+
+    ``force_key`` is the force's, learned by another way than this package; without it the report says what could not
+    be checked. ``tsa_certificates``: PEM of the authorities whose time stamps are believed. The bag is left at
+    ``into``/<its folder>, or opened in a temporary folder that is removed. ``deep`` reads the masters with PyAV and
+    compares their stream hashes. Raises NotFound, InputInvalid (no reading it), DiskFull, HandoverError (opened there
+    before); all else is in the report.
+    """
+    if not path.exists():
+        raise NotFound(f"There is no package {path}.", do="Check the name.")
+    with contextlib.ExitStack() as stack:
+        if into is None and not path.is_dir():
+            beside = path.parent if os.access(path.parent, os.W_OK) else None
+            room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="handover-verify-", dir=beside)))
+        else:
+            room = into or path
+        check = _Check(path, force_key, device_key)
+        folder = check.open(room, identities)
+        if folder is not None:
+            check.run(folder, deep, tsa_certificates)
+        kept = folder if into is not None or path.is_dir() else None
+        return Report(path, check.findings, kept, check.request, check.officer, check.decision, check.evidence)
+
+
+class _Check:
+    """One package under examination: what was found so far, and what its documents said."""
+
+    def __init__(self, path: Path, force_key: PublicKey | None, device_key: PublicKey | None) -> None:
+        self._path = path
+        self._given_force = force_key
+        self._given_device = device_key
+        self._folder = path
+        self._files: dict[str, BagFile] | None = None
+        self._events: list[CustodyEvent] | None = None
+        self.findings: list[Finding] = []
+        self.request: Request | None = None
+        self.officer: Credential | None = None
+        self.decision: Decision | None = None
+        self.evidence: Evidence | None = None
+
+    # -- the seal, the zip, the bag ------------------------------------------------------------------------------
+
+    def open(self, room: Path, identities: Sequence[Opener]) -> Path | None:
+        """The bag's folder, or None when there is no getting at it."""
+        if self._path.is_dir():
+            self._keep_bag(lambda: check_bag(self._path))
+            return self._path
+        room.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".opening-", dir=room) as place:
+            zip_path = self._path
+            if _is_sealed(self._path):
+                zip_path = Path(place) / "package.zip"
+                if not self._unseal(zip_path, identities):
+                    return None
+            bag = self._keep_bag(lambda: open_package(zip_path, room))
+        return bag.folder if bag else None
+
+    def _unseal(self, zip_path: Path, identities: Sequence[Opener]) -> bool:
+        if not identities:
+            error = KeyDoesNotOpen("The package is sealed, and no key was given.", do="Name the case's identity file.")
+            self.findings.append(fails("seal", error))
+            return False
+        return self._judge(
+            "seal",
+            "The seal opens with the given key, and every byte behind it is as it was sealed.",
+            lambda: decrypt_file(self._path, zip_path, identities),
+        )
+
+    def _keep_bag(self, get: Callable[[], Bag]) -> Bag | None:
+        try:
+            bag = get()
+        except VerificationFailed as error:
+            self.findings.append(fails("bag", error))
+            return None
+        except PermissionError as error:
+            self.findings.append(fails("bag", damaged(f"{error.filename!r} can't be read")))
+            return None
+        self._files = dict(bag.files)
+        self.findings.append(holds("bag", "No file is missing, added or changed against the package's own manifests."))
+        return bag
+
+    # -- the documents -------------------------------------------------------------------------------------------
+
+    def run(self, folder: Path, deep: bool, tsa_certificates: str | None) -> None:
+        """Everything behind the bag's own manifests."""
+        self._folder = folder
+        device, force = self._key(layout.DEVICE_KEY), self._key(layout.FORCE_KEY)
+        signed = {path: self._signed(path) for path in (layout.REQUEST, layout.DECISION, layout.EVIDENCE)}
+        self._open_request(signed[layout.REQUEST], self._given_force or force)
+        self._pin_force(force)
+        device = self._pin_device(device)
+        if device is not None:
+            self.decision = self._open(signed[layout.DECISION], Decision, device, "the owner's decision")
+            self.evidence = self._open(signed[layout.EVIDENCE], Evidence, device, "the manifest")
+            self._check_page(device)
+            self._check_custody(device)
+        request, decision = signed[layout.REQUEST], signed[layout.DECISION]
+        if request and decision and self.request and self.decision and self.evidence:
+            hashes = document_sha256(request), document_sha256(decision)
+            self.findings += compare_documents(self.request, hashes[0], self.decision, hashes[1], self.evidence)
+        if self.evidence:
+            if self._files is not None:
+                self.findings += compare_files(self.evidence, self._files, layout.FIXED | {layout.TIMESTAMP})
+            self._check_stamp(self.evidence, tsa_certificates)
+            if deep:
+                self._check_streams(self.evidence)
+
+    def _open_request(self, signed: Signed | None, force: PublicKey | None) -> None:
+        if signed is None or force is None:
+            return
+        try:
+            claimed = read_unverified(signed, Request)
+            self.request = claimed
+            self.request, self.officer = open_by_officer(signed, Request, force, claimed.issued)
+        except VerificationFailed as error:
+            self.findings.append(fails("request.signature", error))
+            return
+        officer = self.officer
+        self.findings.append(
+            holds(
+                "request.signature",
+                f"The request was signed by {officer.rank} {officer.name} ({officer.collar_number}, {officer.force}), "
+                f"for whom the force key {force.fingerprint} vouches.",
+            )
+        )
+
+    def _pin_force(self, carried: PublicKey | None) -> None:
+        if carried is None:
+            return
+        if self._given_force is None:
+            text = (
+                "Whether the force key is the force's could not be checked, because none was given: compare "
+                f"{carried.fingerprint} with what the force publishes, or name the force's key."
+            )
+            self.findings.append(unchecked("force-key", text))
+        elif carried != self._given_force:
+            self.findings.append(
+                fails("force-key", mismatch("The package names another force key than the given one."))
+            )
+        else:
+            self.findings.append(holds("force-key", "The force key in the package is the one that was given."))
+
+    def _pin_device(self, carried: PublicKey | None) -> PublicKey | None:
+        """The key that the owner's documents are checked with: the one that the officer's request names."""
+        if carried is None:
+            return self._given_device
+        named = self.request.device if self.request else None
+        if self._given_device is not None and carried != self._given_device:
+            error: VerificationFailed = mismatch("The package names another device key than the given one.")
+            self.findings.append(fails("device-key", error))
+        elif named is not None and carried.fingerprint != named:
+            error = mismatch("The device key in the package is not the one that the officer's request names.")
+            self.findings.append(fails("device-key", error))
+        elif named is not None:
+            text = f"The device key {carried.fingerprint} is the one that the officer's request names."
+            self.findings.append(holds("device-key", text))
+        else:
+            self.findings.append(unchecked("device-key", "Whose the device key is could not be checked."))
+        return self._given_device or carried
+
+    def _open(self, signed: Signed | None, model: type[D], key: PublicKey, name: str) -> D | None:
+        """The document, verified if it can be; what it claims where its signature fails, so that the rest is told."""
+        if signed is None:
+            return None
+        about = f"{model.model_fields['kind'].default.partition('.')[0]}.signature"
+        try:
+            opened = open_document(signed, model, key)
+        except SignatureInvalid as error:
+            self.findings.append(fails(about, _named(error, name)))
+            with contextlib.suppress(DocumentInvalid):
+                return read_unverified(signed, model)
+            return None
+        except DocumentInvalid as error:
+            self.findings.append(fails(about, _named(error, name)))
+            return None
+        self.findings.append(holds(about, f"{name[0].upper()}{name[1:]} was signed by the device."))
+        return opened
+
+    def _check_page(self, device: PublicKey) -> None:
+        page = self._read(layout.README, _MAX_PAGE)
+        signature = self._read(layout.README + layout.SIGNATURE, MAX_DOCUMENT)
+        if page is not None and signature is not None:
+            self._judge(
+                "readme.signature",
+                "The page for people was signed by the device.",
+                lambda: device.verify(page, signature.decode("utf-8", "replace"), layout.README_NAMESPACE),
+                "the page for people",
+            )
+
+    # -- custody, and the pictures themselves --------------------------------------------------------------------
+
+    def _check_custody(self, device: PublicKey) -> None:
+        lines, note = self._read(layout.CUSTODY, _MAX_CUSTODY), self._read(layout.CHECKPOINT, MAX_DOCUMENT)
+        if lines is None or note is None:
+            return
+        try:
+            events, head = open_lines(ProvenLines(lines, note.decode("utf-8", "replace")), device)
+            request = self.request.request_id if self.request else None
+            if request is not None and any(event.request_id != request for event in events):
+                raise _custody("The custody lines are those of another request.")
+            words = (CustodyKind.APPROVED, CustodyKind.APPROVAL_VOID)
+            if [event.event for event in events if event.event in words][-1:] != [CustodyKind.APPROVED]:
+                raise _custody("The custody lines don't hold the owner's approval.")
+        except VerificationFailed as error:
+            self.findings.append(fails("custody", error))
+            return
+        self._events = events
+        text = f"The {len(events)} custody lines are in the device's log, whose {head.size} lines it signed for."
+        self.findings.append(holds("custody", text))
+
+    def _check_stamp(self, evidence: Evidence, certificates: str | None) -> None:
+        """The time stamp over the manifest, where there is one, or where the custody lines tell of one."""
+        document, stamp = self._read(layout.EVIDENCE, MAX_DOCUMENT), None
+        if os.path.lexists(self._folder / layout.TIMESTAMP):
+            stamp = self._read(layout.TIMESTAMP, _MAX_STAMP)
+        try:
+            if self._events is not None:
+                check_stamp_told(stamp, self._events, evidence.evidence_id)
+            if stamp is None or document is None:
+                return
+            from exchange.signing.timestamps import check_stamp
+
+            found = check_stamp(stamp, document, certificates=certificates)
+            check_stamp_time(found.at, evidence)
+        except TimestampFailed as error:
+            self.findings.append(unchecked("timestamp", f"The time stamp was not checked. {error}"))
+        except VerificationFailed as error:
+            self.findings.append(fails("timestamp", error))
+        else:
+            text = f"A time stamp says that this manifest existed on {time_words(found.at)}. It holds, "
+            if found.trusted:
+                text += "and the given certificates vouch for the authority that made it."
+            else:
+                text += "but in itself only: no certificates of its authority were given, so anybody may have made it."
+            self.findings.append(holds("timestamp", text))
+
+    def _check_streams(self, evidence: Evidence) -> None:
+        try:
+            from exchange.package.stream_hashes import hash_streams
+
+            for master in evidence.masters:
+                about = f"streams.{master.path}"
+                promised = [(track.kind.value, track.packets, track.stream_sha256_after) for track in master.tracks]
+                try:
+                    found = [(one.kind, one.packets, one.sha256) for one in hash_streams(self._folder / master.path)]
+                except VerificationFailed as error:
+                    self.findings.append(fails(about, error))
+                    continue
+                if found != promised:
+                    what = f"The tracks of {master.path} are not those that the manifest names."
+                    self.findings.append(fails(about, mismatch(what)))
+                else:
+                    text = f"The tracks of {master.path} are, packet for packet, those of the recorder."
+                    self.findings.append(holds(about, text))
+        except ImportError:
+            self.findings.append(unchecked("streams", "The stream hashes were not compared: PyAV is not installed."))
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def _signed(self, path: str) -> Signed | None:
+        document, signature = self._read(path, MAX_DOCUMENT), self._read(path + layout.SIGNATURE, 4096)
+        if document is None or signature is None:
+            return None
+        try:
+            return Signed(document=document.decode(), signature=signature.decode())
+        except ValueError:
+            error = DocumentInvalid(f"{path} or its signature is not text.", do="Ask the owner for the package again.")
+            self.findings.append(fails(path, error))
+            return None
+
+    def _key(self, path: str) -> PublicKey | None:
+        content = self._read(path, 1000)
+        if content is None:
+            return None
+        try:
+            return PublicKey.parse(content.decode("ascii", "replace"))
+        except DocumentInvalid as error:
+            self.findings.append(fails(path, error))
+            return None
+
+    def _read(self, path: str, limit: int) -> bytes | None:
+        """A small file of the bag, or a finding."""
+        try:
+            descriptor = os.open(self._folder / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                content = file.read(limit + 1)
+        except OSError:
+            self.findings.append(fails(path, damaged(f"{path} is missing")))
+            return None
+        if len(content) > limit:
+            self.findings.append(fails(path, damaged(f"{path} is larger than any honest one")))
+            return None
+        return content
+
+    def _judge(self, about: str, promise: str, check: Callable[[], None], name: str = "") -> bool:
+        try:
+            check()
+        except VerificationFailed as error:
+            self.findings.append(fails(about, _named(error, name) if name else error))
+            return False
+        self.findings.append(holds(about, promise))
+        return True
+
+
+def _is_sealed(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(32).lstrip().startswith(_AGE)
+    except OSError as error:
+        raise InputInvalid(f"{path} can't be read: {error.strerror}.", do="Check its permissions.") from None
+
+
+def _named(error: VerificationFailed, name: str) -> VerificationFailed:
+    """The error with the document's name before it."""
+    return type(error)(f"In {name}: {error.what}", meaning=error.meaning, do=error.do)
+
+
+def _custody(what: str) -> CustodyBroken:
+    return CustodyBroken(what, meaning="The record does not show how this package came to be.", do="Ask the owner.")

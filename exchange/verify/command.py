@@ -1,0 +1,151 @@
+"""``handover-verify``: checks an evidence package and says, a line a check, what holds and what doesn't.
+
+Not for: the checks themselves (``exchange.verify.checking``).
+"""
+
+import contextlib
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from exchange.age.keys import read_identities
+from exchange.documents.messages import Credential
+from exchange.errors import HandoverError, KeyFileUnusable
+from exchange.package.report import Report, Verdict
+from exchange.signing.documents import PublicKey
+from exchange.verify.checking import verify_package
+
+__all__ = ["Report", "main", "read_force_key", "read_public_key", "verify_package"]
+
+_MARK = {Verdict.HOLDS: ("holds", "green"), Verdict.FAILS: ("FAILS", "red"), Verdict.UNCHECKED: ("unsure", "yellow")}
+_MAX_KEYS = 64 * 1024
+_SIGNER = re.compile(
+    r'(?P<principals>\S+)\s+(?:(?P<options>\S*(?:"[^"]*"\S*)*)\s+)?(?P<key>ssh-ed25519\s+\S+)(?:\s.*)?'
+)
+
+_path = click.Path(path_type=Path)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("package", type=_path)
+@click.option("--identity", "-i", "identity", type=_path, multiple=True, help="File with the case's age identity.")
+@click.option("--force-key", type=_path, help="File with the force's public key, learned from the force itself.")
+@click.option("--allowed-signers", type=_path, help="Take the force's key from an ssh-keygen allowed_signers file.")
+@click.option("--device-key", type=_path, help="File with the public key of the owner's device, if you know it.")
+@click.option("--tsa-certificates", type=_path, help="PEM file with the root of the time-stamping authority.")
+@click.option("--into", type=_path, help="Folder in which to leave the opened package.")
+@click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+def command(
+    package: Path,
+    identity: tuple[Path, ...],
+    force_key: Path | None,
+    allowed_signers: Path | None,
+    device_key: Path | None,
+    tsa_certificates: Path | None,
+    into: Path | None,
+    deep: bool,
+    as_json: bool,
+) -> int:
+    """Check an evidence PACKAGE: a sealed .zip.age, its .zip, or the folder that it unpacks to.
+
+    Ends with 0 when everything was checked and holds; docs/exit-codes.md lists the other codes.
+    """
+    if force_key and allowed_signers:
+        raise click.UsageError("Name --force-key or --allowed-signers, not both.")
+    force = read_public_key(force_key) if force_key else None
+    authorities = None
+    if tsa_certificates:
+        from exchange.signing.timestamps import read_certificates
+
+        authorities = read_certificates(tsa_certificates)
+    report = verify_package(
+        package,
+        identities=[one for file in identity for one in read_identities(file)],
+        force_key=read_force_key(allowed_signers) if allowed_signers else force,
+        device_key=read_public_key(device_key) if device_key else None,
+        tsa_certificates=authorities,
+        into=into,
+        deep=deep,
+    )
+    if as_json:
+        click.echo(report.to_json(), nl=False)
+    else:
+        _print(report)
+    return report.exit_code
+
+
+def main() -> None:
+    """The command's entry point; ends the process with the documented exit code."""
+    try:
+        code = command.main(prog_name="handover-verify", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        code = 130
+    except HandoverError as error:
+        click.echo(str(error), err=True)
+        code = error.exit_code
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.exit(code)
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """The key in a .pub file. KeyFileUnusable or DocumentInvalid when it holds none."""
+    return PublicKey.parse(_read(path).strip())
+
+
+def read_force_key(path: Path) -> PublicKey:
+    """The one key that an allowed_signers file (ssh-keygen(1)) allows to sign credentials. Else KeyFileUnusable."""
+    found: set[PublicKey] = set()
+    for line in _read(path).splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _SIGNER.fullmatch(line.strip())
+        if match is None:
+            continue  # another kind of key, which can't be a force's
+        spaces = re.fullmatch(r'namespaces="([^"]*)"', match["options"] or "", re.IGNORECASE)
+        if match["options"] and spaces is None:
+            raise _unusable(path, "it limits a key by more than namespaces, which is not understood here")
+        if spaces is None or Credential.namespace() in spaces[1].split(","):
+            found.add(PublicKey.parse(match["key"]))
+    if len(found) != 1:
+        raise _unusable(path, f"it allows {len(found)} keys to sign {Credential.namespace()}, where one is wanted")
+    return found.pop()
+
+
+def _print(report: Report) -> None:
+    if report.evidence:
+        evidence = report.evidence
+        click.echo(f"Exhibit {evidence.exhibit_reference}, crime {evidence.crime_reference}: {evidence.camera.label}\n")
+    for finding in report.findings:
+        word, colour = _MARK[finding.verdict]
+        click.echo(f"{click.style(f'{word:6}', fg=colour, bold=True)}  {finding.text}")
+    click.echo(f"\n{report.summary()}")
+    error = report.failure()
+    if error is not None and error.do:
+        click.echo(error.do)
+    if report.bag:
+        click.echo(f"The opened package lies in {report.bag}")
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_KEYS).decode()
+    except OSError as error:
+        raise _unusable(path, error.strerror or "it can't be read") from None
+    except UnicodeDecodeError:
+        raise _unusable(path, "it is not text") from None
+
+
+def _unusable(path: Path, why: str) -> KeyFileUnusable:
+    return KeyFileUnusable(
+        f"The key file {path} can't be used: {why}.",
+        meaning="Without the key, not everything can be checked.",
+        do="Give a file with one OpenSSH Ed25519 public key.",
+    )

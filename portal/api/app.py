@@ -1,0 +1,134 @@
+"""The portal as an aiohttp application: routes, tokens, errors as problems, headers, one log line a call.
+
+Not for: listening (``portal.cli``), or the work of a call (``portal.api.handlers``).
+"""
+
+import errno
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import ClientError, web
+
+from exchange.documents import api
+from exchange.documents.messages import Withdrawal
+from exchange.errors import HandoverError
+from portal import tokens
+from portal.api.route import TABLE, Route, Who
+from portal.api.routes import ROUTES
+from portal.api.tus import VERSION
+from portal.problems import ProblemError
+from portal.service import CALLER, PORTAL, Call, Portal
+
+log = logging.getLogger("handover.portal")
+READ_BUFFER = 1024 * 1024
+"""Bytes that are taken from a socket ahead of who reads them (for ``web.AppRunner(read_bufsize=…)``)."""
+
+Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Server": "handover-portal",
+}
+STRICT_TRANSPORT = "max-age=31536000"
+
+
+def make_app(portal: Portal) -> web.Application:
+    """Every route of the table, and nothing else."""
+    app = web.Application(middlewares=[_log_and_judge], client_max_size=api.MAX_BODY)
+    app[PORTAL] = portal
+    app[TABLE] = ROUTES
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _serve(route))
+    app.on_response_prepare.append(_add_headers)
+    app.on_shutdown.append(_end_polls)
+    return app
+
+
+def _serve(route: Route) -> Next:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        portal = request.app[PORTAL]
+        caller = None
+        if route.who is not Who.ANYONE:
+            authenticate = tokens.authenticate_device if route.who is Who.DEVICE else tokens.authenticate_officer
+            token = tokens.bearer(request.headers.get("Authorization"))
+            now = portal.clock.now()
+            if route.document is Withdrawal and await portal.db.read(lambda s: tokens.is_strangers(s, token)):
+                return web.Response(status=204)  # erased already, and the answer to that was lost: so it is
+            caller = await portal.db.write(
+                lambda session: authenticate(session, token, portal.origin, now), durable=False
+            )
+            request[CALLER] = caller.fingerprint if route.who is Who.OFFICER else "a device"  # never which
+        return await route.handler(Call(portal, request, caller))
+
+    return serve
+
+
+@web.middleware
+async def _log_and_judge(request: web.Request, handler: Next) -> web.StreamResponse:
+    """Turn every error into a problem, and write one line: never a body, a token, a query or an id."""
+    started = time.monotonic()
+    try:
+        response = await handler(request)
+    except ProblemError as error:
+        response = problem(error.status, error.title, error.detail, error.headers)
+    except HandoverError as error:
+        response = problem(422, error.what, error.do or error.meaning)
+    except web.HTTPException as error:
+        response = _from_aiohttp(error)
+    except (ClientError, ConnectionError, TimeoutError) as error:
+        log.info("%s %s broke off: %s", request.method, _route(request), type(error).__name__)
+        response = problem(408, "The connection broke off.", "Ask how far it got, and go on.")
+    except OSError as error:
+        log.exception("%s %s failed", request.method, _route(request))
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        response = problem(507, "The portal's disk is full.", "Try again later.") if full else _failed()
+    except Exception:
+        log.exception("%s %s failed", request.method, _route(request))
+        response = _failed()
+    took = (time.monotonic() - started) * 1000
+    who = request.get(CALLER, "-")
+    log.info("%s %s %d %.0f ms %s", request.method, _route(request), response.status, took, who)
+    return response
+
+
+def problem(status: int, title: str, detail: str = "", headers: dict[str, str] | None = None) -> web.Response:
+    """RFC 9457."""
+    body = api.Problem(title=title[:200], status=status, detail=detail[:2000])
+    text = body.model_dump_json()
+    return web.Response(status=status, text=text, content_type="application/problem+json", headers=headers)
+
+
+def _failed() -> web.Response:
+    return problem(500, "The portal failed.", "It is not your doing; try again later, and tell the force.")
+
+
+def _from_aiohttp(error: web.HTTPException) -> web.Response:
+    details = {
+        404: "Check the address; /openapi.json names every one.",
+        405: "Check the method; /openapi.json names every one.",
+        413: f"A JSON body has at most {api.MAX_BODY} bytes.",
+    }
+    allow = error.headers.get("Allow")
+    headers = {"Allow": allow} if allow else None
+    return problem(error.status, f"{error.reason}.", details.get(error.status, ""), headers)
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "(no route)"
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in ALWAYS.items():
+        response.headers[name] = value
+    if request.app[PORTAL].origin.startswith("https:"):
+        response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+    if _route(request).startswith(api.UPLOADS):
+        response.headers["Tus-Resumable"] = VERSION
+
+
+async def _end_polls(app: web.Application) -> None:
+    app[PORTAL].bell.close()

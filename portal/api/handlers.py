@@ -1,0 +1,217 @@
+"""What each call of ``exchange.documents.api`` does: read the body, do the work of one transaction, answer.
+
+Not for: who may call (``portal.api.app``), or uploads (``portal.api.tus``).
+"""
+
+import asyncio
+import re
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.web_request import BaseRequest
+
+from exchange.clock import SECOND
+from exchange.documents import api
+from exchange.documents.messages import Signed
+from portal.problems import invalid
+from portal.registry import cameras as registry
+from portal.registry import checkpoints, devices, searches
+from portal.registry.search_query import SearchQuery
+from portal.requests import deliveries, inbox, requests
+from portal.service import Call, answer, done
+
+# -- agents ------------------------------------------------------------------------------------------------------
+
+
+async def force(call: Call) -> web.StreamResponse:
+    settings = call.portal.settings
+    return answer(
+        api.ForceInfo(
+            force=settings.force,
+            public_key=settings.force_key,
+            portal=call.portal.origin,
+            uploads=call.portal.origin + api.UPLOADS,
+        )
+    )
+
+
+async def enrol(call: Call) -> web.StreamResponse:
+    portal = call.portal
+    portal.enrolments.count(call.request.remote, portal.clock.monotonic())
+    signed = await call.body(Signed)
+    fingerprint, new = await portal.db.write(
+        lambda session: devices.enrol(session, signed, portal.settings, portal.origin, call.now)
+    )
+    return answer(api.Enrolled(device=fingerprint), 201 if new else 200)
+
+
+async def register(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    await call.portal.db.write(lambda session: devices.register(session, call.known, signed))
+    return done()
+
+
+async def withdraw(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    erased = await call.portal.db.write(lambda session: devices.withdraw(session, call.known, signed, call.now))
+    await call.portal.uploads.remove(erased.uploads)
+    await call.portal.db.forget_erased()
+    call.portal.bell.ring(call.known.fingerprint)
+    return done()
+
+
+async def heartbeat(call: Call) -> web.StreamResponse:
+    beat = await call.body(api.Heartbeat)
+    await call.portal.db.write(lambda session: devices.beat(session, call.known, beat), durable=False)
+    return done()
+
+
+async def read_inbox(call: Call) -> web.StreamResponse:
+    """Held while there is nothing; whether anything was fetched is written nowhere."""
+    query = call.query(inbox.InboxQuery)
+    device = call.known.fingerprint
+    deadline = call.portal.clock.monotonic() + query.wait * SECOND
+    event = call.portal.bell.listen(device)
+    try:
+        while True:
+            if call.portal.bell.closing:
+                return answer(api.Inbox(items=(), cursor=query.after))
+            found = await call.portal.db.read(lambda session: inbox.read(session, device, query.after, call.now))
+            left = (deadline - call.portal.clock.monotonic()) / SECOND
+            if found.items or left <= 0 or event.is_set():
+                return answer(found)
+            try:
+                await asyncio.wait_for(event.wait(), left)
+            except TimeoutError:
+                return answer(found)
+            # something came, or the portal closes: one more look
+    finally:
+        call.portal.bell.leave(device, event)
+
+
+async def decide(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    request_id = call.named("request_id")
+    await call.portal.db.write(lambda session: requests.decide(session, call.known, request_id, signed, call.now))
+    return done()
+
+
+async def refuse(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    request_id = call.named("request_id")
+    await call.portal.db.write(lambda session: requests.refuse(session, call.known, request_id, signed, call.now))
+    return done()
+
+
+async def deliver(call: Call) -> web.StreamResponse:
+    body = await call.body(api.SignedDelivery)
+    upload = _upload_id(body.upload, call.portal.origin)
+    names = call.named("request_id"), call.named("delivery_id")
+    await call.portal.db.write(
+        lambda session: deliveries.deliver(session, call.known, *names, body.signed, upload, call.now)
+    )
+    return done()
+
+
+async def checkpoint(call: Call) -> web.StreamResponse:
+    body = await call.body(api.Checkpoint)
+    most = call.portal.settings.limits.checkpoints_per_device
+    await call.portal.db.write(lambda session: checkpoints.keep(session, call.known, body.note, most, call.now))
+    return done()
+
+
+async def witnessed(call: Call) -> web.StreamResponse:
+    return answer(await call.portal.db.read(lambda session: checkpoints.witnessed(session, call.known)))
+
+
+def _upload_id(url: str, origin: str) -> str:
+    """The upload at this portal that a delivery names, by its whole URL or its path."""
+    parts = urlsplit(url)
+    here = not parts.netloc or f"{parts.scheme}://{parts.netloc}" == origin
+    folder, _, name = parts.path.rpartition("/")
+    if not here or folder != api.UPLOADS or parts.query or parts.fragment or not name:
+        raise invalid("The upload lies elsewhere.", f"Upload to {origin}{api.UPLOADS}.")
+    return name
+
+
+# -- officers ----------------------------------------------------------------------------------------------------
+
+
+async def search(call: Call) -> web.StreamResponse:
+    query, limits = call.query(SearchQuery), call.portal.settings.limits
+    await call.portal.db.write(lambda session: searches.record(session, call.known, query, limits, call.now))
+    return answer(await call.portal.db.read(lambda session: registry.search(session, query, call.now)))
+
+
+async def send_request(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    portal = call.portal
+    accepted = await portal.db.write(
+        lambda session: requests.accept(session, call.known, signed, portal.settings, call.now)
+    )
+    portal.bell.ring(accepted.device)
+    found = await portal.db.read(lambda session: deliveries.case(session, call.known, accepted.request_id, call.now))
+    location = api.OFFICER_REQUEST.format(request_id=accepted.request_id)
+    return answer(found, 201 if accepted.new else 200, {"Location": location})
+
+
+async def list_cases(call: Call) -> web.StreamResponse:
+    query = call.query(deliveries.CasesQuery)
+    return answer(await call.portal.db.read(lambda session: deliveries.cases(session, call.known, query, call.now)))
+
+
+async def read_case(call: Call) -> web.StreamResponse:
+    request_id = call.named("request_id")
+    return answer(await call.portal.db.read(lambda session: deliveries.case(session, call.known, request_id, call.now)))
+
+
+async def content(call: Call) -> web.StreamResponse:
+    delivery_id = call.named("delivery_id")
+    found = await call.portal.db.read(lambda session: deliveries.content(session, call.known, delivery_id))
+    return _Ciphertext(call, delivery_id, found)
+
+
+async def receipt(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    portal, delivery_id = call.portal, call.named("delivery_id")
+    device = await portal.db.write(
+        lambda session: deliveries.receipt(session, call.known, delivery_id, signed, portal.settings, call.now)
+    )
+    if device is not None:
+        portal.bell.ring(device)
+    return done()
+
+
+class _Ciphertext(web.FileResponse):
+    """The file, whole or in ranges (RFC 9110); when all of it was sent, that the officer has it is noted."""
+
+    def __init__(self, call: Call, delivery_id: str, found: deliveries.Content) -> None:
+        headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
+        super().__init__(call.portal.uploads.path(found.upload), chunk_size=1024 * 1024, headers=headers)
+        self._call = call
+        self._delivery_id = delivery_id
+        self._size = found.size
+
+    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+        sent = False
+        try:
+            writer = await super().prepare(request)
+            sent = True
+        finally:
+            whole = request.method == "GET" and self._noted(sent=sent)
+        if whole:
+            call = self._call
+            await call.portal.db.write(lambda session: deliveries.mark_fetched(session, self._delivery_id, call.now))
+        return writer
+
+    def _noted(self, *, sent: bool) -> bool:
+        """Note what was sent; whether it was all, with what was sent before."""
+        if self.status not in (200, 206):
+            return False
+        first, end = 0, self._size
+        if found := re.fullmatch(r"bytes (\d+)-(\d+)/\d+", self.headers.get("Content-Range", "")):
+            first, end = int(found[1]), int(found[2]) + 1
+        elif self.status == 206:
+            return False
+        return self._call.portal.fetching.note(self._delivery_id, first, end, self._size, sent=sent)

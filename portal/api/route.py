@@ -1,0 +1,44 @@
+"""What a row of the table of calls says. Not for: the rows (``portal.api.routes``), or what is made of them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from aiohttp import web
+
+from exchange.documents.messages import Document, Part
+from portal.service import Call
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+Answers = dict[int, type[Part] | type[bytes] | None]
+
+
+class Who(Enum):
+    ANYONE = "anyone"
+    DEVICE = "device"
+    OFFICER = "officer"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """``answers``: by status, the model of the JSON body; None for no body, ``bytes`` for a stream of them."""
+
+    method: str
+    path: str
+    who: Who
+    handler: Handler
+    summary: str
+    answers: Answers
+    body: type[Part] | None = None
+    document: type[Document] | None = None
+    """What the ``Signed`` in the body holds."""
+    query: type[Part] | None = None
+    headers: tuple[str, ...] = ()
+    """Request headers that it reads, beside the usual."""
+    streams: bool = False
+    """Its body is bytes, of any length."""
+    problems: tuple[int, ...] = field(default=())
+
+
+TABLE: web.AppKey[tuple[Route, ...]] = web.AppKey("table", tuple)
+"""Where an application keeps the table that it was made from."""

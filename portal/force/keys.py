@@ -1,0 +1,131 @@
+"""The force's own key: made and used on a machine that is not the portal's, to say who is an officer.
+
+Not for: anything that runs in the portal; it knows the key's public half only.
+"""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from exchange.clock import DAY, Window
+from exchange.documents.messages import MAX_DOCUMENT, Line, Part, Signed
+from exchange.durable import durable_file
+from exchange.errors import NotFound, NotPermitted, SettingsInvalid
+from exchange.signing.credentials import issue_credential
+from exchange.signing.documents import PublicKey, SigningKey, parse_strictly
+
+MAX_KEY_LINE = 1000
+
+
+class _ForceFile(Part):
+    force: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Force:
+    """A folder with the force's key: ``force.key`` (0600), ``force.pub`` and ``force.yaml`` (its name)."""
+
+    name: str
+    key: SigningKey
+
+    @classmethod
+    def create(cls, folder: Path, name: str) -> "Force":
+        """SettingsInvalid when there is a key already: a new one would make every credential worthless."""
+        if (folder / "force.key").exists():
+            raise SettingsInvalid(f"There is a force key in {folder} already.", do="Choose another folder.")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            content = yaml.safe_dump(_ForceFile(force=name).model_dump(), allow_unicode=True).encode()
+        except ValidationError:
+            raise SettingsInvalid("The force's name must be one line of at most 200 characters.") from None
+        key = SigningKey.generate()
+        key.save(folder / "force.key")
+        write_public(folder / "force.pub", key.public, name)
+        with durable_file(folder / "force.yaml") as file:
+            file.write(content)
+        return cls(name, key)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Force":
+        """NotFound, KeyFileUnusable or SettingsInvalid."""
+        try:
+            found = _ForceFile.model_validate(yaml.safe_load((folder / "force.yaml").read_bytes()[:4096]))
+        except OSError:
+            raise NotFound(
+                f"There is no force key in {folder}.", do=f"Make one: handover-portal force new {folder} --name NAME"
+            ) from None
+        except (ValueError, yaml.YAMLError):
+            raise SettingsInvalid(f"{folder / 'force.yaml'} can't be used.", do="Restore it: force: NAME") from None
+        return cls(found.force, SigningKey.load(folder / "force.key"))
+
+    def credential(self, officer: PublicKey, details: "OfficerDetails", valid: Window) -> Signed:
+        """The force's word that the key is this officer's. SettingsInvalid when a detail can't be printed."""
+        try:
+            return issue_credential(
+                self.key,
+                force=self.name,
+                credential_id=str(uuid.uuid4()),
+                name=details.name,
+                rank=details.rank,
+                collar_number=details.collar_number,
+                unit=details.unit,
+                contact=details.contact,
+                public_key=officer,
+                valid=valid,
+            )
+        except ValidationError as error:
+            where = error.errors()[0]["loc"]
+            field = where[0] if where else "details"
+            raise SettingsInvalid(f"The officer's {field} can't be used.", do="Write it in one line.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class OfficerDetails:
+    """What a credential tells owners of an officer."""
+
+    name: str
+    rank: str
+    collar_number: str
+    unit: str
+    contact: str
+
+
+def validity(now: int, days: int) -> Window:
+    """From a little ago, for clocks that are slow, for so many days."""
+    return Window(now - DAY // 24, now + days * DAY)
+
+
+def read_public(path: Path) -> PublicKey:
+    """A ``.pub`` file. NotFound or DocumentInvalid."""
+    try:
+        with path.open() as file:
+            return PublicKey.parse(file.read(MAX_KEY_LINE).strip())
+    except PermissionError:
+        raise NotPermitted(f"This user may not read {path}.", do="Put it where it may be read, or use sudo.") from None
+    except (OSError, UnicodeDecodeError):
+        raise NotFound(f"There is no public key in {path}.", do="Give the path of a .pub file.") from None
+
+
+def write_public(path: Path, key: PublicKey, comment: str) -> None:
+    with durable_file(path, mode=0o644) as file:
+        file.write(f"{key.line} {comment}\n".encode())
+
+
+def read_signed(path: Path) -> Signed:
+    """A signed document in a file, both strings in one JSON object. NotFound or DocumentInvalid."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(4 * MAX_DOCUMENT + 1)
+    except PermissionError:
+        raise NotPermitted(f"This user may not read {path}.", do="Put it where it may be read, or use sudo.") from None
+    except OSError:
+        raise NotFound(f"There is no file {path}.", do="Check its name.") from None
+    return parse_strictly(content, Signed, 4 * MAX_DOCUMENT)
+
+
+def write_signed(path: Path, signed: Signed) -> None:
+    with durable_file(path) as file:
+        file.write(signed.model_dump_json(indent=2).encode() + b"\n")

@@ -1,0 +1,163 @@
+"""Owners' agents: they enrol, register their cameras, say that they live, and leave again.
+
+Not for: requests to them (``portal.requests.requests``). Each function is the work of one transaction.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from exchange.clock import MINUTE, to_rfc3339
+from exchange.documents.api import Heartbeat
+from exchange.documents.messages import Enrolment, OwnerKind, Registration, Signed, Status, Withdrawal
+from exchange.signing.documents import PublicKey, open_document, read_unverified
+from portal.problems import ProblemError, conflict, invalid
+from portal.settings import PortalSettings
+from portal.storage.models import (
+    Camera,
+    Device,
+    InboxEntry,
+    StoredCheckpoint,
+    StoredDelivery,
+    StoredRequest,
+    StoredUpload,
+)
+from portal.tokens import Caller
+
+FRESH = 10 * MINUTE
+"""How far the time in an enrolment or withdrawal may lie from ours, so that an old one can't be played again."""
+
+
+def enrol(session: Session, signed: Signed, settings: PortalSettings, origin: str, now: int) -> tuple[str, bool]:
+    """The device's fingerprint, and whether it is new here."""
+    key = PublicKey.parse(read_unverified(signed, Enrolment).device_key)
+    enrolment = open_document(signed, Enrolment, key)
+    if enrolment.portal != origin:
+        raise invalid("The enrolment names another portal.", f"This portal is {origin}.")
+    if enrolment.force_key != settings.key.fingerprint:
+        raise invalid("The enrolment names another force's key.", "Compare the force's fingerprint again, and pin it.")
+    _check_fresh(enrolment.issued, now)
+    if session.get(Device, key.fingerprint):
+        return key.fingerprint, False
+    if (session.scalar(select(func.count()).select_from(Device)) or 0) >= settings.limits.devices:
+        raise ProblemError(503, "This portal takes no more devices now.", "Tell the force; it can raise the limit.")
+    session.add(Device(fingerprint=key.fingerprint, public_key=key.line, enrolled=now, last_seen=now))
+    return key.fingerprint, True
+
+
+def register(session: Session, caller: Caller, signed: Signed) -> None:
+    """Put the whole registration in the place of the one before."""
+    registration = open_document(signed, Registration, caller.key)
+    device = _device(session, caller)
+    _check_names(registration.device, caller)
+    if device.registration_document == signed.document:
+        return
+    if registration.revision <= device.revision:
+        raise conflict(
+            f"The registration's revision is {registration.revision}, and {device.revision} is here already.",
+            "Sign it again with a greater revision.",
+        )
+    device.revision = registration.revision
+    device.registration_document, device.registration_signature = signed.document, signed.signature
+    session.execute(delete(Camera).where(Camera.device == caller.fingerprint))
+    session.add_all(_camera(registration, index) for index in range(len(registration.cameras)))
+
+
+def beat(session: Session, caller: Caller, heartbeat: Heartbeat) -> None:
+    """Note that the agent lives (that it was seen, its token has noted)."""
+    device = _device(session, caller)
+    device.version, device.cameras_recording = heartbeat.version, heartbeat.cameras_recording
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What remains to be done outside the database."""
+
+    uploads: tuple[str, ...]
+
+
+def withdraw(session: Session, caller: Caller, signed: Signed, now: int) -> Erased:
+    """Erase the device: its registration, cameras, inbox, checkpoints, and every upload that its officer has not
+    fetched. What the force keeps are requests, answers, receipts, and packages that were fetched."""
+    withdrawal = open_document(signed, Withdrawal, caller.key)
+    _check_names(withdrawal.device, caller)
+    _check_fresh(withdrawal.issued, now)
+    fetched = select(StoredDelivery.upload).where(
+        StoredDelivery.upload.is_not(None), StoredDelivery.fetched.is_not(None)
+    )
+    unfetched = tuple(
+        session.scalars(
+            select(StoredUpload.upload_id).where(
+                StoredUpload.device == caller.fingerprint, StoredUpload.upload_id.not_in(fetched)
+            )
+        )
+    )
+    _mark_withdrawn(session, caller.fingerprint)
+    session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(unfetched)).values(upload=None))
+    session.execute(delete(StoredUpload).where(StoredUpload.upload_id.in_(unfetched)))
+    for table in (Camera, InboxEntry, StoredCheckpoint):
+        session.execute(delete(table).where(table.device == caller.fingerprint))
+    session.execute(delete(Device).where(Device.fingerprint == caller.fingerprint))
+    return Erased(unfetched)
+
+
+def _mark_withdrawn(session: Session, device: str) -> None:
+    """Every request without a refusal whose footage the officer does not have: unanswered, or approved in vain. With
+    it goes its decision, which names who decided."""
+    has = select(StoredDelivery.request_id).where(StoredDelivery.fetched.is_not(None))
+    approved = (Status.APPROVED, Status.PARTLY_APPROVED)
+    session.execute(
+        update(StoredRequest)
+        .where(
+            StoredRequest.device == device,
+            StoredRequest.refusal_document.is_(None),
+            (StoredRequest.status.is_(None))
+            | (StoredRequest.status.in_(approved) & StoredRequest.request_id.not_in(has)),
+        )
+        .values(status=Status.WITHDRAWN)
+    )
+    session.execute(
+        update(StoredRequest)
+        .where(StoredRequest.device == device, StoredRequest.request_id.not_in(has))
+        .values(decision_document=None, decision_signature=None)
+    )
+
+
+def _device(session: Session, caller: Caller) -> Device:
+    device = session.get(Device, caller.fingerprint)
+    if device is None:  # withdrawn between its token and now
+        raise ProblemError(401, "The device is not enrolled any more.", "Enrol it again if its owner wants that.")
+    return device
+
+
+def _check_names(device: str, caller: Caller) -> None:
+    if device != caller.fingerprint:
+        raise invalid("The document names another device.", "A device speaks for itself only.")
+
+
+def _check_fresh(issued: int, now: int) -> None:
+    if abs(issued - now) > FRESH:
+        raise invalid(
+            f"The document was issued at {to_rfc3339(issued)}, and it is {to_rfc3339(now)} here.",
+            "Set the device's clock, and sign it again.",
+        )
+
+
+def _camera(registration: Registration, index: int) -> Camera:
+    camera = registration.cameras[index]
+    return Camera(
+        device=registration.device,
+        camera_id=camera.camera_id,
+        label=camera.label,
+        owner_kind=OwnerKind(registration.owner.kind),
+        latitude=camera.place.latitude,
+        longitude=camera.place.longitude,
+        description=camera.place.description,
+        direction=camera.direction,
+        field_of_view=camera.field_of_view,
+        range_m=camera.range_m,
+        sound=camera.sound,
+        retention_days=camera.retention_days,
+        recordings_since=camera.recordings_since,
+    )

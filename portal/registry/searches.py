@@ -1,0 +1,64 @@
+"""The record of officers' searches: who looked for cameras, where, of what time, for which crime; and how many a day.
+
+Not for: finding cameras (``portal.registry.cameras``).
+"""
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from exchange.clock import DAY, SECOND, to_rfc3339
+from portal.problems import too_many
+from portal.registry.search_query import SearchQuery
+from portal.settings import Limits
+from portal.storage.models import Officer, Search
+from portal.tokens import Caller
+
+
+def record(session: Session, caller: Caller, query: SearchQuery, limits: Limits, now: int) -> None:
+    """One more search, before it is answered. ProblemError 429 when the officer made too many in a day."""
+    of_today = select(func.count()).select_from(Search)
+    count = session.scalar(of_today.where(Search.officer == caller.fingerprint, Search.made > now - DAY)) or 0
+    if count >= limits.searches_per_officer_per_day:
+        raise too_many(
+            f"An officer may search {limits.searches_per_officer_per_day} times a day.",
+            "Ask the force to raise the limit if the case needs more.",
+            DAY // SECOND,
+        )
+    box = query.box
+    session.add(
+        Search(
+            officer=caller.fingerprint,
+            made=now,
+            crime_reference=query.crime_reference,
+            south=box.south,
+            west=box.west,
+            north=box.north,
+            east=box.east,
+            window_start=query.start,
+            window_end=query.end,
+        )
+    )
+
+
+def listed(session: Session, crime_reference: str | None = None) -> list[dict[str, Any]]:
+    """The searches, newest first; those for one crime, or all."""
+    rows = select(Search, Officer.collar_number, Officer.name).join(Officer, Officer.fingerprint == Search.officer)
+    if crime_reference is not None:
+        rows = rows.where(Search.crime_reference == crime_reference)
+    return [
+        {
+            "made": to_rfc3339(row.made),
+            "collar_number": collar_number,
+            "name": name,
+            "crime_reference": row.crime_reference,
+            "south": row.south,
+            "west": row.west,
+            "north": row.north,
+            "east": row.east,
+            "from": to_rfc3339(row.window_start),
+            "to": to_rfc3339(row.window_end),
+        }
+        for row, collar_number, name in session.execute(rows.order_by(Search.made.desc(), Search.number.desc()))
+    ]

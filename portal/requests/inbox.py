@@ -1,0 +1,122 @@
+"""What waits for a device, and the bell that ends its long poll early.
+
+There is no mark of what was fetched or read: an owner's silence tells nobody anything.
+"""
+
+import asyncio
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from exchange.documents.api import LONGEST_POLL, Inbox, InboxItem, InboxKind
+from exchange.documents.messages import Part, Signed
+from portal.storage.models import Device, InboxEntry
+
+MOST_ITEMS = 40
+"""In one answer. With the largest documents fewer fit; ``MOST_CHARACTERS`` sees to that."""
+MOST_CHARACTERS = 400_000
+"""Of documents in one answer: JSON's escapes may double them, and the answer must stay below ``api.MAX_BODY``."""
+
+
+MOST_POLLS = 2
+"""Calls of one device that are held at once."""
+
+
+class InboxQuery(Part):
+    after: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
+    """The cursor of the answer before; 0 at first."""
+    wait: Annotated[int, Field(ge=0, le=LONGEST_POLL)] = 0
+    """Seconds to hold the call while there is nothing."""
+
+
+class Bell:
+    """Wakes the polls of one device. Lives on the event loop; knows nothing of what came."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[asyncio.Event]] = {}
+        self._closing = False
+
+    def listen(self, device: str) -> asyncio.Event:
+        """Set from now on when something comes. Of more than ``MOST_POLLS`` calls at once, the oldest ends."""
+        event = asyncio.Event()
+        events = self._waiting.setdefault(device, [])
+        events.append(event)
+        if len(events) > MOST_POLLS:
+            events.pop(0).set()
+        if self._closing:
+            event.set()
+        return event
+
+    def leave(self, device: str, event: asyncio.Event) -> None:
+        events = self._waiting.get(device, [])
+        if event in events:
+            events.remove(event)
+        if not events:
+            self._waiting.pop(device, None)
+
+    def ring(self, device: str) -> None:
+        for event in self._waiting.get(device, ()):
+            event.set()
+
+    @property
+    def closing(self) -> bool:
+        """Whether the portal ends: polls are answered without a look, as thousands of them would take long."""
+        return self._closing
+
+    def close(self) -> None:
+        """End every poll, and those that come yet."""
+        self._closing = True
+        for device in tuple(self._waiting):
+            self.ring(device)
+
+
+def put(
+    session: Session, device: Device, kind: InboxKind, request_id: str, signed: Signed, times: tuple[int, int]
+) -> None:
+    """Leave a document for a device. ``times``: now, and when it is taken out again (microseconds).
+
+    The cursor is the time in milliseconds, or one more than the last: it grows even when the portal was restored from
+    a backup, or the device withdrew and came again; and it doesn't tell how many requests others get.
+    """
+    now, expires = times
+    device.last_cursor = max(device.last_cursor + 1, now // 1000)
+    session.add(
+        InboxEntry(
+            device=device.fingerprint,
+            cursor=device.last_cursor,
+            kind=kind,
+            request_id=request_id,
+            document=signed.document,
+            signature=signed.signature,
+            expires=expires,
+        )
+    )
+
+
+def take_out(session: Session, request_id: str, kind: InboxKind) -> None:
+    session.execute(delete(InboxEntry).where(InboxEntry.request_id == request_id, InboxEntry.kind == kind))
+
+
+def read(session: Session, device: str, after: int, now: int) -> Inbox:
+    """What came since ``after`` and is still open, oldest first; what doesn't fit comes with the next call."""
+    rows = session.scalars(
+        select(InboxEntry)
+        .where(InboxEntry.device == device, InboxEntry.cursor > after, InboxEntry.expires > now)
+        .order_by(InboxEntry.cursor)
+        .limit(MOST_ITEMS)
+    )
+    items: list[InboxItem] = []
+    room = MOST_CHARACTERS
+    for row in rows:
+        room -= len(row.document.encode()) + len(row.signature)
+        if items and room < 0:
+            break
+        signed = Signed(document=row.document, signature=row.signature)
+        items.append(InboxItem(cursor=row.cursor, kind=InboxKind(row.kind), signed=signed))
+    return Inbox(cursor=items[-1].cursor if items else after, items=tuple(items))
+
+
+def remove_expired(session: Session, now: int) -> None:
+    session.execute(delete(InboxEntry).where(InboxEntry.expires <= now))

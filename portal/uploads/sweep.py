@@ -1,0 +1,54 @@
+"""What goes by itself: used tokens, expired inbox items, uploads that nobody continues, packages long receipted.
+
+Not for: erasing at the owner's word (``portal.registry.devices``).
+"""
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from exchange.clock import DAY
+from portal import tokens
+from portal.requests import inbox
+from portal.settings import Limits
+from portal.storage.database import Database
+from portal.storage.models import Search, StoredDelivery, StoredUpload
+from portal.uploads.files import UploadFolder
+
+TOMBSTONE = 30 * DAY
+"""How long the portal still answers 410 for an upload that expired; later it is 404."""
+
+
+async def sweep(db: Database, uploads: UploadFolder, limits: Limits, now: int) -> None:
+    """Rows first, then files: what remains after a crash between the two, ``remove_strays`` takes."""
+    gone = await db.write(lambda session: _forget(session, limits, now))
+    if gone:
+        await uploads.remove(gone)
+
+
+async def remove_strays(db: Database, uploads: UploadFolder) -> None:
+    """Before anything is received: files that no row speaks of."""
+    kept = await db.read(
+        lambda session: set(session.scalars(select(StoredUpload.upload_id).where(~StoredUpload.gone)).all())
+    )
+    strays = await uploads.names() - kept
+    if strays:
+        await uploads.remove(strays)
+
+
+def _forget(session: Session, limits: Limits, now: int) -> list[str]:
+    tokens.forget_expired(session, now)
+    inbox.remove_expired(session, now)
+    session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY))
+    session.execute(delete(StoredUpload).where(StoredUpload.gone, StoredUpload.expires < now - TOMBSTONE))
+    stale = select(StoredUpload.upload_id).where(
+        ~StoredUpload.gone, ~StoredUpload.delivered, StoredUpload.expires <= now
+    )
+    old = select(StoredDelivery.upload).where(
+        StoredDelivery.upload.is_not(None),
+        StoredDelivery.verified.is_(True),
+        StoredDelivery.receipted <= now - limits.content_days_after_receipt * DAY,
+    )
+    gone = [upload for upload in (*session.scalars(stale), *session.scalars(old)) if upload is not None]
+    session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(gone)).values(upload=None))
+    session.execute(update(StoredUpload).where(StoredUpload.upload_id.in_(gone)).values(gone=True, expires=now))
+    return gone
