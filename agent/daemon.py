@@ -29,7 +29,7 @@ from agent.portal.client import PortalClient
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.segments import RecordedFootage, SegmentStore
 from agent.requests.journey import Journey
-from agent.services import Parts, Progress
+from agent.services import Progress, Services
 from agent.settings.model import Settings
 from agent.sources.device.footage import DeviceFootage
 from agent.sources.fetched import FetchedFootage
@@ -51,7 +51,7 @@ class House:
     """All that a running agent consists of."""
 
     settings: Settings
-    parts: Parts
+    parts: Services
     journey: Journey
     inventory: Inventory
     desk: Desk
@@ -89,8 +89,8 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         async def open_portal(url: str) -> PortalClient:
             return PortalClient(session, url, keys.device, clock=time)
 
-        parts = Parts(settings, store, time, keys, custody, footage, run_job, portal, progress)
-        mount = await recordings_mount(parts)
+        parts = Services(settings, store, time, keys, custody, footage, run_job, portal, progress)
+        mount = await recordings_mount(settings, store)
         recordings.gone = lambda: gone(mount)
         journey = Journey(parts)
         inventory = Inventory(parts)

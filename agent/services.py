@@ -1,24 +1,21 @@
-"""What the steps of a request's journey work with, built once by the daemon.
+"""What every part of the running agent works with, built once by the daemon: settings, store, clock, keys, sources.
 
-Not for: anything a single step keeps for itself.
+Not for: anything that a single step or operation keeps for itself.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agent.host.clock import HostClock, host_clock
-from agent.requests.states import State
+from agent.portal.client import PortalClient
 from agent.settings.model import Settings
+from agent.sources.registry import Sources
 from agent.store.custody import Custody
-from agent.store.database import Store, Transaction
+from agent.store.database import Store
 from agent.store.keys import AgentKeys
 from agent.workers.process import RunJob
-from exchange.clock import Clock, to_rfc3339
-
-if TYPE_CHECKING:
-    from agent.portal.client import PortalClient
-    from agent.sources.registry import Sources
+from exchange.clock import Clock
 
 Job = dict[str, Any]
 
@@ -31,37 +28,17 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Services:
     settings: Settings
     store: Store
     clock: Clock
     keys: AgentKeys
     custody: Custody
-    footage: "Sources"
+    footage: Sources
     run_job: RunJob
     """How a step has media worked on."""
-    portal: "Callable[[], Awaitable[PortalClient]]"
+    portal: Callable[[], Awaitable[PortalClient]]
     """The portal's client; PortalUnreachable or NotEnrolled when there is none."""
     progress: Progress = field(default_factory=Progress)
     host_clock: Callable[[], Awaitable[HostClock]] = host_clock
     """What this host says of its own clock, asked anew each time."""
-
-
-Write = Callable[[Transaction], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Move:
-    """A step's outcome: the next state, and what is written in the same transaction."""
-
-    to: State
-    write: Write
-
-
-class Later(Exception):
-    """A step can't be taken yet, and nothing is wrong. ``at``: microseconds UTC."""
-
-    def __init__(self, at: int, why: str) -> None:
-        super().__init__(f"{why}; again at {to_rfc3339(at)}")
-        self.at = at
-        self.why = why

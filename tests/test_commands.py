@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from agent.cli import main as handover
+from agent.cli.main import main as handover
 
 TEXT = (Path(__file__).parents[1] / "docs" / "commands.md").read_text()
 EVERYWHERE = {"--json", "--help", "-h", "--version", "--config"}

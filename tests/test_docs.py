@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from agent.cli import main as handover
+from agent.cli.main import main as handover
 from exchange.errors import HandoverError
 
 ROOT = Path(__file__).parents[1]

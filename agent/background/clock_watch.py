@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from agent.recorder.arrival import boot_id
 from agent.recordings.clock_set import ClockSeen, History, noticed, set_by
-from agent.services import Parts
+from agent.services import Services
 from exchange.clock import HOUR, MINUTE, to_rfc3339
 from exchange.custody.log import CustodyKind
 from exchange.documents.messages import Part
@@ -29,7 +29,7 @@ class _Kept(Part):
     """When they were asked last, as time since boot."""
 
 
-async def look_at_host_clock(parts: Parts) -> History:
+async def look_at_host_clock(parts: Services) -> History:
     """What was seen of the host's clock so far, and is now. Cheap: it may be called every minute."""
     boot = await asyncio.to_thread(boot_id)
     now, uptime = parts.clock.now(), parts.clock.monotonic()

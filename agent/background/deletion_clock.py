@@ -6,7 +6,7 @@ Not for: any other question of time. A host whose clock is set far ahead by mist
 import json
 import logging
 
-from agent.services import Parts
+from agent.services import Services
 from exchange.clock import DAY, HOUR, to_rfc3339
 
 log = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ _LEAP = DAY
 """What the host's clock may be ahead of the time that passed: a machine that was off for a night."""
 
 
-async def deletion_now(parts: Parts) -> int:
+async def deletion_now(parts: Services) -> int:
     """Microseconds UTC, never later than the host's clock.
 
     It moves with the host's clock, and on its own with the time that passes. When the host's clock is more than a day

@@ -18,7 +18,7 @@ from agent.recordings.retention import Policy
 from agent.recordings.segments import SegmentStore
 from agent.requests.journey import Journey
 from agent.requests.states import State
-from agent.services import Parts
+from agent.services import Services
 from agent.settings.model import Settings
 from exchange.clock import DAY, HOUR, MINUTE
 from exchange.custody.log import CustodyKind
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def jobs(
-    parts: Parts, journey: Journey, inventory: Inventory, recordings: SegmentStore
+    parts: Services, journey: Journey, inventory: Inventory, recordings: SegmentStore
 ) -> tuple[Recurring | Nightly, ...]:
     settings = parts.settings
 
@@ -65,10 +65,10 @@ def clear_leftovers(settings: Settings) -> None:
         path.unlink(missing_ok=True)
 
 
-async def keep_recordings_within_bounds(parts: Parts, recordings: SegmentStore) -> int:
+async def keep_recordings_within_bounds(parts: Services, recordings: SegmentStore) -> int:
     """Remove what is too old or too much, never a held segment; how many files."""
     wanted = parts.settings.recordings
-    if await asyncio.to_thread(gone, await recordings_mount(parts)):
+    if await asyncio.to_thread(gone, await recordings_mount(parts.settings, parts.store)):
         return 0
     settled = await asyncio.to_thread(recordings.settle, await look_at_host_clock(parts))
     if settled:
@@ -88,7 +88,7 @@ async def keep_recordings_within_bounds(parts: Parts, recordings: SegmentStore) 
     return len(purged.removed)
 
 
-async def heartbeat(parts: Parts, inventory: Inventory) -> None:
+async def heartbeat(parts: Services, inventory: Inventory) -> None:
     """That the agent lives, and nothing of requests."""
     async with parts.store.transaction() as tx:
         enrolled = await tx.force() is not None
@@ -102,7 +102,7 @@ async def heartbeat(parts: Parts, inventory: Inventory) -> None:
         await (await parts.portal()).heartbeat(beat)
 
 
-async def _registered(parts: Parts) -> None:
+async def _registered(parts: Services) -> None:
     try:
         await membership.register(parts, await parts.portal())
     except NotEnrolled:
@@ -114,7 +114,7 @@ _UNTOLD = (
 )
 
 
-async def send_checkpoints(parts: Parts) -> None:
+async def send_checkpoints(parts: Services) -> None:
     """The newest signed head of the custody log, for the portal to witness; older ones it makes unneeded.
 
     Not while a decision waits to be told: the log's length would tell of it first.
@@ -132,7 +132,7 @@ async def send_checkpoints(parts: Parts) -> None:
         )
 
 
-async def remind(parts: Parts) -> int:
+async def remind(parts: Services) -> int:
     """Remind the owner of what waits for them; how many reminders were given."""
     now, given = parts.clock.now(), 0
     async with parts.store.transaction() as tx:
@@ -146,7 +146,7 @@ async def remind(parts: Parts) -> int:
     return given
 
 
-async def delete_old_packages(parts: Parts) -> int:
+async def delete_old_packages(parts: Services) -> int:
     """Delete sealed copies whose time is over (``requests.keep_packages_days`` after the receipt, or after
     the delivery where none came); how many."""
     before, deleted = await deletion_now(parts) - parts.settings.requests.keep_packages_days * DAY, 0

@@ -15,7 +15,7 @@ from agent.portal.client import CallCut, PortalClient
 from agent.requests import intake, receipt
 from agent.requests import restored_records as went_back
 from agent.requests.journey import Journey
-from agent.services import Parts
+from agent.services import Services
 from exchange.clock import MINUTE, SECOND, to_rfc3339
 from exchange.documents import api
 from exchange.errors import HandoverError, NotEnrolled, PortalAnswerInvalid, PortalRefused, PortalUnreachable
@@ -44,7 +44,7 @@ class InboxPoll:
     """Runs as long as the daemon lives."""
 
     def __init__(
-        self, parts: Parts, journey: Journey, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, parts: Services, journey: Journey, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         """``sleep`` passes so many seconds."""
         self._sleep = sleep

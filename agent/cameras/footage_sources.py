@@ -15,7 +15,7 @@ from agent.devices.address import Credentials, Password, UserName
 from agent.devices.camera_facts import CameraFacts
 from agent.devices.clock import ClockCheck
 from agent.footage.source import Span, narrowed
-from agent.services import Parts
+from agent.services import Services
 from agent.sources.device.footage import LOOK_BACK, Device, Looked
 from agent.sources.device.orders import TestAnswer
 from agent.sources.registry import RECORDER, Sources, SourceSetting, checked_setting, kind_of, kinds, setting_of
@@ -91,7 +91,7 @@ def typed_setting(kind: str, options: dict[str, str], address: str = "") -> Sour
 
 
 class Elsewhere:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Services) -> None:
         self._parts = parts
         self._sources: Sources = parts.footage
 

@@ -25,7 +25,7 @@ from agent.recorder.config import CameraSource, RecorderConfig, save
 from agent.recorder.state import RecorderState, read_state
 from agent.recordings.disk import recordings_mount
 from agent.recordings.stream_clock import heard
-from agent.services import Parts
+from agent.services import Services
 from agent.settings.model import Settings
 from agent.sources.registry import RECORDER, setting_of
 from agent.store.database import CameraRow, Transaction
@@ -100,7 +100,7 @@ def _address_in(found: Found) -> CameraAddress | None:
 
 
 class Inventory:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Services) -> None:
         self._parts = parts
         self.elsewhere = elsewhere.Elsewhere(parts)
         self._settings: Settings = parts.settings
@@ -345,7 +345,7 @@ class Inventory:
             cameras=tuple(cameras),
             segment=recordings.segment,
             reserve=min(recordings.keep_free // 2, 1 << 30),
-            mount=await recordings_mount(self._parts),
+            mount=await recordings_mount(self._parts.settings, self._parts.store),
         )
         await asyncio.to_thread(save, self._settings.recorder_config, config)
 

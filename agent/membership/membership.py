@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agent.cameras.inventory import registrations
 from agent.portal.client import NotRecognised, PortalClient, origin
 from agent.requests.states import UNSENT, State, change_state
-from agent.services import Parts
+from agent.services import Services
 from agent.store.database import ForceRow, Transaction
 from exchange.clock import HOUR
 from exchange.custody.log import CustodyKind
@@ -35,7 +35,7 @@ class Introduction:
     """The fingerprint that was confirmed earlier, when it is another."""
 
 
-async def introduce(parts: Parts, portal: PortalClient) -> Introduction:
+async def introduce(parts: Services, portal: PortalClient) -> Introduction:
     """Ask the portal whose it is. Nothing is sent but the question, nothing is kept."""
     info = await portal.force()
     key = PublicKey.parse(info.public_key)
@@ -46,7 +46,7 @@ async def introduce(parts: Parts, portal: PortalClient) -> Introduction:
     return Introduction(info, key.fingerprint, words, known if known != key.fingerprint else None)
 
 
-async def enrol(parts: Parts, portal: PortalClient, fingerprint: str, confirmed_by: str) -> ForceRow:
+async def enrol(parts: Services, portal: PortalClient, fingerprint: str, confirmed_by: str) -> ForceRow:
     """Pin the force key that the owner confirmed by its fingerprint, and make this device known to the portal.
 
     Requests under another key, or of another portal, end: what was approved for one is not sent to the other.
@@ -98,7 +98,7 @@ async def enrol(parts: Parts, portal: PortalClient, fingerprint: str, confirmed_
     return ForceRow(info.force, key.line, portal.url, uploads, now, confirmed_by)
 
 
-async def check_force(parts: Parts, portal: PortalClient) -> None:
+async def check_force(parts: Services, portal: PortalClient) -> None:
     """ForceKeyChanged when the portal no longer shows the pinned key: until the owner confirms again, it is refused."""
     async with parts.store.transaction() as tx:
         force = await tx.force()
@@ -122,7 +122,7 @@ _DAILY = 20 * HOUR
 """How far back recordings reach is told once a day, for all cameras together: when it changes tells nothing."""
 
 
-async def register(parts: Parts, portal: PortalClient) -> bool:
+async def register(parts: Services, portal: PortalClient) -> bool:
     """Bring the portal what is registered now; False when it has that already."""
     signed = await _next_registration(parts)
     if signed is None:
@@ -144,7 +144,7 @@ async def told_cameras(tx: Transaction) -> set[str]:
     return {camera.camera_id for camera in read_unverified(signed, Registration).cameras}
 
 
-async def _next_registration(parts: Parts) -> Signed | None:
+async def _next_registration(parts: Services) -> Signed | None:
     """The newest registration that the portal lacks: the one that was not sent, or a new one when cameras changed."""
     owner = parts.settings.owner
     async with parts.store.transaction() as tx:
@@ -190,7 +190,7 @@ def _known_as_before(before: tuple[CameraRegistration, ...], now: tuple[CameraRe
     return [each.recordings_since is None for each in before] == [each.recordings_since is None for each in now]
 
 
-async def withdraw(parts: Parts, portal: PortalClient, by: str) -> int:
+async def withdraw(parts: Services, portal: PortalClient, by: str) -> int:
     """Leave: the portal erases the registration, open requests end; how many of those there were.
 
     The portal is told first: if it can't be reached, nothing has changed and the owner tries again. One that no longer
@@ -217,7 +217,7 @@ async def withdraw(parts: Parts, portal: PortalClient, by: str) -> int:
     return stopped
 
 
-async def _end_open_requests(parts: Parts, tx: Transaction, by: str) -> int:
+async def _end_open_requests(parts: Services, tx: Transaction, by: str) -> int:
     """What has not left doesn't leave any more, and answers that were not told are owed to nobody; how many ended."""
     stopped, now = 0, parts.clock.now()
     for row in await tx.requests(*UNSENT):

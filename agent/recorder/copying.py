@@ -23,10 +23,11 @@ from av.video.stream import VideoStream
 
 from agent.host.mount import GONE, READ_ONLY, is_mounted
 from agent.media.containers import parameter_sets
+from agent.media.containers.live_file import Track, can_hold
 from agent.recorder.arrival import Arrival, HostClock, boot_id
 from agent.recorder.config import CameraSource, RecorderConfig
 from agent.recorder.finishing import OPENED, Finished, Finisher, Noted
-from agent.recorder.segment_writer import SegmentWriter, Track, can_hold
+from agent.recorder.segment_writer import SegmentWriter
 from agent.recorder.stream import Connection, StreamLost, words_for
 from agent.recorder.undated import Undated
 from agent.recordings.layout import LONGEST

@@ -9,7 +9,8 @@ import logging
 from pathlib import Path
 
 from agent.host.mount import GONE, is_mounted, mount_of
-from agent.services import Parts
+from agent.settings.model import Settings
+from agent.store.database import Store
 from exchange.durable import read_only, takes_writes
 from exchange.errors import CameraUnreachable, HandoverError
 
@@ -18,16 +19,16 @@ log = logging.getLogger(__name__)
 _NOTE = "recordings-mount"
 
 
-async def recordings_mount(parts: Parts) -> str:
+async def recordings_mount(settings: Settings, store: Store) -> str:
     """The mount point of the recordings' disk, as it was seen first; "" while they are on the system's own disk."""
-    folder = parts.settings.recordings.directory
-    async with parts.store.transaction() as tx:
+    folder = settings.recordings.directory
+    async with store.transaction() as tx:
         kept = json.loads(await tx.note(_NOTE) or "{}")
         if kept.get("folder") == str(folder) and kept.get("mount"):
             return str(kept["mount"])
     mount = await asyncio.to_thread(mount_of, folder)
     if kept != {"folder": str(folder), "mount": mount}:
-        async with parts.store.transaction() as tx:
+        async with store.transaction() as tx:
             await tx.set_note(_NOTE, json.dumps({"folder": str(folder), "mount": mount}))
     return mount
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from agent.requests.decision import stored_decision
 from agent.requests.states import State
-from agent.services import Move, Parts
+from agent.requests.step import Move
+from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from exchange.custody.log import CustodyKind
 from exchange.documents.api import MAX_BODY
@@ -18,7 +19,7 @@ from exchange.errors import NotEnrolled, PortalRefused
 from exchange.signing.documents import parse_strictly, read_unverified
 
 
-async def tell(parts: Parts, row: RequestRow) -> None:
+async def tell(parts: Services, row: RequestRow) -> None:
     """Bring the portal the signed decision or refusal, once; idempotent there and here."""
     async with parts.store.transaction() as tx:
         fresh = await tx.request(row.request_id)
@@ -37,7 +38,7 @@ async def tell(parts: Parts, row: RequestRow) -> None:
         await tx.update("requests", {"request_id": row.request_id}, answered_at=parts.clock.now())
 
 
-async def close(parts: Parts, row: RequestRow) -> Move:
+async def close(parts: Services, row: RequestRow) -> Move:
     """REFUSED, DECLINED, UNAVAILABLE, EXPIRED, WITHDRAWN -> CLOSED, once the portal knows what it may know.
 
     Nothing that was made for the request stays: no hold, no clip, and no package that was never sent.
@@ -66,12 +67,12 @@ async def close(parts: Parts, row: RequestRow) -> Move:
     return Move(State.CLOSED, write)
 
 
-async def clear_work(parts: Parts, request_id: str) -> None:
+async def clear_work(parts: Services, request_id: str) -> None:
     """Away with the makings: clips, working copies, what was fetched."""
     await asyncio.to_thread(shutil.rmtree, parts.settings.work_dir / request_id, ignore_errors=True)
 
 
-async def _unsent_packages(parts: Parts, request_id: str) -> list[str]:
+async def _unsent_packages(parts: Services, request_id: str) -> list[str]:
     """Delete the sealed packages that did not leave, also one whose sealing was cut off; the evidence ids."""
     async with parts.store.transaction() as tx:
         unsent = [package for package in await tx.packages(request_id) if package.delivered_at is None]

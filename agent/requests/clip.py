@@ -9,7 +9,8 @@ import logging
 
 from agent.requests.decision import Approval, ApprovedCut, load_approval, void
 from agent.requests.states import State
-from agent.services import Job, Move, Parts
+from agent.requests.step import Move
+from agent.services import Job, Services
 from agent.store.database import RequestRow, Transaction
 from agent.workers.process import CLIP, PICTURE
 from exchange.clock import to_rfc3339
@@ -24,7 +25,7 @@ _TRIES = 6
 CONTACT_SHEET = "working/contact-sheet.jpg"
 
 
-async def clip(parts: Parts, row: RequestRow) -> Move:
+async def clip(parts: Services, row: RequestRow) -> Move:
     """APPROVED -> CLIPPED. What was cut before a crash is cut again to the same bytes, or found done.
 
     APPROVED -> PRESERVED when the footage is, after some tries, no longer what was approved.
@@ -49,7 +50,7 @@ async def clip(parts: Parts, row: RequestRow) -> Move:
     return Move(State.CLIPPED, write)
 
 
-async def _clip_one(parts: Parts, approval: Approval, cut: ApprovedCut) -> None:
+async def _clip_one(parts: Services, approval: Approval, cut: ApprovedCut) -> None:
     request_id = approval.request.request_id
     folder = parts.settings.work_dir / request_id / cut.evidence_id
     await asyncio.to_thread((folder / "working").mkdir, mode=0o700, parents=True, exist_ok=True)
@@ -94,7 +95,7 @@ def _check_window(cut: ApprovedCut, result: Job) -> None:
         )
 
 
-async def _contact_sheet(parts: Parts, folder: object, result: Job) -> str | None:
+async def _contact_sheet(parts: Services, folder: object, result: Job) -> str | None:
     """A working copy for people in a hurry; its absence never holds up the evidence."""
     job = {
         "masters": [f"{folder}/{master['file']}" for master in result["masters"]],

@@ -11,7 +11,8 @@ from agent.requests.intake import verified_request
 from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan
 from agent.requests.restored_records import refuse_while_unclear
 from agent.requests.states import State, change_state
-from agent.services import Move, Parts
+from agent.requests.step import Move
+from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import Instant
 from exchange.custody.log import CustodyKind
@@ -100,7 +101,7 @@ _DOOR = object()
 _UNDER_WAY = (State.APPROVED, State.CLIPPED, State.SEALED)
 
 
-async def decide(parts: Parts, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision:
+async def decide(parts: Services, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision:
     """Record the owner's answer, once. DecisionRefused when it was answered before, ran out, or the plan changed."""
     async with parts.store.transaction() as tx:
         row = await tx.request(request_id)
@@ -138,7 +139,7 @@ async def decide(parts: Parts, request_id: str, verdict: Verdict, by: DecidedBy)
     return decision
 
 
-async def _record_preserved(parts: Parts, tx: Transaction, plan: Plan) -> None:
+async def _record_preserved(parts: Services, tx: Transaction, plan: Plan) -> None:
     """How the footage was kept until the yes. Only now: a line before it would tell that there is something to keep."""
     setting = parts.settings.requests.preserve.value
     details: dict[str, str | int | bool] = {"held_bytes": plan.held_bytes, "setting": setting}
@@ -215,7 +216,7 @@ def _decided(camera: PlannedCamera, choice: Choice | None) -> DecidedCamera:
     )
 
 
-def void(parts: Parts, row: RequestRow, why: FootageChanged) -> Move:
+def void(parts: Services, row: RequestRow, why: FootageChanged) -> Move:
     """APPROVED -> PRESERVED: what was approved can't be had any more, so it is planned and asked anew.
 
     The old decision goes, and the rows of what was cut by it (their files when the request closes); that there was one
@@ -230,7 +231,7 @@ def void(parts: Parts, row: RequestRow, why: FootageChanged) -> Move:
     return Move(State.PRESERVED, write)
 
 
-async def load_approval(parts: Parts, request_id: str) -> Approval:
+async def load_approval(parts: Services, request_id: str) -> Approval:
     """The owner's yes, checked anew: the signature, the request's bytes, the plan's hash. DecisionRefused otherwise."""
     async with parts.store.transaction() as tx:
         await refuse_while_unclear(tx)

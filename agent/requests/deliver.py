@@ -11,7 +11,8 @@ from agent.portal.tus_pieces import Pieces
 from agent.requests import answer
 from agent.requests.decision import Approval, load_approval
 from agent.requests.states import State
-from agent.services import Move, Parts
+from agent.requests.step import Move
+from agent.services import Services
 from agent.store.database import PackageRow, RequestRow, Transaction
 from exchange.custody.log import CustodyKind
 from exchange.documents import api
@@ -21,7 +22,7 @@ from exchange.errors import ClipFailed, NotEnrolled, PortalAnswerInvalid, Portal
 from exchange.signing.documents import parse_strictly, sign_document
 
 
-async def deliver(parts: Parts, row: RequestRow) -> Move:
+async def deliver(parts: Services, row: RequestRow) -> Move:
     """SEALED -> DELIVERED. Every piece of progress is in the store before the next begins."""
     approval = await load_approval(parts, row.request_id)
     await answer.tell(parts, row)
@@ -43,7 +44,7 @@ async def deliver(parts: Parts, row: RequestRow) -> Move:
     return Move(State.DELIVERED, write)
 
 
-async def _deliver_one(parts: Parts, approval: Approval, package: PackageRow, uploads: str) -> None:
+async def _deliver_one(parts: Services, approval: Approval, package: PackageRow, uploads: str) -> None:
     portal = await parts.portal()
     delivery_id = package.delivery_id or await _name(parts, package)
     upload = await _upload_of(parts, portal, package, uploads)
@@ -62,19 +63,19 @@ async def _deliver_one(parts: Parts, approval: Approval, package: PackageRow, up
         await tx.update("packages", {"evidence_id": package.evidence_id}, delivered_at=parts.clock.now())
 
 
-async def _name(parts: Parts, package: PackageRow) -> str:
+async def _name(parts: Services, package: PackageRow) -> str:
     delivery_id = str(uuid.uuid4())
     async with parts.store.transaction() as tx:
         await tx.update("packages", {"evidence_id": package.evidence_id}, delivery_id=delivery_id)
     return delivery_id
 
 
-async def _forget_upload(parts: Parts, package: PackageRow) -> None:
+async def _forget_upload(parts: Services, package: PackageRow) -> None:
     async with parts.store.transaction() as tx:
         await tx.update("packages", {"evidence_id": package.evidence_id}, uploaded_at=None, upload_url=None)
 
 
-async def _upload_of(parts: Parts, portal: PortalClient, package: PackageRow, uploads: str) -> TusUpload:
+async def _upload_of(parts: Services, portal: PortalClient, package: PackageRow, uploads: str) -> TusUpload:
     """The sealed file is found by its evidence id: no row can name another one."""
     if package.size is None or package.sealed_at is None:
         raise ClipFailed("The package was not sealed.", meaning="It is not sent.")
@@ -110,7 +111,7 @@ async def _upload_of(parts: Parts, portal: PortalClient, package: PackageRow, up
     )
 
 
-async def _upload(parts: Parts, upload: TusUpload, package: PackageRow, delivery_id: str, uploads: str) -> None:
+async def _upload(parts: Services, upload: TusUpload, package: PackageRow, delivery_id: str, uploads: str) -> None:
     url = package.upload_url
     if url is not None and not same_origin(url, uploads):
         url = None  # begun at a place that the portal no longer names
@@ -137,7 +138,7 @@ async def _upload(parts: Parts, upload: TusUpload, package: PackageRow, delivery
     raise PortalAnswerInvalid("The upload server forgets every upload at once.", do="Tell the force.")
 
 
-async def _note_upload(parts: Parts, package: PackageRow, url: str) -> None:
+async def _note_upload(parts: Services, package: PackageRow, url: str) -> None:
     async with parts.store.transaction() as tx:
         await tx.update("packages", {"evidence_id": package.evidence_id}, upload_url=url)
         await parts.custody.record(
@@ -145,12 +146,12 @@ async def _note_upload(parts: Parts, package: PackageRow, url: str) -> None:
         )
 
 
-async def _reload(parts: Parts, package: PackageRow) -> PackageRow:
+async def _reload(parts: Services, package: PackageRow) -> PackageRow:
     async with parts.store.transaction() as tx:
         return next(row for row in await tx.packages(package.request_id) if row.evidence_id == package.evidence_id)
 
 
-async def _announcement(parts: Parts, package: PackageRow, delivery_id: str, approval: Approval) -> Signed:
+async def _announcement(parts: Services, package: PackageRow, delivery_id: str, approval: Approval) -> Signed:
     """The signed Delivery, made once: a crash and a new try announce the same bytes."""
     approval.cut(package.evidence_id)
     if package.delivery is not None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from agent.footage.provenance import SourceSaid
 from agent.media import facts
-from agent.services import Later, Parts
+from agent.requests.step import Later
+from agent.services import Services
 from agent.sources.fetched import StillGrowing
 from agent.store.database import RequestRow
 from exchange.clock import MINUTE, SECOND, Window
@@ -27,7 +28,7 @@ class AtHand:
 
 
 @asynccontextmanager
-async def at_hand(parts: Parts, row: RequestRow, camera_id: str, window: Window) -> AsyncIterator[AtHand]:
+async def at_hand(parts: Services, row: RequestRow, camera_id: str, window: Window) -> AsyncIterator[AtHand]:
     """The files of a window, under names that stay the same, while the block runs.
 
     Later while it is still being recorded, within reason.
@@ -50,7 +51,7 @@ async def at_hand(parts: Parts, row: RequestRow, camera_id: str, window: Window)
         await fetched.__aexit__(None, None, None)
 
 
-async def _segments_of(parts: Parts, row: RequestRow, camera_id: str, window: Window, *, wait: bool) -> AtHand:
+async def _segments_of(parts: Services, row: RequestRow, camera_id: str, window: Window, *, wait: bool) -> AtHand:
     """The segments that overlap a window: finished ones, and copies of what never finished."""
     coverage = await parts.footage.coverage(camera_id, window)
     if coverage.growing_until is not None and wait:
@@ -67,5 +68,5 @@ async def _segments_of(parts: Parts, row: RequestRow, camera_id: str, window: Wi
     return AtHand(tuple(files), notes=coverage.notes)
 
 
-def _later(parts: Parts, why: str) -> Later:
+def _later(parts: Services, why: str) -> Later:
     return Later(parts.clock.now() + 2 * SECOND, why)

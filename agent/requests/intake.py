@@ -6,7 +6,8 @@ Not for: whether footage exists (``plan.py``), or what the owner wants (``decisi
 import hashlib
 
 from agent.requests.states import UNDECIDED, State
-from agent.services import Move, Parts
+from agent.requests.step import Move
+from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY, Window, to_rfc3339
@@ -33,7 +34,7 @@ _FAULTS = {
 }
 
 
-async def receive(tx: Transaction, parts: Parts, signed: Signed) -> str | None:
+async def receive(tx: Transaction, parts: Services, signed: Signed) -> str | None:
     """Keep a request's bytes as they came; the row's id, or None when it is already known.
 
     A document that no officer of the force signed gets a row under an id of its own, and so does a second one under an
@@ -89,7 +90,7 @@ async def _if_signed(tx: Transaction, signed: Signed, now: int) -> Request | Non
     return None if request.request_id.startswith(_STRAY) else request
 
 
-async def verify(parts: Parts, row: RequestRow) -> Move:
+async def verify(parts: Services, row: RequestRow) -> Move:
     """RECEIVED -> VERIFIED or REFUSED."""
     signed = Signed(document=row.document, signature=row.signature)
     async with parts.store.transaction() as tx:
@@ -184,7 +185,7 @@ def _claimed(signed: Signed) -> Request | None:
         return None
 
 
-def _verified(parts: Parts, row: RequestRow, credential: Credential) -> Move:
+def _verified(parts: Services, row: RequestRow, credential: Credential) -> Move:
     async def write(tx: Transaction) -> None:
         await tx.update("requests", {"request_id": row.request_id}, officer=credential.model_dump_json())
         await parts.custody.record(
@@ -198,7 +199,7 @@ def _verified(parts: Parts, row: RequestRow, credential: Credential) -> Move:
     return Move(State.VERIFIED, write)
 
 
-def _refused(parts: Parts, row: RequestRow, claimed: Request | None, refusal: RequestRefused) -> Move:
+def _refused(parts: Services, row: RequestRow, claimed: Request | None, refusal: RequestRefused) -> Move:
     signed = None
     if claimed is not None:
         document = Refusal(

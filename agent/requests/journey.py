@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
 from agent.requests.states import UNDECIDED, State, change_state
-from agent.services import Later, Move, Parts
+from agent.requests.step import Later, Move
+from agent.services import Services
 from agent.store.database import RequestRow
 from exchange.clock import MINUTE, SECOND
 from exchange.custody.log import CustodyKind
@@ -21,7 +22,7 @@ from exchange.errors import HandoverError, PortalUnreachable
 
 log = logging.getLogger(__name__)
 
-Step = Callable[[Parts, RequestRow], Awaitable[Move]]
+Step = Callable[[Services, RequestRow], Awaitable[Move]]
 
 STEPS: Mapping[State, Step] = {
     State.RECEIVED: intake.verify,
@@ -60,7 +61,7 @@ class _PutOff:
 class Journey:
     """Walks all open requests; ``kick`` it when something changed, ``run`` it as long as the daemon lives."""
 
-    def __init__(self, parts: Parts, steps: Mapping[State, Step] = STEPS) -> None:
+    def __init__(self, parts: Services, steps: Mapping[State, Step] = STEPS) -> None:
         self._parts = parts
         self._steps = steps
         self._changed = asyncio.Event()

@@ -9,14 +9,14 @@ import tempfile
 from pathlib import Path
 
 from agent.requests.plan import read_plan
-from agent.services import Parts
+from agent.services import Services
 from agent.workers.process import PICTURE
 from exchange.errors import NotFound
 
 MAX_JPEG = 4 * 1024 * 1024
 
 
-async def stills(parts: Parts, request_id: str) -> list[tuple[str, bytes]]:
+async def stills(parts: Services, request_id: str) -> list[tuple[str, bytes]]:
     """(name, JPEG) for each available camera's first and last frame. NotFound when nothing is planned."""
     async with parts.store.transaction() as tx:
         shown = await tx.one("SELECT plan FROM plans WHERE request_id = ?", [request_id])
@@ -32,7 +32,7 @@ async def stills(parts: Parts, request_id: str) -> list[tuple[str, bytes]]:
     return made
 
 
-async def _stills_of(parts: Parts, stretches: list[dict[str, object]], name: str) -> list[tuple[str, bytes]]:
+async def _stills_of(parts: Services, stretches: list[dict[str, object]], name: str) -> list[tuple[str, bytes]]:
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="stills-", dir=parts.settings.work_dir))
     try:
         job = {"stretches": stretches, "out_dir": str(folder)}

@@ -15,7 +15,8 @@ from agent.requests.footage_files import AtHand, at_hand
 from agent.requests.intake import verified_request
 from agent.requests.preserve import keep
 from agent.requests.states import State, change_state
-from agent.services import Move, Parts
+from agent.requests.step import Move
+from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from agent.workers.process import CLIP
 from exchange.clock import HOUR, Instant, Window
@@ -116,7 +117,7 @@ def read_plan(text: str) -> Plan:
     return parse_strictly(text.encode(), Plan, MAX_PLAN)
 
 
-async def ask(parts: Parts, row: RequestRow) -> Move:
+async def ask(parts: Services, row: RequestRow) -> Move:
     """PRESERVED -> ASKED with a plan, also when there is no footage: that is for the owner to say, or not to say.
 
     A recorder that is away holds up the cameras of others for some hours, not until the request runs out.
@@ -160,7 +161,7 @@ async def ask(parts: Parts, row: RequestRow) -> Move:
     return Move(State.ASKED, write)
 
 
-async def look_again(parts: Parts, request_id: str) -> None:
+async def look_again(parts: Services, request_id: str) -> None:
     """ASKED -> PRESERVED, on the owner's word: the footage is looked for once more, and they are asked again.
 
     NotFound; DecisionRefused when the request doesn't wait for the owner.
@@ -173,25 +174,25 @@ async def look_again(parts: Parts, request_id: str) -> None:
             raise DecisionRefused(f"This request is {row.state}: nothing is looked for.")
 
 
-async def _void(parts: Parts, row: RequestRow) -> Instant | None:
+async def _void(parts: Services, row: RequestRow) -> Instant | None:
     async with parts.store.transaction() as tx:
         return await parts.custody.last(tx, CustodyKind.APPROVAL_VOID, row.request_id)
 
 
-async def _planned_host(parts: Parts) -> PlannedHost:
+async def _planned_host(parts: Services) -> PlannedHost:
     host = await parts.host_clock()
     said = host_said(host, parts.clock.now())
     return PlannedHost(**dict(said), synchronised=host.synchronised)
 
 
-async def _plan_camera(parts: Parts, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
+async def _plan_camera(parts: Services, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
     async with at_hand(parts, row, asked.camera_id, asked.window.window) as there:
         source = None if there.said is None else await _with_outlook(parts, asked, there.said)
         planned = await _plan_files(parts, asked, there, source, position, label)
     return planned.model_copy(update={"clock": await _planned_clock(parts, asked)})
 
 
-async def _planned_clock(parts: Parts, asked: Asked) -> PlannedClock | None:
+async def _planned_clock(parts: Services, asked: Asked) -> PlannedClock | None:
     """After the footage was looked for: a recorder's clock is compared then."""
     async with parts.store.transaction() as tx:
         camera = await tx.camera(asked.camera_id)
@@ -202,7 +203,7 @@ async def _planned_clock(parts: Parts, asked: Asked) -> PlannedClock | None:
     return PlannedClock(check=check_said(around.best), other=other, range=range_said(around))
 
 
-async def _with_outlook(parts: Parts, asked: Asked, said: SourceSaid) -> SourceSaid:
+async def _with_outlook(parts: Services, asked: Asked, said: SourceSaid) -> SourceSaid:
     """When the recorder will overwrite it, unless it is kept."""
     if said.kept:
         return said
@@ -213,7 +214,7 @@ async def _with_outlook(parts: Parts, asked: Asked, said: SourceSaid) -> SourceS
     return said.model_copy(update={"overwritten": until})
 
 
-def _without(parts: Parts, position: int, asked: Asked, label: str) -> PlannedCamera:
+def _without(parts: Services, position: int, asked: Asked, label: str) -> PlannedCamera:
     """A camera whose recorder, or disk, could not be reached."""
     window = asked.window.window
     return PlannedCamera(
@@ -228,7 +229,7 @@ def _without(parts: Parts, position: int, asked: Asked, label: str) -> PlannedCa
 
 
 async def _plan_files(
-    parts: Parts,
+    parts: Services,
     asked: Asked,
     there: AtHand,
     source: SourceSaid | None,

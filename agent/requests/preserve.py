@@ -7,7 +7,8 @@ import logging
 
 from agent.requests.intake import verified_request
 from agent.requests.states import State
-from agent.services import Move, Parts
+from agent.requests.step import Move
+from agent.services import Services
 from agent.settings.model import Preserve
 from agent.store.database import RequestRow, Transaction
 from exchange.errors import HandoverError
@@ -15,7 +16,7 @@ from exchange.errors import HandoverError
 log = logging.getLogger(__name__)
 
 
-async def preserve(parts: Parts, row: RequestRow) -> Move:
+async def preserve(parts: Services, row: RequestRow) -> Move:
     """VERIFIED -> PRESERVED. The custody log, whose length the portal learns, gets its line at the yes only."""
     await keep(parts, row)
 
@@ -25,7 +26,7 @@ async def preserve(parts: Parts, row: RequestRow) -> Move:
     return Move(State.PRESERVED, write)
 
 
-async def keep(parts: Parts, row: RequestRow, *, said_so: bool = False) -> int:
+async def keep(parts: Services, row: RequestRow, *, said_so: bool = False) -> int:
     """Hold what the request asks for, within the owner's setting; bytes held. Holding it again changes nothing.
 
     ``said_so``: the owner asked for it now, which is what the setting ``ask`` waits for. Otherwise a recorder that is

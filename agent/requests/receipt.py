@@ -9,7 +9,8 @@ from pathlib import Path
 
 from agent.requests.answer import clear_work
 from agent.requests.states import State
-from agent.services import Later, Move, Parts
+from agent.requests.step import Later, Move
+from agent.services import Services
 from agent.store.database import PackageRow, RequestRow, Transaction
 from exchange.clock import DAY, HOUR
 from exchange.custody.log import CustodyKind
@@ -26,7 +27,7 @@ _PATIENCE = 90 * DAY
 _NONE_CAME = f"No receipt of the force came in {_PATIENCE // DAY} days: ask the officer whether they can open it."
 
 
-async def accept(parts: Parts, signed: Signed) -> bool:
+async def accept(parts: Services, signed: Signed) -> bool:
     """Take a receipt from the inbox: True when it holds and is kept, now or before.
 
     One that isn't signed under the pinned force key, or names other bytes than were sent, is thrown away with a word
@@ -49,7 +50,7 @@ async def accept(parts: Parts, signed: Signed) -> bool:
     return True
 
 
-async def settle(parts: Parts, row: RequestRow) -> Move:
+async def settle(parts: Services, row: RequestRow) -> Move:
     """DELIVERED -> CLOSED, once every package has its receipt: the sealed packages stay, their makings go at once.
 
     An owner who left the portal gets no receipts any more, and waits for none. Nor does footage stay held for ever for
@@ -75,7 +76,7 @@ async def settle(parts: Parts, row: RequestRow) -> Move:
     return Move(State.CLOSED, write)
 
 
-async def _checked(parts: Parts, signed: Signed) -> Receipt | None:
+async def _checked(parts: Services, signed: Signed) -> Receipt | None:
     async with parts.store.transaction() as tx:
         force = await tx.force()
         claimed = read_unverified(signed, Receipt)
@@ -109,7 +110,7 @@ def _keep_file(folder: Path, receipt: Receipt, signed: Signed) -> None:
             file.write(text.encode())
 
 
-async def _keep_row(tx: Transaction, parts: Parts, receipt: Receipt, signed: Signed) -> None:
+async def _keep_row(tx: Transaction, parts: Services, receipt: Receipt, signed: Signed) -> None:
     changed = await tx.execute(
         "UPDATE packages SET receipt = ?, receipt_at = ? WHERE evidence_id = ? AND receipt IS NULL",
         [signed.model_dump_json(), parts.clock.now(), receipt.evidence_id],

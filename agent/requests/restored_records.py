@@ -9,7 +9,7 @@ import logging
 from typing import Any
 
 from agent.requests.states import UNDECIDED, UNSENT, State, change_state
-from agent.services import Parts
+from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import to_rfc3339
 from exchange.custody.checkpoint import TreeHead, open_checkpoint
@@ -32,7 +32,7 @@ _MEANING = (
 _DO = 'Say what happened, e.g.: handover restored "I restored Sunday\'s backup"'
 
 
-async def compare(parts: Parts, witnessed: Witnessed) -> bool:
+async def compare(parts: Services, witnessed: Witnessed) -> bool:
     """Hold the log and the answers against what the portal has of them; whether they went back. Kept, and told once."""
     head = None if witnessed.note is None else _opened(parts, witnessed.note)
     signed = [ours for each in witnessed.decisions if (ours := _decision(parts, each)) is not None]
@@ -76,7 +76,7 @@ async def refuse_while_unclear(tx: Transaction) -> None:
         raise DecisionRefused(why.what, meaning=why.meaning, do=why.do)
 
 
-async def clear_up(parts: Parts, what: str, by: str) -> int:
+async def clear_up(parts: Services, what: str, by: str) -> int:
     """The owner said what happened: it goes into the log, and what was answered ends as answered; how many did.
 
     NotFound where nothing went back.
@@ -99,7 +99,7 @@ async def clear_up(parts: Parts, what: str, by: str) -> int:
     return ended
 
 
-async def _end(parts: Parts, tx: Transaction, request_id: str, answer: dict[str, str]) -> bool:
+async def _end(parts: Services, tx: Transaction, request_id: str, answer: dict[str, str]) -> bool:
     """End an open request by the answer that the portal has: nothing more of it is cut or sent."""
     row = await tx.request(request_id)
     now = parts.clock.now()
@@ -134,7 +134,7 @@ async def _found(tx: Transaction) -> dict[str, Any] | None:
     return json.loads(told) if told else None
 
 
-def _opened(parts: Parts, note: str) -> TreeHead | None:
+def _opened(parts: Services, note: str) -> TreeHead | None:
     try:
         return open_checkpoint(note, parts.keys.device.public)
     except HandoverError as error:  # not this device's word, so it shows nothing
@@ -142,7 +142,7 @@ def _opened(parts: Parts, note: str) -> TreeHead | None:
         return None
 
 
-def _decision(parts: Parts, signed: Signed) -> tuple[Signed, Decision] | None:
+def _decision(parts: Services, signed: Signed) -> tuple[Signed, Decision] | None:
     try:
         return signed, open_document(signed, Decision, parts.keys.device.public)
     except HandoverError as error:

@@ -18,7 +18,8 @@ from agent.requests.decision import Approval, ApprovedCut, load_approval
 from agent.requests.manifest import CameraKnown, WorkingFile
 from agent.requests.stamp import stamp
 from agent.requests.states import State
-from agent.services import Job, Move, Parts
+from agent.requests.step import Move
+from agent.services import Job, Services
 from agent.store.database import CameraRow, PackageRow, RequestRow, Transaction
 from agent.workers.process import CLIP
 from exchange.age.files import parse_recipient
@@ -33,7 +34,7 @@ from exchange.package.writing import PackageEntry
 from exchange.signing.documents import PublicKey, open_document, parse_strictly, sign_document
 
 
-async def seal(parts: Parts, row: RequestRow) -> Move:
+async def seal(parts: Services, row: RequestRow) -> Move:
     """CLIPPED -> SEALED. A package that was sealed before a crash is found, not made again."""
     approval = await load_approval(parts, row.request_id)
     async with parts.store.transaction() as tx:
@@ -58,7 +59,7 @@ async def seal(parts: Parts, row: RequestRow) -> Move:
     return Move(State.SEALED, write)
 
 
-async def _fix_manifest(parts: Parts, approval: Approval, cut: ApprovedCut, package: PackageRow) -> PackageRow:
+async def _fix_manifest(parts: Services, approval: Approval, cut: ApprovedCut, package: PackageRow) -> PackageRow:
     """Write down, once, all that the manifest will say: later tries stamp and seal these very bytes."""
     clip: Job = json.loads(package.clip)
     result = facts.cut_result(clip["result"])
@@ -100,7 +101,7 @@ async def _known(tx: Transaction, camera: CameraRow | None, window: Window) -> C
     return CameraKnown(registration_of(camera), facts_of(camera), await clock_around(tx, camera, window))
 
 
-async def _seal_one(parts: Parts, approval: Approval, package: PackageRow, force: PublicKey) -> None:
+async def _seal_one(parts: Services, approval: Approval, package: PackageRow, force: PublicKey) -> None:
     """Seal into ``packages/``, durably, then write the row."""
     assert package.evidence is not None
     assert package.custody is not None

@@ -10,7 +10,7 @@ import logging
 from agent.portal.client import origin
 from agent.portal.timestamp_authority import ask_authority
 from agent.requests.decision import Approval
-from agent.services import Parts
+from agent.services import Services
 from agent.settings.model import TimestampSettings
 from agent.store.database import PackageRow, RequestRow
 from exchange.clock import to_rfc3339
@@ -29,7 +29,7 @@ _TRIES = 8
 """Some ten minutes; then the evidence goes without a stamp, and says why."""
 
 
-async def stamp(parts: Parts, row: RequestRow, approval: Approval, package: PackageRow) -> PackageRow:
+async def stamp(parts: Services, row: RequestRow, approval: Approval, package: PackageRow) -> PackageRow:
     """Fix the last of what will be sealed: the stamp, or why there is none, and the proven lines that tell of it.
 
     TimestampFailed and the like while it is worth another try. A stamp that was kept before a crash is not asked for
@@ -61,7 +61,7 @@ async def stamp(parts: Parts, row: RequestRow, approval: Approval, package: Pack
         return next(one for one in await tx.packages(row.request_id) if one.evidence_id == package.evidence_id)
 
 
-async def _stamped(parts: Parts, package: PackageRow, authority: TimestampSettings) -> tuple[bytes, Stamp]:
+async def _stamped(parts: Services, package: PackageRow, authority: TimestampSettings) -> tuple[bytes, Stamp]:
     """A stamp that holds under the owner's own certificates, in every way in which it will be checked."""
     assert package.evidence is not None
     signed = parse_strictly(package.evidence.encode(), Signed, MAX_BODY)

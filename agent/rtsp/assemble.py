@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.media.containers.live_file import container_for
 from agent.media.containers.parameter_sets import parameter_sets
-from agent.recorder.segment_writer import container_for
 from agent.rtsp.depacketise import DISCONTINUITY, Frame, wall
 from agent.rtsp.sdp import MediaTrack
 from agent.rtsp.writer import Described, Picture, ReplayFile, Sound

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from struct import unpack_from
 from typing import ClassVar
 
+from agent.devices.onvif.times import instant
 from agent.rtsp import sdp
 from agent.rtsp.assemble import Assembler
 from agent.rtsp.client import Answer, Broken, Nonsense, Rtsp
 from agent.rtsp.depacketise import Frame, FrameTooLarge, Rtp, depacketiser, wall
 from agent.rtsp.pace import Pace
-from agent.sources.onvif.search import instant
 from exchange.clock import SECOND, Window
 from exchange.errors import NoFootage
 

@@ -20,12 +20,11 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer
 from av.packet import Packet
 
-from agent.recorder.segment_writer import SegmentFile, container_for
+from agent.media.containers.live_file import MOVFLAGS, SegmentFile, container_for
 from agent.rtsp.sdp import MediaTrack
 from exchange.clock import SECOND
 from exchange.errors import CameraAnswerInvalid, DiskFull
 
-_MOVFLAGS = "empty_moov+default_base_moof+frag_keyframe+frag_discont+skip_trailer"
 _BUFFER = 256 * 1024
 TICKS = 90_000
 
@@ -125,7 +124,7 @@ class ReplayFile:
             raise _full(error) from None
         options = {"avoid_negative_ts": "disabled", "max_interleave_delta": "1000000", "flush_packets": "1"}
         if container == "mp4":
-            options |= {"movflags": _MOVFLAGS, "use_editlist": "0"}
+            options |= {"movflags": MOVFLAGS, "use_editlist": "0"}
         self._muxer = av.open(
             self._file, "w", format="mp4" if container == "mp4" else "matroska", options=options, buffer_size=_BUFFER
         )

@@ -1,6 +1,6 @@
 """The portal's SQLite file: one writer thread, a few reading ones, never the event loop.
 
-Not for: what the tables mean (``portal.storage.models``), or how old files become new ones (``portal.storage.migrations``).
+Not for: what the tables mean (``storage.models``), or how old files become new ones (``storage.migrations``).
 """
 
 import asyncio

@@ -19,8 +19,8 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from agent import daemon
-from agent.cli import main
 from agent.cli.caller import ask_desk
+from agent.cli.main import main
 from agent.settings.model import Settings, load_settings
 from exchange.age.files import generate_identity
 from exchange.clock import SECOND, Window

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from agent.media import facts
-from agent.media.cut import approved, copy_mp4, cut
+from agent.media.cut.cut import approved, copy_mp4, cut
 from agent.media.cut.hashing import sha256
 from agent.media.facts import CutPlan, CutResult, Master, SourceRef, Trim
 from agent.media.inspect import inspect

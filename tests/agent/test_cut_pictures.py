@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agent.media import facts, pictures
-from agent.media.cut import cut
+from agent.media.cut.cut import cut
 from agent.media.facts import CutPlan
 from agent.media.inspect import inspect
 from agent.workers.process import PICTURE, run_job

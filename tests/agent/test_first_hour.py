@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.cli import cameras as camera_commands
-from agent.cli import main
+from agent.cli.main import main
 from exchange.clock import SystemClock
 from tests.counterparts.hikvision_stand_in import HikvisionStandIn
 
@@ -21,7 +21,7 @@ PLACE = "53.7632,-2.7031"
 _AS_NOBODY = f"""
 import os, sys
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
-from agent.cli import main
+from agent.cli.main import main
 main(sys.argv[1:], prog_name="handover")
 """
 

@@ -7,7 +7,7 @@ import pytest
 
 from agent.media.containers import segment
 from agent.media.containers.recovery import HEAD, lead
-from agent.media.cut import cut
+from agent.media.cut.cut import cut
 from agent.media.facts import CutPlan, Master, SourceRef
 from agent.media.inspect import inspect
 from tests.agent.recordings import START_US, ffmpeg, packet_count

@@ -27,7 +27,7 @@ from tests.journey.home import ACTOR, besieged
 _SCRIPT = """
 import subprocess, sys
 from pathlib import Path
-from agent.footage import recorder
+from agent.recorder import process as recorder
 from agent.recorder.config import RecorderConfig, save
 from agent.host.privileges import require_writable
 from exchange.durable import durable_file, takes_writes

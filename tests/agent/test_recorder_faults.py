@@ -16,11 +16,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from agent.devices.address import Password
+from agent.media.containers.live_file import Track
 from agent.recorder.arrival import Arrival, HostClock, boot_id
 from agent.recorder.camera import CameraRecorder
 from agent.recorder.config import CameraSource, RecorderConfig, load, save
 from agent.recorder.finishing import Finisher
-from agent.recorder.segment_writer import SegmentWriter, Track
+from agent.recorder.segment_writer import SegmentWriter
 from agent.recordings import layout
 from agent.recordings.clock_set import ClockSeen
 from agent.recordings.layout import SegmentState

@@ -13,8 +13,8 @@ from exchange.errors import EvidenceMismatch, SignatureInvalid, VerificationFail
 from exchange.package.report import Finding, Report, Verdict
 from exchange.signing import timestamps
 from exchange.signing.timestamps import make_query, read_certificates
-from exchange.verify import command
 from exchange.verify.checking import verify_package
+from exchange.verify.command import command
 from tests.counterparts.timestamp_authority import TimestampAuthority
 from tests.exchange.packages import Case, entries, forged_entries, rebagged, replaced, zipped
 

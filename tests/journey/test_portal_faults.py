@@ -13,7 +13,7 @@ from agent.background.inbox import InboxPoll
 from agent.membership import membership
 from agent.owner.operations.desk import Nothing
 from agent.portal import client as portal
-from agent.services import Parts
+from agent.services import Services
 from exchange.clock import MINUTE, SECOND
 from exchange.documents import api
 from exchange.documents.messages import Refusal, RefusalReason, Signed
@@ -111,13 +111,13 @@ async def test_a_portal_that_is_gone_is_unreachable_and_its_address_is_told(tmp_
             await gone.force()
 
 
-def asking_every_half_minute(at: Siege) -> Parts:
+def asking_every_half_minute(at: Siege) -> Services:
     settings = at.house.parts.settings
     poll = settings.poll.model_copy(update={"every": 30 * SECOND})
     return dataclasses.replace(at.house.parts, settings=settings.model_copy(update={"poll": poll}))
 
 
-async def pauses_of(at: Siege, count: int, parts: Parts | None = None) -> list[float]:
+async def pauses_of(at: Siege, count: int, parts: Services | None = None) -> list[float]:
     """How long the poll sleeps between its calls, ``count`` times; the clock goes on by as much."""
     pauses: list[float] = []
     done = asyncio.Event()

@@ -23,7 +23,7 @@ async def test_a_request_waits_for_the_disk_and_goes_on_when_it_is_back(
     monkeypatch.setattr(recordings_disk, "mount_of", lambda _folder: "/mnt/recordings")
     monkeypatch.setattr(recordings_disk, "is_mounted", lambda _mount: mounted)
     async with besieged(tmp_path) as at:
-        assert await recordings_mount(at.house.parts) == "/mnt/recordings"
+        assert await recordings_mount(at.house.parts.settings, at.house.parts.store) == "/mnt/recordings"
         mounted = False
         request_id = await at.take(at.request())
         assert await at.state(request_id) == "preserved"  # as far as it can be, until the disk is back

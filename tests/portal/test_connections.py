@@ -111,7 +111,7 @@ async def test_when_the_portal_ends_polls_are_answered_without_a_look_and_lose_n
         return found
 
     monkeypatch.setattr(inbox, "read", counted)
-    polls = [asyncio.create_task(agent.background.inbox(after=7, wait=50)) for _ in range(inbox.MOST_POLLS)]
+    polls = [asyncio.create_task(agent.inbox(after=7, wait=50)) for _ in range(inbox.MOST_POLLS)]
     async with asyncio.timeout(20):
         while looks < inbox.MOST_POLLS:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -122,7 +122,7 @@ async def test_the_content_is_for_its_officer_only(town: Town, agent: Agent, del
 async def test_a_receipt_reaches_the_owners_agent_as_it_was_signed(town: Town, agent: Agent, delivered: Signed) -> None:
     receipt = town.officer.receipt(FILM)
     assert [(await town.officer.call("PUT", RECEIPT, receipt)).status for _ in range(2)] == [204, 204]
-    found = await agent.background.inbox()
+    found = await agent.inbox()
     assert [(item.kind, item.signed) for item in found.items] == [(InboxKind.RECEIPT, receipt)]
     assert (await town.officer.case()).deliveries[0].receipt == receipt
 

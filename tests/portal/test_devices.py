@@ -185,12 +185,12 @@ async def test_nobody_withdraws_another_device(town: Town) -> None:
 async def test_an_agent_that_left_may_come_again_and_hears_only_what_is_new(town: Town) -> None:
     agent = await town.agent().join(town.place)
     await town.officer.ask(agent, "before")
-    before = await agent.background.inbox()
+    before = await agent.inbox()
     await agent.withdraw()
     town.clock.forward(MINUTE)
     await agent.join(town.place)
     await town.officer.ask(agent, "after")
-    after = await agent.background.inbox(after=before.cursor)
+    after = await agent.inbox(after=before.cursor)
     assert [item.signed.document.count('"after"') for item in after.items] == [1]
 
 

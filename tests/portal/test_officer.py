@@ -136,7 +136,7 @@ async def test_an_officer_finds_asks_and_sees_how_it_stands(desk: Desk, agent: A
     found = await desk.run("search", "--crime", "C-1", "--near", "53.7632,-2.7031", "--radius", "50", *times)
     assert [(item["camera_id"], item["footage"]) for item in found["cameras"]] == [("front", "likely")]
     signed = await desk.ask(agent)
-    assert [item.signed for item in (await agent.background.inbox()).items] == [signed]
+    assert [item.signed for item in (await agent.inbox()).items] == [signed]
     assert [item.get("status") for item in (await desk.run("inbox"))["cases"]] == [None]
     await agent.decide(signed, agent.no(signed))
     assert [item.get("status") for item in (await desk.run("inbox"))["cases"]] == ["declined"]
@@ -234,7 +234,7 @@ async def test_a_package_is_fetched_opened_verified_and_receipted(desk: Desk, ag
     assert (said["status"], package["receipted"]) == ("approved", True)
     assert Path(package["sealed"]).read_bytes() == sealed
     assert (Path(package["opened"]) / "data" / "evidence.json").exists()
-    (item,) = (await agent.background.inbox()).items
+    (item,) = (await agent.inbox()).items
     receipt = Receipt.model_validate_json(item.signed.document)
     assert (item.kind, receipt.verified, receipt.size) == (InboxKind.RECEIPT, True, len(sealed))
 
@@ -267,7 +267,7 @@ async def test_what_does_not_verify_is_told_kept_and_never_receipted_as_verified
     request_id = json.loads(signed.document)["request_id"]
     assert (await desk.run("open", request_id, "--receipt", code=67))["exit_code"] == 67
     await desk.run("receipt", request_id, code=67)
-    assert (await agent.background.inbox()).items == ()
+    assert (await agent.inbox()).items == ()
     sent = await desk.run("receipt", request_id, "--not-verified", "--remarks", "The picture is another.")
     assert [item["verified"] for item in sent["receipts"]] == [False]
 

@@ -34,14 +34,14 @@ def window(start: int, end: int, camera_id: str = "front") -> tuple[Asked, ...]:
 
 async def test_a_request_arrives_with_the_very_bytes_that_were_signed(town: Town, agent: Agent) -> None:
     signed = await town.officer.ask(agent)
-    found = await agent.background.inbox()
+    found = await agent.inbox()
     assert [(item.kind, item.signed) for item in found.items] == [(InboxKind.REQUEST, signed)]
 
 
 async def test_a_request_sent_twice_arrives_once(town: Town, agent: Agent) -> None:
     signed = await town.officer.ask(agent)
     assert (await town.officer.send(signed)).status == 200
-    assert len((await agent.background.inbox()).items) == 1
+    assert len((await agent.inbox()).items) == 1
 
 
 async def test_an_id_with_other_bytes_is_a_conflict(town: Town, agent: Agent) -> None:
@@ -72,7 +72,7 @@ async def test_a_request_that_may_not_be_asked_is_refused_with_the_reason(
     signed = town.officer.request(**{"device": agent.name, **changed})
     answer = await town.officer.send(signed)
     assert (answer.status, word in answer.title) == (422, True), answer.content
-    assert (await agent.background.inbox()).items == ()
+    assert (await agent.inbox()).items == ()
 
 
 async def test_a_request_by_a_key_that_the_force_did_not_vouch_for_is_refused(town: Town, agent: Agent) -> None:
@@ -131,7 +131,7 @@ async def test_nonsense_is_refused_and_nothing_breaks(town: Town, agent: Agent, 
 
 async def test_a_long_poll_ends_as_soon_as_something_comes(town: Town, agent: Agent) -> None:
     held = town.listening
-    poll = asyncio.create_task(agent.background.inbox(wait=50))
+    poll = asyncio.create_task(agent.inbox(wait=50))
     await held.wait()
     await town.officer.ask(agent)
     async with asyncio.timeout(10):
@@ -144,7 +144,7 @@ async def test_a_portal_that_ends_answers_the_polls_that_it_holds(place: Place, 
             here = Town(place, clock, running, session)
             agent = await here.agent().join(place)
             held = here.listening
-            poll = asyncio.create_task(agent.background.inbox(wait=50))
+            poll = asyncio.create_task(agent.inbox(wait=50))
             await held.wait()
         async with asyncio.timeout(10):
             assert (await poll).items == ()
@@ -160,18 +160,18 @@ async def test_a_long_poll_for_another_device_is_not_woken(town: Town, agent: Ag
 async def test_the_inbox_goes_on_after_its_cursor_and_keeps_what_is_open(town: Town, agent: Agent) -> None:
     for number in range(3):
         await town.officer.ask(agent, f"r-{number}")
-    whole = await agent.background.inbox()
-    assert await agent.background.inbox() == whole
-    rest = await agent.background.inbox(after=whole.items[0].cursor)
+    whole = await agent.inbox()
+    assert await agent.inbox() == whole
+    rest = await agent.inbox(after=whole.items[0].cursor)
     assert rest.items == whole.items[1:]
-    assert (await agent.background.inbox(after=rest.cursor)) == api.Inbox(cursor=rest.cursor, items=())
+    assert (await agent.inbox(after=rest.cursor)) == api.Inbox(cursor=rest.cursor, items=())
 
 
 async def test_a_large_inbox_comes_in_several_answers_below_the_limit(town: Town, agent: Agent) -> None:
     for number in range(45):
         await town.officer.ask(agent, f"r-{number}", purpose="\n" * 3999 + "x")
     found, after = [], 0
-    while (part := await agent.background.inbox(after)).items:
+    while (part := await agent.inbox(after)).items:
         found += [json.loads(item.signed.document)["request_id"] for item in part.items]
         after = part.cursor
     assert found == [f"r-{number}" for number in range(45)]
@@ -181,14 +181,14 @@ async def test_what_expired_leaves_the_inbox_and_the_officer_reads_expired(town:
     await town.officer.ask(agent, expires=NOON + HOUR)
     assert (await town.officer.case()).status is None
     town.clock.forward(HOUR)
-    assert (await agent.background.inbox()).items == ()
+    assert (await agent.inbox()).items == ()
     assert (await town.officer.case()).status is Status.EXPIRED
 
 
 async def test_reading_the_inbox_changes_nothing_that_the_officer_sees(town: Town, agent: Agent) -> None:
     await town.officer.ask(agent)
     before = await town.officer.case()
-    await agent.background.inbox()
+    await agent.inbox()
     assert await town.officer.case() == before
 
 
@@ -198,7 +198,7 @@ async def test_a_revoked_officer_is_shut_out_and_their_requests_leave_the_inboxe
         lambda session: officers.revoke(session, town.officer.key.public.fingerprint, town.clock.now())
     )
     assert (name, count) == ("Ada Okafor", 1)
-    assert (await agent.background.inbox()).items == ()
+    assert (await agent.inbox()).items == ()
     assert (await town.officer.call("GET", api.OFFICER_REQUESTS)).status == 401
 
 
@@ -212,7 +212,7 @@ async def test_a_decision_is_final_and_the_same_one_again_changes_nothing(town: 
     assert (await agent.decide(request, agent.no(request))).status == 409
     case = await town.officer.case()
     assert (case.status, case.decision, case.device_key) == (Status.APPROVED, decision, agent.key.public.line)
-    assert (await agent.background.inbox()).items == ()
+    assert (await agent.inbox()).items == ()
 
 
 async def test_a_no_tells_the_officer_declined_and_no_more(town: Town, agent: Agent) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from agent.footage.files.broken_times import mended
 from agent.footage.files.place import job as placing_job
-from agent.media.cut import cut
+from agent.media.cut.cut import cut
 from agent.media.facts import CutPlan, Inspection, SourceRef, Trim
 from agent.media.inspect import inspect
 from agent.sources.folder.source import test_job as folder_test_job

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.media.cut import cut
+from agent.media.cut.cut import cut
 from agent.media.facts import CutPlan, Master, SourceRef, Trim
 from agent.media.inspect import inspect
 from exchange.clock import SECOND, Window

@@ -13,7 +13,7 @@ from av.packet import Packet
 from agent.footage.files.packets import MOST_HELD, Chosen, Timed
 from agent.footage.files.remux import Part, container_of, is_torn, remux
 from agent.footage.files.times_between import times_between
-from agent.media.cut import cut
+from agent.media.cut.cut import cut
 from agent.media.facts import CutPlan, SourceRef, Trim
 from agent.media.inspect import inspect
 from exchange.clock import SECOND

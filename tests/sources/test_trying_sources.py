@@ -10,7 +10,7 @@ import pytest
 
 from agent.cameras.footage_sources import Elsewhere, TestSources
 from agent.host.clock import HostClock
-from agent.services import Parts
+from agent.services import Services
 from agent.sources import registry as all_sources
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, from_rfc3339
 from tests.counterparts import same_process
@@ -66,7 +66,7 @@ async def trying(under: DeviceUnderTest, password: str | None = None) -> AsyncIt
             run_job=same_process.run_job,
             host_clock=_well_kept,
         )
-        elsewhere = Elsewhere(cast(Parts, parts))
+        elsewhere = Elsewhere(cast(Services, parts))
 
         async def tried() -> dict[str, Any]:
             (told,) = (await elsewhere.test(TestSources(camera_id=CAMERA)))["cameras"]

@@ -28,7 +28,7 @@ from agent.requests.pictures import stills
 from agent.requests.plan import look_again, read_plan
 from agent.requests.preserve import keep
 from agent.requests.states import State
-from agent.services import Parts
+from agent.services import Services
 from agent.settings.model import settings_sha256
 from agent.store.database import RequestRow
 from exchange.clock import to_rfc3339
@@ -88,7 +88,7 @@ class CameraNamed(Part):
 
 
 class Desk:
-    def __init__(self, parts: Parts, journey: Journey, inventory: Inventory, open_portal: OpenPortal) -> None:
+    def __init__(self, parts: Services, journey: Journey, inventory: Inventory, open_portal: OpenPortal) -> None:
         self._parts = parts
         self._journey = journey
         self._inventory = inventory
@@ -292,7 +292,7 @@ class Desk:
         return {"stopped": stopped}
 
     async def _disk(self) -> HandoverError | None:
-        mount, settings = await recordings_mount(self._parts), self._parts.settings
+        mount, settings = await recordings_mount(self._parts.settings, self._parts.store), self._parts.settings
         return await asyncio.to_thread(trouble_of_disks, mount, settings.data, settings.recordings.directory)
 
     async def _register(self) -> Json:

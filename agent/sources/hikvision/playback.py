@@ -13,6 +13,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from agent.devices.device_time import DeviceTime, changes, local_of
+from agent.devices.onvif.times import instant
 from agent.devices.onvif.transport import invalid
 from agent.devices.time_zones import zone_of
 from agent.rtsp.assemble import Assembler
@@ -22,7 +23,6 @@ from agent.sources.device.orders import FetchedFile, FetchOrder, Json, Report
 from agent.sources.device.rtsp_connection import connected
 from agent.sources.hikvision.session import Talk
 from agent.sources.hikvision.time import Meaning
-from agent.sources.onvif.search import instant
 from exchange.clock import HOUR, MINUTE, SECOND, Window, to_rfc3339
 from exchange.durable import sync_folder
 from exchange.errors import NoFootage

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from agent.devices.bounded_xml import Element
+from agent.devices.onvif.times import instant, xml_time
 from agent.devices.onvif.transport import SoapFault, invalid
 from agent.sources.onvif.session import REPLAY, SEARCH, Recorder
 from exchange.clock import SECOND, Window
@@ -21,8 +21,6 @@ _MOST_EVENTS = 20_000
 _ROUNDS = 200
 _KEEP = "PT30S"
 _TOPICS = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_UNSET = 365 * 24 * 3600 * SECOND
 """Times in 1970 or before: a recorder's word for "none"."""
 
 
@@ -262,20 +260,3 @@ async def replay_uri(recorder: Recorder, token: str) -> str:
     if uri is None:
         raise invalid("it gave no usable address for its replay")
     return uri
-
-
-def instant(text: str | None) -> int | None:
-    """An XML dateTime in microseconds; without a zone it is UTC, as ONVIF has it. None when it is none, or unset."""
-    if text is None or len(text) > 64:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    micros = (moment - _EPOCH) // timedelta(microseconds=1)
-    return micros if micros >= _UNSET else None
-
-
-def xml_time(micros: int) -> str:
-    return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
