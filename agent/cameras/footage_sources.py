@@ -256,7 +256,7 @@ class Elsewhere:
 
     async def _test_job(self, device: Device, window: Window) -> TestAnswer:
         order = device.order(self._parts.clock) | {"start": window.start, "end": window.end}
-        said = await self._parts.run_job(f"{device.module}:test_job", order, limits=device.kind.look)
+        said = await self._parts.run_job("agent.sources.device.jobs:test_job", order, limits=device.kind.look)
         return TestAnswer.model_validate(said)
 
     async def _sample(self, camera_id: str, spans: list[Span]) -> Json | None:

@@ -1,6 +1,6 @@
 """Plays a stretch of a recording as fast as the recorder sends it (ONVIF Streaming Specification, 6), into files.
 
-Not for: what recordings there are (``search``), or what is kept between two fetches (``agent.sources.onvif.source``).
+Not for: what recordings there are, or what is kept between two fetches (``sources.onvif``: ``api``, ``files``).
 """
 
 import re

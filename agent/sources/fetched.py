@@ -140,7 +140,7 @@ class FetchedFootage:
             if not files or files[0].start <= window.start or missing:
                 break
         said = SourceSaid(
-            kind=device.module.rpartition(".")[2],
+            kind=device.name,
             title=device.kind.title,
             make=looked.answer.make,
             model=looked.answer.model,

@@ -9,7 +9,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,17 +30,17 @@ from exchange.errors import NoFootage, SettingsInvalid
 
 RECORDER = "recorder"
 """Handover's own recorder: what a camera has unless it is given another source."""
-_BRANDS = {
-    "folder": "folder",
-    "onvif_replay": "onvif",
-    "hikvision": "hikvision",
-    "dahua": "dahua",
-    "reolink": "reolink",
-    "frigate": "frigate",
-    "mediamtx": "mediamtx",
-    "unifi": "unifi",
+BRANDS = {
+    "folder": "agent.sources.folder",
+    "onvif_replay": "agent.sources.onvif",
+    "hikvision": "agent.sources.hikvision",
+    "dahua": "agent.sources.dahua",
+    "reolink": "agent.sources.reolink",
+    "frigate": "agent.sources.frigate",
+    "mediamtx": "agent.sources.mediamtx",
+    "unifi": "agent.sources.unifi",
 }
-"""The kind as an owner types it, and its folder beside this file."""
+"""The kind as an owner types it, and the package of its brand."""
 _REACHES = 100
 """Checks of how far back a device reaches that are remembered, a camera."""
 _STANDS_STILL = 0.01
@@ -58,20 +57,15 @@ class SourceSetting(Part):
 
 def kinds() -> list[str]:
     """The names of all device sources."""
-    return list(_BRANDS)
+    return list(BRANDS)
 
 
-@cache
 def kind_of(name: str) -> DeviceKind | None:
     """A device source by name; None when there is none of it. Only its own module is loaded."""
-    if name not in kinds():
+    if name not in BRANDS:
         return None
-    found: DeviceKind = importlib.import_module(_module(name)).SOURCE
+    found: DeviceKind = importlib.import_module(f"{BRANDS[name]}.source").SOURCE
     return found
-
-
-def _module(kind: str) -> str:
-    return f"agent.sources.{_BRANDS[kind]}.source"
 
 
 def checked_setting(kind: str, address: str, options: dict[str, Any]) -> SourceSetting:
@@ -189,7 +183,8 @@ class Sources:
             )
         return Device(
             camera_id=camera_id,
-            module=_module(setting.kind),
+            name=setting.kind,
+            brand=BRANDS[setting.kind],
             kind=kind,
             options=kind.options.model_validate(setting.options),
             state=self._state / camera_id,

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.devices.address import Credentials
+from agent.sources.device.jobs import look_job
 from agent.sources.device.kind import FETCH
 from agent.sources.device.orders import FetchAnswer
-from agent.sources.folder import source as folder
 from agent.sources.folder.index import FolderIndex
+from agent.sources.folder.options import Options
+from agent.sources.folder.session import index_settings
 from agent.workers.process import run_job
 from exchange.clock import SECOND, Window, from_rfc3339
 from scripts.benchmarks.row import Row
@@ -51,14 +53,19 @@ def rows(work: Path) -> Iterator[Row]:
 def _folder_rows(work: Path) -> Iterator[Row]:
     """A folder of 10,000 MP4 of a minute's names: read for the first time, looked through again, and looked up."""
     root = _many(work)
-    options = folder.Options(path=str(root), zone="UTC")
-    order = {"camera_id": "gate", "options": options.model_dump(mode="json"), "state": str(work)}
+    options = Options(path=str(root), zone="UTC")
+    order = {
+        "brand": "agent.sources.folder",
+        "camera_id": "gate",
+        "options": options.model_dump(mode="json"),
+        "state": str(work),
+    }
     middle = _START + FILES // 2 * 60 * SECOND
     ask = order | {"start": middle, "end": middle + 600 * SECOND}
-    first, said = _timed(lambda: folder.coverage_job(ask, lambda _: None))
+    first, said = _timed(lambda: look_job(ask, lambda _: None))
     assert len(said["spans"]) >= 10
-    again, _ = _timed(lambda: folder.coverage_job(ask, lambda _: None))
-    settings = folder.index_settings(options)
+    again, _ = _timed(lambda: look_job(ask, lambda _: None))
+    settings = index_settings(options)
     with FolderIndex(work / "folder.db", settings) as index:
         looked, _ = _timed(lambda: [index.reaching(Window(middle, middle + 600 * SECOND)) for _ in range(100)])
     probed, _ = _timed(lambda: [_ffprobe(path) for path in sorted(root.iterdir())[:PROBED]])
@@ -104,6 +111,7 @@ async def _fetched(work: Path, codec: str) -> tuple[float, float]:
         soap.replay = f"rtsp://{{host}}:{server.port}/replay/{{token}}"
         async with soap_camera(soap) as url:
             order = {
+                "brand": "agent.sources.onvif",
                 "camera_id": "gate",
                 "address": url,
                 "credentials": asdict(_LOGIN),
@@ -116,7 +124,7 @@ async def _fetched(work: Path, codec: str) -> tuple[float, float]:
                 "most_bytes": 10**10,
             }
             before, began = _cpu(), time.monotonic()
-            said = await run_job("agent.sources.onvif.source:fetch_job", order, limits=FETCH)
+            said = await run_job("agent.sources.device.jobs:fetch_job", order, limits=FETCH)
             took, cpu = time.monotonic() - began, _cpu() - before
     files = FetchAnswer.model_validate(said).files
     brought = sum((file.end or file.start) - file.start for file in files)

@@ -72,12 +72,12 @@ def known(offset: int, uncertainty: int) -> dict[str, int]:
 def test_a_window_after_the_last_comparison_is_looked_for_from_that_to_the_one_made_now(
     before: dict[str, int], now: tuple[int, int], read: tuple[int, int]
 ) -> None:
-    order = Order.model_validate({"camera_id": "gate", "state": "/x", **before})
+    order = Order.model_validate({"brand": "agent.sources.folder", "camera_id": "gate", "state": "/x", **before})
     time = order.time(check(0, *now))
     assert (time.offset_us, time.uncertainty_us) == read
 
 
 def test_of_a_range_all_of_it_is_asked_for() -> None:
-    order = Order.model_validate({"camera_id": "gate", "state": "/x", "checked": True})
+    order = Order.model_validate({"brand": "agent.sources.folder", "camera_id": "gate", "state": "/x", "checked": True})
     asked = order.time(check(0, 60 * SECOND, 0)).asked(WINDOW)
     assert (asked.start, asked.end) == (WINDOW.start, WINDOW.end + 60 * SECOND)

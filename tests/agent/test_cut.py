@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from agent.media import facts
-from agent.media.cut.cut import approved, copy_mp4, cut
+from agent.media.cut import approved, copy_mp4
+from agent.media.cut.cut import cut
 from agent.media.cut.hashing import sha256
 from agent.media.facts import CutPlan, CutResult, Master, SourceRef, Trim
 from agent.media.inspect import inspect
@@ -223,7 +224,7 @@ def test_the_same_plan_gives_the_same_bytes_again_even_over_what_a_crash_left(
 def test_killed_in_the_middle_it_leaves_no_master_and_ends_well_the_next_time(folder: Path, tmp_path: Path) -> None:
     plan = plan_of(shared(folder, "h264").files, 1.5, 7.5)
     killed = (
-        "import os, signal, sys, json; from agent.media import cut, copy_mp4\n"
+        "import os, signal, sys, json; from agent.media.cut import cut, copy_mp4\n"
         "copy_mp4.prove = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "cut.job(json.load(sys.stdin), print)"
     )
@@ -294,7 +295,7 @@ def test_a_finished_file_that_differs_in_one_bit_is_never_kept(
 def test_a_full_disk_is_told_and_nothing_is_left(folder: Path, tmp_path: Path) -> None:
     plan = plan_of(shared(folder, "h264").files, 1.5, 7.5)
     script = (
-        "import json, sys; from agent.media import cut; from exchange.errors import DiskFull\n"
+        "import json, sys; from agent.media.cut import cut; from exchange.errors import DiskFull\n"
         "from pathlib import Path\n"
         "try: cut.job(json.load(sys.stdin), lambda _: None)\n"
         "except DiskFull: print('full', [p for p in Path(sys.argv[1]).rglob('*') if p.is_file()])"

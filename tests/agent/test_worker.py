@@ -157,7 +157,8 @@ async def test_no_worker_outlives_a_daemon_that_was_killed(tmp_path: Path) -> No
     script = tmp_path / "daemon.py"
     script.write_text(
         "import asyncio, sys\n"
-        f"from agent.workers import process as worker\nworker._COMMAND = {worker._COMMAND!r}\nworker._PREFIXES = {worker._PREFIXES!r}\n"
+        "from agent.workers import process as worker\n"
+        f"worker._COMMAND = {worker._COMMAND!r}\nworker._PREFIXES = {worker._PREFIXES!r}\n"
         "tell = lambda pids: print(pids['worker'], flush=True)\n"
         "asyncio.run(worker.run_job('worker_jobs:wait', {}, limits=worker.Limits(), progress=tell))\n"
     )

@@ -10,9 +10,10 @@ from tests.sources.under_test import GOOD
 Json = dict[str, Any]
 
 
-def look_order(where: str, clock: ShiftedClock, window: Window, state: Path, **options: Any) -> Json:
+def look_order(brand: str, where: str, clock: ShiftedClock, window: Window, state: Path, **options: Any) -> Json:
     state.mkdir(parents=True, exist_ok=True)
     return {
+        "brand": brand,
         "camera_id": "gate",
         "address": where,
         "credentials": {"user": GOOD.user, "password": GOOD.password},

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from agent.devices.time_zones import zone_of
-from agent.sources.dahua import session as dahua_talk
-from agent.sources.dahua import source as dahua
+from agent.sources.dahua import files
 from agent.sources.dahua.time import local_time, posix, read_clock, written
+from agent.sources.device import jobs
+from agent.sources.device.jobs import fetch_job, look_job
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, InputInvalid, NoFootage
 from tests.agent.recordings import ffmpeg
@@ -49,13 +50,13 @@ def window(start: int = SUMMER, seconds: int = 6) -> Window:
 
 
 def look(stand_in: DahuaStandIn, where: str, state: Path, asked: Window | None = None, **options: Any) -> Json:
-    order = look_order(where, stand_in.clock, asked or window(), state, **options)  # type: ignore[arg-type]
-    return dahua.coverage_job(order, lambda _: None)
+    order = look_order("agent.sources.dahua", where, stand_in.clock, asked or window(), state, **options)  # type: ignore[arg-type]
+    return look_job(order, lambda _: None)
 
 
 def bring(stand_in: DahuaStandIn, where: str, work: Path, span: Json, **options: Any) -> tuple[Json, Path]:
-    order = look_order(where, stand_in.clock, window(), work / "state", **options)  # type: ignore[arg-type]
-    said = dahua.fetch_job(fetch_order(order, span, work / "into"), lambda _: None)
+    order = look_order("agent.sources.dahua", where, stand_in.clock, window(), work / "state", **options)  # type: ignore[arg-type]
+    said = fetch_job(fetch_order(order, span, work / "into"), lambda _: None)
     return said["files"][0], work / "into" / said["files"][0]["name"]
 
 
@@ -175,9 +176,9 @@ def test_where_the_counting_cannot_be_seen_no_camera_is_guessed(tmp_path: Path) 
 
 def test_the_owner_is_told_how_it_counts_and_what_its_clock_goes_by(tmp_path: Path) -> None:
     with recorder(SUMMER) as (stand_in, where):
-        order = look_order(where, stand_in.clock, window(), tmp_path, channel=1)  # type: ignore[arg-type]
-        said = dahua.test_job(order, lambda _: None)
-        missing = dahua.test_job(order | {"options": {"channel": 3}}, lambda _: None)
+        order = look_order("agent.sources.dahua", where, stand_in.clock, window(), tmp_path, channel=1)  # type: ignore[arg-type]
+        said = jobs.test_job(order, lambda _: None)
+        missing = jobs.test_job(order | {"options": {"channel": 3}}, lambda _: None)
     assert said["good"][0] == "Its search calls the first channel 1."
     assert "STD0DST-1,M3.5.0/1,M10.5.0/2" in said["good"][1]
     assert "no channel 3" in missing["wrong"][0]
@@ -311,7 +312,7 @@ def test_a_file_that_begins_within_a_second_is_placed_within_it(tmp_path: Path) 
         exact = []
         for index, span in enumerate(spans):
             _, path = bring(stand_in, where, tmp_path / str(index), span)
-            first = dahua_talk._first_picture(path)
+            first = files._first_picture(path)
             assert first is not None
             exact.append(first)
     assert (exact[1] - exact[0]).total_seconds() == pytest.approx(20.7, abs=0.1)

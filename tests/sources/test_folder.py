@@ -14,11 +14,13 @@ import pytest
 from agent.devices.device_time import DeviceTime
 from agent.footage.files.container_kind import container_of
 from agent.footage.files.place import job as placing_job
+from agent.sources.device.jobs import fetch_job, look_job
+from agent.sources.device.jobs import test_job as folder_test_job
 from agent.sources.folder import names as folder_names
 from agent.sources.folder.index import FolderIndex
+from agent.sources.folder.options import Options
 from agent.sources.folder.probe import probe
-from agent.sources.folder.source import Options, coverage_job, fetch_job, index_settings, kept_name
-from agent.sources.folder.source import test_job as folder_test_job
+from agent.sources.folder.session import index_settings, kept_name
 from agent.sources.registry import checked_setting
 from exchange.clock import HOUR, SECOND, SystemClock, from_rfc3339, to_rfc3339
 from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage, SettingsInvalid
@@ -166,10 +168,16 @@ class Folder:
 
     def order(self) -> dict[str, Any]:
         skew = self.now - SystemClock().now()
-        return {"camera_id": "gate", "options": self.options, "state": str(self.state), "skew_us": skew}
+        return {
+            "brand": "agent.sources.folder",
+            "camera_id": "gate",
+            "options": self.options,
+            "state": str(self.state),
+            "skew_us": skew,
+        }
 
     def look(self, start: int = 0, end: int = 4_000_000_000 * SECOND) -> dict[str, Any]:
-        return coverage_job(self.order() | {"start": start, "end": end}, lambda _: None)
+        return look_job(self.order() | {"start": start, "end": end}, lambda _: None)
 
     def spans(self) -> list[tuple[str, str]]:
         return [(to_rfc3339(each["start"]), to_rfc3339(each["end"])) for each in self.look()["spans"]]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agent.footage.files.place import job as placing_job
+from agent.sources.device.jobs import test_job as folder_test_job
 from agent.sources.folder.probe import NO_INDEX, probe
-from agent.sources.folder.source import test_job as folder_test_job
 from agent.sources.registry import SourceSetting
 from exchange.clock import HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, FootageUnreadable, NoFootage

@@ -13,7 +13,7 @@ from agent.footage.files.place import job as placing_job
 from agent.media.cut.cut import cut
 from agent.media.facts import CutPlan, Inspection, SourceRef, Trim
 from agent.media.inspect import inspect
-from agent.sources.folder.source import test_job as folder_test_job
+from agent.sources.device.jobs import test_job as folder_test_job
 from exchange.clock import HOUR, MINUTE, SECOND, from_rfc3339
 from tests.agent.recordings import ffmpeg
 from tests.sources.test_folder import Folder

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from agent.devices.address import Credentials
+from agent.sources.device import jobs
 from agent.sources.device.orders import LookOrder
-from agent.sources.frigate import source as frigate
-from agent.sources.frigate.session import Frigate
-from agent.sources.frigate.source import Options
+from agent.sources.frigate.options import Options
+from agent.sources.frigate.session import Session
 from agent.sources.frigate.time import Listed, stretches
 from exchange.clock import MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused
@@ -89,6 +89,7 @@ def test_what_frigate_keeps_is_told(
     under.stand_in.wants_login = False
     with under.stand_in.serving() as port:
         order = {
+            "brand": "agent.sources.frigate",
             "camera_id": CAMERA,
             "address": f"127.0.0.1:{port}",
             "options": {"camera": under.stand_in.camera},
@@ -97,7 +98,7 @@ def test_what_frigate_keeps_is_told(
             "start": T,
             "end": T + 1,
         }
-        answer = frigate.test_job(order, lambda _: None)
+        answer = jobs.test_job(order, lambda _: None)
     assert said in " ".join(answer["good" if good else "wrong"])
     assert not answer["wrong" if good else "good"]
 
@@ -105,12 +106,20 @@ def test_what_frigate_keeps_is_told(
 def test_a_password_goes_to_the_port_that_asks_for_one_and_never_readable() -> None:
     def order(address: str) -> LookOrder:
         login = {"user": GOOD.user, "password": GOOD.password}
-        return LookOrder(camera_id=CAMERA, address=address, credentials=login, state=Path("/x"), start=0, end=1)
+        return LookOrder(
+            brand="agent.sources.frigate",
+            camera_id=CAMERA,
+            address=address,
+            credentials=login,
+            state=Path("/x"),
+            start=0,
+            end=1,
+        )
 
     with pytest.raises(CameraRefused, match="anyone there could read it"):
-        Frigate(order("http://192.0.2.7:8971"), Options(camera="x"))
+        Session(order("http://192.0.2.7:8971"), Options(camera="x"))
     open_one = order("192.0.2.7").model_copy(update={"credentials": None})
-    assert (Frigate(open_one, Options(camera="x")).http.port, Frigate(open_one, Options(camera="x")).http.tls) == (
+    assert (Session(open_one, Options(camera="x")).http.port, Session(open_one, Options(camera="x")).http.tls) == (
         5000,
         False,
     )

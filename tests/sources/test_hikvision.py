@@ -12,8 +12,9 @@ import pytest
 
 from agent.devices.bounded_xml import read_xml
 from agent.devices.time_zones import posix, zone_of
-from agent.sources.hikvision import files as hikvision_file
-from agent.sources.hikvision import source as hikvision
+from agent.sources.device import jobs
+from agent.sources.device.jobs import fetch_job, look_job
+from agent.sources.hikvision import files
 from agent.sources.hikvision.time import Meaning, judged, read_clock
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, HandoverError, InputInvalid
@@ -52,15 +53,15 @@ def window(start: int = SUMMER, seconds: int = 6) -> Window:
 
 
 def look(stand_in: HikvisionStandIn, where: str, state: Path, asked: Window | None = None, **options: Any) -> Json:
-    order = look_order(where, stand_in.clock, asked or window(), state, **options)  # type: ignore[arg-type]
-    return hikvision.coverage_job(order, lambda _: None)
+    order = look_order("agent.sources.hikvision", where, stand_in.clock, asked or window(), state, **options)  # type: ignore[arg-type]
+    return look_job(order, lambda _: None)
 
 
 def bring(
     stand_in: HikvisionStandIn, where: str, work: Path, span: Json, most_bytes: int = 1 << 30, **options: Any
 ) -> tuple[Json, Path]:
-    order = look_order(where, stand_in.clock, window(), work / "state", **options)  # type: ignore[arg-type]
-    said = hikvision.fetch_job(fetch_order(order, span, work / "into", most_bytes), lambda _: None)
+    order = look_order("agent.sources.hikvision", where, stand_in.clock, window(), work / "state", **options)  # type: ignore[arg-type]
+    said = fetch_job(fetch_order(order, span, work / "into", most_bytes), lambda _: None)
     return said["files"][0], work / "into" / said["files"][0]["name"]
 
 
@@ -285,9 +286,9 @@ def test_what_the_recorder_is_comes_along(tmp_path: Path) -> None:
 
 def test_the_owner_is_told_what_the_channel_is_called_and_what_z_means(tmp_path: Path) -> None:
     with recorder(SUMMER) as (stand_in, where):
-        order = look_order(where, stand_in.clock, window(), tmp_path, channel=1)  # type: ignore[arg-type]
-        said = hikvision.test_job(order, lambda _: None)
-        missing = hikvision.test_job(order | {"options": {"channel": 3}}, lambda _: None)
+        order = look_order("agent.sources.hikvision", where, stand_in.clock, window(), tmp_path, channel=1)  # type: ignore[arg-type]
+        said = jobs.test_job(order, lambda _: None)
+        missing = jobs.test_job(order | {"options": {"channel": 3}}, lambda _: None)
     assert "called Gate" in said["good"][0]
     assert "local time" in said["good"][1]
     assert "no channel 3" in missing["wrong"][0]
@@ -351,7 +352,7 @@ def test_a_file_without_a_time_of_its_own_is_placed_by_the_list(tmp_path: Path, 
     with recorder(SUMMER, map_time=map_time) as (stand_in, where):
         span = look(stand_in, where, tmp_path / "state")["spans"][0]
         file, path = bring(stand_in, where, tmp_path, span)
-    assert (hikvision_file.told(path).begins is not None) is map_time
+    assert (files.told(path).begins is not None) is map_time
     assert file["at_key"] is map_time
     assert abs(file["start"] - SUMMER) <= 1_500_000
 
@@ -370,7 +371,7 @@ def test_a_busy_recorder_is_asked_again(tmp_path: Path, monkeypatch: pytest.Monk
     with recorder(SUMMER, busy=1) as (stand_in, where):
         span = look(stand_in, where, tmp_path / "state")["spans"][0]
         _, path = bring(stand_in, where, tmp_path, span)
-    assert hikvision_file.is_media(path)
+    assert files.is_media(path)
 
 
 def test_an_old_recorder_is_asked_by_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,7 +379,7 @@ def test_an_old_recorder_is_asked_by_get(tmp_path: Path, monkeypatch: pytest.Mon
     with recorder(SUMMER, get_only=True) as (stand_in, where):
         span = look(stand_in, where, tmp_path / "state")["spans"][0]
         _, path = bring(stand_in, where, tmp_path, span)
-    assert hikvision_file.is_media(path)
+    assert files.is_media(path)
 
 
 def test_an_error_that_looks_like_a_download_is_no_footage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -416,8 +417,8 @@ def test_a_recording_that_is_larger_than_allowed_is_not_begun(tmp_path: Path) ->
 def test_any_bytes_can_be_looked_at(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     stand_in = HikvisionStandIn(ShiftedClock(SUMMER))
     (tmp_path / "x").write_bytes(damage(stand_in.file(Recording(SUMMER, frames(), "h264"))))
-    assert hikvision_file.told(tmp_path / "x") == hikvision_file.Told(None, None)
-    assert not hikvision_file.is_media(tmp_path / "x") or damage(b"IMKH" * 9)[:4] == b"IMKH"
+    assert files.told(tmp_path / "x") == files.Told(None, None)
+    assert not files.is_media(tmp_path / "x") or damage(b"IMKH" * 9)[:4] == b"IMKH"
 
 
 def test_errors_name_no_password(tmp_path: Path) -> None:
@@ -431,6 +432,6 @@ def test_errors_name_no_password(tmp_path: Path) -> None:
 def test_what_a_captured_stream_says_of_its_time_is_read() -> None:
     # The head of an EZVIZ stream, as its owner published it.
     head = bytes.fromhex("000001BC005EE0FF0010400E484B00021A88093BF79800FFFFFF")
-    begins = hikvision_file._begins(head)
+    begins = files._begins(head)
     assert begins is not None
     assert begins.isoformat() == "2026-08-16T02:19:47.889000"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.sources.hikvision import source as hikvision
+from agent.sources.device.jobs import fetch_job, look_job
 from agent.sources.hikvision.playback import NOTE
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, HandoverError
@@ -40,10 +40,12 @@ def recorder(*held: Piece, password: str = GOOD.password, heeds_end: bool = True
 def fetch(
     stand_in: Any, where: str, port: int, work: Path, needed: Window, said: list[Json] | None = None, **options: Any
 ) -> list[Json]:
-    order = look_order(where, stand_in.clock, needed, work / "state", rtsp_port=port, **options)
-    (span,) = hikvision.coverage_job(order, lambda _: None)["spans"]
+    order = look_order(
+        "agent.sources.hikvision", where, stand_in.clock, needed, work / "state", rtsp_port=port, **options
+    )
+    (span,) = look_job(order, lambda _: None)["spans"]
     wanted = fetch_order(order, span, work / "into") | {"needed_start": needed.start, "needed_end": needed.end}
-    files: list[Json] = hikvision.fetch_job(wanted, (said if said is not None else []).append)["files"]
+    files: list[Json] = fetch_job(wanted, (said if said is not None else []).append)["files"]
     return files
 
 
@@ -119,8 +121,10 @@ def test_without_rtsp_the_refusal_of_the_download_is_what_is_told(tmp_path: Path
 def test_no_more_is_written_than_is_allowed(tmp_path: Path) -> None:
     there, needed = piece(T), Window(T, T + 4 * SECOND)
     with recorder(there) as (stand_in, where, port):
-        order = look_order(where, stand_in.clock, needed, tmp_path / "state", rtsp_port=port, by="rtsp")
-        (span,) = hikvision.coverage_job(order, lambda _: None)["spans"]
+        order = look_order(
+            "agent.sources.hikvision", where, stand_in.clock, needed, tmp_path / "state", rtsp_port=port, by="rtsp"
+        )
+        (span,) = look_job(order, lambda _: None)["spans"]
         with pytest.raises(HandoverError) as told:
-            hikvision.fetch_job(fetch_order(order, span, tmp_path / "into", most_bytes=2000), lambda _: None)
+            fetch_job(fetch_order(order, span, tmp_path / "into", most_bytes=2000), lambda _: None)
     assert isinstance(told.value, CameraAnswerInvalid)

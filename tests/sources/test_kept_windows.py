@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.sources.device.footage import Device
-from agent.sources.folder.source import SOURCE, Options
+from agent.sources.folder.options import Options
+from agent.sources.folder.source import SOURCE
 from agent.sources.registry import SourceSetting
 from exchange.age.files import parse_identity
 from exchange.clock import HOUR, SECOND, Window, to_rfc3339
@@ -160,10 +161,10 @@ async def test_how_fast_a_recorder_overwrites_tells_when_the_window_goes(tmp_pat
 
 async def test_fetches_from_one_recorder_wait_for_each_other(tmp_path: Path) -> None:
     first = Device(
-        "a", "agent.sources.folder.source", SOURCE, Options(path="/x"), tmp_path, address="http://192.0.2.7/x"
+        "a", "folder", "agent.sources.folder", SOURCE, Options(path="/x"), tmp_path, address="http://192.0.2.7/x"
     )
-    second = Device("b", "agent.sources.folder.source", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.7")
-    other = Device("c", "agent.sources.folder.source", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.8")
+    second = Device("b", "folder", "agent.sources.folder", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.7")
+    other = Device("c", "folder", "agent.sources.folder", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.8")
     assert first.host == second.host != other.host
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from agent.devices.address import Credentials
 from agent.footage.source import narrowed
+from agent.sources.device.jobs import fetch_job, look_job
 from agent.sources.device.json_http import is_own_host, with_port
 from agent.sources.device.orders import LookOrder
-from agent.sources.mediamtx import source as mediamtx
-from agent.sources.mediamtx.session import Playback
-from agent.sources.mediamtx.source import Options
+from agent.sources.mediamtx.options import Options
+from agent.sources.mediamtx.session import Session
 from exchange.clock import MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused
 from tests.agent.recordings import stream_hashes
@@ -60,6 +60,7 @@ def test_longer_footage_comes_in_pieces_without_a_frame_twice_and_only_what_is_m
     under.stand_in.lay(there)
     with under.stand_in.serving() as port:
         order = {
+            "brand": "agent.sources.mediamtx",
             "camera_id": CAMERA,
             "address": f"127.0.0.1:{port}",
             "credentials": {"user": GOOD.user, "password": GOOD.password},
@@ -69,11 +70,11 @@ def test_longer_footage_comes_in_pieces_without_a_frame_twice_and_only_what_is_m
             "start": there.start,
             "end": there.end,
         }
-        (span,) = mediamtx.coverage_job(order, lambda _: None)["spans"]
+        (span,) = look_job(order, lambda _: None)["spans"]
         order |= {"reference": span["reference"], "into": str(tmp_path), "most_bytes": 1 << 30}
-        first = mediamtx.fetch_job(order, lambda _: None)["files"]
+        first = fetch_job(order, lambda _: None)["files"]
         asked = len(under.stand_in.asked)
-        again = mediamtx.fetch_job(order, lambda _: None)["files"]
+        again = fetch_job(order, lambda _: None)["files"]
     assert len(first) == 3
     assert first == again
     assert [picture for file in first for _, picture in shown(tmp_path / file["name"])] == list(there.pictures)
@@ -98,6 +99,7 @@ async def test_a_token_is_sent_as_one(under: MediaMtxUnderTest) -> None:
 async def test_a_password_is_not_sent_readable_over_the_network(under: MediaMtxUnderTest, login: str) -> None:
 
     order = LookOrder(
+        brand="agent.sources.mediamtx",
         camera_id=CAMERA,
         address="192.0.2.7",
         credentials={"user": "u", "password": "p"},
@@ -107,10 +109,10 @@ async def test_a_password_is_not_sent_readable_over_the_network(under: MediaMtxU
     )
     if login == "token":
         with pytest.raises(CameraRefused):
-            Playback(order, Options(path="x", login="token"))
+            Session(order, Options(path="x", login="token"))
     else:
-        assert not Playback(order, Options(path="x")).http.basic
-        assert Playback(order, Options(path="x", readable=True)).http.basic
+        assert not Session(order, Options(path="x")).http.basic
+        assert Session(order, Options(path="x", readable=True)).http.basic
 
 
 async def test_a_path_that_it_does_not_know_is_told_in_its_words(under: MediaMtxUnderTest) -> None:

@@ -14,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.devices.address import Credentials
+from agent.devices.onvif.times import instant
 from agent.rtsp import sdp
 from agent.rtsp.assemble import TrackClock
 from agent.rtsp.client import Broken, CertificateUnknown, Nonsense, Rtsp
 from agent.rtsp.depacketise import Frame, depacketiser, wall
 from agent.rtsp.playback import Ending
-from agent.sources.onvif.search import chosen, instant, recordings, stretches
-from agent.sources.onvif.session import recorder
-from agent.sources.onvif.source import SECOND_STREAM
+from agent.sources.onvif.api import chosen, recordings, stretches
+from agent.sources.onvif.session import SECOND_STREAM
+from agent.sources.onvif.soap import recorder
 from exchange.clock import SECOND, Window
 from exchange.errors import CameraUnreachable, SettingsInvalid
 from tests.counterparts.replay_proxy import ReplayProxy

@@ -8,8 +8,8 @@ import pytest
 from agent.devices.time_zones import zone_of
 from agent.footage.source import narrowed
 from agent.sources.device.orders import LookOrder
-from agent.sources.reolink.session import Reolink
-from agent.sources.reolink.source import Options
+from agent.sources.reolink.options import Options
+from agent.sources.reolink.session import Session
 from agent.sources.reolink.time import Now, Saving, posix
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable
@@ -127,10 +127,17 @@ def test_its_time_zone_is_read_west_of_utc_as_posix_has_it(west: int, saving: di
 def test_a_password_is_not_sent_readable_over_the_network(tmp_path: Path) -> None:
     login = {"user": GOOD.user, "password": GOOD.password}
     order = LookOrder(
-        camera_id=CAMERA, address="http://192.0.2.7", credentials=login, state=tmp_path, start=0, end=1, timeout=1
+        brand="agent.sources.reolink",
+        camera_id=CAMERA,
+        address="http://192.0.2.7",
+        credentials=login,
+        state=tmp_path,
+        start=0,
+        end=1,
+        timeout=1,
     )
     with pytest.raises(CameraRefused, match="readable"):
-        Reolink(order, Options())
+        Session(order, Options())
 
 
 @pytest.mark.parametrize("is_recorder", [True, False])

@@ -1,5 +1,6 @@
 """``handover sources test``, every kind: reachable, how far back, its clock, a sample; and what to do if not."""
 
+import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from agent.cameras.footage_sources import Elsewhere, TestSources
 from agent.host.clock import HostClock
 from agent.services import Services
 from agent.sources import registry as all_sources
+from agent.sources.device.session import DeviceSession
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, from_rfc3339
 from tests.counterparts import same_process
 from tests.sources.dahua import DahuaUnderTest
@@ -77,9 +79,8 @@ async def trying(under: DeviceUnderTest, password: str | None = None) -> AsyncIt
 
 def test_every_kind_is_tried_here_and_has_more_to_say_than_the_common_points() -> None:
     assert {each.kind for each in EVERY} == set(all_sources.kinds())
-    import importlib
-
-    assert all(hasattr(importlib.import_module(all_sources._module(kind)), "test_job") for kind in all_sources.kinds())
+    sessions = [importlib.import_module(f"{brand}.session").Session for brand in all_sources.BRANDS.values()]
+    assert all(session.tested is not DeviceSession.tested for session in sessions)
 
 
 @each_of(EVERY)

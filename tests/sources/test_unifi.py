@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from agent.footage.source import narrowed
+from agent.sources.device import jobs
 from agent.sources.device.orders import LookOrder
-from agent.sources.unifi import source as unifi
-from agent.sources.unifi.session import NO_GAPS, SMALL, Protect
-from agent.sources.unifi.source import Options
+from agent.sources.unifi.options import Options
+from agent.sources.unifi.session import NO_GAPS, SMALL, Session
 from exchange.clock import DAY, MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, NoFootage
 from tests.sources.pieces import ShiftedClock, brought, piece
@@ -68,6 +68,7 @@ def test_when_protect_records_is_told(under: UnifiUnderTest, tmp_path: Path, mod
     under.stand_in.mode = mode
     with under.stand_in.serving() as port:
         order = {
+            "brand": "agent.sources.unifi",
             "camera_id": CAMERA,
             "address": f"http://127.0.0.1:{port}",
             "credentials": {"user": GOOD.user, "password": GOOD.password},
@@ -77,16 +78,24 @@ def test_when_protect_records_is_told(under: UnifiUnderTest, tmp_path: Path, mod
             "start": T,
             "end": T + 1,
         }
-        answer = unifi.test_job(order, lambda _: None)
+        answer = jobs.test_job(order, lambda _: None)
     assert bool(answer["good"]) == good
     assert bool(answer["wrong"]) != good
 
 
 def test_a_password_is_never_sent_without_tls(tmp_path: Path) -> None:
     login = {"user": GOOD.user, "password": GOOD.password}
-    order = LookOrder(camera_id=CAMERA, address="http://192.0.2.7", credentials=login, state=tmp_path, start=0, end=1)
+    order = LookOrder(
+        brand="agent.sources.unifi",
+        camera_id=CAMERA,
+        address="http://192.0.2.7",
+        credentials=login,
+        state=tmp_path,
+        start=0,
+        end=1,
+    )
     with pytest.raises(CameraRefused, match="https"):
-        Protect(order, Options(camera="Gate"))
+        Session(order, Options(camera="Gate"))
 
 
 async def test_smaller_pictures_are_taken_only_where_the_main_recording_is_no_longer_kept_and_that_is_said(

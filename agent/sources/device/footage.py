@@ -1,41 +1,6 @@
 """What all sources that are asked over a network, or read foreign files, share: the worker jobs, limits, one at a time.
 
-Not for: how any brand does it. A new source of the kind ``mybrand`` is one module, ``agent/footage/mybrand.py``:
-
-    # imports: agent.sources.device.kind, device_jobs, device_time and the standard library; no more at the top
-
-    class Options(DeviceOptions):                     # what an owner types: --option channel=2; checked when typed
-        channel: int = Field(1, ge=1, le=256)
-
-    SOURCE = DeviceKind(
-        title="My Brand's recorders", options=Options,
-        how_read="HTTP download of the recorder's own files", utc_from="the recorder's clock, as compared with ours",
-    )
-
-    def coverage_job(job: Json, report: Report) -> Json:
-        import http.client                            # heavy things are imported here: the daemon imports this module
-        order, options = LookOrder.model_validate(job), Options.model_validate(job["options"])
-        check = compare(device_clock, sent=sent, received=received, method="…")          # agent.devices.clock
-        time = order.time(check)                      # DeviceTime: true UTC to the device's time, and back
-        asked = time.asked(order.window)              # in the device's clock, wider by what is uncertain
-        spans = [FoundSpan(start=time.from_device(…), end=…, reference="…", divisible=…), …]
-        return LookAnswer(spans=spans, clock=check, oldest=…, notes=…).model_dump(mode="json")
-
-    def fetch_job(job: Json, report: Report) -> Json:
-        order = FetchOrder.model_validate(job)        # .reference, .window (true UTC), .into, .most_bytes
-        …                                             # write order.into / "NAME.part", fsync, rename to "NAME"
-        return FetchAnswer(files=[FetchedFile(name="NAME", start=…, end=…)], clock=check).model_dump(mode="json")
-
-    def test_job(job: Json, report: Report) -> Json   # optional: LookOrder to TestAnswer, for `handover sources test`
-
-The jobs run in a worker (``agent.workers.process``), where they are synchronous, may block, and raise CameraUnreachable
-(gone, slow, broken off), CameraRefused (user or password), CameraAnswerInvalid (nonsense), CertificateChanged,
-NoFootage (a span that is no longer there), DiskFull. ``report({"bytes", "total"})`` shows progress; ``"left_us"`` with
-it, how long it will still take, where the device plays in real time. HTTP: ``device_http``. Times without a zone, or in
-local time: ``device_time``. A job never trims, joins or converts: it brings what the device gives, in any container
-that FFmpeg reads, and says the UTC of its first frame as well as it knows. The rest is done here, for all brands alike
-(``placing``): the first key frame's instant, the true end, torn tails, frames that two files both have, a copy into
-Matroska where the container cannot be cut. Then add a line to tests/sources/test_conformance.py.
+Not for: the work in the worker (``jobs``), or how any brand is asked (CONTRIBUTING.md tells how to add one).
 """
 
 import asyncio
@@ -88,7 +53,10 @@ class Device:
     """One camera's source, as the owner set it up, and what is known of its clock."""
 
     camera_id: str
-    module: str
+    name: str
+    """The kind of source, as the owner typed it."""
+    brand: str
+    """The package of its brand; see ``Order``."""
     kind: DeviceKind
     options: DeviceOptions
     state: Path
@@ -101,12 +69,13 @@ class Device:
     def host(self) -> str:
         """What fetches are taken one at a time of: the recorder, however many cameras are on it."""
         bare = self.address.partition("://")[2] or self.address
-        return bare.partition("/")[0].lower() or f"{self.module} {self.camera_id}"
+        return bare.partition("/")[0].lower() or f"{self.brand} {self.camera_id}"
 
     def order(self, clock: Clock) -> Json:
         """What every job is told."""
         offset, uncertainty = self.clock.known if self.clock else (0, 0)
         return {
+            "brand": self.brand,
             "camera_id": self.camera_id,
             "address": self.address,
             "credentials": asdict(self.credentials) if self.credentials else None,
@@ -151,7 +120,7 @@ class DeviceFootage:
         order = device.order(self.clock) | {"start": window.start, "end": window.end, "narrow": narrow}
         LookOrder.model_validate(order)
         await asyncio.to_thread(_folders, device.state)
-        said = await self.run_job(f"{device.module}:coverage_job", order, limits=device.kind.look)
+        said = await self.run_job("agent.sources.device.jobs:look_job", order, limits=device.kind.look)
         answer = _read(LookAnswer, said)
         await self._note(device, answer.clock)
         if answer.oldest is not None and self.reached is not None:
@@ -196,7 +165,7 @@ class DeviceFootage:
         }
         asked = FetchOrder.model_validate(order)
         async with self._turn(device):
-            said = await self._job(f"{device.module}:fetch_job", order, device.kind.fetch, progress, pace)
+            said = await self._job("agent.sources.device.jobs:fetch_job", order, device.kind.fetch, progress, pace)
         answer = _read(FetchAnswer, said)
         await self._note(device, answer.clock)
         if not answer.files:

@@ -5,6 +5,7 @@ Not for: HTTP itself (``device_http``), or recorders that speak local time (``de
 
 import ipaddress
 import json
+from http.cookies import CookieError, SimpleCookie
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -33,10 +34,19 @@ def parsed(http: Http, answer: Answer, wanted: TypeAdapter[Read]) -> Read:
         raise http.nonsense(how) from None
 
 
-def told_in_words(answer: Answer) -> str:
+def error_text(answer: Answer) -> str:
     """The beginning of an error's text, fit to be shown."""
     text = answer.content[:400].decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()[:150] or "nothing"
+
+
+def cookies_of(answer: Answer) -> str:
+    """A session's cookies, as the header that brings them back; "" where there are none, or they can't be read."""
+    try:
+        cookies = SimpleCookie(answer.headers.get("set-cookie", ""))
+    except CookieError:
+        return ""
+    return "; ".join(f"{name}={each.value}" for name, each in cookies.items())
 
 
 def with_port(address: str, port: int) -> str:

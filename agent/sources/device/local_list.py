@@ -3,13 +3,14 @@
 Not for: how a list is asked for (``hikvision_isapi``, ``dahua_cgi``), or the device's clock (``device_time``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from agent.devices.device_time import DeviceTime, changes
 from agent.devices.time_zones import zone_of
-from exchange.clock import HOUR, SECOND, Window
+from exchange.clock import HOUR, SECOND, Window, to_rfc3339
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -80,6 +81,25 @@ def _stretches(time: DeviceTime, start: datetime, end: datetime) -> Iterable[Str
 
 BACKWARDS = "The recorder lists a recording that ends before it starts, as when its clock was set; it was left out."
 SUB_STREAM = "The main stream was not recorded then: this is the sub-stream, with smaller pictures."
+
+
+Listed = TypeVar("Listed")
+
+
+def within(
+    listed: Sequence[Listed], stretches: Sequence[Stretch | None], window: Window, notes: list[str]
+) -> Iterator[tuple[Listed, Stretch]]:
+    """What of a list lies in a window, with its true instants; ``notes`` is told of what can't be used or is unsure."""
+    for item, stretch in zip(listed, stretches, strict=True):
+        if stretch is None:
+            notes.append(BACKWARDS)
+        elif stretch.start < window.end and stretch.end > window.start:
+            if not stretch.sure:
+                notes.append(
+                    f"The recorder's clock shows this hour twice: what is taken for {to_rfc3339(stretch.start)} may "
+                    "have been recorded an hour later."
+                )
+            yield item, stretch
 
 
 def plausible(moment: datetime) -> datetime:

@@ -25,7 +25,10 @@ MOST_FILES = 2_000
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
 """A file's name in the folder that it is fetched into: no way to other folders."""
-Note = Annotated[str, Field(max_length=300)]
+MOST_NOTES = 50
+NOTE_LENGTH = 300
+"""Letters."""
+Note = Annotated[str, Field(max_length=NOTE_LENGTH)]
 Micros = Annotated[int, Field(ge=0, lt=253_402_300_800 * SECOND)]
 
 
@@ -40,6 +43,8 @@ class Order(_Crossing):
     camera's source alone, for indexes and the like; it may vanish between two jobs.
     """
 
+    brand: Annotated[str, Field(pattern=r"^[a-z]+(\.[a-z][a-z_]*)+$")]
+    """The package with the brand's ``source`` and ``session``, as the registry names it."""
     camera_id: str
     address: str = ""
     credentials: dict[str, str] | None = None
@@ -179,7 +184,7 @@ class LookAnswer(_Crossing):
     model: Line = ""
     firmware: Line = ""
     serial: Line = ""
-    notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
+    notes: Annotated[tuple[Note, ...], Field(max_length=MOST_NOTES)] = ()
 
 
 class FetchedFile(_Crossing):
@@ -205,7 +210,6 @@ class FetchAnswer(_Crossing):
 
     files: Annotated[tuple[FetchedFile, ...], Field(max_length=MOST_FILES)] = ()
     clock: ClockCheck | None = None
-    notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
 
 
 class TestAnswer(_Crossing):

@@ -1,6 +1,6 @@
 """Frigate's HTTP API, asked for recordings and their files, and nothing else.
 
-Not for: what an owner types (``frigate``). In worker processes only.
+Not for: what an owner types (``options``), or when a segment really began (``time``). In worker processes only.
 
 What its answers are like (Frigate's documentation and sources: ``api/record``, ``api/media``, nginx.conf):
 ``/api/CAMERA/recordings`` lists segments by seconds since 1970. ``/recordings/DATE/HOUR/CAMERA/MM.SS.mp4`` is a
@@ -14,21 +14,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookies import CookieError, SimpleCookie
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from agent.devices.clock import ClockCheck
 from agent.devices.device_time import DeviceTime
 from agent.devices.http import Http
 from agent.footage.files.place import edges
 from agent.footage.files.remux import is_torn
 from agent.media.containers import segment as segments
 from agent.media.containers.segment import NotFootage
-from agent.sources.device import oldest as reach
-from agent.sources.device.json_http import Tally, date_compared, is_own_host, parsed, time_of, with_port
-from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Order, Report
+from agent.sources.device.json_http import Tally, cookies_of, date_compared, is_own_host, parsed, time_of, with_port
+from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, LookOrder, Order, Report, TestAnswer
+from agent.sources.device.session import HttpSession, Identity
 from agent.sources.frigate.options import Options
 from agent.sources.frigate.time import Listed, Located, stretches
 from exchange.clock import HOUR, MINUTE, SECOND, Window
@@ -94,14 +92,13 @@ class _Want:
     tally: Tally
 
 
-class Frigate:
-    """One Frigate, while a job lasts; logs in when it has a password. ``check``: its clock, once it answered."""
+class Session(HttpSession[Options]):
+    """One Frigate; logged in to when there is a password for it."""
 
     def __init__(self, order: Order, options: Options) -> None:
-        self.order = order
+        super().__init__(order, options)
         self.camera = options.camera
         self.via = options.via
-        self.check: ClockCheck | None = None
         bare = order.address if "://" in order.address or order.login is None else f"https://{order.address}"
         usual = 5000 if order.login is None else 8971
         self.http = Http(with_port(bare, usual), None, order.timeout, order.now, pin=options.certificate)
@@ -112,18 +109,10 @@ class Frigate:
                 do="Write https:// before the address, or set readable=yes if that network is yours alone.",
             )
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         login = self.order.login
         if login is not None:
-            try:
-                self._log_in(login.user, login.password)
-            except BaseException:
-                self.http.close()
-                raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.close()
+            self._log_in(login.user, login.password)
 
     def _log_in(self, user: str, password: str) -> None:
         body = json.dumps({"user": user, "password": password}).encode()
@@ -141,11 +130,7 @@ class Frigate:
                 meaning="Nothing was fetched.",
                 do="Check both on Frigate's own page; too many attempts lock everybody out for a minute.",
             )
-        try:
-            cookies = SimpleCookie(answer.headers.get("set-cookie", ""))
-        except CookieError:
-            cookies = SimpleCookie()
-        self.http.headers["Cookie"] = "; ".join(f"{name}={each.value}" for name, each in cookies.items())
+        self.http.headers["Cookie"] = cookies_of(answer)
 
     # -- what there is --
 
@@ -184,11 +169,8 @@ class Frigate:
             listed |= {each.listed for each in parsed(self.http, answer, _SEGMENTS)}
         return stretches(each for each in listed if 0 < each.length < HOUR)
 
-    def oldest(self) -> int | None:
+    def find_oldest(self) -> int | None:
         """Where its first segment of the camera begins: by its summary the hour, by its list the second."""
-        return reach.oldest(self.order, self._first)
-
-    def _first(self) -> int | None:
         answer = self.http.ask(f"/api/{self.camera}/recordings/summary?timezone=utc", statuses=(200, 404))
         days = parsed(self.http, answer, _DAYS) if answer.status == 200 else []
         hour = min((began for day in days for began in day.began()), default=None)
@@ -199,12 +181,20 @@ class Frigate:
         first = min((each.listed.start for each in listed), default=hour)
         return time_of(self.order, self.check).from_device(first)
 
-    def version(self) -> str:
+    def identity(self) -> Identity:
+        return Identity(make="Frigate", firmware=self._version())
+
+    def _version(self) -> str:
         answer = self.http.ask("/api/version", most=1000, statuses=(200, 404))
         text = answer.content.decode("ascii", "replace").strip()
         return text if answer.status == 200 and text.isprintable() and len(text) < 64 else ""
 
-    def told(self) -> tuple[list[str], list[str]]:
+    def tested(self, order: LookOrder) -> TestAnswer:
+        """Whether this camera is recorded, and for how long it is kept."""
+        good, wrong = self._retention()
+        return TestAnswer(good=tuple(good), wrong=tuple(wrong))
+
+    def _retention(self) -> tuple[list[str], list[str]]:
         """What is good about this camera's recording, and what is wrong."""
         config = parsed(self.http, self.http.ask("/api/config"), _OBJECT)
         cameras = config.get("cameras")
@@ -228,7 +218,7 @@ class Frigate:
 
     # -- bringing it --
 
-    def bring(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
+    def fetch(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
         """The segments that an order's window touches, in the order of time."""
         reference = Reference.model_validate_json(order.reference)
         time = DeviceTime(reference.offset, reference.unsure)
@@ -262,7 +252,7 @@ class Frigate:
                 follows = None
                 continue
             start = each.start if follows is None or abs(follows - each.start) > _SHORT else follows
-            files.append(self._told(want, name, start, each))
+            files.append(self._file(want, name, start, each))
             follows = self._until(want, name, start)
         return files
 
@@ -282,7 +272,7 @@ class Frigate:
                 if reached is None or reached >= some[-1].end - _SHORT or reached == before:
                     break
             note = "Frigate joined its files to this one. It is silent about a change of codec inside."
-            files.append(self._told(want, name, some[0].start, some[0], note))
+            files.append(self._file(want, name, some[0].start, some[0], note))
         return files
 
     def _get(self, want: _Want, target: str, name: str, *, resume: bool, again: bool = False) -> None:
@@ -298,7 +288,7 @@ class Frigate:
             resume=resume,
         )
 
-    def _told(self, want: _Want, name: str, start: int, at: Located, *notes: str) -> FetchedFile:
+    def _file(self, want: _Want, name: str, start: int, at: Located, *notes: str) -> FetchedFile:
         return FetchedFile(
             name=name,
             start=want.time.from_device(start),

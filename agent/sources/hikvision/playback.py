@@ -1,6 +1,6 @@
 """Footage of a Hikvision that gives no downloads: its playback over RTSP, in real time, packets copied into files.
 
-Not for: the search that found it (``hikvision_talk``), or RTSP itself (``replay``). In worker processes only.
+Not for: the search that found it (``session``), or RTSP itself (``agent.rtsp``). In worker processes only.
 
 What recorders do (their owners' reports; programs that ask them): ``/Streaming/tracks/TRACK/?starttime=…&endtime=…``
 on port 554, times as in the list, whole seconds; they begin at a key frame near the start, some play on past the end,
@@ -21,7 +21,6 @@ from agent.rtsp.client import Answer
 from agent.rtsp.playback import Played, Replay
 from agent.sources.device.orders import FetchedFile, FetchOrder, Json, Report
 from agent.sources.device.rtsp_connection import connected
-from agent.sources.hikvision.session import Talk
 from agent.sources.hikvision.time import Meaning
 from exchange.clock import HOUR, MINUTE, SECOND, Window, to_rfc3339
 from exchange.durable import sync_folder
@@ -53,18 +52,20 @@ class Playback(Replay):
         super()._anchor(answer, assembler)
 
 
-def played(talk: Talk, order: FetchOrder, wanted: Json, report: Report) -> list[FetchedFile]:
+def played(
+    host: str, port: int, time: DeviceTime, order: FetchOrder, wanted: Json, report: Report
+) -> list[FetchedFile]:
     """Play what is needed of a listed recording into files. It can't be gone on with: each time it begins anew.
 
     Raises NoFootage, CameraUnreachable, CameraRefused, CameraAnswerInvalid, DiskFull.
     """
-    asked, target = _asked(talk.time, order.needed, wanted)
+    asked, target = _asked(time, order.needed, wanted)
     for part in order.into.glob("*.part"):
         part.unlink()
-    host = f"[{talk.http.host}]" if ":" in talk.http.host else talk.http.host
-    with connected(f"rtsp://{host}:{talk.options.rtsp_port}{target}", order) as rtsp:
+    bracketed = f"[{host}]" if ":" in host else host
+    with connected(f"rtsp://{bracketed}:{port}{target}", order) as rtsp:
         playback = Playback(rtsp, asked, asked.end, lambda *told: _say(playback, report, *told))
-        playback.unsure_start = _AT_ITS_BEGINNING if asked.start <= _listed(talk.time, wanted).start else 10 * SECOND
+        playback.unsure_start = _AT_ITS_BEGINNING if asked.start <= _listed(time, wanted).start else 10 * SECOND
         described = playback.describe()
         assembler = Assembler(order.into, described.video, described.audio, asked, order.most_bytes, lambda *_: None)
         try:
@@ -72,7 +73,7 @@ def played(talk: Talk, order: FetchOrder, wanted: Json, report: Report) -> list[
             came = playback.play(described, assembler)
         finally:
             assembler.finish(whole=True)
-    return _named(talk.time, order, came, assembler)
+    return _named(time, order, came, assembler)
 
 
 def _say(playback: Playback, report: Report, done: int, total: int | None, speed: float) -> None:

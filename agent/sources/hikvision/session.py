@@ -1,6 +1,6 @@
 """One Hikvision recorder while a job lasts: its clock, what it is, what it lists of a window, and when files begin.
 
-Not for: the job's order and answer (``hikvision``), or the protocol itself (``hikvision_isapi``). In workers only.
+Not for: the protocol itself (``api``), or what Z means in its times (``time``). In worker processes only.
 """
 
 import json
@@ -10,12 +10,13 @@ from datetime import UTC
 from hashlib import sha256
 from pathlib import Path
 
+from agent.devices.clock import ClockCheck
 from agent.devices.device_time import DeviceTime, local_of
 from agent.devices.time_zones import zone_of
-from agent.sources.device import oldest as reach
-from agent.sources.device.local_list import BACKWARDS, SUB_STREAM, micros, nearest
-from agent.sources.device.orders import MOST_SPANS, FetchedFile, FoundSpan, Json, Order
-from agent.sources.device.session import DeviceTalk
+from agent.sources.device import memory
+from agent.sources.device.local_list import SUB_STREAM, micros, nearest, within
+from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Json, LookOrder, Order, Report, TestAnswer
+from agent.sources.device.session import HttpSession, Identity, check_zone
 from agent.sources.hikvision import files as hikvision_file
 from agent.sources.hikvision.api import FORMS, Isapi, Item, UnfitForm
 from agent.sources.hikvision.options import Options
@@ -30,7 +31,7 @@ from agent.sources.hikvision.time import (
     zone_matters,
 )
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, to_rfc3339
-from exchange.errors import CameraAnswerInvalid, CameraRefused
+from exchange.errors import CameraAnswerInvalid, CameraRefused, HandoverError, NoFootage
 
 _GROWS = 60 * SECOND
 """A recording that ends so little before now is taken for one that is still being written."""
@@ -41,24 +42,21 @@ UNKNOWN_MEANING = (
 )
 
 
-class Talk(DeviceTalk[Isapi, Options]):
-    """One recorder while a job lasts: its clock read first, then whatever is asked."""
+class Session(HttpSession[Options]):
+    """One recorder, its clock read first."""
 
-    def __init__(self, order: Order, options: Options, *, facts: bool = True) -> None:
-        self.facts: dict[str, str] = {}
-        self._wants_facts = facts
+    http: Isapi
+    check: ClockCheck
+
+    def __init__(self, order: Order, options: Options) -> None:
+        super().__init__(order, options)
+        check_zone(options.zone)
         self._remembered = _Memory.load(order.state)
-        http = Isapi(order.address, order.login, order.timeout, order.now, pin=options.certificate or None)
-        super().__init__(order, options, http)
-
-    def meet(self) -> None:
-        self._read_clock()
-        if self._wants_facts:
-            self._read_facts()
+        self.http = Isapi(order.address, order.login, order.timeout, order.now, pin=options.certificate or None)
 
     # -- the recorder itself --
 
-    def _read_clock(self) -> None:
+    def open(self) -> None:
         read = self._clock()
         self.check = self.order.compared(read.check, lambda: self._clock().check)
         self.time = self.order.time(self.check, read.zone)
@@ -74,18 +72,18 @@ class Talk(DeviceTalk[Isapi, Options]):
         except ValueError as error:
             raise self.http.nonsense(str(error)) from None
 
-    def _read_facts(self) -> None:
-        # Some users may play recordings back and nothing else.
-        with suppress(CameraRefused, CameraAnswerInvalid):
+    def identity(self) -> Identity:
+        try:
             root, _ = self.http.read("/ISAPI/System/deviceInfo")
-            self.facts = {
-                "make": _line(root.text_at("manufacturer") or "Hikvision"),
-                "model": _line(root.text_at("model")),
-                "firmware": _line(
-                    " ".join(filter(None, (root.text_at("firmwareVersion"), root.text_at("firmwareReleasedDate"))))
-                ),
-                "serial": _line(root.text_at("serialNumber")),
-            }
+        except (CameraRefused, CameraAnswerInvalid):
+            return Identity()  # some users may play recordings back and nothing else
+        firmware = filter(None, (root.text_at("firmwareVersion"), root.text_at("firmwareReleasedDate")))
+        return Identity(
+            make=_line(root.text_at("manufacturer") or "Hikvision"),
+            model=_line(root.text_at("model")),
+            firmware=_line(" ".join(firmware)),
+            serial=_line(root.text_at("serialNumber")),
+        )
 
     def channels(self) -> dict[int, str]:
         """Names by channel; empty when the recorder does not tell."""
@@ -145,26 +143,23 @@ class Talk(DeviceTalk[Isapi, Options]):
             return found
         raise self.http.nonsense(f"it takes no search for recordings ({why})")
 
-    def spans(self, window: Window) -> tuple[list[FoundSpan], list[str]]:
-        """What there is of a window, and what to say of it."""
-        notes = []
+    def spans(self, window: Window) -> list[FoundSpan]:
+        """What it lists of a window."""
         found, known_how = (
             self.meaning() if zone_matters(self.time.zone, window) else (Meaning.LOCAL.value, "no matter")
         )
         if not known_how:
-            notes.append(UNKNOWN_MEANING)
+            self.notes.append(UNKNOWN_MEANING)
         meaning = Meaning(found)
         start, end = asked(self.time, window, meaning)
-        spans = self._spans(self.track, start, end, meaning, window, notes)
+        spans = self._spans(self.track, start, end, meaning, window)
         if not spans and self.options.stream == "main":
-            spans = self._spans(self.track + 1, start, end, meaning, window, notes)
+            spans = self._spans(self.track + 1, start, end, meaning, window)
             if spans:
-                notes.append(SUB_STREAM)
-        return spans, notes
+                self.notes.append(SUB_STREAM)
+        return spans
 
-    def _spans(
-        self, track: int, start: str, end: str, meaning: Meaning, window: Window, notes: list[str]
-    ) -> list[FoundSpan]:
+    def _spans(self, track: int, start: str, end: str, meaning: Meaning, window: Window) -> list[FoundSpan]:
         items = self.listed(track, start, end)
         try:
             when = stretches(self.time, [(item.start, item.end) for item in items], meaning)
@@ -172,17 +167,7 @@ class Talk(DeviceTalk[Isapi, Options]):
             raise self.http.nonsense(str(error)) from None
         now = self.order.now()
         spans = []
-        for item, stretch in zip(items, when, strict=True):
-            if stretch is None:
-                notes.append(BACKWARDS)
-                continue
-            if stretch.start >= window.end or stretch.end <= window.start:
-                continue
-            if not stretch.sure:
-                notes.append(
-                    f"The recorder's clock shows this hour twice: what is taken for {to_rfc3339(stretch.start)} may "
-                    "have been recorded an hour later."
-                )
+        for item, stretch in within(items, when, window, self.notes):
             reference = {
                 "uri": item.uri, "track": track, "start": item.start, "end": item.end, "size": item.size,
                 "meaning": meaning.value, "begins": stretch.start, "ends": stretch.end,
@@ -197,20 +182,59 @@ class Talk(DeviceTalk[Isapi, Options]):
                     video=_codec(item.codec),
                 )
             )
-        if len(spans) > MOST_SPANS:
-            raise self.http.nonsense(f"it lists more than {MOST_SPANS} recordings")
         return spans
 
-    def oldest(self) -> int | None:
-        """Where the oldest recording of this track begins; asked once an hour, and worth no failure."""
-        return reach.oldest(self.order, self._first)
-
-    def _first(self) -> int | None:
+    def find_oldest(self) -> int | None:
+        """Where the oldest recording of this track begins."""
         now = self.order.now()
         first = self.listed(self.track, _written(now - _FAR), _written(now + DAY), most=1)
         meaning = Meaning(self._remembered.meaning or (self.options.z if self.options.z != "auto" else "local"))
         begins = next(iter(stretches(self.time, [(item.start, item.end) for item in first[:1]], meaning)), None)
         return None if begins is None else begins.start
+
+    def tested(self, order: LookOrder) -> TestAnswer:
+        """The channel's name, and what Z was found to mean."""
+        good, wrong = [], []
+        names, channel = self.channels(), self.options.channel
+        if channel in names:
+            good.append(f"Channel {channel} is called {names[channel] or 'nothing'} on the recorder.")
+        elif names:
+            known = ", ".join(str(number) for number in sorted(names)[:32])
+            wrong.append(f"There is no channel {channel}; the recorder has {known}.")
+        meaning, known_how = self.meaning()
+        if known_how:
+            good.append(f"Its times with a Z are {'UTC' if meaning == 'utc' else 'local time'} ({known_how}).")
+        else:
+            wrong.append(UNKNOWN_MEANING)
+        return TestAnswer(good=tuple(good), wrong=tuple(wrong), channels=names)
+
+    # -- fetching --
+
+    def fetch(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
+        """The recorder's file; or what it plays, where that is wanted, or where it gives no files."""
+        wanted: Json = json.loads(order.reference)
+        if self.options.by == "rtsp":
+            return self._played(order, wanted, report)
+        size, path = wanted["size"], order.into / _file_name(wanted)
+        if size is not None and size > order.most_bytes:
+            raise self.http.nonsense(f"the recording has {size} bytes, more than the {order.most_bytes} allowed")
+        try:
+            self.http.fetch(wanted["uri"], order.into, path.name, most_bytes=order.most_bytes, report=report)
+        except (CameraRefused, CameraAnswerInvalid, NoFootage) as refusal:
+            if self.options.by == "file" or path.with_name(f"{path.name}.part").exists():
+                raise
+            try:
+                return self._played(order, wanted, report)
+            except HandoverError:
+                if any(order.into.glob("*.part")):
+                    raise  # it does play; what went wrong then is what matters
+                raise refusal from None
+        return [_placed(path, wanted, self.time)]
+
+    def _played(self, order: FetchOrder, wanted: Json, report: Report) -> list[FetchedFile]:
+        from agent.sources.hikvision.playback import played
+
+        return played(self.http.host, self.options.rtsp_port, self.time, order, wanted, report)
 
 
 @dataclass
@@ -225,36 +249,24 @@ class _Memory:
     @classmethod
     def load(cls, state: Path) -> "_Memory":
         path = state / "hikvision.json"
-        try:
-            known = json.loads(path.read_bytes()[:4096])
-            return cls(
-                path,
-                str(known["form"]),
-                str(known["meaning"]),
-                known["certain"] is True,
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            return cls(path)
+        kept = memory.recall(path)
+        return cls(path, str(kept.get("form", "web")), str(kept.get("meaning", "")), kept.get("certain") is True)
 
     def keep(self, **changed: str | int) -> None:
         if all(getattr(self, name) == value for name, value in changed.items()):
             return
         for name, value in changed.items():
             setattr(self, name, value)
-        told = {name: getattr(self, name) for name in ("form", "meaning", "certain")}
-        part = self.path.with_name(f"{self.path.name}.part")
-        with suppress(OSError):
-            part.write_text(json.dumps(told))
-            part.rename(self.path)
+        memory.keep(self.path, {name: getattr(self, name) for name in ("form", "meaning", "certain")})
 
 
-def file_name(wanted: Json) -> str:
+def _file_name(wanted: Json) -> str:
     """A name of its own for each recording, also where the clock showed its time twice."""
     stamp = "".join(letter for letter in wanted["start"] if letter.isalnum())
     return f"{wanted['track']}-{stamp}-{sha256(wanted['uri'].encode()).hexdigest()[:8]}.mpg"
 
 
-def placed(path: Path, wanted: Json, time: DeviceTime) -> FetchedFile:
+def _placed(path: Path, wanted: Json, time: DeviceTime) -> FetchedFile:
     """When a file that came begins: as it says itself where that fits the list, else as the list says."""
     listed, until = int(wanted["begins"]), int(wanted["ends"])
     told = hikvision_file.told(path)

@@ -1,6 +1,6 @@
 """MediaMTX's playback server (``/list``, ``/get``), asked so that no frame it gives has another time than its own.
 
-Not for: what an owner types (``mediamtx``). In worker processes only.
+Not for: what an owner types (``options``). In worker processes only.
 
 What its answers are like (MediaMTX's documentation and sources, ``internal/playback``): ``/list`` joins recordings
 less than half a second apart, and cuts its first and last entry to the times asked for. ``/get`` stops silently at a
@@ -14,19 +14,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import urlencode
 
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter
 
-from agent.devices.clock import ClockCheck
 from agent.devices.device_time import DeviceTime
 from agent.devices.http import Http
 from agent.media.containers import segment as segments
 from agent.media.containers.segment import NotFootage, Segment
-from agent.sources.device import oldest as reach
-from agent.sources.device.json_http import Tally, date_compared, is_own_host, parsed, time_of, told_in_words, with_port
-from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Order, Report
+from agent.sources.device.json_http import Tally, date_compared, error_text, is_own_host, parsed, time_of, with_port
+from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, LookOrder, Order, Report, TestAnswer
+from agent.sources.device.session import HttpSession, Identity
 from agent.sources.mediamtx.options import Options
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339, to_rfc3339
 from exchange.errors import CameraRefused, NoFootage
@@ -84,13 +83,12 @@ class Key:
     ask: int
 
 
-class Playback:
-    """One server, while a job lasts. ``check``: its clock, once it answered."""
+class Session(HttpSession[Options]):
+    """One playback server."""
 
     def __init__(self, order: Order, options: Options) -> None:
-        self.order = order
+        super().__init__(order, options)
         self.path = options.path
-        self.check: ClockCheck | None = None
         token = options.login == "token" and order.login is not None
         self.http = Http(
             with_port(order.address, PORT),
@@ -109,11 +107,8 @@ class Playback:
                 )
             self.http.headers["Authorization"] = f"Bearer {order.login.password}"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.close()
+    def identity(self) -> Identity:
+        return Identity(make="MediaMTX")
 
     # -- what there is --
 
@@ -136,25 +131,26 @@ class Playback:
         if answer.status == 404:
             return [], asked
         if answer.status == 400:
-            raise self.http.nonsense(f"it lists nothing for {self.path!r} and says: {told_in_words(answer)}")
+            raise self.http.nonsense(f"it lists nothing for {self.path!r} and says: {error_text(answer)}")
         return parsed(self.http, answer, _ENTRIES), asked
 
-    def oldest(self) -> int | None:
+    def find_oldest(self) -> int | None:
         """Where its first recording of the path begins: asked without times, it lists all there are."""
-        return reach.oldest(self.order, self._first)
-
-    def _first(self) -> int | None:
         answer = self.http.ask(f"/list?{urlencode({'path': self.path})}", statuses=(200, 404))
         entries = parsed(self.http, answer, _ENTRIES) if answer.status == 200 else []
         return min((time_of(self.order, self.check).from_device(each.window[0]) for each in entries), default=None)
 
-    def told(self, window: Window) -> tuple[list[str], list[str]]:
-        """What is good about what it recorded of a window, and what is wrong."""
+    def tested(self, order: LookOrder) -> TestAnswer:
+        """How much of the window was recorded."""
+        window = order.window
         parts = [part for span in self.spans(window) if (part := Window(span.start, span.end).intersect(window))]
         if not parts:
-            return [], [f"It recorded nothing of {self.path!r} for a day: look for record: yes, and for its source."]
+            nothing = f"It recorded nothing of {self.path!r} for a day: look for record: yes, and for its source."
+            return TestAnswer(wrong=(nothing,))
         share = sum(part.duration for part in parts) * 100 / window.duration
-        return [f"It recorded {share:.1f} % of the last day, without a gap in {len(parts)} stretches."], []
+        return TestAnswer(
+            good=(f"It recorded {share:.1f} % of the last day, without a gap in {len(parts)} stretches.",)
+        )
 
     def _span(self, listed: tuple[int, int], asked: Window, time: DeviceTime) -> FoundSpan | None:
         start, end = listed
@@ -179,7 +175,7 @@ class Playback:
 
     # -- bringing it --
 
-    def bring(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
+    def fetch(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
         """The window of an order, out of one listed stretch; a file a piece, each beginning with a key frame."""
         wanted = Reference.model_validate_json(order.reference)
         time = DeviceTime(wanted.offset, wanted.unsure)

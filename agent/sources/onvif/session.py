@@ -1,220 +1,143 @@
-"""Asks one recorder over SOAP, light and by hand: its time, where its services are, and single questions.
+"""One ONVIF recorder while a job lasts: its recordings of this camera, where they have gaps, and their replay.
 
-Not for: what recordings it holds (``search``). Answers are read by our own bounded reader, as recorders' answers fit
-ONVIF's schemas only more or less; a library that insists on them would refuse footage that is there.
+Not for: SOAP (``soap``), what its answers mean (``api``), or the files that a replay is written into (``files``).
 """
 
-import base64
-import hashlib
-import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import asyncio
+import json
+from contextlib import AbstractAsyncContextManager
 
-import aiohttp
-from lxml import etree
+from agent.devices.onvif.transport import SoapFault, invalid
+from agent.footage.source import Span
+from agent.recordings.segments import gaps_between
+from agent.rtsp.playback import Replay
+from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, LookOrder, Order, Report, TestAnswer
+from agent.sources.device.rtsp_connection import connected
+from agent.sources.device.session import DeviceSession
+from agent.sources.onvif import api
+from agent.sources.onvif.files import ReplayFetch
+from agent.sources.onvif.options import Options
+from agent.sources.onvif.soap import Recorder, recorder
+from exchange.clock import Window
+from exchange.errors import NoFootage
 
-from agent.devices.address import CameraAddress, Credentials
-from agent.devices.bounded_xml import Element
-from agent.devices.clock import (
-    HTTP_DATE,
-    ONVIF_LOCAL,
-    ONVIF_UTC,
-    ClockCheck,
-    compare,
-    http_date,
-    narrow_async,
+SECOND_STREAM = (
+    "The camera's first recording has nothing of some of this time: that is from another of its recordings, which may "
+    "be a sub-stream with smaller pictures."
 )
-from agent.devices.onvif.transport import (
-    SOAP,
-    CameraTransport,
-    SoapFault,
-    certificate_changed,
-    certificate_of,
-    invalid,
-)
-from agent.devices.onvif.urls import Reached
-from agent.devices.time_zones import posix_offset, zone_shown
-from exchange.clock import SECOND, SystemClock
-from exchange.errors import CameraRefused, SettingsInvalid
-
-DEVICE = "http://www.onvif.org/ver10/device/wsdl"
-SEARCH = "http://www.onvif.org/ver10/search/wsdl"
-REPLAY = "http://www.onvif.org/ver10/replay/wsdl"
-SCHEMA = "http://www.onvif.org/ver10/schema"
-NOTIFY = "http://docs.oasis-open.org/wsn/b-2"
-_WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-_WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
-_OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss"
-_DIGEST = f"{_OASIS}-username-token-profile-1.0#PasswordDigest"
-_BASE64 = f"{_OASIS}-soap-message-security-1.0#Base64Binary"
-_NAMES = {"s": SOAP, "tt": SCHEMA, "wsnt": NOTIFY, "tns1": "http://www.onvif.org/ver10/topics"}
-
-Content = Mapping[str, Any]
-"""An element's children: name ("tt:Stream" for another namespace than the service's) to text or further children."""
 
 
-class _ShiftedClock(SystemClock):
-    def __init__(self, skew_us: int) -> None:
-        self._skew = skew_us
+class Session(DeviceSession[Options]):
+    """One recorder, asked in an event loop of its own for each question."""
 
-    def now(self) -> int:
-        return super().now() + self._skew
+    def __init__(self, order: Order, options: Options) -> None:
+        super().__init__(order, options)
+        self._pin = options.certificate or ""
+        self._oldest: int | None = None
 
+    def _met(self, *, narrow: bool = False) -> AbstractAsyncContextManager[Recorder]:
+        order = self.order
+        return recorder(order.address, order.login, self._pin, order.skew_us, narrow=narrow)
 
-class Recorder:
-    """One recorder being asked. ``notes``: sentences on what is odd about it."""
+    async def _listed(self, asked: Recorder) -> list[api.Recording]:
+        """Its recordings of this camera, the main stream's first."""
+        return api.chosen(await api.recordings(asked), self.options.recording)
 
-    def __init__(self, address: CameraAddress, credentials: Credentials | None, transport: CameraTransport) -> None:
-        self.address, self.credentials, self.transport = address, credentials, transport
-        self.notes: list[str] = []
-        self.reached = Reached(address, self.notes)
-        self.services = {DEVICE: address.url}
-        self.clock: ClockCheck | None = None
-        self._shift = 0
+    # -- what is there --
 
-    async def ask(
-        self, namespace: str, operation: str, content: Content | None = None, *, login: bool = True
-    ) -> Element:
-        """The answer's element. Raises SoapFault, CameraUnreachable, CameraRefused, CameraAnswerInvalid."""
-        if namespace not in self.services:
-            raise invalid("it names no service for recordings", do="ONVIF Profile G has to be switched on in it.")
-        envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={**_NAMES, "q": namespace})
-        header = etree.SubElement(envelope, f"{{{SOAP}}}Header")
-        asked = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP}}}Body"), f"{{{namespace}}}{operation}")
-        _fill(asked, namespace, content or {})
-        if login and self.credentials is not None:
-            header.append(self._token(self.credentials))
-        headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{namespace}/{operation}"'}
-        reply = await self.transport.post_xml(self.services[namespace], envelope, headers)
-        answer = reply.root.at("Body", f"{operation}Response")
-        assert answer is not None, "the transport checked it"
-        return answer
+    def spans(self, window: Window) -> list[FoundSpan]:
+        """Spans between the gaps that the recorder tells of."""
+        return asyncio.run(self._look(window))
 
-    def _token(self, credentials: Credentials) -> Any:
-        """A login for the recorder's own time (WS-Security UsernameToken 1.0, a digest, never the password)."""
-        moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.transport.clock.now() + self._shift)
-        created, nonce = moment.strftime("%Y-%m-%dT%H:%M:%SZ"), secrets.token_bytes(16)
-        digest = hashlib.sha1(nonce + created.encode() + credentials.password.encode(), usedforsecurity=False).digest()
-        security = etree.Element(f"{{{_WSSE}}}Security", nsmap={"wsse": _WSSE, "wsu": _WSU})
-        token = etree.SubElement(security, f"{{{_WSSE}}}UsernameToken")
-        etree.SubElement(token, f"{{{_WSSE}}}Username").text = credentials.user
-        etree.SubElement(token, f"{{{_WSSE}}}Password", Type=_DIGEST).text = base64.b64encode(digest).decode()
-        etree.SubElement(token, f"{{{_WSSE}}}Nonce", EncodingType=_BASE64).text = base64.b64encode(nonce).decode()
-        etree.SubElement(token, f"{{{_WSU}}}Created").text = created
-        return security
+    async def _look(self, window: Window) -> list[FoundSpan]:
+        async with self._met(narrow=self.order.narrow) as asked:
+            when = self.order.time(asked.clock)
+            spans: list[FoundSpan] = []
+            try:
+                listed = await self._listed(asked)
+                for recording in listed:
+                    now = when.to_device(self.order.now())
+                    for one in await api.stretches(asked, recording, when.asked(window), now):
+                        parts = _uncovered(one, spans, when.offset_us)
+                        inside = any(part.start < window.end and part.end > window.start for part in parts)
+                        if inside and api.beside(recording, listed):
+                            asked.notes.append(SECOND_STREAM)
+                        spans += parts
+            except SoapFault as fault:
+                raise _unfit(fault) from None
+            began = min((when.from_device(recording.start) for recording in listed), default=None)
+            self._oldest = None if began is None else max(began, 0)
+            self.check, self.notes = asked.clock, asked.notes
+            return spans
 
-    async def greet(self, *, narrow: bool = False) -> None:
-        """Its time first, as logins hang on it; then where its services are."""
-        self.clock = await self._time()
-        if narrow and self.clock is not None:
-            self.clock = await narrow_async(self.clock, self._asked_time, self.transport.clock.now)
-        self._shift = self.clock.offset_us if self.clock else 0
+    def oldest(self) -> int | None:
+        """Where its first recording begins, as it was listed with the spans."""
+        return self._oldest
+
+    # -- testing --
+
+    def tested(self, order: LookOrder) -> TestAnswer:
+        """Its recordings of this camera, and what replay describes."""
+        good, wrong, uri = asyncio.run(self._tried())
+        if uri is not None:
+            with connected(uri, order, self._pin) as rtsp:
+                described = Replay(rtsp, order.window, order.end, lambda *_: None).describe()
+            sound = f" with sound ({described.audio.codec})" if described.audio is not None else " without sound"
+            good.append(f"It replays them as {described.video.codec}{sound}.")
+            wrong += [f"Of this recording, {note}." for note in described.notes]
+        return TestAnswer(good=tuple(good), wrong=tuple(each[:300] for each in wrong[:20]))
+
+    async def _tried(self) -> tuple[list[str], list[str], str | None]:
+        async with self._met() as asked:
+            try:
+                listed = await self._listed(asked)
+            except SoapFault as fault:
+                raise _unfit(fault) from None
+            if not listed:
+                return [], ["It lists no recordings with pictures: switch recording on, and look at its disk."], None
+            named = "".join(filter(str.isprintable, listed[0].names[-1]))[:100]
+            good = [f"It lists {len(listed)} recordings of {named}." if len(listed) > 1 else f"It lists {named}."]
+            if any(recording.recording for recording in listed):
+                good.append("It is recording now.")
+            return good, [], await api.replay_uri(asked, max(listed, key=lambda each: each.end).token)
+
+    # -- fetching --
+
+    def fetch(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
+        """A replay of the span. What came before a break stays, as far as whole groups, for the next fetch."""
         try:
-            answer = await self.ask(DEVICE, "GetServices", {"IncludeCapability": "false"})
-            pairs = [(one.text_at("Namespace"), one.text_at("XAddr")) for one in answer.all("Service")]
-        except SoapFault:
-            answer = await self.ask(DEVICE, "GetCapabilities", {"Category": "All"})
-            pairs = [
-                (namespace, found.text_at("XAddr"))
-                for name, namespace in (("Search", SEARCH), ("Replay", REPLAY))
-                for found in answer.all(name)
-            ]
-        for name, xaddr in pairs[:64]:
-            if name in (SEARCH, REPLAY) and (url := self.reached.service(xaddr)):
-                self.services[name] = url
+            token = str(json.loads(order.reference)["recording"])
+        except (ValueError, TypeError, KeyError):
+            raise NoFootage("This stretch of footage is none of this recorder's.") from None
+        uri = asyncio.run(self._located(token))
+        return ReplayFetch(order, self.options, self.check, self.notes, report).run(uri)
 
-    async def _time(self) -> ClockCheck | None:
-        """The quicker of two comparisons, as the first pays for the connection."""
-        checks = [check for _ in range(2) if (check := await self._asked_time())]
-        if not checks and self.transport.date is not None:
-            text, sent, received = self.transport.date
-            if (moment := http_date(text)) is not None:
-                checks.append(compare(moment, sent=sent, received=received, method=HTTP_DATE))
-        if not checks:
-            self.notes.append("It does not tell its time; its recordings are placed as if its clock were right.")
-        return min(checks, key=lambda check: check.uncertainty_us, default=None)
+    async def _located(self, token: str) -> str:
+        async with self._met() as asked:
+            uri = await api.replay_uri(asked, token)
+            self.check, self.notes = asked.clock, asked.notes
+            return uri
 
-    async def _asked_time(self) -> ClockCheck | None:
-        try:
-            told = await self.ask(DEVICE, "GetSystemDateAndTime", login=False)
-        except (SoapFault, CameraRefused):
-            return None
-        return self._compared(told)
 
-    def _compared(self, told: Element) -> ClockCheck | None:
-        reply, whole = self.transport.last, told.at("SystemDateAndTime")
-        if reply is None or whole is None:
-            return None
-        zone = "".join(filter(str.isprintable, whole.text_at("TimeZone", "TZ") or ""))[:128]
-        summer = (whole.text_at("DaylightSavings") or "").lower() in ("true", "1")
-        moment, local = _civil(whole.at("UTCDateTime")), _civil(whole.at("LocalDateTime"))
-        if moment is not None:
-            method, zone = ONVIF_UTC, zone_shown(zone, utc=moment, local=local, daylight_saving=summer)
-        else:
-            method, east = ONVIF_LOCAL, posix_offset(zone, daylight_saving=summer)
-            if local is None or east is None:
-                return None
-            moment = local - east * SECOND
-        return compare(
-            moment, sent=reply.sent, received=reply.received, method=method, zone=zone, daylight_saving=summer
+def _unfit(fault: SoapFault) -> Exception:
+    return invalid(f"it does not do what ONVIF Profile G asks of it ({fault})")
+
+
+def _uncovered(one: api.Stretch, spans: list[FoundSpan], offset: int) -> list[FoundSpan]:
+    """The parts of a stretch that no recording before it has: recorders list the main stream before others."""
+    whole = Window(one.start - offset, one.end - offset)
+    had = tuple(
+        Span("", Window(span.start, span.end), "")
+        for span in sorted(spans, key=lambda span: span.start)
+        if span.start < whole.end and span.end > whole.start and json.loads(span.reference)["recording"] != one.token
+    )
+    return [
+        FoundSpan(
+            start=part.start,
+            end=part.end,
+            reference=json.dumps({"recording": one.token}),
+            finished=not (one.growing and part.end == whole.end),
+            divisible=True,
         )
-
-
-@asynccontextmanager
-async def recorder(
-    address: str, credentials: Credentials | None, pin: str, skew_us: int, *, narrow: bool = False
-) -> AsyncIterator[Recorder]:
-    """A recorder that was greeted. Raises SettingsInvalid when its certificate is still to be confirmed, and what
-    ``Recorder.ask`` raises."""
-    try:
-        where = CameraAddress.parse(address, pin=pin or None)
-    except ValueError as why:
-        raise SettingsInvalid(f"The recorder's address can't be used: {why}.") from None
-    fingerprint = None
-    if where.tls:
-        fingerprint = await certificate_of(where)
-        if where.pin is None:
-            raise SettingsInvalid(
-                "The recorder's certificate is not confirmed; it was asked nothing.",
-                do=f"If the recorder itself shows this SHA-256, add: --option certificate={fingerprint}",
-            )
-        if fingerprint != where.pin:
-            raise certificate_changed(fingerprint, where.pin)
-    async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        pinned = bytes.fromhex(fingerprint) if fingerprint else None
-        transport = CameraTransport(session, where, credentials, pinned, _ShiftedClock(skew_us))
-        asked = Recorder(where, credentials, transport)
-        try:
-            await asked.greet(narrow=narrow)
-        except SoapFault as fault:
-            raise invalid(f"it does not say what it offers ({fault})") from None
-        yield asked
-
-
-def _fill(parent: Any, namespace: str, content: Content) -> None:
-    for name, value in content.items():
-        prefix, _, local = name.rpartition(":")
-        child = etree.SubElement(parent, f"{{{_NAMES[prefix] if prefix else namespace}}}{local}")
-        if isinstance(value, Mapping):
-            for attribute in [key for key in value if key.startswith("@")]:
-                child.set(attribute[1:], value[attribute])
-            child.text = value.get("#")
-            _fill(child, namespace, {key: inner for key, inner in value.items() if key[0] not in "@#"})
-        else:
-            child.text = value
-
-
-def _civil(told: Element | None) -> int | None:
-    """An ONVIF DateTime as if it were UTC, in microseconds; None when a part is missing or impossible."""
-    if told is None:
-        return None
-    try:
-        year, month, day = (int(told.text_at("Date", part) or "") for part in ("Year", "Month", "Day"))
-        hour, minute, second = (int(told.text_at("Time", part) or "") for part in ("Hour", "Minute", "Second"))
-        midnight = datetime(year, month, day, tzinfo=UTC) - datetime.fromtimestamp(0, UTC)
-    except (ValueError, OverflowError):
-        return None
-    # Some count to 60 or 24; the sum is still the moment they mean.
-    return (midnight // timedelta(seconds=1) + hour * 3600 + minute * 60 + second) * SECOND
+        for part in gaps_between(whole, had)
+    ]

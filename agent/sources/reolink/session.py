@@ -1,6 +1,6 @@
 """Reolink's HTTP API (``api.cgi``), asked for the time, for recordings and their files, and nothing else.
 
-Not for: what an owner types (``reolink``). In worker processes only.
+Not for: what an owner types (``options``). In worker processes only.
 
 What its answers are like (Reolink's "Camera HTTP API User Guide"; replies quoted by users of ``reolink-aio``): lists of
 ``{"cmd", "code", "value"}``, or ``"error": {"rspCode", "detail"}``; a session's token in the address; times in local
@@ -15,7 +15,7 @@ import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import BaseModel
@@ -25,10 +25,11 @@ from agent.devices.device_time import DeviceTime, utc_of
 from agent.devices.http import Http
 from agent.devices.time_zones import zone_of
 from agent.footage.files.remux import container_of, is_torn
-from agent.sources.device import oldest as reach
+from agent.sources.device import memory
 from agent.sources.device.json_http import is_own_host, parsed, time_of
 from agent.sources.device.local_list import BACKWARDS, SUB_STREAM, Stretch, asked_locally, nearest, resolved
-from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Order, Report
+from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, LookOrder, Order, Report, TestAnswer
+from agent.sources.device.session import HttpSession, Identity
 from agent.sources.reolink.api import (
     REPLIES,
     DevInfo,
@@ -72,12 +73,13 @@ class Reference(BaseModel):
     zone: str
 
 
-class Reolink:
-    """One device, while a job lasts. ``check``: its clock."""
+class Session(HttpSession[Options]):
+    """One device, logged in to, its clock compared."""
+
+    check: ClockCheck
 
     def __init__(self, order: Order, options: Options) -> None:
-        self.order = order
-        self.options = options
+        super().__init__(order, options)
         address = order.address if "://" in order.address else f"https://{order.address}"
         self.http = Http(address, None, order.timeout, order.now, pin=options.certificate)
         if not (self.http.tls or options.readable or is_own_host(self.http.host)):
@@ -87,15 +89,7 @@ class Reolink:
                 do="Switch https on in its network settings, or set readable=yes if that network is yours alone.",
             )
 
-    def __enter__(self) -> Self:
-        try:
-            self._meet()
-        except BaseException:
-            self.http.close()
-            raise
-        return self
-
-    def _meet(self) -> None:
+    def open(self) -> None:
         """Log in, compare the clocks, learn what it is."""
         self.session = self.order.state / "session.json"
         self.token = self._kept_session()
@@ -109,14 +103,14 @@ class Reolink:
         self.check = self.order.compared(self.check, self._compared)
         self.time = time_of(self.order, self.check, self.options.zone)
         info = self._ask("GetDevInfo", {}, DevInfo).DevInfo
-        self.facts = {"model": info.model, "firmware": info.firmVer}
+        self._identity = Identity("Reolink", info.model, info.firmVer)
         self.channels = info.channelNum
         self.is_recorder = any(word in (info.exactType or info.type).upper() for word in ("NVR", "HUB"))
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def close(self, *, failed: bool) -> None:
         # After a fetch that broke off, the session is kept: the same address is what a download is gone on with by.
         try:
-            if kind is None:
+            if not failed:
                 self.session.unlink(missing_ok=True)
                 self._post("Logout", {}, 0)
         finally:
@@ -170,11 +164,11 @@ class Reolink:
             file.write(kept)
 
     def _kept_session(self) -> str:
+        kept = memory.recall(self.session)
         try:
-            kept = json.loads(self.session.read_bytes()[:4096])
             fits = kept["for"] == self._whose() and self.order.now() < kept["until"]
             return Token(name=kept["token"]).name if fits else ""
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return ""
 
     def _whose(self) -> str:
@@ -195,8 +189,11 @@ class Reolink:
 
     # -- what there is --
 
-    def spans(self, window: Window) -> tuple[list[FoundSpan], list[str]]:
-        """What it lists, as true UTC, and what there is to say of it."""
+    def identity(self) -> Identity:
+        return self._identity
+
+    def spans(self, window: Window) -> list[FoundSpan]:
+        """What it lists, as true UTC."""
         if 0 < self.channels < self.options.channel:
             raise CameraAnswerInvalid(
                 f"The Reolink at {self.http.host} has no channel {self.options.channel}; it has {self.channels}.",
@@ -206,11 +203,13 @@ class Reolink:
         if not spans and self.options.stream == "main":
             spans, more = self._spans(window, "sub")
             notes += [SUB_STREAM, *more] if spans else []
-        return spans, list(dict.fromkeys(notes))
+        self.notes += notes
+        return spans
 
     def _spans(self, window: Window, stream: str) -> tuple[list[FoundSpan], list[str]]:
         files = self._listed(window, stream)
-        spans, notes = [], []
+        spans: list[FoundSpan] = []
+        notes: list[str] = []
         for file, stretch in zip(files, self._stretches(files), strict=True):
             if stretch is None:
                 notes.append(BACKWARDS)
@@ -275,11 +274,8 @@ class Reolink:
                 return [day for day, there in enumerate(told.table, 1) if there == "1" and day <= last.day]
         return []
 
-    def oldest(self) -> int | None:
+    def find_oldest(self) -> int | None:
         """Where its first recording begins, month by month back to one in which there is nothing."""
-        return reach.oldest(self.order, self._first)
-
-    def _first(self) -> int | None:
         month, first = self.time.to_local(self.order.now()), None
         for back in range(_MOST_MONTHS):
             if days := self._recorded_days(month):
@@ -293,8 +289,8 @@ class Reolink:
         began = [each.start for each in self._stretches(sorted(files, key=_when)) if each is not None]
         return min(began, default=None)
 
-    def told(self) -> tuple[list[str], list[str]]:
-        """What is good about its recording, and what is wrong."""
+    def tested(self, order: LookOrder) -> TestAnswer:
+        """Its card or disk, and on how many days of a month it recorded."""
         good, wrong = [], []
         with suppress(CameraRefused, CameraAnswerInvalid):  # not every user may see these
             disks = self._ask("GetHddInfo", {}, Disks).HddInfo
@@ -309,7 +305,8 @@ class Reolink:
                 wrong.append("It has no card or disk, and so keeps no recordings.")
         days = self._recorded_days(self.time.to_local(self.order.now()))
         good.append(f"It recorded on {len(days)} days of this month.")
-        return good, wrong
+        channels = dict.fromkeys(range(1, min(self.channels, 512) + 1), "")
+        return TestAnswer(good=tuple(good), wrong=tuple(wrong), channels=channels)
 
     def _stretches(self, files: list[Listed]) -> list[Stretch | None]:
         try:
@@ -330,7 +327,7 @@ class Reolink:
 
     # -- bringing it --
 
-    def bring(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
+    def fetch(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
         """A camera's file whole; of a recorder's, the part that is asked for."""
         wanted = Reference.model_validate_json(order.reference)
         if wanted.name and not self.is_recorder:

@@ -1,6 +1,6 @@
 """UniFi Protect's own HTTP API, asked for cameras and exports of their recording, and nothing else.
 
-Not for: what an owner types (``unifi``). In worker processes only.
+Not for: what an owner types (``options``). In worker processes only.
 
 What its answers are like (no documentation; the sources of ``uiprotect``, and reports of its users): its login gives
 a cookie and a CSRF token; ``/proxy/protect/api/cameras`` tells where each camera's recording begins and ends, in
@@ -13,20 +13,19 @@ smaller picture may be kept, as channel 2: it begins at ``recordingStartLQ`` and
 from __future__ import annotations
 
 import json
-from http.cookies import CookieError, SimpleCookie
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from agent.devices.clock import ClockCheck
 from agent.devices.device_time import DeviceTime
 from agent.devices.http import Http
 from agent.footage.files.place import in_us
 from agent.media.containers import segment as segments
 from agent.media.containers.segment import NotFootage
-from agent.sources.device.json_http import Tally, date_compared, is_own_host, parsed, time_of
-from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Order, Report
+from agent.sources.device.json_http import Tally, cookies_of, date_compared, is_own_host, parsed, time_of
+from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, LookOrder, Order, Report, TestAnswer
+from agent.sources.device.session import HttpSession, Identity
 from agent.sources.unifi.options import Options
 from exchange.clock import MINUTE, SECOND, Window
 from exchange.errors import CameraAnswerInvalid, CameraRefused, NoFootage
@@ -87,11 +86,11 @@ class Reference(BaseModel):
     small: bool = False
 
 
-class Protect:
-    """One Protect, while a job lasts. ``camera``: the one that is meant; ``check``: its clock."""
+class Session(HttpSession[Options]):
+    """One Protect. ``camera``: the one that is meant."""
 
     def __init__(self, order: Order, options: Options) -> None:
-        self.order = order
+        super().__init__(order, options)
         self.lens, self.wanted = options.lens, options.camera
         address = order.address if "://" in order.address else f"https://{order.address}"
         self.http = Http(address, None, order.timeout, order.now, pin=options.certificate)
@@ -101,27 +100,18 @@ class Protect:
                 meaning="Nothing was sent to it.",
                 do="Make a local user with the role Viewer, give it with --user, and write the address without http://.",
             )
-        self.check: ClockCheck | None = None
         self.small = False
 
-    def __enter__(self) -> Self:
-        try:
-            self._meet()
-        except BaseException:
-            self.http.close()
-            raise
-        return self
-
-    def _meet(self) -> None:
+    def open(self) -> None:
         """Log in, and find the camera that is meant."""
         login = self.order.login
         assert login is not None  # the constructor refuses without
         self._log_in(login.user, login.password)
         self.camera = self._meant(self.wanted)
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def close(self, *, failed: bool) -> None:
         try:
-            if kind is None:
+            if not failed:
                 self.http.ask("/api/auth/logout", method="POST", body=b"", statuses=(200, 204, 400, 404))
         finally:
             self.http.close()
@@ -142,11 +132,7 @@ class Protect:
                 meaning="Nothing was fetched.",
                 do="Use a local user (not a UI account) with the role Viewer, and without a second factor.",
             )
-        try:
-            cookies = SimpleCookie(answer.headers.get("set-cookie", ""))
-        except CookieError:
-            cookies = SimpleCookie()
-        self.http.headers["Cookie"] = "; ".join(f"{name}={each.value}" for name, each in cookies.items())
+        self.http.headers["Cookie"] = cookies_of(answer)
         token = answer.headers.get("x-csrf-token", "")
         if token.isascii() and token.isprintable():
             self.http.headers["X-CSRF-Token"] = token
@@ -167,8 +153,25 @@ class Protect:
 
     # -- what there is --
 
-    def spans(self, window: Window) -> tuple[list[FoundSpan], int | None]:
-        """From the beginning of its recording to its end, as far as a window; and where the oldest in full begins."""
+    def identity(self) -> Identity:
+        return Identity("Ubiquiti", self.camera.type, self.camera.firmwareVersion)
+
+    def oldest(self) -> int | None:
+        """Where the oldest recording in full begins."""
+        kept = self._kept(False)
+        return None if kept is None else max(0, time_of(self.order, self.check).from_device(kept[0]))
+
+    def tested(self, order: LookOrder) -> TestAnswer:
+        """When this camera is recorded."""
+        mode = self.camera.recordingSettings.mode
+        if mode == "always":
+            return TestAnswer(good=("Protect records this camera always.",))
+        return TestAnswer(
+            wrong=(f"Protect records this camera only in part (its mode is {mode or 'unknown'}): set it to Always.",)
+        )
+
+    def spans(self, window: Window) -> list[FoundSpan]:
+        """From the beginning of its recording to its end, as far as a window."""
         time = time_of(self.order, self.check)
         now, found = self.order.now(), []
         for small in (False, True):
@@ -188,8 +191,10 @@ class Protect:
                 uncertainty_us=time.uncertainty_us + _OFF,
             )
             found.append(span)
-        kept = self._kept(False)
-        return found, None if kept is None else max(0, time.from_device(kept[0]))
+            self.notes.append(NO_GAPS)
+            if small:
+                self.notes.append(SMALL)
+        return found
 
     def _kept(self, small: bool) -> tuple[int, int | None] | None:
         """From when to when it keeps the main recording, or the smaller one from before; its own microseconds."""
@@ -204,7 +209,7 @@ class Protect:
 
     # -- bringing it --
 
-    def bring(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
+    def fetch(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
         """The window of an order: a file a piece, and shorter ones where there are gaps."""
         reference = Reference.model_validate_json(order.reference)
         time = DeviceTime(reference.offset, reference.unsure)

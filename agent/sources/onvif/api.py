@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from agent.devices.bounded_xml import Element
 from agent.devices.onvif.times import instant, xml_time
 from agent.devices.onvif.transport import SoapFault, invalid
-from agent.sources.onvif.session import REPLAY, SEARCH, Recorder
+from agent.sources.onvif.soap import REPLAY, SEARCH, Recorder
 from exchange.clock import SECOND, Window
 from exchange.errors import CameraAnswerInvalid, NoFootage, SettingsInvalid
 

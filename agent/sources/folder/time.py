@@ -1,0 +1,196 @@
+"""When a file of the folder was recorded, and whether it can be used: its row in the index.
+
+A file's time comes, in this order, from what the owner said of it, from its name or folders, from what the recorder
+wrote inside (DAV), or from the file's own creation time.
+Not for: reading names (``names``) or containers (``probe``).
+"""
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agent.devices.device_time import DeviceTime
+from agent.footage.source import ClockQuality
+from agent.sources.folder import names
+from agent.sources.folder.index import Row, Seen
+from agent.sources.folder.options import Options
+from exchange.clock import DAY, HOUR, MINUTE, SECOND, from_rfc3339
+
+UNTIMED = frozenset({"avi", "h264", "hevc"})
+"""Containers whose frames have no time of their own, only a rate that the file claims."""
+UNKNOWN = (
+    "it is no kind of video that is known here. Export it again as MP4, MKV, AVI or TS, by the program that came with "
+    "what recorded it."
+)
+_UNKNOWN_END = MINUTE
+"""How long a file is believed to be that does not tell, until it is fetched."""
+_SLOWEST = 32_000
+"""Bytes a second of a camera at its thriftiest: a file that can't be read lasts no longer than that would."""
+
+
+class Reader:
+    """Makes a file's row: what it is, and when it was recorded."""
+
+    def __init__(self, options: Options, now: int) -> None:
+        self.options = options
+        self.now = now
+        self._pattern = names.compiled(options.pattern) if options.pattern else None
+        zone = machine_zone() if options.zone == "local" else options.zone
+        self._time = DeviceTime(round(options.clock_ahead * SECOND), 0, zone)
+        self._unsure = round(options.clock_unsure * SECOND)
+
+    def row(self, root: Path, seen: Seen, before: Seen | None) -> Row:
+        from agent.sources.folder.probe import probe
+
+        try:
+            found = probe(root / seen.path)
+        except OSError as error:
+            return Row(seen.path, seen.size, seen.mtime, note=f"it can't be read ({error.strerror})")
+        if not seen.size:
+            return Row(seen.path, seen.size, seen.mtime, note="it is empty")
+        changed = seen.mtime // 1000
+        length = found.duration
+        timed = self._timed(seen.path, found, changed, length)
+        if timed is None:
+            why = (
+                found.why
+                or ("" if found.container else UNKNOWN)
+                or "neither its name nor the file tells when it was recorded"
+            )
+            if names.readings(seen.path, self._pattern) and self.options.times != "file":
+                why = "its name can be read in two ways, days apart: tell which by the option pattern"
+            return Row(seen.path, seen.size, seen.mtime, note=why)
+        start, end, clock, uncertainty, note = timed
+        writing = is_fresh(seen.mtime, self.options, self.now)
+        if not found.container and not writing:
+            end = max(end or 0, start + min(DAY, max(_UNKNOWN_END, seen.size * SECOND // _SLOWEST)))
+            return Row(seen.path, seen.size, seen.mtime, "", start, end, note=UNKNOWN)
+        if end is None:
+            end = start + length if length else max(min(changed, start + DAY), start + _UNKNOWN_END)
+        if found.why and not writing:
+            end = min(end, start + max(_UNKNOWN_END, seen.size * SECOND // _SLOWEST))
+            return Row(seen.path, seen.size, seen.mtime, "", start, max(end, start + 1), note=found.why)
+        whole = found.whole and not writing
+        return Row(
+            seen.path, seen.size, seen.mtime, found.container, start, max(end, start + 1), clock.value,
+            uncertainty + self._unsure, whole, note,
+        )  # fmt: skip
+
+    def _timed(
+        self, path: str, found: Any, changed: int, length: int | None
+    ) -> tuple[int, int | None, ClockQuality, int, str] | None:
+        """Start, end where the name tells it, what they rest on, how unsure (microseconds), and a note."""
+        if path in self.options.starts:
+            at = from_rfc3339(self.options.starts[path])
+            return at, None, ClockQuality.BY_HAND, SECOND, "Its start was set by hand."
+        if self.options.times != "file":
+            told = self._likeliest(names.readings(path, self._pattern), changed, length)
+            if told is not None:
+                return self._by_name(*told, changed, length, found.container)
+            if self.options.times == "name":
+                return None
+        if found.local is not None:
+            at, unsure, note = self._choose(found.local, changed, length)
+            note = note or "Its time is what the recorder wrote inside."
+            return at, None, ClockQuality.CONTAINER, SECOND + unsure, note
+        if found.created is not None and found.created > 0:
+            note = "Its time is the creation time in the file, which some programs set when they export."
+            return self._time.from_device(found.created), None, ClockQuality.CONTAINER, 2 * SECOND, note
+        return None
+
+    def _likeliest(
+        self, told: list[names.NameTime], changed: int, length: int | None
+    ) -> tuple[names.NameTime, int, str] | None:
+        """Of what a name may say, what fits the file; the doubt that is left (microseconds), and a note on it.
+
+        None when there is nothing, or nothing that is sure to a day: then the owner must say.
+        """
+        starts = [(each, self._choices(each.start)[0]) for each in told]
+        latest = max(self.now, changed) + DAY
+        fit = [(each, start) for each, start in starts if start <= latest] or starts
+        if len({start for _, start in fit}) < 2:
+            return (fit[0][0], 0, "") if fit else None
+        near = [(each, start) for each, start in fit if -2 * SECOND <= changed - start - (length or 0) <= 20 * MINUTE]
+        if len(near) == 1:
+            return near[0][0], 0, "Its name can be read in two ways; its last change tells which it was."
+        doubt = max(abs(start - fit[0][1]) for _, start in fit)
+        shown = " or ".join(f"{each.start:%Y-%m-%d %H:%M:%S%z}" for each, _ in fit)
+        if doubt > DAY:
+            return None
+        return (
+            fit[0][0],
+            doubt,
+            f"Its name can be read in two ways ({shown}), and nothing tells which: the first was taken.",
+        )
+
+    def _by_name(
+        self,
+        told: names.NameTime,
+        doubt: int,
+        why: str,
+        changed: int,
+        length: int | None,
+        container: str,
+    ) -> tuple[int, int | None, ClockQuality, int, str]:
+        start, unsure, note = self._choose(told.start, changed, length)
+        unsure, note = unsure + doubt, f"{note} {why}".strip()
+        end = None
+        if told.end is not None:
+            chosen = self._choices(told.end)
+            end = next((each for each in chosen if each > start), None)
+            if end is not None and not told.end_sure and not _may_last(end - start, length, container):
+                end = None
+        elif self.options.names == "end" and length is not None:
+            start, end = start - length, start
+        elif self.options.names == "end":
+            unsure, note = unsure + MINUTE, "Its name tells its end, and the file does not tell how long it is."
+        # A file that is as long as the minute or the hour that its name tells began with it.
+        resolution = max(SECOND, told.resolution - (length or 0)) if told.resolution > SECOND else told.resolution
+        return start, end, ClockQuality.NAME, resolution + unsure, note
+
+    def _choices(self, shown: datetime) -> tuple[int, ...]:
+        if shown.tzinfo is not None:
+            return (self._time.from_device(round(shown.timestamp() * SECOND)),)
+        return self._time.either(shown)
+
+    def _choose(self, shown: datetime, changed: int, length: int | None) -> tuple[int, int, str]:
+        """A displayed time's instant. In the hour that comes twice, the file's own last change tells which it is."""
+        choices = self._choices(shown)
+        if len(choices) == 1:
+            return choices[0], 0, ""
+        near = [each for each in choices if -2 * SECOND <= changed - each - (length or 0) <= 20 * MINUTE]
+        if len(near) == 1:
+            return near[0], 0, "Its name lies in the hour that came twice; its last change tells which it was."
+        note = "Its name lies in the hour that came twice, and nothing tells which it was: the first one was taken."
+        return choices[0], HOUR, note
+
+
+def _may_last(claimed: int, length: int | None, container: str) -> bool:
+    """Whether six digits behind a name's time, read as its end, fit what the file says of its length."""
+    if length is None:
+        return claimed <= HOUR
+    if container in UNTIMED:  # its rate may lie
+        return length / 3 <= claimed <= length * 3
+    return abs(claimed - length) <= max(3 * SECOND, length // 10)
+
+
+def is_fresh(mtime: int, options: Options, now: int) -> bool:
+    """Whether a file changed so lately that it may still be being written."""
+    return 0 <= now - mtime // 1000 < options.settle * SECOND
+
+
+def machine_zone() -> str:
+    """This machine's time zone, by name."""
+    try:
+        target = os.readlink("/etc/localtime")
+        return target.partition("zoneinfo/")[2].removeprefix("posix/") or "UTC"
+    except OSError:
+        return "UTC"
+
+
+def end_in_name(row: Row, options: Options) -> bool:
+    """Whether the row's end is the one that its name tells."""
+    pattern = names.compiled(options.pattern) if options.pattern else None
+    lasts = timedelta(microseconds=row.end - row.start)
+    return any(each.end and each.end - each.start == lasts for each in names.readings(row.path, pattern))
