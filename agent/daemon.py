@@ -1,189 +1,43 @@
-"""The composition root: builds the parts, starts them in order, stops them in order.
+"""The daemon: starts what an agent does by itself, and its socket, in order; stops them in order.
 
-Not for: any work of its own. No module but this one knows all the others.
+Not for: building it (``app``), or any work of its own.
 """
 
 import asyncio
 import logging
 import os
 import signal
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import sdnotify
 
 from agent import VERSION
+from agent.app import Agent, build
 from agent.background import housekeeping
 from agent.background.inbox import InboxPoll
 from agent.background.schedule import Schedule
-from agent.cameras.inventory import Inventory
-from agent.host.lock import state_lock
-from agent.membership.membership import OpenPortal
 from agent.owner import control
-from agent.owner.operations.desk import Desk
-from agent.portal.client import PortalClient
-from agent.recordings.disk import gone, recordings_mount
-from agent.recordings.segments import RecordedFootage, SegmentStore
-from agent.requests.journey import Journey
-from agent.services import Progress, Services
 from agent.settings.model import Settings
-from agent.sources.device.footage import DeviceFootage
-from agent.sources.fetched import FetchedFootage
-from agent.sources.registry import Passwords, Sources
-from agent.store.custody import Custody
-from agent.store.database import Store
-from agent.store.keys import AgentKeys, load_or_create_keys
-from agent.workers.process import run_job
-from exchange.clock import Clock, SystemClock
 from exchange.custody.log import CustodyKind
-from exchange.errors import InputInvalid, NotEnrolled, SettingsInvalid
-from exchange.signing.timestamps import read_certificates
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class House:
-    """All that a running agent consists of."""
-
-    settings: Settings
-    parts: Services
-    journey: Journey
-    inventory: Inventory
-    desk: Desk
-    open_portal: OpenPortal
-    recordings: SegmentStore
-
-
-@asynccontextmanager
-async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator[House]:
-    """Take the state's lock, open what is kept, and put the parts together; nothing runs yet.
-
-    AlreadyRunning when another process holds the state.
-    """
-    time: Clock = clock or SystemClock()
-    async with AsyncExitStack() as stack:
-        await asyncio.to_thread(make_folders, settings)
-        stack.enter_context(state_lock(settings.lock))
-        keys = await asyncio.to_thread(load_or_create_keys, settings.device_key, settings.archive_key)
-        store = await Store.open(settings.database)
-        stack.push_async_callback(store.close)
-        await _check_authority(settings)
-        session = await stack.enter_async_context(_session(settings))
-        custody = Custody(time, keys.device)
-        recordings = SegmentStore(settings.recordings.directory, time)
-        progress = Progress()
-        footage = _sources(settings, store, time, keys, RecordedFootage(recordings), progress)
-
-        async def portal() -> PortalClient:
-            async with store.transaction() as tx:
-                force = await tx.force()
-            if force is None:
-                raise NotEnrolled
-            return PortalClient(session, force.portal, keys.device, clock=time)
-
-        async def open_portal(url: str) -> PortalClient:
-            return PortalClient(session, url, keys.device, clock=time)
-
-        parts = Services(settings, store, time, keys, custody, footage, run_job, portal, progress)
-        mount = await recordings_mount(settings, store)
-        recordings.gone = lambda: gone(mount)
-        journey = Journey(parts)
-        inventory = Inventory(parts)
-        yield House(
-            settings, parts, journey, inventory, Desk(parts, journey, inventory, open_portal), open_portal, recordings
-        )
-
-
-def _sources(
-    settings: Settings, store: Store, time: Clock, keys: AgentKeys, recorded: RecordedFootage, progress: Progress
-) -> Sources:
-    """Where footage comes from: our own recordings, and the recorders and folders that the owner named."""
-    devices = DeviceFootage(time, run_job)
-    archive = next(identity for identity in keys.archive if identity.recipient.kind == "hybrid")
-    fetched = FetchedFootage(
-        devices,
-        preserved=settings.preserved_dir,
-        work=settings.work_dir,
-        recipient=str(archive.recipient),
-        identity=str(archive),
-        run_job=run_job,
-        most_kept=settings.requests.preserve_limit,
-        show=progress.doing.__setitem__,
-    )
-    passwords = Passwords(settings.keys / "sources.json")
-    return Sources(store, recorded, devices, passwords, settings.sources_dir, fetched)
-
-
-async def _check_authority(settings: Settings) -> None:
-    """Better told now than when the first package waits for its time stamp."""
-    if settings.timestamp_authority is None:
-        return
-    try:
-        await asyncio.to_thread(read_certificates, settings.timestamp_authority.certificates)
-    except InputInvalid as error:
-        raise SettingsInvalid(
-            f"timestamp_authority.certificates: {error.what}", meaning=error.meaning, do=error.do
-        ) from error
-
-
-@asynccontextmanager
-async def _session(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
-    """The one HTTP session: TLS as the settings say, no cookies, no redirects, no proxy but the one that is set."""
-    trust: ssl.SSLContext | bool = True
-    if settings.portal.ca_file is not None:
-        try:
-            trust = await asyncio.to_thread(ssl.create_default_context, cafile=str(settings.portal.ca_file))
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsInvalid(f"portal.ca_file: {settings.portal.ca_file} is no certificate in PEM.") from error
-    connector = aiohttp.TCPConnector(ssl=trust, limit=8)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": f"handover/{VERSION}"},
-        proxy=settings.portal.proxy,
-        auto_decompress=False,
-    ) as session:
-        yield session
-
-
-def make_folders(settings: Settings) -> None:
-    """The folders under ``data``, with the modes that ``settings`` promises."""
-    for folder, mode in (
-        (settings.data, 0o750),
-        (settings.keys, 0o700),
-        (settings.run_directory, 0o750),
-        (settings.recorder_directory, 0o750),
-        (settings.packages_dir, 0o700),
-        (settings.preserved_dir, 0o700),
-        (settings.sources_dir, 0o700),
-        (settings.receipts_dir, 0o700),
-        (settings.work_dir, 0o700),
-        (settings.recordings.directory, 0o750),
-    ):
-        if not folder.is_dir():
-            folder.mkdir(mode=mode, parents=True, exist_ok=True)
-
-
 async def run(settings: Settings, *, ready: Path | None = None) -> None:
     """The daemon, until SIGTERM or SIGINT. What is under way stops at a safe place and goes on after the next start."""
-    async with build(settings) as house:
+    async with build(settings) as agent:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await _record(house, CustodyKind.AGENT_STARTED)
+        await _record(agent, CustodyKind.AGENT_STARTED)
         await asyncio.to_thread(housekeeping.clear_leftovers, settings)
-        await house.inventory.tell_recorder()
-        schedule = Schedule(housekeeping.jobs(house.parts, house.journey, house.inventory, house.recordings))
-        async with control.serve(house.desk, settings):
+        await agent.inventory.tell_recorder()
+        schedule = Schedule(housekeeping.jobs(agent.services, agent.journey, agent.inventory, agent.recordings))
+        async with control.serve(agent, settings):
             tasks = [
-                asyncio.create_task(house.journey.run(), name="journey"),
-                asyncio.create_task(InboxPoll(house.parts, house.journey).run(), name="inbox"),
+                asyncio.create_task(agent.journey.run(), name="journey"),
+                asyncio.create_task(InboxPoll(agent.services, agent.journey).run(), name="inbox"),
                 asyncio.create_task(_watchdog(), name="watchdog"),
                 asyncio.create_task(schedule.run(), name="schedule"),
             ]
@@ -198,15 +52,15 @@ async def run(settings: Settings, *, ready: Path | None = None) -> None:
                 for task in (stopping, *tasks):
                     task.cancel()
                 ended = await asyncio.gather(*tasks, return_exceptions=True)
-        await _record(house, CustodyKind.AGENT_STOPPED)
+        await _record(agent, CustodyKind.AGENT_STOPPED)
     for outcome in ended:
         if isinstance(outcome, Exception):
             raise outcome
 
 
-async def _record(house: House, kind: CustodyKind) -> None:
-    async with house.parts.store.transaction() as tx:
-        await house.parts.custody.record(tx, kind, "agent", details={"version": VERSION})
+async def _record(agent: Agent, kind: CustodyKind) -> None:
+    async with agent.services.store.transaction() as tx:
+        await agent.services.custody.record(tx, kind, "agent", details={"version": VERSION})
 
 
 async def _watchdog() -> None:

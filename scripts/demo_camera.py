@@ -78,9 +78,9 @@ class Scene:
         self.street: Frame = np.repeat(sky[:, None, :], width * 2, axis=1)
         horizon = height * 6 // 10
         self.street[horizon:] = (90, 90, 90)
-        for house in range(10):
-            left, top = house * width * 2 // 10, height * 3 // 10 + (house * 37 % 50) * height // 360
-            colour = (60 + house * 15, 80 + house * 41 % 120, 200 - house * 17)
+        for agent in range(10):
+            left, top = agent * width * 2 // 10, height * 3 // 10 + (agent * 37 % 50) * height // 360
+            colour = (60 + agent * 15, 80 + agent * 41 % 120, 200 - agent * 17)
             cv2.rectangle(self.street, (left, top), (left + width // 6, horizon), colour, cv2.FILLED)
         for stripe in range(0, width * 2, width // 8):
             cv2.rectangle(

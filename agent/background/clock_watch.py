@@ -29,11 +29,11 @@ class _Kept(Part):
     """When they were asked last, as time since boot."""
 
 
-async def look_at_host_clock(parts: Services) -> History:
+async def look_at_host_clock(services: Services) -> History:
     """What was seen of the host's clock so far, and is now. Cheap: it may be called every minute."""
     boot = await asyncio.to_thread(boot_id)
-    now, uptime = parts.clock.now(), parts.clock.monotonic()
-    async with parts.store.transaction() as tx:
+    now, uptime = services.clock.now(), services.clock.monotonic()
+    async with services.store.transaction() as tx:
         kept = _read(await tx.note(_NOTE))
     last = kept.history[-1] if kept.history else None
     same_boot = last is not None and last.boot == boot and uptime >= kept.asked
@@ -44,13 +44,13 @@ async def look_at_host_clock(parts: Services) -> History:
     due = kept.asked + (HOUR if as_before.synchronised else _ASK_AGAIN)
     if not boot or (same_boot and not stepped and uptime < due):
         return kept.history
-    synchronised = bool((await parts.host_clock()).synchronised)
+    synchronised = bool((await services.host_clock()).synchronised)
     seen = as_before.model_copy(update={"synchronised": synchronised})
     history = noticed(kept.history, seen)
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         if stepped:
             _tell(stepped, now)
-            await parts.custody.record(tx, CustodyKind.CLOCK_STEPPED, "agent", details={"by_us": stepped})
+            await services.custody.record(tx, CustodyKind.CLOCK_STEPPED, "agent", details={"by_us": stepped})
         await tx.set_note(_NOTE, _Kept(history=history, asked=uptime).model_dump_json())
     return history
 

@@ -16,22 +16,22 @@ _LEAP = DAY
 """What the host's clock may be ahead of the time that passed: a machine that was off for a night."""
 
 
-async def deletion_now(parts: Services) -> int:
+async def deletion_now(services: Services) -> int:
     """Microseconds UTC, never later than the host's clock.
 
     It moves with the host's clock, and on its own with the time that passes. When the host's clock is more than a day
     ahead of that, as after a long time without power or after a mistake, it follows only once a time server vouches
     for the host's clock. Until then nothing is deleted for its age too early, and some of it too late.
     """
-    now, monotonic = parts.clock.now(), parts.clock.monotonic()
-    async with parts.store.transaction() as tx:
+    now, monotonic = services.clock.now(), services.clock.monotonic()
+    async with services.store.transaction() as tx:
         kept = await tx.note(_NOTE)
     believed, noted = now, False
     if kept is not None:
         before, then, told = json.loads(kept)
         passed = monotonic - then if monotonic >= then else monotonic  # since the host started, after a restart
         expected = before + passed
-        if now > expected + _LEAP and not (await parts.host_clock()).synchronised:
+        if now > expected + _LEAP and not (await services.host_clock()).synchronised:
             believed = expected
             if not told:
                 log.warning(
@@ -44,6 +44,6 @@ async def deletion_now(parts: Services) -> int:
         noted = told == (believed != now) and abs(believed - expected) < HOUR and 0 <= monotonic - then < HOUR
     if noted:
         return believed
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         await tx.set_note(_NOTE, json.dumps([believed, monotonic, believed != now]))
     return believed

@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 
 
 def jobs(
-    parts: Services, journey: Journey, inventory: Inventory, recordings: SegmentStore
+    services: Services, journey: Journey, inventory: Inventory, recordings: SegmentStore
 ) -> tuple[Recurring | Nightly, ...]:
-    settings = parts.settings
+    settings = services.settings
 
     async def sweep() -> None:
         found = await inventory.discover(3.0)
@@ -40,13 +40,13 @@ def jobs(
             log.info("cameras that were not added: %s; add one with: handover cameras add", ", ".join(unknown))
 
     recurring: list[Recurring | Nightly] = [
-        Recurring("heartbeat", settings.poll.heartbeat, lambda: heartbeat(parts, inventory), settings.poll.jitter),
-        Recurring("registration", 5 * MINUTE, lambda: _registered(parts)),
-        Recurring("checkpoints", 5 * MINUTE, lambda: send_checkpoints(parts)),
-        Recurring("recordings", MINUTE, lambda: keep_recordings_within_bounds(parts, recordings)),
+        Recurring("heartbeat", settings.poll.heartbeat, lambda: heartbeat(services, inventory), settings.poll.jitter),
+        Recurring("registration", 5 * MINUTE, lambda: _registered(services)),
+        Recurring("checkpoints", 5 * MINUTE, lambda: send_checkpoints(services)),
+        Recurring("recordings", MINUTE, lambda: keep_recordings_within_bounds(services, recordings)),
         Recurring("expiry", MINUTE, journey.expire),
-        Recurring("reminders", MINUTE, lambda: remind(parts)),
-        Nightly("old packages", 3, lambda: delete_old_packages(parts)),
+        Recurring("reminders", MINUTE, lambda: remind(services)),
+        Nightly("old packages", 3, lambda: delete_old_packages(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),
         Recurring("camera clocks", HOUR, inventory.check_clocks, jitter=5 * MINUTE),
     ]
@@ -65,16 +65,16 @@ def clear_leftovers(settings: Settings) -> None:
         path.unlink(missing_ok=True)
 
 
-async def keep_recordings_within_bounds(parts: Services, recordings: SegmentStore) -> int:
+async def keep_recordings_within_bounds(services: Services, recordings: SegmentStore) -> int:
     """Remove what is too old or too much, never a held segment; how many files."""
-    wanted = parts.settings.recordings
-    if await asyncio.to_thread(gone, await recordings_mount(parts.settings, parts.store)):
+    wanted = services.settings.recordings
+    if await asyncio.to_thread(gone, await recordings_mount(services.settings, services.store)):
         return 0
-    settled = await asyncio.to_thread(recordings.settle, await look_at_host_clock(parts))
+    settled = await asyncio.to_thread(recordings.settle, await look_at_host_clock(services))
     if settled:
         log.info("gave %d recordings, made while this host's clock was wrong, their true time", settled)
-    now = parts.clock.now()
-    doubtful = max(0, now - await deletion_now(parts))
+    now = services.clock.now()
+    doubtful = max(0, now - await deletion_now(services))
     policy = Policy(max_age=wanted.days * DAY + doubtful, max_bytes=wanted.bytes, keep_free=wanted.keep_free)
     purged = await asyncio.to_thread(recordings.purge, now, policy)
     if purged.removed:
@@ -88,9 +88,9 @@ async def keep_recordings_within_bounds(parts: Services, recordings: SegmentStor
     return len(purged.removed)
 
 
-async def heartbeat(parts: Services, inventory: Inventory) -> None:
+async def heartbeat(services: Services, inventory: Inventory) -> None:
     """That the agent lives, and nothing of requests."""
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         enrolled = await tx.force() is not None
         cameras = await tx.cameras()
     if enrolled:
@@ -99,12 +99,12 @@ async def heartbeat(parts: Services, inventory: Inventory) -> None:
             cameras_recording=await inventory.recording_now(),
             cameras_registered=sum(bool(camera.registered) for camera in cameras),
         )
-        await (await parts.portal()).heartbeat(beat)
+        await (await services.portal()).heartbeat(beat)
 
 
-async def _registered(parts: Services) -> None:
+async def _registered(services: Services) -> None:
     try:
-        await membership.register(parts, await parts.portal())
+        await membership.register(services, await services.portal())
     except NotEnrolled:
         return
 
@@ -114,30 +114,31 @@ _UNTOLD = (
 )
 
 
-async def send_checkpoints(parts: Services) -> None:
+async def send_checkpoints(services: Services) -> None:
     """The newest signed head of the custody log, for the portal to witness; older ones it makes unneeded.
 
     Not while a decision waits to be told: the log's length would tell of it first.
     """
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         if await tx.force() is None or await tx.one(_UNTOLD, [State.CLOSED]) is not None:
             return
         row = await tx.one("SELECT size, note FROM checkpoints WHERE sent_at IS NULL ORDER BY size DESC LIMIT 1")
     if row is None:
         return
-    await (await parts.portal()).checkpoint(row["note"])
-    async with parts.store.transaction() as tx:
+    await (await services.portal()).checkpoint(row["note"])
+    async with services.store.transaction() as tx:
         await tx.execute(
-            "UPDATE checkpoints SET sent_at = ? WHERE size <= ? AND sent_at IS NULL", [parts.clock.now(), row["size"]]
+            "UPDATE checkpoints SET sent_at = ? WHERE size <= ? AND sent_at IS NULL",
+            [services.clock.now(), row["size"]],
         )
 
 
-async def remind(parts: Services) -> int:
+async def remind(services: Services) -> int:
     """Remind the owner of what waits for them; how many reminders were given."""
-    now, given = parts.clock.now(), 0
-    async with parts.store.transaction() as tx:
+    now, given = services.clock.now(), 0
+    async with services.store.transaction() as tx:
         for row in await tx.requests(State.ASKED):
-            due = sum(row.state_at + after <= now for after in parts.settings.requests.remind_after)
+            due = sum(row.state_at + after <= now for after in services.settings.requests.remind_after)
             name = f"reminded {row.request_id}"
             if due > int(await tx.note(name) or "0"):
                 await tx.set_note(name, str(due))
@@ -146,22 +147,22 @@ async def remind(parts: Services) -> int:
     return given
 
 
-async def delete_old_packages(parts: Services) -> int:
+async def delete_old_packages(services: Services) -> int:
     """Delete sealed copies whose time is over (``requests.keep_packages_days`` after the receipt, or after
     the delivery where none came); how many."""
-    before, deleted = await deletion_now(parts) - parts.settings.requests.keep_packages_days * DAY, 0
-    async with parts.store.transaction() as tx:
+    before, deleted = await deletion_now(services) - services.settings.requests.keep_packages_days * DAY, 0
+    async with services.store.transaction() as tx:
         rows = await tx.all(
             "SELECT evidence_id, request_id FROM packages "
             "WHERE coalesce(receipt_at, delivered_at) < ? AND path IS NOT NULL",
             [before],
         )
     for row in rows:
-        target = parts.settings.package(row["evidence_id"])
+        target = services.settings.package(row["evidence_id"])
         await asyncio.to_thread(target.unlink, missing_ok=True)
-        async with parts.store.transaction() as tx:
+        async with services.store.transaction() as tx:
             await tx.update("packages", {"evidence_id": row["evidence_id"]}, path=None)
-            await parts.custody.record(
+            await services.custody.record(
                 tx, CustodyKind.DELETED, "agent", row["request_id"], reason="the time to keep it is over"
             )
         deleted += 1

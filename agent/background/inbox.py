@@ -44,27 +44,27 @@ class InboxPoll:
     """Runs as long as the daemon lives."""
 
     def __init__(
-        self, parts: Services, journey: Journey, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, services: Services, journey: Journey, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         """``sleep`` passes so many seconds."""
         self._sleep = sleep
-        self._parts = parts
+        self._services = services
         self._journey = journey
         self._failures = 0
         self._key_checked: int | None = None
-        self._hold = Hold(min(api.LONGEST_POLL, parts.settings.poll.every // SECOND))
-        self._answered = parts.clock.monotonic()
+        self._hold = Hold(min(api.LONGEST_POLL, services.settings.poll.every // SECOND))
+        self._answered = services.clock.monotonic()
         self._compared = False
         """Whether what the portal holds of our own word was held against our records, since the start."""
 
     async def run(self) -> None:
         while True:
             try:
-                begun = self._parts.clock.monotonic()
+                begun = self._services.clock.monotonic()
                 if not await self._poll():
                     # A portal that does not hold the call is not asked more often for it.
-                    left = self._parts.settings.poll.every - (self._parts.clock.monotonic() - begun)
-                    jitter = random.uniform(0, self._parts.settings.poll.jitter)  # noqa: S311 not a secret
+                    left = self._services.settings.poll.every - (self._services.clock.monotonic() - begun)
+                    jitter = random.uniform(0, self._services.settings.poll.jitter)  # noqa: S311 not a secret
                     await self._sleep(max(0, left + jitter) / SECOND)
             except NotEnrolled:
                 await self._sleep(5)
@@ -85,12 +85,12 @@ class InboxPoll:
             if isinstance(cut, _Cut):
                 log.debug("a poll was cut after %.1f s: %s", cut.held, cut)
                 self._hold.cut(cut.held)
-            if self._parts.clock.monotonic() - self._answered >= _SILENCE:
+            if self._services.clock.monotonic() - self._answered >= _SILENCE:
                 await self._note_failure(str(cut))
             return 0
         if not taken:
             self._hold.kept()
-        self._failures, self._answered = 0, self._parts.clock.monotonic()
+        self._failures, self._answered = 0, self._services.clock.monotonic()
         await self._note_contact(None)
         return taken
 
@@ -100,17 +100,17 @@ class InboxPoll:
         ForceKeyChanged when the portal shows another key, after what it sent was taken: requests under the other key
         are refused, each with that reason.
         """
-        parts = self._parts
-        portal = await parts.portal()
+        services = self._services
+        portal = await services.portal()
         if not self._compared:
             await self._compare(portal)
-        async with parts.store.transaction() as tx:
+        async with services.store.transaction() as tx:
             cursor = int(await tx.note("inbox-cursor") or "0")
         inbox = await self._ask(portal, cursor, wait)
         try:
             for item in inbox.items:  # receipts first: no flood of requests holds them up
                 if item.kind is api.InboxKind.RECEIPT:
-                    await receipt.accept(parts, item.signed)
+                    await receipt.accept(services, item.signed)
             for item in inbox.items:
                 await self._take(item)
         finally:
@@ -124,7 +124,7 @@ class InboxPoll:
         """A portal that doesn't answer to it is asked again at the next poll, and holds up no request: it refuses
         another answer than the first one anyhow."""
         try:
-            await went_back.compare(self._parts, await portal.witnessed())
+            await went_back.compare(self._services, await portal.witnessed())
         except (PortalUnreachable, PortalAnswerInvalid, PortalRefused) as error:
             log.debug("the portal didn't tell what it holds of this device: %s", error)
         else:
@@ -132,37 +132,37 @@ class InboxPoll:
 
     async def _ask(self, portal: PortalClient, cursor: int, wait: int) -> api.Inbox:
         """_Cut when the poll was ended in between: by a gateway or with its connection, or oddly after a long hold."""
-        begun = self._parts.clock.monotonic()
+        begun = self._services.clock.monotonic()
         try:
             return await portal.inbox(cursor, wait)
         except (PortalUnreachable, PortalAnswerInvalid) as error:
-            held = self._parts.clock.monotonic() - begun
+            held = self._services.clock.monotonic() - begun
             if wait and (isinstance(error, CallCut) or held * 2 >= wait * SECOND):
                 raise _Cut(error, held) from error
             raise
 
     async def _check_key(self, portal: PortalClient) -> None:
-        now = self._parts.clock.monotonic()
+        now = self._services.clock.monotonic()
         if self._failures or self._key_checked is None or now - self._key_checked >= _CHECK_KEY:
             self._key_checked = None
             try:
-                await membership.check_force(self._parts, portal)
+                await membership.check_force(self._services, portal)
             except PortalUnreachable as error:  # it has just answered: with the next poll, then
                 log.debug("the force's key could not be asked for: %s", error)
                 return
             self._key_checked = now
 
     async def _take(self, item: api.InboxItem) -> None:
-        parts = self._parts
-        async with parts.store.transaction() as tx:
+        services = self._services
+        async with services.store.transaction() as tx:
             if item.kind is api.InboxKind.REQUEST:
-                await intake.receive(tx, parts, item.signed)
+                await intake.receive(tx, services, item.signed)
             await tx.set_note("inbox-cursor", str(item.cursor))
 
     async def _note_contact(self, trouble: str | None) -> None:
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             if trouble is None:
-                await tx.set_note("portal-contact", to_rfc3339(self._parts.clock.now()))
+                await tx.set_note("portal-contact", to_rfc3339(self._services.clock.now()))
             await tx.set_note("portal-trouble", trouble or "")
 
     async def _note_failure(self, trouble: str) -> None:
@@ -178,6 +178,6 @@ class InboxPoll:
             log.error("%s", store_error)
         # Asking a portal that is away as often as one that is there costs it no more, and it is found when it is back.
         away = isinstance(error, PortalUnreachable)
-        longest = max(_SHORTEST_CAP, self._parts.settings.poll.every) if away else _LONGEST_PAUSE
+        longest = max(_SHORTEST_CAP, self._services.settings.poll.every) if away else _LONGEST_PAUSE
         pause = min(longest / SECOND, 2.0 ** min(self._failures, 10))
         await self._sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 jitter

@@ -91,15 +91,15 @@ def typed_setting(kind: str, options: dict[str, str], address: str = "") -> Sour
 
 
 class Elsewhere:
-    def __init__(self, parts: Services) -> None:
-        self._parts = parts
-        self._sources: Sources = parts.footage
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._sources: Sources = services.footage
 
     async def look(self, camera_id: str, setting: SourceSetting, credentials: Credentials | None) -> Looked | None:
         """Ask a source before it is kept: its errors are the owner's to see. None for our own recorder."""
         if setting.kind == RECORDER:
             return None
-        now = self._parts.clock.now()
+        now = self._services.clock.now()
         device = await asyncio.to_thread(self._sources.device_of, camera_id, setting, credentials, None)
         return await self._sources.devices.look(device, Window(now - LOOK_BACK, now), narrow=True)
 
@@ -134,7 +134,7 @@ class Elsewhere:
         self, camera_id: str, setting: SourceSetting, credentials: Credentials | None
     ) -> dict[int, str]:
         device = await asyncio.to_thread(self._sources.device_of, camera_id, setting, credentials, None)
-        now = self._parts.clock.now()
+        now = self._services.clock.now()
         return (await self._test_job(device, Window(now - HOUR, now))).channels
 
     async def set_source(self, wanted: SetSource) -> Json:
@@ -160,19 +160,19 @@ class Elsewhere:
         check: ClockCheck | None = None,
     ) -> None:
         """Write a camera's source down; ``check``: its clock, as just compared."""
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": camera_id}, source=setting.model_dump_json())
             # What was known of another recorder's clock and reach says nothing of this one.
             await tx.execute("DELETE FROM source_reach WHERE camera_id = ?", [camera_id])
             await tx.execute("DELETE FROM clock_checks WHERE camera_id = ? AND at < ?", [camera_id, _before(check)])
         await asyncio.to_thread(self._sources.passwords.keep, camera_id, credentials)
-        await asyncio.to_thread(shutil.rmtree, self._parts.settings.sources_dir / camera_id, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, self._services.settings.sources_dir / camera_id, ignore_errors=True)
 
     async def forget(self, camera_id: str) -> None:
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             await tx.execute("DELETE FROM source_reach WHERE camera_id = ?", [camera_id])
         await asyncio.to_thread(self._sources.passwords.keep, camera_id, None)
-        await asyncio.to_thread(shutil.rmtree, self._parts.settings.sources_dir / camera_id, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, self._services.settings.sources_dir / camera_id, ignore_errors=True)
 
     async def set_start(self, wanted: SetStart) -> Json:
         """When a file of a folder began."""
@@ -187,13 +187,13 @@ class Elsewhere:
         starts = setting.options.get("starts", {}) | {wanted.file: at}
         options = setting.options | {"starts": starts}
         changed = await asyncio.to_thread(checked_setting, setting.kind, setting.address, options)
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": wanted.camera_id}, source=changed.model_dump_json())
         return {"camera_id": wanted.camera_id, "file": wanted.file, "start": at}
 
     async def listed(self) -> Json:
         """Every camera's source, and which kinds there are."""
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             rows = await tx.cameras()
         offered = await asyncio.to_thread(_offered)
         return {
@@ -205,11 +205,11 @@ class Elsewhere:
 
     async def test(self, wanted: TestSources) -> Json:
         """Each camera's source: reachable, how far back, its clock, a sample fetched and decoded; and what to do."""
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             rows = [row for row in await tx.cameras() if wanted.camera_id in (None, row.camera_id)]
         if wanted.camera_id is not None and not rows:
             raise NotFound(f"There is no camera {wanted.camera_id}.", do="List them with: handover cameras list")
-        host = await self._parts.host_clock()
+        host = await self._services.host_clock()
         return {
             "host_clock": asdict(host),
             "cameras": [await self._tested(row) for row in rows],
@@ -230,7 +230,7 @@ class Elsewhere:
 
     async def _found(self, camera_id: str, device: Device | None, found: Json) -> list[Span]:
         """Fill in what a look tells; the spans of the shortest stretch back in which there are any."""
-        now = self._parts.clock.now()
+        now = self._services.clock.now()
         for back in (10 * MINUTE, HOUR, DAY, 7 * DAY):
             window = Window(now - back, now)
             if device is None:
@@ -255,8 +255,8 @@ class Elsewhere:
         return {"good": list(answer.good), "wrong": list(answer.wrong)}
 
     async def _test_job(self, device: Device, window: Window) -> TestAnswer:
-        order = device.order(self._parts.clock) | {"start": window.start, "end": window.end}
-        said = await self._parts.run_job("agent.sources.device.jobs:test_job", order, limits=device.kind.look)
+        order = device.order(self._services.clock) | {"start": window.start, "end": window.end}
+        said = await self._services.run_job("agent.sources.device.jobs:test_job", order, limits=device.kind.look)
         return TestAnswer.model_validate(said)
 
     async def _sample(self, camera_id: str, spans: list[Span]) -> Json | None:
@@ -269,20 +269,20 @@ class Elsewhere:
             raise InputInvalid(f"Its recordings are files of {(span.size or 0) >> 20} MB each: too large for a test.")
         middle = max(span.window.start, span.window.end - 10 * SECOND)
         part = narrowed(span, Window(middle, min(middle + SAMPLE, span.window.end)))
-        into = self._parts.settings.work_dir / f"stills-test-{camera_id}"
+        into = self._services.settings.work_dir / f"stills-test-{camera_id}"
         await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
         await asyncio.to_thread(into.mkdir, mode=0o700, parents=True)
         try:
             files = await self._sources.fetch(part, into)
             job = {"file": str(files[0].path), "most_us": SAMPLE}
-            decoded = await self._parts.run_job("agent.media.sample:job", job, limits=PICTURE)
+            decoded = await self._services.run_job("agent.media.sample:job", job, limits=PICTURE)
         finally:
             await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
         remuxed = files[0].remux.container if files[0].remux else None
         return {"start": to_rfc3339(files[0].start), "copied_out_of": remuxed, **decoded}
 
     async def _row(self, camera_id: str) -> CameraRow:
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             row = await tx.camera(camera_id)
         if row is None:
             raise NotFound(f"There is no camera {camera_id}.", do="List them with: handover cameras list")

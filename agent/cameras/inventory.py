@@ -100,10 +100,10 @@ def _address_in(found: Found) -> CameraAddress | None:
 
 
 class Inventory:
-    def __init__(self, parts: Services) -> None:
-        self._parts = parts
-        self.elsewhere = elsewhere.Elsewhere(parts)
-        self._settings: Settings = parts.settings
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.elsewhere = elsewhere.Elsewhere(services)
+        self._settings: Settings = services.settings
         self._asked_at: dict[str, int] = {}
         """When a camera that can't be recorded was last asked where its stream is, by the monotonic clock."""
 
@@ -138,7 +138,7 @@ class Inventory:
         except ValueError as error:
             raise HandoverError(f"The camera's address can't be used: {error}.") from error
         credentials = Credentials(new.user, new.password or "") if new.user else None
-        facts = await probe_camera(address, credentials, clock=self._parts.clock, narrow=True, profile=new.profile)
+        facts = await probe_camera(address, credentials, clock=self._services.clock, narrow=True, profile=new.profile)
         if address.tls and address.pin is None:
             raise CertificateUnconfirmed(
                 f"The camera at {address.url} shows a certificate with the fingerprint {facts.tls_fingerprint}.",
@@ -159,8 +159,8 @@ class Inventory:
             make=facts.make or None,
             model=facts.model or None,
         )
-        async with self._parts.store.transaction() as tx:
-            await _keep(tx, registration, address, profile.stream_uri or "", facts, self._parts.clock.now())
+        async with self._services.store.transaction() as tx:
+            await _keep(tx, registration, address, profile.stream_uri or "", facts, self._services.clock.now())
         await self._set_password(new.camera_id, credentials)
         await self.tell_recorder()
         return {
@@ -182,7 +182,7 @@ class Inventory:
         assert looked is not None
         days = new.retention_days
         if days is None:
-            days = elsewhere.days_back(looked, self._parts.clock.now())
+            days = elsewhere.days_back(looked, self._services.clock.now())
         facts = elsewhere.facts_told(looked)
         registration = CameraRegistration(
             camera_id=new.camera_id,
@@ -197,8 +197,8 @@ class Inventory:
             make=facts.make or None,
             model=facts.model or None,
         )
-        async with self._parts.store.transaction() as tx:
-            await _keep(tx, registration, None, "", facts, self._parts.clock.now())
+        async with self._services.store.transaction() as tx:
+            await _keep(tx, registration, None, "", facts, self._services.clock.now())
         await self.elsewhere.keep(new.camera_id, setting, credentials)
         await self.tell_recorder()
         return {
@@ -229,10 +229,10 @@ class Inventory:
         credentials = await self._credentials(camera_id)
         recorded = _recorded(row)
         facts = await probe_camera(
-            address, credentials, clock=self._parts.clock, narrow=True, profile=recorded.token if recorded else None
+            address, credentials, clock=self._services.clock, narrow=True, profile=recorded.token if recorded else None
         )
         moved = _moved(row, recorded, facts)
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": camera_id}, facts=facts.model_dump_json())
             if moved is not None:
                 await tx.update("cameras", {"camera_id": camera_id}, stream_uri=moved)
@@ -246,7 +246,7 @@ class Inventory:
         """Ask cameras that can't be recorded for a while where their stream is: some change its address when they
         start. How many were asked."""
         recorder = await asyncio.to_thread(read_state, self._settings.recordings.directory)
-        now, asked = self._parts.clock.now(), 0
+        now, asked = self._services.clock.now(), 0
         if not recorder.alive(now):
             return 0
         for row in await self._rows():
@@ -254,7 +254,7 @@ class Inventory:
             lost = state is not None and state.state == "waiting" and (state.since or now) <= now - _LOST
             if not lost or setting_of(row).kind != RECORDER:
                 continue
-            monotonic = self._parts.clock.monotonic()
+            monotonic = self._services.clock.monotonic()
             if monotonic - self._asked_at.get(row.camera_id, -_ASK_AGAIN) < _ASK_AGAIN:
                 continue
             self._asked_at[row.camera_id] = monotonic
@@ -276,18 +276,18 @@ class Inventory:
 
     async def _listen(self, row: CameraRow) -> None:
         told = await asyncio.to_thread(
-            heard, self._settings.recordings.directory, row.camera_id, self._parts.clock.now()
+            heard, self._settings.recordings.directory, row.camera_id, self._services.clock.now()
         )
         if told is not None:
             facts = facts_of(row).model_copy(update={"clock": told})
-            async with self._parts.store.transaction() as tx:
+            async with self._services.store.transaction() as tx:
                 await tx.update("cameras", {"camera_id": row.camera_id}, facts=facts.model_dump_json())
                 await _keep_clock(tx, row.camera_id, facts)
 
     async def remove(self, camera_id: str) -> None:
         """Forget a camera. What was recorded stays until its time is over."""
         await self._row(camera_id)
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             await tx.execute("DELETE FROM cameras WHERE camera_id = ?", [camera_id])
             await tx.execute("DELETE FROM clock_checks WHERE camera_id = ?", [camera_id])
         await self._set_password(camera_id, None)
@@ -295,7 +295,7 @@ class Inventory:
         await self.tell_recorder()
 
     async def _source_credentials(self, camera_id: str) -> Credentials | None:
-        return await asyncio.to_thread(self._parts.footage.passwords.of, camera_id)
+        return await asyncio.to_thread(self._services.footage.passwords.of, camera_id)
 
     async def summaries(self, rows: Sequence[CameraRow]) -> list[Json]:
         """Each camera, and how its recording goes, for a person."""
@@ -314,7 +314,7 @@ class Inventory:
             "source": setting.kind,
             "registered": bool(row.registered),
             "clock_offset_us": facts.clock.offset_us if facts.clock else None,
-            "recording": recorder.camera_in_words(row.camera_id, self._parts.clock.now())
+            "recording": recorder.camera_in_words(row.camera_id, self._services.clock.now())
             if setting.kind == RECORDER
             else f"elsewhere: {setting.kind}",
         }
@@ -322,7 +322,7 @@ class Inventory:
     async def recording_now(self) -> int:
         """How many cameras are being recorded."""
         recorder = await asyncio.to_thread(read_state, self._settings.recordings.directory)
-        return recorder.recording(self._parts.clock.now())
+        return recorder.recording(self._services.clock.now())
 
     async def tell_recorder(self) -> None:
         """Write the recorder's own file; it reads it anew by itself."""
@@ -345,18 +345,18 @@ class Inventory:
             cameras=tuple(cameras),
             segment=recordings.segment,
             reserve=min(recordings.keep_free // 2, 1 << 30),
-            mount=await recordings_mount(self._parts.settings, self._parts.store),
+            mount=await recordings_mount(self._services.settings, self._services.store),
         )
         await asyncio.to_thread(save, self._settings.recorder_config, config)
 
     # -- what is kept --
 
     async def _rows(self) -> list[CameraRow]:
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             return await tx.cameras()
 
     async def _row(self, camera_id: str) -> CameraRow:
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             row = await tx.camera(camera_id)
         if row is None:
             raise NotFound(f"There is no camera {camera_id}.", do="List them with: handover cameras list")

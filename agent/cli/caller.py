@@ -1,4 +1,4 @@
-"""How a command reaches the desk: over the daemon's socket, or, when no daemon runs, by itself under the same lock.
+"""How a command reaches the operations: by the daemon's socket, or, when none runs, by itself under the same lock.
 
 Not for: showing anything (``agent/cli`` does).
 """
@@ -27,7 +27,7 @@ class Call(Protocol):
     async def __call__(self, operation: str, **arguments: Any) -> Json: ...
 
 
-def ask_desk(config: Path, work: Callable[[Call], Awaitable[Json]], *, needs_daemon: bool = False) -> Json:
+def ask_agent(config: Path, work: Callable[[Call], Awaitable[Json]], *, needs_daemon: bool = False) -> Json:
     """Make one command's calls: to the daemon, or, where that is allowed, without it. For synchronous callers."""
     settings = load_settings(config)
 
@@ -87,7 +87,7 @@ async def _exchange(path: str, operation: str, body: bytes) -> tuple[int, bytes]
 
 @asynccontextmanager
 async def any_call(settings: Settings) -> AsyncIterator[Call]:
-    """The daemon if it runs; else the desk in this process, which holds the state's lock meanwhile."""
+    """The daemon if it runs; else the agent built in this process, which holds the state's lock meanwhile."""
     if await _listens(settings):
         async with daemon_call(settings) as call:
             yield call
@@ -113,20 +113,20 @@ def daemon_listens(settings: Settings) -> bool:
 
 @asynccontextmanager
 async def own_call(settings: Settings) -> AsyncIterator[Call]:
-    """The desk in this process, as the state's own user. AlreadyRunning when a daemon holds the state."""
+    """The agent built in this process, as the state's own user. AlreadyRunning when a daemon holds the state."""
     # The daemon's parts take a second to load on a small machine; most commands don't need them.
-    from agent.daemon import build
+    from agent.app import build
     from agent.owner.control import actor_of
     from agent.owner.operations.arguments import read_arguments
-    from agent.owner.operations.desk import OPERATIONS
+    from agent.owner.operations.table import OPERATIONS
 
     take_state_of(settings)
     actor = actor_of(os.getuid(), "at a terminal of the owner's machine")
-    async with build(settings) as house:
+    async with build(settings) as agent:
 
         async def call(operation: str, **arguments: Any) -> Json:
             model, method = OPERATIONS[operation]
-            return await method(house.desk, read_arguments(json.dumps(arguments).encode(), model), actor)
+            return await method(agent, read_arguments(json.dumps(arguments).encode(), model), actor)
 
         yield call
 

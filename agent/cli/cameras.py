@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.caller import ask_desk
+from agent.cli.caller import ask_agent
 from agent.cli.typed import answer, read_secret, require_all, somebody_is_there
 from exchange.errors import CameraRefused, CameraUnreachable, HandoverError, InputInvalid
 
@@ -57,7 +57,7 @@ def cameras() -> None:
 @click.pass_obj
 def discover(config: Path, seconds: float, plain: bool) -> None:
     """Look for ONVIF cameras on the network (discovery.interfaces and discovery.hosts say where)."""
-    told = ask_desk(config, lambda call: call("discover", seconds=seconds))
+    told = ask_agent(config, lambda call: call("discover", seconds=seconds))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     for camera in told["cameras"]:
@@ -111,7 +111,7 @@ def add(config: Path, /, address: str, channels: str | None, plain: bool, **give
     arguments |= {"address": address, "latitude": latitude, "longitude": longitude}
     if channels is not None:
         return _add_channels(config, arguments, wanted, plain)
-    told = ask_desk(config, lambda call: call("add-camera", **arguments))
+    told = ask_agent(config, lambda call: call("add-camera", **arguments))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     return _say_added(told)
@@ -133,7 +133,7 @@ def _add_channels(config: Path, given: Json, wanted: list[int] | None, plain: bo
     options = given.get("options", {})
     asked = {"kind": given["source"], "address": given["address"], "options": options} | login
     if wanted is None:
-        told = ask_desk(config, lambda call: call("source-channels", **asked))["channels"]
+        told = ask_agent(config, lambda call: call("source-channels", **asked))["channels"]
         names = {int(number): str(name) for number, name in told.items()}
     else:
         names = dict.fromkeys(wanted, "")
@@ -145,7 +145,7 @@ def _add_channels(config: Path, given: Json, wanted: list[int] | None, plain: bo
             "options": options | {"channel": str(number)},
         }
         try:
-            told = ask_desk(config, lambda call, one=one: call("add-camera", **one))  # type: ignore[misc]
+            told = ask_agent(config, lambda call, one=one: call("add-camera", **one))  # type: ignore[misc]
         except HandoverError as error:
             code = code or error.exit_code
             click.echo(f"Channel {number} was not added. {error}", err=True)
@@ -223,7 +223,7 @@ def _numbers(text: str) -> list[int] | None:
 @click.pass_obj
 def listed(config: Path, plain: bool) -> None:
     """List the cameras that were added."""
-    told = ask_desk(config, lambda call: call("cameras"))
+    told = ask_agent(config, lambda call: call("cameras"))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     if not told["cameras"]:
@@ -246,7 +246,7 @@ def listed(config: Path, plain: bool) -> None:
 @click.pass_obj
 def check(config: Path, camera_id: str, plain: bool) -> None:
     """Ask a camera again what it is, and how far its clock is off."""
-    told = ask_desk(config, lambda call: call("check-camera", camera_id=camera_id))
+    told = ask_agent(config, lambda call: call("check-camera", camera_id=camera_id))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     facts = told["facts"]
@@ -267,7 +267,7 @@ def check(config: Path, camera_id: str, plain: bool) -> None:
 @click.pass_obj
 def remove(config: Path, camera_id: str) -> None:
     """Remove a camera, here and at the portal. What was recorded stays until its time is over."""
-    told = ask_desk(config, lambda call: call("remove-camera", camera_id=camera_id))
+    told = ask_agent(config, lambda call: call("remove-camera", camera_id=camera_id))
     click.echo(f"Removed {camera_id}.")
     if told["portal_trouble"]:
         click.echo(f"{told['portal_trouble']} Officers find it until the portal is told; that is tried by itself.")

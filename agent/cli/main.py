@@ -18,7 +18,7 @@ from agent.cli import cameras as camera_commands
 from agent.cli import requests as request_commands
 from agent.cli import setup as setup_command
 from agent.cli import sources as source_commands
-from agent.cli.caller import ask_desk, take_state_of
+from agent.cli.caller import ask_agent, take_state_of
 from agent.cli.requests import as_json, print_json
 from agent.owner.terminal import prompt
 from agent.settings.model import DEFAULT_PATH, Settings, load_settings, settings_sha256
@@ -100,7 +100,7 @@ def _log_to_stderr(settings: Settings) -> None:
 @click.pass_obj
 def status(config: Path, plain: bool) -> None:
     """How the agent is: cameras, portal, what waits for you."""
-    told = ask_desk(config, lambda call: call("status"), needs_daemon=True)
+    told = ask_agent(config, lambda call: call("status"), needs_daemon=True)
     changed = told.pop("settings_sha256") != settings_sha256(load_settings(config))
     if plain:
         return print_json(told | {"settings_changed": changed})

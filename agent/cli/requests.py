@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from agent.cli.caller import Call, ask_desk
+from agent.cli.caller import Call, ask_agent
 from agent.owner.terminal import prompt, saved_pictures
 from exchange.errors import DecisionRefused, NoFootage, NotFound
 
@@ -32,7 +32,7 @@ def print_json(told: Json) -> None:
 @click.pass_obj
 def requests(config: Path, plain: bool) -> None:
     """List requests, those that wait for you first."""
-    told = ask_desk(config, lambda call: call("requests"), needs_daemon=True)
+    told = ask_agent(config, lambda call: call("requests"), needs_daemon=True)
     saved_pictures.remove_all_but(row["request_id"] for row in told["requests"] if row["state"] == "asked")
     if plain:
         return print_json(told)
@@ -58,7 +58,7 @@ def review(config: Path, request_id: str | None, pictures: Path | None, name: st
     async def show(call: Call) -> Json:
         return await call("show", request_id=request_id or await _next_waiting(call, wait=wait))
 
-    told = ask_desk(config, show, needs_daemon=True)
+    told = ask_agent(config, show, needs_daemon=True)
     prompt.show_request(out, told)
     refuse_unless_open(told)
     if pictures is not None:
@@ -94,7 +94,7 @@ async def _next_waiting(call: Call, *, wait: bool) -> str:
 
 def _save_pictures(config: Path, request_id: str, named: Path | None = None) -> None:
     """Into a folder that the owner named, which is theirs; or into one that goes when the request is decided."""
-    made = ask_desk(config, lambda call: call("pictures", request_id=request_id), needs_daemon=True)
+    made = ask_agent(config, lambda call: call("pictures", request_id=request_id), needs_daemon=True)
     try:
         folder = saved_pictures.folder_of(request_id) if named is None else named
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,12 +109,12 @@ def _save_pictures(config: Path, request_id: str, named: Path | None = None) -> 
 
 def _remove_pictures(config: Path) -> None:
     """Those of requests that wait for no decision any more."""
-    rows = ask_desk(config, lambda call: call("requests"), needs_daemon=True)["requests"]
+    rows = ask_agent(config, lambda call: call("requests"), needs_daemon=True)["requests"]
     saved_pictures.remove_all_but(row["request_id"] for row in rows if row["state"] == "asked")
 
 
 def _decide(config: Path, request_id: str, decision: Json) -> Json:
-    told = ask_desk(config, lambda call: call("decide", request_id=request_id, **decision), needs_daemon=True)
+    told = ask_agent(config, lambda call: call("decide", request_id=request_id, **decision), needs_daemon=True)
     _remove_pictures(config)
     return told
 
@@ -219,7 +219,7 @@ def look_again(config: Path, request_id: str) -> None:
 
 
 def _look_again(config: Path, request_id: str) -> None:
-    ask_desk(config, lambda call: call("look-again", request_id=request_id), needs_daemon=True)
+    ask_agent(config, lambda call: call("look-again", request_id=request_id), needs_daemon=True)
     click.echo(f"It is being looked for. See what there is with: handover review {request_id}")
 
 
@@ -229,7 +229,7 @@ def _none_recorded(cameras: list[Json]) -> list[Json]:
 
 
 def _to_decide(config: Path, request_id: str) -> Json:
-    told = ask_desk(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
+    told = ask_agent(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
     refuse_unless_open(told)
     return told
 
@@ -248,7 +248,7 @@ def refuse_unless_open(told: Json) -> None:
 @click.pass_obj
 def show(config: Path, request_id: str, plain: bool) -> None:
     """Show one request: who asks, for what, what would be or was sent."""
-    told = ask_desk(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
+    told = ask_agent(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
     if plain:
         return print_json(told)
     prompt.show_request(out, told)
@@ -264,7 +264,7 @@ def restored(config: Path, what: str) -> None:
 
     It goes into the custody log. Requests that were answered before then end here too; nothing of them is sent.
     """
-    told = ask_desk(config, lambda call: call("restored", what=what), needs_daemon=True)
+    told = ask_agent(config, lambda call: call("restored", what=what), needs_daemon=True)
     ended = told["ended"]
     click.echo("Written into the custody log. Requests can be decided again.")
     if ended:
@@ -276,7 +276,7 @@ def restored(config: Path, what: str) -> None:
 @click.pass_obj
 def records(config: Path, plain: bool) -> None:
     """What was handed over, when, for which crime, and the receipts."""
-    told = ask_desk(config, lambda call: call("records"))
+    told = ask_agent(config, lambda call: call("records"))
     if plain:
         return print_json(told)
     for package in told["packages"]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import click
 from pydantic import BeforeValidator
 
-from agent.cli.caller import ask_desk, daemon_listens
+from agent.cli.caller import ask_agent, daemon_listens
 from agent.cli.typed import answer
 from agent.host.privileges import require_writable
 from agent.settings.edit import fill_in
@@ -53,10 +53,10 @@ def setup(
     settings = fill_in(config, {"portal": {"url": url}, "owner": owner})
     click.echo(f"Settings: {config}")
     if confirmed is None:
-        confirmed = _confirm(ask_desk(config, lambda call: call("introduce", url=url)))
+        confirmed = _confirm(ask_agent(config, lambda call: call("introduce", url=url)))
     else:
-        _show(ask_desk(config, lambda call: call("introduce", url=url)))
-    told = ask_desk(config, lambda call: call("enrol", url=url, fingerprint=confirmed))
+        _show(ask_agent(config, lambda call: call("introduce", url=url)))
+    told = ask_agent(config, lambda call: call("enrol", url=url, fingerprint=confirmed))
     click.echo(f"This agent belongs to the portal of {told['force']} now; its device key is {told['device']}.")
     _say_next(settings)
 
@@ -93,6 +93,6 @@ def _confirm(shown: Json) -> str:
 @click.pass_obj
 def withdraw(config: Path) -> None:
     """Leave the portal: your registration is erased, open requests end. What you keep here stays yours."""
-    told = ask_desk(config, lambda call: call("withdraw"))
+    told = ask_agent(config, lambda call: call("withdraw"))
     click.echo(f"You have left the portal. {told['stopped']} open requests were stopped.")
     click.echo("Recordings, packages and receipts on this machine are still here.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from agent.cli.caller import ask_desk
+from agent.cli.caller import ask_agent
 from agent.cli.cameras import as_json, ask_password, cameras, read_options, source_option
 from agent.owner.terminal import prompt
 
@@ -40,7 +40,7 @@ def camera_source(
     arguments: Json = {"camera_id": camera_id, "kind": kind, "options": read_options(option)}
     if user:
         arguments |= {"user": user, "password": ask_password(user, password_file, "The recorder's password")}
-    told = ask_desk(config, lambda call: call("camera-source", **arguments))
+    told = ask_agent(config, lambda call: call("camera-source", **arguments))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     click.echo(f"The footage of {camera_id} comes from: {told['source']}.")
@@ -58,7 +58,7 @@ def sources() -> None:
 @click.pass_obj
 def listed(config: Path, plain: bool) -> None:
     """List each camera's source, and the kinds that there are."""
-    told = ask_desk(config, lambda call: call("sources"))
+    told = ask_agent(config, lambda call: call("sources"))
     if plain:
         return click.echo(json.dumps(told, indent=2))
     for camera in told["cameras"]:
@@ -75,7 +75,7 @@ def listed(config: Path, plain: bool) -> None:
 @click.pass_obj
 def start(config: Path, camera_id: str, file: str, time: str) -> None:
     """Say when FILE in a folder source began: TIME is 2026-06-10T11:00:00+01:00, or with Z for UTC."""
-    told = ask_desk(config, lambda call: call("source-start", camera_id=camera_id, file=file, time=time))
+    told = ask_agent(config, lambda call: call("source-start", camera_id=camera_id, file=file, time=time))
     click.echo(f"{told['file']} began at {prompt.local(told['start'])}.")
 
 
@@ -91,12 +91,12 @@ def test(config: Path, camera_id: str | None, plain: bool) -> None:
     if camera_id is not None:
         names = [camera_id]
     else:
-        names = [each["camera_id"] for each in ask_desk(config, lambda call: call("sources"))["cameras"]]
+        names = [each["camera_id"] for each in ask_agent(config, lambda call: call("sources"))["cameras"]]
     if not names and not plain:
         click.echo("No camera was added yet. Find them with: handover cameras discover")
     tested, host = [], None
     for name in names:
-        told = ask_desk(config, lambda call, name=name: call("test-sources", camera_id=name))  # type: ignore[misc]
+        told = ask_agent(config, lambda call, name=name: call("test-sources", camera_id=name))  # type: ignore[misc]
         host = told["host_clock"]
         tested += told["cameras"]
         if not plain:
@@ -149,6 +149,6 @@ def _say_look(told: Json) -> None:
 @click.pass_obj
 def keep(config: Path, request_id: str) -> None:
     """Keep what REQUEST_ID asks for from being overwritten, on this machine, until you decided. Nothing is sent."""
-    told = ask_desk(config, lambda call: call("keep", request_id=request_id), needs_daemon=True)
+    told = ask_agent(config, lambda call: call("keep", request_id=request_id), needs_daemon=True)
     held = told["held_bytes"]
     click.echo(f"{prompt.size(held)} are kept until you decided." if held else "There was nothing that could be kept.")

@@ -35,18 +35,18 @@ class Introduction:
     """The fingerprint that was confirmed earlier, when it is another."""
 
 
-async def introduce(parts: Services, portal: PortalClient) -> Introduction:
+async def introduce(services: Services, portal: PortalClient) -> Introduction:
     """Ask the portal whose it is. Nothing is sent but the question, nothing is kept."""
     info = await portal.force()
     key = PublicKey.parse(info.public_key)
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         force = await tx.force()
     known = None if force is None else PublicKey.parse(force.public_key).fingerprint
     words = await asyncio.to_thread(lambda: key.words)  # from a list in a file
     return Introduction(info, key.fingerprint, words, known if known != key.fingerprint else None)
 
 
-async def enrol(parts: Services, portal: PortalClient, fingerprint: str, confirmed_by: str) -> ForceRow:
+async def enrol(services: Services, portal: PortalClient, fingerprint: str, confirmed_by: str) -> ForceRow:
     """Pin the force key that the owner confirmed by its fingerprint, and make this device known to the portal.
 
     Requests under another key, or of another portal, end: what was approved for one is not sent to the other.
@@ -64,20 +64,20 @@ async def enrol(parts: Services, portal: PortalClient, fingerprint: str, confirm
         )
     portal.audience = info.portal
     enrolment = Enrolment(
-        device_key=parts.keys.device.public.line,
+        device_key=services.keys.device.public.line,
         portal=info.portal,
         force_key=key.fingerprint,
-        issued=parts.clock.now(),
+        issued=services.clock.now(),
     )
-    answer = await portal.enrol(sign_document(enrolment, parts.keys.device))
-    if answer.device != parts.keys.device.public.fingerprint:
+    answer = await portal.enrol(sign_document(enrolment, services.keys.device))
+    if answer.device != services.keys.device.public.fingerprint:
         raise PortalAnswerInvalid("The portal enrolled another device than this one.", do="Tell the force.")
-    now = parts.clock.now()
+    now = services.clock.now()
     uploads = info.uploads if "://" in info.uploads else portal.url + info.uploads
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         before = await tx.force()
         if before is not None and (before.public_key, origin(before.portal)) != (key.line, origin(portal.url)):
-            await _end_open_requests(parts, tx, confirmed_by)
+            await _end_open_requests(services, tx, confirmed_by)
             await tx.execute("DELETE FROM registrations")
         await tx.execute("DELETE FROM force")
         await tx.insert(
@@ -92,15 +92,15 @@ async def enrol(parts: Services, portal: PortalClient, fingerprint: str, confirm
         )
         await tx.execute("UPDATE cameras SET registered = 1")
         await tx.set_note("inbox-cursor", "0")
-        await parts.custody.record(
+        await services.custody.record(
             tx, CustodyKind.ENROLLED, confirmed_by, details={"force": info.force, "force_key": key.fingerprint}
         )
     return ForceRow(info.force, key.line, portal.url, uploads, now, confirmed_by)
 
 
-async def check_force(parts: Services, portal: PortalClient) -> None:
+async def check_force(services: Services, portal: PortalClient) -> None:
     """ForceKeyChanged when the portal no longer shows the pinned key: until the owner confirms again, it is refused."""
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         force = await tx.force()
     if force is None:
         raise NotEnrolled
@@ -122,16 +122,16 @@ _DAILY = 20 * HOUR
 """How far back recordings reach is told once a day, for all cameras together: when it changes tells nothing."""
 
 
-async def register(parts: Services, portal: PortalClient) -> bool:
+async def register(services: Services, portal: PortalClient) -> bool:
     """Bring the portal what is registered now; False when it has that already."""
-    signed = await _next_registration(parts)
+    signed = await _next_registration(services)
     if signed is None:
         return False
     await portal.register(signed)
     revision = read_unverified(signed, Registration).revision
-    async with parts.store.transaction() as tx:
-        await tx.update("registrations", {"revision": revision}, sent_at=parts.clock.now())
-        await parts.custody.record(tx, CustodyKind.REGISTERED, "agent", details={"revision": revision})
+    async with services.store.transaction() as tx:
+        await tx.update("registrations", {"revision": revision}, sent_at=services.clock.now())
+        await services.custody.record(tx, CustodyKind.REGISTERED, "agent", details={"revision": revision})
     return True
 
 
@@ -144,13 +144,13 @@ async def told_cameras(tx: Transaction) -> set[str]:
     return {camera.camera_id for camera in read_unverified(signed, Registration).cameras}
 
 
-async def _next_registration(parts: Services) -> Signed | None:
+async def _next_registration(services: Services) -> Signed | None:
     """The newest registration that the portal lacks: the one that was not sent, or a new one when cameras changed."""
-    owner = parts.settings.owner
-    async with parts.store.transaction() as tx:
+    owner = services.settings.owner
+    async with services.store.transaction() as tx:
         known = registrations(await tx.cameras())
-    since = {each.camera_id: await parts.footage.recordings_since(each.camera_id) for each in known}
-    async with parts.store.transaction() as tx:
+    since = {each.camera_id: await services.footage.recordings_since(each.camera_id) for each in known}
+    async with services.store.transaction() as tx:
         cameras = tuple(
             each.model_copy(update={"recordings_since": since.get(each.camera_id)})
             for each in registrations(await tx.cameras())
@@ -160,7 +160,7 @@ async def _next_registration(parts: Services) -> Signed | None:
         if last is not None:
             signed = Signed(document=last["document"], signature=last["signature"])
             said = read_unverified(signed, Registration)
-            fresh = parts.clock.now() - said.issued < _DAILY and _known_as_before(said.cameras, cameras)
+            fresh = services.clock.now() - said.issued < _DAILY and _known_as_before(said.cameras, cameras)
             before, now = said.cameras, cameras
             if fresh:
                 before, now = _without_reach(before), _without_reach(now)
@@ -170,13 +170,13 @@ async def _next_registration(parts: Services) -> Signed | None:
         elif not cameras:
             return None
         document = Registration(
-            device=parts.keys.device.public.fingerprint,
+            device=services.keys.device.public.fingerprint,
             revision=revision,
             owner=Owner(kind=owner.kind, name=owner.name, contact=owner.contact),
             cameras=cameras,
-            issued=parts.clock.now(),
+            issued=services.clock.now(),
         )
-        signed = sign_document(document, parts.keys.device)
+        signed = sign_document(document, services.keys.device)
         await tx.insert("registrations", revision=revision, document=signed.document, signature=signed.signature)
     return signed
 
@@ -190,40 +190,40 @@ def _known_as_before(before: tuple[CameraRegistration, ...], now: tuple[CameraRe
     return [each.recordings_since is None for each in before] == [each.recordings_since is None for each in now]
 
 
-async def withdraw(parts: Services, portal: PortalClient, by: str) -> int:
+async def withdraw(services: Services, portal: PortalClient, by: str) -> int:
     """Leave: the portal erases the registration, open requests end; how many of those there were.
 
     The portal is told first: if it can't be reached, nothing has changed and the owner tries again. One that no longer
     knows this device took an earlier withdrawal, whose answer was lost.
     """
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         tried_before = await tx.note(_LEAVING)
         await tx.set_note(_LEAVING, "yes")
-    document = Withdrawal(device=parts.keys.device.public.fingerprint, issued=parts.clock.now())
+    document = Withdrawal(device=services.keys.device.public.fingerprint, issued=services.clock.now())
     try:
-        await portal.withdraw(sign_document(document, parts.keys.device))
+        await portal.withdraw(sign_document(document, services.keys.device))
     except NotRecognised:
         if not tried_before:
             raise
-    async with parts.store.transaction() as tx:
-        stopped = await _end_open_requests(parts, tx, by)
+    async with services.store.transaction() as tx:
+        stopped = await _end_open_requests(services, tx, by)
         await tx.execute("DELETE FROM force")
         await tx.execute("DELETE FROM registrations")
         await tx.execute("UPDATE cameras SET registered = 0")
         await tx.execute("DELETE FROM notes WHERE name = ?", [_LEAVING])
         await tx.set_note("inbox-cursor", "0")
-        await parts.custody.record(tx, CustodyKind.WITHDRAWN, by)
-        await parts.custody.checkpoint(tx)
+        await services.custody.record(tx, CustodyKind.WITHDRAWN, by)
+        await services.custody.checkpoint(tx)
     return stopped
 
 
-async def _end_open_requests(parts: Services, tx: Transaction, by: str) -> int:
+async def _end_open_requests(services: Services, tx: Transaction, by: str) -> int:
     """What has not left doesn't leave any more, and answers that were not told are owed to nobody; how many ended."""
-    stopped, now = 0, parts.clock.now()
+    stopped, now = 0, services.clock.now()
     for row in await tx.requests(*UNSENT):
         if await change_state(tx, row, State.WITHDRAWN, now):
             stopped += 1
-            await parts.custody.record(tx, CustodyKind.WITHDRAWN, by, row.request_id)
+            await services.custody.record(tx, CustodyKind.WITHDRAWN, by, row.request_id)
     # RECEIVED: not verified yet; the next force's key would refuse it, and tell the next portal so.
     untold = (State.RECEIVED, State.REFUSED, State.DECLINED, State.UNAVAILABLE)
     marks = ", ".join("?" * len(untold))

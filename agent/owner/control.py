@@ -1,6 +1,6 @@
 """The daemon's Unix socket: the owner's commands, each from a user that the kernel names.
 
-Not for: what the operations do (``desk.py``). Nothing here listens on a network.
+Not for: what the operations do (``operations``). Nothing here listens on a network.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ from pathlib import Path
 from aiohttp import web
 
 from agent.owner.operations.arguments import MAX_CALL, read_arguments
-from agent.owner.operations.desk import OPERATIONS, Actor, Desk
+from agent.owner.operations.context import Actor, Owned
+from agent.owner.operations.table import OPERATIONS
 from agent.settings.model import Settings
 from exchange.errors import DocumentInvalid, HandoverError, InputInvalid
 
@@ -45,8 +46,8 @@ def may_decide(actor: Actor, settings: Settings) -> bool:
 
 
 class Control:
-    def __init__(self, desk: Desk, settings: Settings) -> None:
-        self._desk = desk
+    def __init__(self, agent: Owned, settings: Settings) -> None:
+        self._agent = agent
         self._settings = settings
 
     async def call(self, request: web.Request) -> web.Response:
@@ -63,7 +64,7 @@ class Control:
         model, operation = OPERATIONS[name]
         try:
             arguments = read_arguments(await _body(request), model)
-            return web.json_response(await operation(self._desk, arguments, actor))
+            return web.json_response(await operation(self._agent, arguments, actor))
         except _TooLarge:
             return _error(413, DocumentInvalid(f"A call has {MAX_CALL} bytes at most."))
         except (DocumentInvalid, InputInvalid) as error:
@@ -105,9 +106,9 @@ def _error(status: int, error: HandoverError) -> web.Response:
 
 
 @asynccontextmanager
-async def serve(desk: Desk, settings: Settings) -> AsyncIterator[None]:
+async def serve(agent: Owned, settings: Settings) -> AsyncIterator[None]:
     """Listen on ``settings.socket`` while the block runs; the caller holds the state's lock."""
-    control = Control(desk, settings)
+    control = Control(agent, settings)
     app = web.Application(client_max_size=MAX_CALL)
     app.router.add_post("/{operation}", control.call)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5, lingering_time=1.0)

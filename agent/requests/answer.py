@@ -19,26 +19,26 @@ from exchange.errors import NotEnrolled, PortalRefused
 from exchange.signing.documents import parse_strictly, read_unverified
 
 
-async def tell(parts: Services, row: RequestRow) -> None:
+async def tell(services: Services, row: RequestRow) -> None:
     """Bring the portal the signed decision or refusal, once; idempotent there and here."""
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         fresh = await tx.request(row.request_id)
         signed = await stored_decision(tx, row.request_id)
     if fresh is None or fresh.answered_at is not None:
         return
     if signed is not None:
-        await (await parts.portal()).decide(row.request_id, signed)
+        await (await services.portal()).decide(row.request_id, signed)
     elif fresh.refusal is not None:
         refusal = parse_strictly(fresh.refusal.encode(), Signed, MAX_BODY)
         named = read_unverified(refusal, Refusal).request_id
-        await (await parts.portal()).refuse(named, refusal)
+        await (await services.portal()).refuse(named, refusal)
     else:
         return
-    async with parts.store.transaction() as tx:
-        await tx.update("requests", {"request_id": row.request_id}, answered_at=parts.clock.now())
+    async with services.store.transaction() as tx:
+        await tx.update("requests", {"request_id": row.request_id}, answered_at=services.clock.now())
 
 
-async def close(parts: Services, row: RequestRow) -> Move:
+async def close(services: Services, row: RequestRow) -> Move:
     """REFUSED, DECLINED, UNAVAILABLE, EXPIRED, WITHDRAWN -> CLOSED, once the portal knows what it may know.
 
     Nothing that was made for the request stays: no hold, no clip, and no package that was never sent.
@@ -46,38 +46,38 @@ async def close(parts: Services, row: RequestRow) -> Move:
     trouble = row.trouble if row.state == State.REFUSED else None
     if row.state not in (State.EXPIRED, State.WITHDRAWN):
         try:
-            await tell(parts, row)
+            await tell(services, row)
         except (PortalRefused, NotEnrolled) as error:
             # A stray request is not the portal's to take an answer for, and an owner who left owes none.
             trouble = trouble or error.what
-    await parts.footage.release(row.request_id)
-    await clear_work(parts, row.request_id)
-    unsent = await _unsent_packages(parts, row.request_id)
+    await services.footage.release(row.request_id)
+    await clear_work(services, row.request_id)
+    unsent = await _unsent_packages(services, row.request_id)
 
     async def write(tx: Transaction) -> None:
         await tx.update("requests", {"request_id": row.request_id}, trouble=trouble)
         for evidence_id in unsent:
             await tx.update("packages", {"evidence_id": evidence_id}, path=None)
-            await parts.custody.record(
+            await services.custody.record(
                 tx, CustodyKind.DELETED, "agent", row.request_id, reason="a sealed package that was never sent"
             )
         await tx.execute("DELETE FROM plans WHERE request_id = ?", [row.request_id])
-        await parts.custody.record(tx, CustodyKind.HOLD_RELEASED, "agent", row.request_id)
+        await services.custody.record(tx, CustodyKind.HOLD_RELEASED, "agent", row.request_id)
 
     return Move(State.CLOSED, write)
 
 
-async def clear_work(parts: Services, request_id: str) -> None:
+async def clear_work(services: Services, request_id: str) -> None:
     """Away with the makings: clips, working copies, what was fetched."""
-    await asyncio.to_thread(shutil.rmtree, parts.settings.work_dir / request_id, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, services.settings.work_dir / request_id, ignore_errors=True)
 
 
-async def _unsent_packages(parts: Services, request_id: str) -> list[str]:
+async def _unsent_packages(services: Services, request_id: str) -> list[str]:
     """Delete the sealed packages that did not leave, also one whose sealing was cut off; the evidence ids."""
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         unsent = [package for package in await tx.packages(request_id) if package.delivered_at is None]
     for package in unsent:
-        await asyncio.to_thread(_delete, parts.settings.package(package.evidence_id))
+        await asyncio.to_thread(_delete, services.settings.package(package.evidence_id))
     return [package.evidence_id for package in unsent if package.path is not None]
 
 

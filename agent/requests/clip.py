@@ -25,49 +25,49 @@ _TRIES = 6
 CONTACT_SHEET = "working/contact-sheet.jpg"
 
 
-async def clip(parts: Services, row: RequestRow) -> Move:
+async def clip(services: Services, row: RequestRow) -> Move:
     """APPROVED -> CLIPPED. What was cut before a crash is cut again to the same bytes, or found done.
 
     APPROVED -> PRESERVED when the footage is, after some tries, no longer what was approved.
     """
-    approval = await load_approval(parts, row.request_id)
-    async with parts.store.transaction() as tx:
+    approval = await load_approval(services, row.request_id)
+    async with services.store.transaction() as tx:
         done = {package.evidence_id for package in await tx.packages(row.request_id)}
     try:
         for cut in approval.cuts:
             if cut.evidence_id not in done:
-                await _clip_one(parts, approval, cut)
+                await _clip_one(services, approval, cut)
     except FootageChanged as why:
         if row.failures < _TRIES:
             raise
-        return void(parts, row, why)
+        return void(services, row, why)
 
     async def write(tx: Transaction) -> None:
-        await parts.custody.record(
+        await services.custody.record(
             tx, CustodyKind.CLIPPED, "agent", row.request_id, details={"cuts": len(approval.cuts)}
         )
 
     return Move(State.CLIPPED, write)
 
 
-async def _clip_one(parts: Services, approval: Approval, cut: ApprovedCut) -> None:
+async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) -> None:
     request_id = approval.request.request_id
-    folder = parts.settings.work_dir / request_id / cut.evidence_id
+    folder = services.settings.work_dir / request_id / cut.evidence_id
     await asyncio.to_thread((folder / "working").mkdir, mode=0o700, parents=True, exist_ok=True)
     total = max(1, cut.camera.video_bytes + (cut.camera.sound_bytes if cut.sound else 0))
 
     def show(report: Job) -> None:
-        parts.progress.doing[request_id] = f"cutting {cut.camera.label}, {report.get('bytes', 0) * 100 // total} %"
+        services.progress.doing[request_id] = f"cutting {cut.camera.label}, {report.get('bytes', 0) * 100 // total} %"
 
-    async with parts.footage.at_hand(request_id, cut.camera.camera_id, cut.camera.requested.window):
-        stretches = await parts.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
+    async with services.footage.at_hand(request_id, cut.camera.camera_id, cut.camera.requested.window):
+        stretches = await services.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
         plan = {"stretches": stretches, "sound": cut.sound, "name": "master"}
-        result = await parts.run_job(
+        result = await services.run_job(
             "agent.media.cut.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
         )
     _check_window(cut, result)
-    sheet = await _contact_sheet(parts, folder, result)
-    async with parts.store.transaction() as tx:
+    sheet = await _contact_sheet(services, folder, result)
+    async with services.store.transaction() as tx:
         await tx.insert(
             "packages",
             evidence_id=cut.evidence_id,
@@ -77,7 +77,7 @@ async def _clip_one(parts: Services, approval: Approval, cut: ApprovedCut) -> No
         )
         for master in result["masters"]:
             details: dict[str, str | int | bool] = {"master": master["file"], "sha256": master["sha256"]}
-            await parts.custody.record(
+            await services.custody.record(
                 tx, CustodyKind.HASHED, "agent", request_id, camera_id=cut.camera.camera_id, details=details
             )
 
@@ -95,14 +95,14 @@ def _check_window(cut: ApprovedCut, result: Job) -> None:
         )
 
 
-async def _contact_sheet(parts: Services, folder: object, result: Job) -> str | None:
+async def _contact_sheet(services: Services, folder: object, result: Job) -> str | None:
     """A working copy for people in a hurry; its absence never holds up the evidence."""
     job = {
         "masters": [f"{folder}/{master['file']}" for master in result["masters"]],
         "target": f"{folder}/{CONTACT_SHEET}",
     }
     try:
-        await parts.run_job("agent.media.pictures:contact_sheet_job", job, limits=PICTURE)
+        await services.run_job("agent.media.pictures:contact_sheet_job", job, limits=PICTURE)
     except HandoverError as error:
         log.warning("no contact sheet was made: %s", error)
         return None

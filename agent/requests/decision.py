@@ -101,14 +101,14 @@ _DOOR = object()
 _UNDER_WAY = (State.APPROVED, State.CLIPPED, State.SEALED)
 
 
-async def decide(parts: Services, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision:
+async def decide(services: Services, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision:
     """Record the owner's answer, once. DecisionRefused when it was answered before, ran out, or the plan changed."""
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         row = await tx.request(request_id)
         if row is None:
             raise NotFound(f"There is no request {request_id}.", do="List them with: handover requests")
         await refuse_while_unclear(tx)
-        now = parts.clock.now()
+        now = services.clock.now()
         _refuse_unless_open(row, now)
         shown = await tx.one("SELECT plan, sha256 FROM plans WHERE request_id = ?", [request_id])
         if shown is None or shown["sha256"] != verdict.plan_sha256:
@@ -119,7 +119,7 @@ async def decide(parts: Services, request_id: str, verdict: Verdict, by: Decided
             )
         plan = read_plan(shown["plan"])
         decision = _decision(row, plan, verdict, by, now)
-        signed = sign_document(decision, parts.keys.device)
+        signed = sign_document(decision, services.keys.device)
         to, kind = _OUTCOMES[decision.status]
         if not await change_state(tx, row, to, now):
             raise DecisionRefused("It was decided a moment ago by somebody else.", meaning="Theirs stands.")
@@ -131,19 +131,19 @@ async def decide(parts: Services, request_id: str, verdict: Verdict, by: Decided
             decided_at=now,
         )
         if to is State.APPROVED:
-            await _record_preserved(parts, tx, plan)
-        await parts.custody.record(
+            await _record_preserved(services, tx, plan)
+        await services.custody.record(
             tx, kind, by.name, request_id, details={"plan_sha256": verdict.plan_sha256, "method": by.method}
         )
-        await parts.custody.checkpoint(tx)
+        await services.custody.checkpoint(tx)
     return decision
 
 
-async def _record_preserved(parts: Services, tx: Transaction, plan: Plan) -> None:
+async def _record_preserved(services: Services, tx: Transaction, plan: Plan) -> None:
     """How the footage was kept until the yes. Only now: a line before it would tell that there is something to keep."""
-    setting = parts.settings.requests.preserve.value
+    setting = services.settings.requests.preserve.value
     details: dict[str, str | int | bool] = {"held_bytes": plan.held_bytes, "setting": setting}
-    await parts.custody.record(tx, CustodyKind.PRESERVED, "agent", plan.request_id, details=details)
+    await services.custody.record(tx, CustodyKind.PRESERVED, "agent", plan.request_id, details=details)
 
 
 def _refuse_unless_open(row: RequestRow, now: int) -> None:
@@ -216,7 +216,7 @@ def _decided(camera: PlannedCamera, choice: Choice | None) -> DecidedCamera:
     )
 
 
-def void(parts: Services, row: RequestRow, why: FootageChanged) -> Move:
+def void(services: Services, row: RequestRow, why: FootageChanged) -> Move:
     """APPROVED -> PRESERVED: what was approved can't be had any more, so it is planned and asked anew.
 
     The old decision goes, and the rows of what was cut by it (their files when the request closes); that there was one
@@ -226,14 +226,14 @@ def void(parts: Services, row: RequestRow, why: FootageChanged) -> Move:
     async def write(tx: Transaction) -> None:
         for table in ("decisions", "packages", "plans"):
             await tx.execute(f"DELETE FROM {table} WHERE request_id = ?", [row.request_id])  # noqa: S608 names above
-        await parts.custody.record(tx, CustodyKind.APPROVAL_VOID, "agent", row.request_id, reason=why.what)
+        await services.custody.record(tx, CustodyKind.APPROVAL_VOID, "agent", row.request_id, reason=why.what)
 
     return Move(State.PRESERVED, write)
 
 
-async def load_approval(parts: Services, request_id: str) -> Approval:
+async def load_approval(services: Services, request_id: str) -> Approval:
     """The owner's yes, checked anew: the signature, the request's bytes, the plan's hash. DecisionRefused otherwise."""
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         await refuse_while_unclear(tx)
         row = await tx.request(request_id)
         decided = await tx.one("SELECT * FROM decisions WHERE request_id = ?", [request_id])
@@ -243,7 +243,7 @@ async def load_approval(parts: Services, request_id: str) -> Approval:
     signed = Signed(document=decided["document"], signature=decided["signature"])
     signed_request = Signed(document=row.document, signature=row.signature)
     try:
-        decision = open_document(signed, Decision, parts.keys.device.public)
+        decision = open_document(signed, Decision, services.keys.device.public)
     except SignatureInvalid as error:
         raise DecisionRefused("The stored decision was altered.", meaning="Nothing is cut or sent.") from error
     if (

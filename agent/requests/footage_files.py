@@ -28,22 +28,22 @@ class AtHand:
 
 
 @asynccontextmanager
-async def at_hand(parts: Services, row: RequestRow, camera_id: str, window: Window) -> AsyncIterator[AtHand]:
+async def at_hand(services: Services, row: RequestRow, camera_id: str, window: Window) -> AsyncIterator[AtHand]:
     """The files of a window, under names that stay the same, while the block runs.
 
     Later while it is still being recorded, within reason.
     """
-    patience = 2 * parts.settings.recordings.segment + MINUTE
+    patience = 2 * services.settings.recordings.segment + MINUTE
     # Before it was received: the host's clock was set back, and nobody knows how long it has waited.
-    wait = 0 <= parts.clock.now() - row.received_at < patience
-    fetched = parts.footage.at_hand(row.request_id, camera_id, window, wait=wait)
+    wait = 0 <= services.clock.now() - row.received_at < patience
+    fetched = services.footage.at_hand(row.request_id, camera_id, window, wait=wait)
     try:
         brought = await fetched.__aenter__()
     except StillGrowing as growing:
-        raise _later(parts, str(growing)) from None
+        raise _later(services, str(growing)) from None
     try:
         if brought is None:
-            yield await _segments_of(parts, row, camera_id, window, wait=wait)
+            yield await _segments_of(services, row, camera_id, window, wait=wait)
         else:
             refs = (facts.SourceRef(file.path, file.start, file.end) for file in brought.files)
             yield AtHand(tuple(refs), brought.said)
@@ -51,22 +51,22 @@ async def at_hand(parts: Services, row: RequestRow, camera_id: str, window: Wind
         await fetched.__aexit__(None, None, None)
 
 
-async def _segments_of(parts: Services, row: RequestRow, camera_id: str, window: Window, *, wait: bool) -> AtHand:
+async def _segments_of(services: Services, row: RequestRow, camera_id: str, window: Window, *, wait: bool) -> AtHand:
     """The segments that overlap a window: finished ones, and copies of what never finished."""
-    coverage = await parts.footage.coverage(camera_id, window)
+    coverage = await services.footage.coverage(camera_id, window)
     if coverage.growing_until is not None and wait:
-        raise _later(parts, "the recording of this time is still being written")
+        raise _later(services, "the recording of this time is still being written")
     files: list[facts.SourceRef] = []
     for span in coverage.spans:
         if span.path is not None and span.finished:
             files.append(facts.SourceRef(span.path, span.window.start, span.window.end))
         else:
-            folder = parts.settings.work_dir / row.request_id / "fetched"
+            folder = services.settings.work_dir / row.request_id / "fetched"
             await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-            fetched = await parts.footage.fetch(span, folder)
+            fetched = await services.footage.fetch(span, folder)
             files += [facts.SourceRef(file.path, file.start, file.end) for file in fetched]
     return AtHand(tuple(files), notes=coverage.notes)
 
 
-def _later(parts: Services, why: str) -> Later:
-    return Later(parts.clock.now() + 2 * SECOND, why)
+def _later(services: Services, why: str) -> Later:
+    return Later(services.clock.now() + 2 * SECOND, why)

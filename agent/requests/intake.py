@@ -34,7 +34,7 @@ _FAULTS = {
 }
 
 
-async def receive(tx: Transaction, parts: Services, signed: Signed) -> str | None:
+async def receive(tx: Transaction, services: Services, signed: Signed) -> str | None:
     """Keep a request's bytes as they came; the row's id, or None when it is already known.
 
     A document that no officer of the force signed gets a row under an id of its own, and so does a second one under an
@@ -44,7 +44,7 @@ async def receive(tx: Transaction, parts: Services, signed: Signed) -> str | Non
     sha256 = document_sha256(signed)
     if await tx.one("SELECT 1 FROM requests WHERE sha256 = ?", [sha256]) is not None:
         return None
-    now = parts.clock.now()
+    now = services.clock.now()
     await _refuse_a_flood(tx, now)
     row_id, expires = f"{_STRAY}{sha256[:32]}", 0
     request = await _if_signed(tx, signed, now)
@@ -61,7 +61,7 @@ async def receive(tx: Transaction, parts: Services, signed: Signed) -> str | Non
         received_at=now,
         expires_at=expires,
     )
-    await parts.custody.record(tx, CustodyKind.REQUEST_RECEIVED, "portal", row_id, details={"sha256": sha256})
+    await services.custody.record(tx, CustodyKind.REQUEST_RECEIVED, "portal", row_id, details={"sha256": sha256})
     return row_id
 
 
@@ -90,28 +90,28 @@ async def _if_signed(tx: Transaction, signed: Signed, now: int) -> Request | Non
     return None if request.request_id.startswith(_STRAY) else request
 
 
-async def verify(parts: Services, row: RequestRow) -> Move:
+async def verify(services: Services, row: RequestRow) -> Move:
     """RECEIVED -> VERIFIED or REFUSED."""
     signed = Signed(document=row.document, signature=row.signature)
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         force = await tx.force()
         cameras = {camera.camera_id for camera in await tx.cameras() if camera.registered}
     if force is None:
-        return _refused(parts, row, None, RequestRefused("No force is pinned.", reason=RefusalReason.UNPINNED_FORCE))
+        return _refused(services, row, None, RequestRefused("No force is pinned.", reason=RefusalReason.UNPINNED_FORCE))
     request: Request | None = None
     try:
-        request, credential = _open(signed, PublicKey.parse(force.public_key), parts.clock.now())
+        request, credential = _open(signed, PublicKey.parse(force.public_key), services.clock.now())
         if request.request_id.startswith(_STRAY):
             raise RequestRefused(f"No request may be called {request.request_id}.", reason=RefusalReason.INVALID)
         if row.request_id != request.request_id:
             raise RequestRefused(
                 f"The id {request.request_id} was used before for another request.", reason=RefusalReason.REPLAYED
             )
-        longest = parts.settings.requests.longest_window
-        check(request, parts.keys.device.public.fingerprint, cameras, longest, parts.clock.now())
+        longest = services.settings.requests.longest_window
+        check(request, services.keys.device.public.fingerprint, cameras, longest, services.clock.now())
     except RequestRefused as refusal:
-        return _refused(parts, row, request or _claimed(signed), refusal)
-    return _verified(parts, row, credential)
+        return _refused(services, row, request or _claimed(signed), refusal)
+    return _verified(services, row, credential)
 
 
 def verified_request(row: RequestRow) -> Request:
@@ -185,10 +185,10 @@ def _claimed(signed: Signed) -> Request | None:
         return None
 
 
-def _verified(parts: Services, row: RequestRow, credential: Credential) -> Move:
+def _verified(services: Services, row: RequestRow, credential: Credential) -> Move:
     async def write(tx: Transaction) -> None:
         await tx.update("requests", {"request_id": row.request_id}, officer=credential.model_dump_json())
-        await parts.custody.record(
+        await services.custody.record(
             tx,
             CustodyKind.REQUEST_VERIFIED,
             "agent",
@@ -199,7 +199,7 @@ def _verified(parts: Services, row: RequestRow, credential: Credential) -> Move:
     return Move(State.VERIFIED, write)
 
 
-def _refused(parts: Services, row: RequestRow, claimed: Request | None, refusal: RequestRefused) -> Move:
+def _refused(services: Services, row: RequestRow, claimed: Request | None, refusal: RequestRefused) -> Move:
     signed = None
     if claimed is not None:
         document = Refusal(
@@ -207,9 +207,9 @@ def _refused(parts: Services, row: RequestRow, claimed: Request | None, refusal:
             request_sha256=row.sha256,
             reason=RefusalReason(refusal.reason),
             explanation=refusal.what,
-            issued=parts.clock.now(),
+            issued=services.clock.now(),
         )
-        signed = sign_document(document, parts.keys.device)
+        signed = sign_document(document, services.keys.device)
 
     async def write(tx: Transaction) -> None:
         await tx.update(
@@ -218,6 +218,6 @@ def _refused(parts: Services, row: RequestRow, claimed: Request | None, refusal:
             refusal=None if signed is None else signed.model_dump_json(),
             trouble=refusal.what,
         )
-        await parts.custody.record(tx, CustodyKind.REQUEST_REFUSED, "agent", row.request_id, reason=refusal.what)
+        await services.custody.record(tx, CustodyKind.REQUEST_REFUSED, "agent", row.request_id, reason=refusal.what)
 
     return Move(State.REFUSED, write)

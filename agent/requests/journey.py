@@ -61,8 +61,8 @@ class _PutOff:
 class Journey:
     """Walks all open requests; ``kick`` it when something changed, ``run`` it as long as the daemon lives."""
 
-    def __init__(self, parts: Services, steps: Mapping[State, Step] = STEPS) -> None:
-        self._parts = parts
+    def __init__(self, services: Services, steps: Mapping[State, Step] = STEPS) -> None:
+        self._services = services
         self._steps = steps
         self._changed = asyncio.Event()
         self._walks: dict[str, asyncio.Task[int]] = {}
@@ -123,7 +123,7 @@ class Journey:
     async def _start_walks(self) -> None:
         if self._paused:
             return
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             rows = await tx.requests(*self._steps)
         for row in rows:
             if row.request_id not in self._walks and self._left(row) <= 0 and not self._paused:
@@ -135,8 +135,8 @@ class Journey:
         walk = self._walks.pop(request_id)
         if not walk.cancelled() and (error := walk.exception()) is not None:
             log.error("request %s: %s", request_id, error, exc_info=error)
-            self._waiting[request_id] = _PutOff(self._parts.clock.monotonic() + MINUTE, None)
-        self._parts.progress.doing.pop(request_id, None)
+            self._waiting[request_id] = _PutOff(self._services.clock.monotonic() + MINUTE, None)
+        self._services.progress.doing.pop(request_id, None)
         self._changed.set()
 
     def _left(self, row: RequestRow) -> int:
@@ -148,11 +148,11 @@ class Journey:
         waiting = self._waiting.get(row.request_id)
         if waiting is None or waiting.retry_at not in (row.retry_at, None):
             return 0
-        return waiting.due - self._parts.clock.monotonic()
+        return waiting.due - self._services.clock.monotonic()
 
     async def _pause(self) -> float:
         """Seconds to sleep until the next step that waits is due."""
-        async with self._parts.store.transaction() as tx:
+        async with self._services.store.transaction() as tx:
             rows = await tx.requests(*self._steps)
         left = min((self._left(row) for row in rows if row.request_id not in self._walks), default=MINUTE)
         return min(_LONGEST_SLEEP, max(0.0, left / SECOND))
@@ -161,7 +161,7 @@ class Journey:
         """Take steps until one must wait; the number taken."""
         taken = 0
         while True:
-            async with self._parts.store.transaction() as tx:
+            async with self._services.store.transaction() as tx:
                 row = await tx.request(request_id)
             if row is None or State(row.state) not in self._steps:
                 return taken
@@ -171,23 +171,23 @@ class Journey:
 
     async def _take(self, row: RequestRow) -> bool:
         """One step; False when it must be tried again later."""
-        parts, state = self._parts, State(row.state)
-        if state in UNDECIDED and row.expires_at and row.expires_at <= parts.clock.now():
+        services, state = self._services, State(row.state)
+        if state in UNDECIDED and row.expires_at and row.expires_at <= services.clock.now():
             return await self._expire(row)
         try:
             if state in _HEAVY:
                 async with self._heavy:
-                    move = await self._steps[state](parts, row)
+                    move = await self._steps[state](services, row)
             else:
-                move = await self._steps[state](parts, row)
-            async with parts.store.transaction() as tx:
-                if await change_state(tx, row, move.to, parts.clock.now()):
+                move = await self._steps[state](services, row)
+            async with services.store.transaction() as tx:
+                if await change_state(tx, row, move.to, services.clock.now()):
                     await move.write(tx)
             self._waiting.pop(row.request_id, None)
             log.info("request %s: %s -> %s", row.request_id, row.state, move.to)
             return True
         except Later as later:
-            await self._put_off(row, later.at - parts.clock.now(), None)
+            await self._put_off(row, later.at - services.clock.now(), None)
         except HandoverError as error:
             log.log(_level(row, error), "request %s, %s: %s", row.request_id, row.state, error)
             await self._put_off(row, _next_pause(row), str(error))
@@ -197,19 +197,19 @@ class Journey:
         return False
 
     async def _expire(self, row: RequestRow) -> bool:
-        async with self._parts.store.transaction() as tx:
-            if await change_state(tx, row, State.EXPIRED, self._parts.clock.now()):
-                await self._parts.custody.record(tx, CustodyKind.EXPIRED, "agent", row.request_id)
+        async with self._services.store.transaction() as tx:
+            if await change_state(tx, row, State.EXPIRED, self._services.clock.now()):
+                await self._services.custody.record(tx, CustodyKind.EXPIRED, "agent", row.request_id)
         return True
 
     async def _put_off(self, row: RequestRow, pause: int, trouble: str | None) -> None:
         """Not again for ``pause`` microseconds. The row tells when and why; if it can't, we wait all the same."""
-        clock = self._parts.clock
+        clock = self._services.clock
         until = clock.now() + pause
         self._waiting[row.request_id] = _PutOff(clock.monotonic() + pause, row.retry_at)
         columns = {} if trouble is None else {"failures": row.failures + 1, "trouble": trouble[:_TROUBLE]}
         try:
-            async with self._parts.store.transaction() as tx:
+            async with self._services.store.transaction() as tx:
                 # Only if nobody woke the request since its row was read.
                 key = {"request_id": row.request_id, "state": row.state, "retry_at": row.retry_at}
                 if await tx.update("requests", key, retry_at=until, **columns):
@@ -219,11 +219,11 @@ class Journey:
 
     async def expire(self) -> int:
         """Close what the owner left unanswered until its end; how many. Nobody is told anything of it."""
-        now, expired = self._parts.clock.now(), 0
-        async with self._parts.store.transaction() as tx:
+        now, expired = self._services.clock.now(), 0
+        async with self._services.store.transaction() as tx:
             for row in await tx.requests(*UNDECIDED):
                 if row.expires_at and row.expires_at <= now and await change_state(tx, row, State.EXPIRED, now):
-                    await self._parts.custody.record(tx, CustodyKind.EXPIRED, "agent", row.request_id)
+                    await self._services.custody.record(tx, CustodyKind.EXPIRED, "agent", row.request_id)
                     expired += 1
         if expired:
             self.kick()

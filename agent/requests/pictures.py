@@ -16,9 +16,9 @@ from exchange.errors import NotFound
 MAX_JPEG = 4 * 1024 * 1024
 
 
-async def stills(parts: Services, request_id: str) -> list[tuple[str, bytes]]:
+async def stills(services: Services, request_id: str) -> list[tuple[str, bytes]]:
     """(name, JPEG) for each available camera's first and last frame. NotFound when nothing is planned."""
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         shown = await tx.one("SELECT plan FROM plans WHERE request_id = ?", [request_id])
     if shown is None:
         raise NotFound("There is nothing to show of that request.", do="handover requests lists what is open.")
@@ -26,17 +26,17 @@ async def stills(parts: Services, request_id: str) -> list[tuple[str, bytes]]:
     for camera in read_plan(shown["plan"]).cameras:
         if camera.available:
             name = f"{camera.position + 1}-{camera.camera_id}"
-            async with parts.footage.at_hand(request_id, camera.camera_id, camera.requested.window):
-                stretches = await parts.footage.as_planned(camera.camera_id, camera.stretches)
-                made += await _stills_of(parts, stretches, name)
+            async with services.footage.at_hand(request_id, camera.camera_id, camera.requested.window):
+                stretches = await services.footage.as_planned(camera.camera_id, camera.stretches)
+                made += await _stills_of(services, stretches, name)
     return made
 
 
-async def _stills_of(parts: Services, stretches: list[dict[str, object]], name: str) -> list[tuple[str, bytes]]:
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="stills-", dir=parts.settings.work_dir))
+async def _stills_of(services: Services, stretches: list[dict[str, object]], name: str) -> list[tuple[str, bytes]]:
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="stills-", dir=services.settings.work_dir))
     try:
         job = {"stretches": stretches, "out_dir": str(folder)}
-        result = await parts.run_job("agent.media.pictures:stills_job", job, limits=PICTURE)
+        result = await services.run_job("agent.media.pictures:stills_job", job, limits=PICTURE)
         return [
             (f"{name}-{which}.jpg", await asyncio.to_thread(_read, folder / result[which]))
             for which in ("first", "last")

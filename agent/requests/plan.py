@@ -117,37 +117,37 @@ def read_plan(text: str) -> Plan:
     return parse_strictly(text.encode(), Plan, MAX_PLAN)
 
 
-async def ask(parts: Services, row: RequestRow) -> Move:
+async def ask(services: Services, row: RequestRow) -> Move:
     """PRESERVED -> ASKED with a plan, also when there is no footage: that is for the owner to say, or not to say.
 
     A recorder that is away holds up the cameras of others for some hours, not until the request runs out.
     """
     request = verified_request(row)
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         labels = {camera.camera_id: _label(camera.registration) for camera in await tx.cameras()}
-    held = await keep(parts, row)  # once more: what was still open when it was preserved may be finished now
+    held = await keep(services, row)  # once more: what was still open when it was preserved may be finished now
     cameras: list[PlannedCamera] = []
     away: list[HandoverError] = []
-    waited = parts.clock.now() - row.received_at >= min(_PATIENCE, (row.expires_at - row.received_at) // 2)
+    waited = services.clock.now() - row.received_at >= min(_PATIENCE, (row.expires_at - row.received_at) // 2)
     for position, asked in enumerate(request.asked):
         label = labels.get(asked.camera_id, asked.camera_id)
-        parts.progress.doing[row.request_id] = f"looking at {label}"
+        services.progress.doing[row.request_id] = f"looking at {label}"
         try:
-            cameras.append(await _plan_camera(parts, row, position, asked, label))
+            cameras.append(await _plan_camera(services, row, position, asked, label))
         except HandoverError as error:
             if not waited:  # before the others are fetched once more for nothing
                 raise
             away.append(error)
-            cameras.append(_without(parts, position, asked, label))
+            cameras.append(_without(services, position, asked, label))
     if away and not any(camera.available for camera in cameras):
         raise away[0]
     plan = Plan(
         request_id=row.request_id,
         request_sha256=row.sha256,
-        made=parts.clock.now(),
+        made=services.clock.now(),
         cameras=tuple(cameras),
-        host=await _planned_host(parts),
-        void=await _void(parts, row),
+        host=await _planned_host(services),
+        void=await _void(services, row),
         held_bytes=held,
     )
     text = plan.to_text()
@@ -155,46 +155,46 @@ async def ask(parts: Services, row: RequestRow) -> Move:
     async def write(tx: Transaction) -> None:
         await tx.execute("DELETE FROM plans WHERE request_id = ?", [row.request_id])
         await tx.insert(
-            "plans", request_id=row.request_id, plan=text, sha256=plan_sha256(text), made_at=parts.clock.now()
+            "plans", request_id=row.request_id, plan=text, sha256=plan_sha256(text), made_at=services.clock.now()
         )
 
     return Move(State.ASKED, write)
 
 
-async def look_again(parts: Services, request_id: str) -> None:
+async def look_again(services: Services, request_id: str) -> None:
     """ASKED -> PRESERVED, on the owner's word: the footage is looked for once more, and they are asked again.
 
     NotFound; DecisionRefused when the request doesn't wait for the owner.
     """
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         row = await tx.request(request_id)
         if row is None:
             raise NotFound(f"There is no request {request_id}.", do="List them with: handover requests")
-        if row.state != State.ASKED or not await change_state(tx, row, State.PRESERVED, parts.clock.now()):
+        if row.state != State.ASKED or not await change_state(tx, row, State.PRESERVED, services.clock.now()):
             raise DecisionRefused(f"This request is {row.state}: nothing is looked for.")
 
 
-async def _void(parts: Services, row: RequestRow) -> Instant | None:
-    async with parts.store.transaction() as tx:
-        return await parts.custody.last(tx, CustodyKind.APPROVAL_VOID, row.request_id)
+async def _void(services: Services, row: RequestRow) -> Instant | None:
+    async with services.store.transaction() as tx:
+        return await services.custody.last(tx, CustodyKind.APPROVAL_VOID, row.request_id)
 
 
-async def _planned_host(parts: Services) -> PlannedHost:
-    host = await parts.host_clock()
-    said = host_said(host, parts.clock.now())
+async def _planned_host(services: Services) -> PlannedHost:
+    host = await services.host_clock()
+    said = host_said(host, services.clock.now())
     return PlannedHost(**dict(said), synchronised=host.synchronised)
 
 
-async def _plan_camera(parts: Services, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
-    async with at_hand(parts, row, asked.camera_id, asked.window.window) as there:
-        source = None if there.said is None else await _with_outlook(parts, asked, there.said)
-        planned = await _plan_files(parts, asked, there, source, position, label)
-    return planned.model_copy(update={"clock": await _planned_clock(parts, asked)})
+async def _plan_camera(services: Services, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
+    async with at_hand(services, row, asked.camera_id, asked.window.window) as there:
+        source = None if there.said is None else await _with_outlook(services, asked, there.said)
+        planned = await _plan_files(services, asked, there, source, position, label)
+    return planned.model_copy(update={"clock": await _planned_clock(services, asked)})
 
 
-async def _planned_clock(parts: Services, asked: Asked) -> PlannedClock | None:
+async def _planned_clock(services: Services, asked: Asked) -> PlannedClock | None:
     """After the footage was looked for: a recorder's clock is compared then."""
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         camera = await tx.camera(asked.camera_id)
         around = None if camera is None else await clock_around(tx, camera, asked.window.window)
     if around is None:
@@ -203,18 +203,18 @@ async def _planned_clock(parts: Services, asked: Asked) -> PlannedClock | None:
     return PlannedClock(check=check_said(around.best), other=other, range=range_said(around))
 
 
-async def _with_outlook(parts: Services, asked: Asked, said: SourceSaid) -> SourceSaid:
+async def _with_outlook(services: Services, asked: Asked, said: SourceSaid) -> SourceSaid:
     """When the recorder will overwrite it, unless it is kept."""
     if said.kept:
         return said
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         camera = await tx.camera(asked.camera_id)
     days = None if camera is None else parse_strictly(camera.registration.encode(), CameraRegistration).retention_days
-    until = await parts.footage.overwritten(asked.camera_id, asked.window.window, days)
+    until = await services.footage.overwritten(asked.camera_id, asked.window.window, days)
     return said.model_copy(update={"overwritten": until})
 
 
-def _without(parts: Services, position: int, asked: Asked, label: str) -> PlannedCamera:
+def _without(services: Services, position: int, asked: Asked, label: str) -> PlannedCamera:
     """A camera whose recorder, or disk, could not be reached."""
     window = asked.window.window
     return PlannedCamera(
@@ -223,13 +223,13 @@ def _without(parts: Services, position: int, asked: Asked, label: str) -> Planne
         label=label,
         requested=asked.window,
         sound_asked=asked.sound,
-        trim=parts.settings.requests.trim.value,
+        trim=services.settings.requests.trim.value,
         gaps=(GapNote(start=window.start, end=window.end, reason="what recorded it could not be reached"),),
     )
 
 
 async def _plan_files(
-    parts: Services,
+    services: Services,
     asked: Asked,
     there: AtHand,
     source: SourceSaid | None,
@@ -237,7 +237,7 @@ async def _plan_files(
     label: str,
 ) -> PlannedCamera:
     window = asked.window.window
-    trim = parts.settings.requests.trim.value
+    trim = services.settings.requests.trim.value
     planned = {
         "position": position,
         "camera_id": asked.camera_id,
@@ -255,7 +255,7 @@ async def _plan_files(
         "start_us": window.start,
         "end_us": window.end,
     }
-    seen = facts.inspection(await parts.run_job("agent.media.inspect:job", job, limits=CLIP))
+    seen = facts.inspection(await services.run_job("agent.media.inspect:job", job, limits=CLIP))
     gaps = tuple(GapNote(start=gap.start_us, end=gap.end_us, reason=_GAP_WORDS[gap.kind]) for gap in seen.gaps)
     unreadable = tuple(_line(f"{entry.path.name}: {entry.why}") for entry in seen.unreadable)
     would = seen.trimmed(facts.Trim(trim))

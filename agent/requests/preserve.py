@@ -16,9 +16,9 @@ from exchange.errors import HandoverError
 log = logging.getLogger(__name__)
 
 
-async def preserve(parts: Services, row: RequestRow) -> Move:
+async def preserve(services: Services, row: RequestRow) -> Move:
     """VERIFIED -> PRESERVED. The custody log, whose length the portal learns, gets its line at the yes only."""
-    await keep(parts, row)
+    await keep(services, row)
 
     async def write(tx: Transaction) -> None:
         """The move is all."""
@@ -26,21 +26,21 @@ async def preserve(parts: Services, row: RequestRow) -> Move:
     return Move(State.PRESERVED, write)
 
 
-async def keep(parts: Services, row: RequestRow, *, said_so: bool = False) -> int:
+async def keep(services: Services, row: RequestRow, *, said_so: bool = False) -> int:
     """Hold what the request asks for, within the owner's setting; bytes held. Holding it again changes nothing.
 
     ``said_so``: the owner asked for it now, which is what the setting ``ask`` waits for. Otherwise a recorder that is
     away doesn't keep the others' footage from being held: planning tries again, and tells why it waits.
     """
     request = verified_request(row)
-    if not said_so and (not request.preserve or parts.settings.requests.preserve is not Preserve.YES):
+    if not said_so and (not request.preserve or services.settings.requests.preserve is not Preserve.YES):
         return 0
     held = 0
     for asked in request.asked:
-        if await parts.footage.held_bytes() >= parts.settings.requests.preserve_limit:
+        if await services.footage.held_bytes() >= services.settings.requests.preserve_limit:
             break
         try:
-            held += await parts.footage.hold(row.request_id, asked.camera_id, asked.window.window)
+            held += await services.footage.hold(row.request_id, asked.camera_id, asked.window.window)
         except HandoverError as error:
             if said_so:
                 raise

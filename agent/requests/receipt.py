@@ -27,64 +27,64 @@ _PATIENCE = 90 * DAY
 _NONE_CAME = f"No receipt of the force came in {_PATIENCE // DAY} days: ask the officer whether they can open it."
 
 
-async def accept(parts: Services, signed: Signed) -> bool:
+async def accept(services: Services, signed: Signed) -> bool:
     """Take a receipt from the inbox: True when it holds and is kept, now or before.
 
     One that isn't signed under the pinned force key, or names other bytes than were sent, is thrown away with a word
     in the log: a portal must not make the owner believe that something arrived.
     """
     try:
-        receipt = await _checked(parts, signed)
+        receipt = await _checked(services, signed)
     except HandoverError as error:
         log.warning("A receipt from the portal was not accepted: %s", error)
         return False
     if receipt is None:
         return False
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         packages = await tx.packages(receipt.request_id)
     if any(package.evidence_id == receipt.evidence_id and package.receipt is not None for package in packages):
         return True  # the first stands: file and row tell the same
-    await asyncio.to_thread(_keep_file, parts.settings.receipts_dir, receipt, signed)
-    async with parts.store.transaction() as tx:
-        await _keep_row(tx, parts, receipt, signed)
+    await asyncio.to_thread(_keep_file, services.settings.receipts_dir, receipt, signed)
+    async with services.store.transaction() as tx:
+        await _keep_row(tx, services, receipt, signed)
     return True
 
 
-async def settle(parts: Services, row: RequestRow) -> Move:
+async def settle(services: Services, row: RequestRow) -> Move:
     """DELIVERED -> CLOSED, once every package has its receipt: the sealed packages stay, their makings go at once.
 
     An owner who left the portal gets no receipts any more, and waits for none. Nor does footage stay held for ever for
     one that never comes; should it come after all, it is kept all the same.
     """
-    await clear_work(parts, row.request_id)
-    async with parts.store.transaction() as tx:
+    await clear_work(services, row.request_id)
+    async with services.store.transaction() as tx:
         missing = sum(package.receipt is None for package in await tx.packages(row.request_id))
         left = await tx.force() is None
-    patient = parts.clock.now() - row.state_at < _PATIENCE
+    patient = services.clock.now() - row.state_at < _PATIENCE
     if missing and not left and patient:
-        raise Later(parts.clock.now() + HOUR, "the force's receipt is awaited")
-    await parts.footage.release(row.request_id)
+        raise Later(services.clock.now() + HOUR, "the force's receipt is awaited")
+    await services.footage.release(row.request_id)
     why = "You left the portal before the force's receipt came." if left else _NONE_CAME
     trouble = row.trouble or (why if missing else None)
 
     async def write(tx: Transaction) -> None:
         await tx.update("requests", {"request_id": row.request_id}, trouble=trouble)
         await tx.execute("DELETE FROM plans WHERE request_id = ?", [row.request_id])
-        await parts.custody.record(tx, CustodyKind.HOLD_RELEASED, "agent", row.request_id)
-        await parts.custody.checkpoint(tx)
+        await services.custody.record(tx, CustodyKind.HOLD_RELEASED, "agent", row.request_id)
+        await services.custody.checkpoint(tx)
 
     return Move(State.CLOSED, write)
 
 
-async def _checked(parts: Services, signed: Signed) -> Receipt | None:
-    async with parts.store.transaction() as tx:
+async def _checked(services: Services, signed: Signed) -> Receipt | None:
+    async with services.store.transaction() as tx:
         force = await tx.force()
         claimed = read_unverified(signed, Receipt)
         packages = await tx.packages(claimed.request_id)
     if force is None:
         return None
     # A receipt may wait for an agent that is switched off; its officer's credential counts when it was signed.
-    at = min(parts.clock.now(), claimed.issued)
+    at = min(services.clock.now(), claimed.issued)
     receipt, _ = open_by_officer(signed, Receipt, PublicKey.parse(force.public_key), at)
     for package in packages:
         if _matches(receipt, package):
@@ -110,14 +110,14 @@ def _keep_file(folder: Path, receipt: Receipt, signed: Signed) -> None:
             file.write(text.encode())
 
 
-async def _keep_row(tx: Transaction, parts: Services, receipt: Receipt, signed: Signed) -> None:
+async def _keep_row(tx: Transaction, services: Services, receipt: Receipt, signed: Signed) -> None:
     changed = await tx.execute(
         "UPDATE packages SET receipt = ?, receipt_at = ? WHERE evidence_id = ? AND receipt IS NULL",
-        [signed.model_dump_json(), parts.clock.now(), receipt.evidence_id],
+        [signed.model_dump_json(), services.clock.now(), receipt.evidence_id],
     )
     if changed:
         details: dict[str, str | int | bool] = {"verified": receipt.verified, "sha256": receipt.ciphertext_sha256}
-        await parts.custody.record(tx, CustodyKind.RECEIPT, "force", receipt.request_id, details=details)
+        await services.custody.record(tx, CustodyKind.RECEIPT, "force", receipt.request_id, details=details)
         # Another value than it had, and long past: the request is awake, also while it just now goes to sleep.
         await tx.execute("UPDATE requests SET retry_at = retry_at = 0 WHERE request_id = ?", [receipt.request_id])
         if not receipt.verified:

@@ -32,13 +32,15 @@ _MEANING = (
 _DO = 'Say what happened, e.g.: handover restored "I restored Sunday\'s backup"'
 
 
-async def compare(parts: Services, witnessed: Witnessed) -> bool:
+async def compare(services: Services, witnessed: Witnessed) -> bool:
     """Hold the log and the answers against what the portal has of them; whether they went back. Kept, and told once."""
-    head = None if witnessed.note is None else _opened(parts, witnessed.note)
-    signed = [ours for each in witnessed.decisions if (ours := _decision(parts, each)) is not None]
-    async with parts.store.transaction() as tx:
+    head = None if witnessed.note is None else _opened(services, witnessed.note)
+    signed = [ours for each in witnessed.decisions if (ours := _decision(services, each)) is not None]
+    async with services.store.transaction() as tx:
         known = await tx.note(_KNOWN) or ""
-        shorter = head is not None and _named(head) != known and await parts.custody.head_at(tx, head.size) != head.root
+        shorter = (
+            head is not None and _named(head) != known and await services.custody.head_at(tx, head.size) != head.root
+        )
         answered = {
             decision.request_id: (document, decision)
             for document, decision in signed
@@ -49,7 +51,7 @@ async def compare(parts: Services, witnessed: Witnessed) -> bool:
         lines = await tx.one("SELECT count(*) AS n FROM custody")
         before = await tx.note(_NOTE)
         found = {
-            "noticed": to_rfc3339(parts.clock.now()),
+            "noticed": to_rfc3339(services.clock.now()),
             "lines": 0 if lines is None else int(lines["n"]),
             "portal_lines": head.size if head is not None and shorter else None,
             "head": _named(head) if head is not None and shorter else "",
@@ -76,33 +78,33 @@ async def refuse_while_unclear(tx: Transaction) -> None:
         raise DecisionRefused(why.what, meaning=why.meaning, do=why.do)
 
 
-async def clear_up(parts: Services, what: str, by: str) -> int:
+async def clear_up(services: Services, what: str, by: str) -> int:
     """The owner said what happened: it goes into the log, and what was answered ends as answered; how many did.
 
     NotFound where nothing went back.
     """
-    async with parts.store.transaction() as tx:
+    async with services.store.transaction() as tx:
         found = await _found(tx)
         if found is None:
             raise NotFound("The records of this agent did not go back: there is nothing to say.")
         details: dict[str, str | int | bool] = {"lines": found["lines"]}
         if found["portal_lines"] is not None:
             details |= {"witnessed_lines": found["portal_lines"], "witnessed_root": found["head"].partition(" ")[2]}
-        await parts.custody.record(tx, CustodyKind.RECORDS_RESTORED, by, details=details, reason=what)
+        await services.custody.record(tx, CustodyKind.RECORDS_RESTORED, by, details=details, reason=what)
         ended = 0
         for request_id, answer in found["answered"].items():
-            ended += await _end(parts, tx, request_id, answer)
+            ended += await _end(services, tx, request_id, answer)
         if found["head"]:
             await tx.set_note(_KNOWN, found["head"])
         await tx.set_note(_NOTE, "")
-        await parts.custody.checkpoint(tx)
+        await services.custody.checkpoint(tx)
     return ended
 
 
-async def _end(parts: Services, tx: Transaction, request_id: str, answer: dict[str, str]) -> bool:
+async def _end(services: Services, tx: Transaction, request_id: str, answer: dict[str, str]) -> bool:
     """End an open request by the answer that the portal has: nothing more of it is cut or sent."""
     row = await tx.request(request_id)
-    now = parts.clock.now()
+    now = services.clock.now()
     if row is None or row.state not in UNSENT or not await change_state(tx, row, State.WITHDRAWN, now):
         return False
     await tx.execute("DELETE FROM decisions WHERE request_id = ?", [request_id])
@@ -115,7 +117,7 @@ async def _end(parts: Services, tx: Transaction, request_id: str, answer: dict[s
     )
     await tx.update("requests", {"request_id": request_id}, answered_at=now)
     reason = f"it was answered before the records went back: {answer['status']}"
-    await parts.custody.record(tx, CustodyKind.WITHDRAWN, "agent", request_id, reason=reason)
+    await services.custody.record(tx, CustodyKind.WITHDRAWN, "agent", request_id, reason=reason)
     return True
 
 
@@ -134,17 +136,17 @@ async def _found(tx: Transaction) -> dict[str, Any] | None:
     return json.loads(told) if told else None
 
 
-def _opened(parts: Services, note: str) -> TreeHead | None:
+def _opened(services: Services, note: str) -> TreeHead | None:
     try:
-        return open_checkpoint(note, parts.keys.device.public)
+        return open_checkpoint(note, services.keys.device.public)
     except HandoverError as error:  # not this device's word, so it shows nothing
         log.warning("the portal's checkpoint is not this device's: %s", error.what)
         return None
 
 
-def _decision(parts: Services, signed: Signed) -> tuple[Signed, Decision] | None:
+def _decision(services: Services, signed: Signed) -> tuple[Signed, Decision] | None:
     try:
-        return signed, open_document(signed, Decision, parts.keys.device.public)
+        return signed, open_document(signed, Decision, services.keys.device.public)
     except HandoverError as error:
         log.warning("the portal's decision is not this device's: %s", error.what)
         return None

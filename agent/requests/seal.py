@@ -34,10 +34,10 @@ from exchange.package.writing import PackageEntry
 from exchange.signing.documents import PublicKey, open_document, parse_strictly, sign_document
 
 
-async def seal(parts: Services, row: RequestRow) -> Move:
+async def seal(services: Services, row: RequestRow) -> Move:
     """CLIPPED -> SEALED. A package that was sealed before a crash is found, not made again."""
-    approval = await load_approval(parts, row.request_id)
-    async with parts.store.transaction() as tx:
+    approval = await load_approval(services, row.request_id)
+    async with services.store.transaction() as tx:
         packages = {package.evidence_id: package for package in await tx.packages(row.request_id)}
         force = await tx.force()
     if force is None:
@@ -48,24 +48,24 @@ async def seal(parts: Services, row: RequestRow) -> Move:
             raise ClipFailed("Not all that was approved was cut.", meaning="Nothing is sealed.")
         if package.sealed_at is None:
             if package.evidence is None:
-                package = await _fix_manifest(parts, approval, cut, package)
+                package = await _fix_manifest(services, approval, cut, package)
             if package.custody is None:
-                package = await stamp(parts, row, approval, package)
-            await _seal_one(parts, approval, package, PublicKey.parse(force.public_key))
+                package = await stamp(services, row, approval, package)
+            await _seal_one(services, approval, package, PublicKey.parse(force.public_key))
 
     async def write(tx: Transaction) -> None:
-        await parts.custody.record(tx, CustodyKind.SEALED, "agent", row.request_id)
+        await services.custody.record(tx, CustodyKind.SEALED, "agent", row.request_id)
 
     return Move(State.SEALED, write)
 
 
-async def _fix_manifest(parts: Services, approval: Approval, cut: ApprovedCut, package: PackageRow) -> PackageRow:
+async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut, package: PackageRow) -> PackageRow:
     """Write down, once, all that the manifest will say: later tries stamp and seal these very bytes."""
     clip: Job = json.loads(package.clip)
     result = facts.cut_result(clip["result"])
     working = await asyncio.to_thread(working_files, Path(clip["folder"]), result, clip["contact_sheet"])
-    host = await parts.host_clock()
-    async with parts.store.transaction() as tx:
+    host = await services.host_clock()
+    async with services.store.transaction() as tx:
         camera = await tx.camera(cut.camera.camera_id)
         known = await _known(tx, camera, cut.camera.requested.window)
         evidence = manifest.build(
@@ -74,14 +74,14 @@ async def _fix_manifest(parts: Services, approval: Approval, cut: ApprovedCut, p
             result,
             working,
             known,
-            owner=parts.settings.owner.name,
-            device=parts.keys.device.public.fingerprint,
+            owner=services.settings.owner.name,
+            device=services.keys.device.public.fingerprint,
             host=host,
-            issued=parts.clock.now(),
+            issued=services.clock.now(),
         )
-        signed = sign_document(evidence, parts.keys.device)
+        signed = sign_document(evidence, services.keys.device)
         digest = hashlib.sha256(signed.document.encode()).hexdigest()
-        await parts.custody.record(
+        await services.custody.record(
             tx,
             CustodyKind.SIGNED,
             "agent",
@@ -101,15 +101,15 @@ async def _known(tx: Transaction, camera: CameraRow | None, window: Window) -> C
     return CameraKnown(registration_of(camera), facts_of(camera), await clock_around(tx, camera, window))
 
 
-async def _seal_one(parts: Services, approval: Approval, package: PackageRow, force: PublicKey) -> None:
+async def _seal_one(services: Services, approval: Approval, package: PackageRow, force: PublicKey) -> None:
     """Seal into ``packages/``, durably, then write the row."""
     assert package.evidence is not None
     assert package.custody is not None
     assert package.checkpoint is not None
     request_id = package.request_id
-    target = parts.settings.package(package.evidence_id)
+    target = services.settings.package(package.evidence_id)
     signed = parse_strictly(package.evidence.encode(), Signed, MAX_BODY)
-    evidence = open_document(signed, Evidence, parts.keys.device.public)
+    evidence = open_document(signed, Evidence, services.keys.device.public)
     clip: Job = json.loads(package.clip)
     folder = Path(clip["folder"])
     known = {f"data/{master['file']}": master["crc32"] for master in clip["result"]["masters"]}
@@ -124,7 +124,7 @@ async def _seal_one(parts: Services, approval: Approval, package: PackageRow, fo
         decision=approval.signed_decision,
         custody=ProvenLines(package.custody, package.checkpoint),
         recordings=recordings,
-        device=parts.keys.device,
+        device=services.keys.device,
         force=force,
         timestamp=package.timestamp,
     )
@@ -134,22 +134,22 @@ async def _seal_one(parts: Services, approval: Approval, package: PackageRow, fo
         "name": bag_name(evidence),
         "info": bag_info(evidence),
         "entries": [_as_json(entry) for entry in entries],
-        "recipients": [str(recipient), parts.keys.archive_recipient(recipient.kind)],
+        "recipients": [str(recipient), services.keys.archive_recipient(recipient.kind)],
     }
     total = max(1, sum(file.size for file in evidence.files))
 
     def show(report: Job) -> None:
-        parts.progress.doing[request_id] = f"sealing, {min(100, report['bytes'] * 100 // total)} %"
+        services.progress.doing[request_id] = f"sealing, {min(100, report['bytes'] * 100 // total)} %"
 
-    sealed = await parts.run_job("agent.requests.seal_job:job", job, limits=CLIP, progress=show)
-    async with parts.store.transaction() as tx:
+    sealed = await services.run_job("agent.requests.seal_job:job", job, limits=CLIP, progress=show)
+    async with services.store.transaction() as tx:
         await tx.update(
             "packages",
             {"evidence_id": package.evidence_id},
             path=str(target),
             ciphertext_sha256=sealed["sha256"],
             size=sealed["size"],
-            sealed_at=parts.clock.now(),
+            sealed_at=services.clock.now(),
         )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from agent import daemon
+from agent import app
 from agent.cli.caller import Call, daemon_call
 from agent.recordings import layout
 from agent.settings.model import Settings
@@ -103,9 +103,9 @@ def _lay(root: Path, minute: Path, start: int, count: int) -> list[Path]:
 
 
 async def _enrol(settings: Settings, origin: str) -> None:
-    async with daemon.build(settings) as house:
-        await add_camera(house)
-        await join(house, origin)
+    async with app.build(settings) as agent:
+        await add_camera(agent)
+        await join(agent, origin)
 
 
 async def _ours(

@@ -18,8 +18,8 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from agent import daemon
-from agent.cli.caller import ask_desk
+from agent import app
+from agent.cli.caller import ask_agent
 from agent.cli.main import main
 from agent.settings.model import Settings, load_settings
 from exchange.age.files import generate_identity
@@ -88,7 +88,7 @@ class OwnerHome:
         return self.config.with_suffix(".log")
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        return ask_desk(self.config, lambda call: call(operation, **arguments), needs_daemon=True)
+        return ask_agent(self.config, lambda call: call(operation, **arguments), needs_daemon=True)
 
     def state(self, request_id: str) -> str:
         rows = {row["request_id"]: row["state"] for row in self.ask("requests")["requests"]}
@@ -134,9 +134,9 @@ def owner_home(folder: Path, *, kind: str = "h264-aac") -> Iterator[OwnerHome]:
         place_recording(settings.recordings.directory, recording)
 
         async def enrol() -> None:
-            async with daemon.build(settings) as house:
-                await add_camera(house)
-                await join(house, portal.origin)
+            async with app.build(settings) as agent:
+                await add_camera(agent)
+                await join(agent, portal.origin)
 
         asyncio.run(enrol())
         first = recording.files[0].start_us

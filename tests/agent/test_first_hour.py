@@ -88,7 +88,7 @@ def test_whoever_forgot_sudo_is_told_so_before_any_question_and_nothing_changes(
 
 _IMPORTABLE = """
 import encodings.idna, encodings.utf_8_sig, sys
-import agent.cli.main, agent.daemon, agent.owner.control, agent.owner.operations.desk, agent.owner.operations.arguments
+import agent.cli.main, agent.daemon, agent.owner.control, agent.owner.operations.table, agent.owner.operations.arguments
 """
 """Loaded before the user changes: the tests' own environment may lie where only root may read."""
 

@@ -61,8 +61,8 @@ def test_what_was_told_long_ago_or_by_a_clock_that_counts_from_its_start_is_no_c
 async def test_a_camera_that_does_not_answer_is_compared_by_its_stream(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         note(at.settings.recordings.directory, at.clock.now() - MINUTE, -40 * SECOND)
-        await at.house.inventory.check_clocks()
-        async with at.house.parts.store.transaction() as tx:
+        await at.agent.inventory.check_clocks()
+        async with at.agent.services.store.transaction() as tx:
             row = await tx.camera(CAMERA)
             kept = await tx.all("SELECT result FROM clock_checks WHERE camera_id = ?", [CAMERA])
         assert row is not None

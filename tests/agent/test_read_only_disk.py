@@ -11,7 +11,7 @@ import pytest
 
 from agent.background.schedule import Recurring, Schedule
 from agent.host.mount import READ_ONLY
-from agent.owner.operations.desk import Nothing
+from agent.owner.operations.context import Nothing
 from agent.recorder import camera
 from agent.recorder.camera import CameraState
 from agent.recorder.config import CameraSource, RecorderConfig
@@ -22,7 +22,7 @@ from exchange.clock import SECOND
 from exchange.durable import read_only
 from exchange.errors import DiskFull
 from tests.agent.test_recorder_faults import SteppedClock, camera_thread
-from tests.journey.home import ACTOR, besieged
+from tests.journey.home import ACTOR, besieged, owner_does
 
 _SCRIPT = """
 import subprocess, sys
@@ -85,9 +85,9 @@ async def test_the_database_on_such_a_disk_is_told_as_that(tmp_path: Path, monke
 
 async def test_status_tells_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with besieged(tmp_path) as at:
-        assert (await at.house.desk.status(Nothing(), ACTOR))["disk_trouble"] is None
+        assert (await owner_does(at.agent, "status", Nothing(), ACTOR))["disk_trouble"] is None
         monkeypatch.setattr(recordings_disk, "takes_writes", lambda folder: folder != at.settings.recordings.directory)
-        told = (await at.house.desk.status(Nothing(), ACTOR))["disk_trouble"]
+        told = (await owner_does(at.agent, "status", Nothing(), ACTOR))["disk_trouble"]
         assert told == "The recordings' disk can only be read."
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from agent import daemon
+from agent import app
 from agent.cli.caller import daemon_call
 from agent.recordings.segments import SegmentStore
 from agent.settings.model import Settings, load_settings
@@ -299,10 +299,10 @@ async def crash_home(
     )
     settings = await asyncio.to_thread(load_settings, config)
     await asyncio.to_thread(place_recording, settings.recordings.directory, recording)
-    async with daemon.build(settings) as house:
-        await add_camera(house)
-        await join(house, portal.origin)
-        device = house.parts.keys.device.public.fingerprint
+    async with app.build(settings) as agent:
+        await add_camera(agent)
+        await join(agent, portal.origin)
+        device = agent.services.keys.device.public.fingerprint
     case = generate_identity("x25519")
     async with portal.client() as officer:
         first = recording.files[0].start_us

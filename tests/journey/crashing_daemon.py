@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent import daemon
+from agent import app, daemon
 from agent.portal import tus
 from agent.portal.client import PortalClient
 from agent.requests import journey, receipt
@@ -101,7 +101,7 @@ def _around_steps(points: Points) -> None:
 
 
 def _around_workers(points: Points) -> None:
-    run_job = daemon.run_job
+    run_job = app.run_job
 
     async def run(function: str, job: dict[str, Any], *, limits: Any, progress: Any = None) -> dict[str, Any]:
         watching = asyncio.create_task(_watch_for_halves(points, function, job))
@@ -112,7 +112,7 @@ def _around_workers(points: Points) -> None:
         points.reach(f"after the worker {function}")
         return result
 
-    daemon.run_job = run
+    app.run_job = run
 
 
 async def _watch_for_halves(points: Points, function: str, job: dict[str, Any]) -> None:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from agent import daemon
+from agent import app
 from agent.background.inbox import InboxPoll
 from agent.devices.address import CameraAddress
 from agent.membership import membership
-from agent.owner.operations.desk import Actor, Json, Named, Nothing
+from agent.owner.operations.context import Actor, Json, Nothing, RequestNamed
+from agent.owner.operations.table import OPERATIONS
 from agent.recordings import layout
 from agent.requests.decision import Choice, Verdict, decide
 from agent.settings.model import Settings, settings_from_text
@@ -34,6 +35,7 @@ from exchange.documents.messages import (
     DecidedBy,
     Decision,
     Incident,
+    Part,
     Place,
     Receipt,
     Request,
@@ -51,6 +53,15 @@ from tests.counterparts.hostile_portal import HostilePortal
 
 OWNER = DecidedBy(name="Robin Example", method="operating system user robin (uid 1000) at a terminal")
 ACTOR = Actor("robin", 1000, OWNER.method)
+
+
+async def owner_does(agent: app.Agent, name: str, arguments: Part, actor: Actor) -> Json:
+    """An operation of the table, as the socket would call it."""
+    model, operation = OPERATIONS[name]
+    assert type(arguments) is model
+    return await operation(agent, arguments, actor)
+
+
 CAMERA = "front-door"
 NOON = from_rfc3339("2026-11-21T12:00:00Z")
 
@@ -131,7 +142,7 @@ def make_recording(folder: Path, start: int, *, kind: str = "h264-aac", seconds:
 class Home:
     """Everything at hand; ``window`` is what the recordings cover."""
 
-    house: daemon.House
+    agent: app.Agent
     place: Any
     """Whoever asks: ``.force``, ``.officer``, ``.credential``."""
     origin: str
@@ -142,11 +153,11 @@ class Home:
 
     @property
     def poll(self) -> InboxPoll:
-        return InboxPoll(self.house.parts, self.house.journey)
+        return InboxPoll(self.agent.services, self.agent.journey)
 
     @property
     def settings(self) -> Settings:
-        return self.house.settings
+        return self.agent.settings
 
     def request(self, window: Window | None = None, **changed: object) -> Signed:
         """A request for the recorded camera, signed by the officer; ``changed`` fields replace the usual ones."""
@@ -154,7 +165,7 @@ class Home:
         wanted = window or Window(self.window.start + 2 * SECOND, self.window.end - 2 * SECOND)
         fields: dict[str, object] = {
             "request_id": str(uuid.uuid4()),
-            "device": self.house.parts.keys.device.public.fingerprint,
+            "device": self.agent.services.keys.device.public.fingerprint,
             "force": self.place.force.name,
             "credential": self.place.credential,
             "crime_reference": "04/1234/26",
@@ -173,19 +184,19 @@ class Home:
 
     async def fetch_and_walk(self) -> None:
         await self.poll.fetch(0)
-        await self.house.journey.settle()
+        await self.agent.journey.settle()
 
     async def walk(self, later: int = 0) -> None:
         """Let time pass (microseconds), then every step that is due."""
         self.clock.forward(later)
-        await self.house.journey.settle()
+        await self.agent.journey.settle()
 
     async def rows(self) -> list[RequestRow]:
-        async with self.house.parts.store.transaction() as tx:
+        async with self.agent.services.store.transaction() as tx:
             return await tx.requests()
 
     async def row(self, request_id: str) -> RequestRow:
-        async with self.house.parts.store.transaction() as tx:
+        async with self.agent.services.store.transaction() as tx:
             row = await tx.request(request_id)
         assert row is not None
         return row
@@ -194,32 +205,32 @@ class Home:
         return (await self.row(request_id)).state
 
     async def packages(self, request_id: str) -> list[PackageRow]:
-        async with self.house.parts.store.transaction() as tx:
+        async with self.agent.services.store.transaction() as tx:
             return await tx.packages(request_id)
 
     async def execute(self, sql: str, *values: object) -> None:
         """What somebody with the database in hand could do."""
-        async with self.house.parts.store.transaction() as tx:
+        async with self.agent.services.store.transaction() as tx:
             assert await tx.execute(sql, values)
 
     async def listed(self, request_id: str) -> Json:
         """What ``handover requests`` lists of it."""
-        told = await self.house.desk.requests(Nothing(), ACTOR)
+        told = await owner_does(self.agent, "requests", Nothing(), ACTOR)
         return next(row for row in told["requests"] if row["request_id"] == request_id)
 
     async def shown(self, request_id: str) -> Json:
         """What the prompt has of it."""
-        return await self.house.desk.show(Named(request_id=request_id), ACTOR)
+        return await owner_does(self.agent, "show", RequestNamed(request_id=request_id), ACTOR)
 
     async def events(self) -> list[str]:
         """What the custody log tells, after its whole chain was checked."""
-        async with self.house.parts.store.transaction() as tx:
+        async with self.agent.services.store.transaction() as tx:
             lines = [str(row["line"]) for row in await tx.all("SELECT line FROM custody ORDER BY seq")]
         assert check_chain(lines) == len(lines)
         return [read_line(line).event.value for line in lines]
 
     async def plan_sha256(self, request_id: str) -> str:
-        async with self.house.parts.store.transaction() as tx:
+        async with self.agent.services.store.transaction() as tx:
             row = await tx.one("SELECT sha256 FROM plans WHERE request_id = ?", [request_id])
         assert row is not None
         return str(row["sha256"])
@@ -228,7 +239,7 @@ class Home:
         """The owner's answer to all that is asked."""
         choices = (Choice(position=0, share=True, sound=sound),) if yes else ()
         verdict = Verdict(plan_sha256=await self.plan_sha256(request_id), choices=choices)
-        return await decide(self.house.parts, request_id, verdict, OWNER)
+        return await decide(self.agent.services, request_id, verdict, OWNER)
 
     def receipt_for(self, request_id: str, delivery: Any, **changed: object) -> Signed:
         """The officer's, for a ``Delivery`` or a row of packages."""
@@ -311,7 +322,7 @@ def people(now: int = NOON) -> People:
     return People(force, officer, force.credential(officer, Window(now - DAY, now + 90 * DAY)))
 
 
-async def add_camera(house: daemon.House, camera_id: str = CAMERA) -> None:
+async def add_camera(agent: app.Agent, camera_id: str = CAMERA) -> None:
     """A camera as ``handover cameras add`` would have left it in the store."""
     registration = CameraRegistration(
         camera_id=camera_id,
@@ -323,7 +334,7 @@ async def add_camera(house: daemon.House, camera_id: str = CAMERA) -> None:
     )
     address = CameraAddress("127.0.0.1", 9)
     kept = {"host": address.host, "port": address.port, "path": address.path, "tls": False, "pin": None}
-    async with house.parts.store.transaction() as tx:
+    async with agent.services.store.transaction() as tx:
         await tx.insert(
             "cameras",
             camera_id=camera_id,
@@ -331,16 +342,16 @@ async def add_camera(house: daemon.House, camera_id: str = CAMERA) -> None:
             address=json.dumps(kept),
             stream_uri="rtsp://127.0.0.1:9/stream",
             facts="{}",
-            added_at=house.parts.clock.now(),
+            added_at=agent.services.clock.now(),
         )
 
 
-async def join(house: daemon.House, origin: str) -> None:
+async def join(agent: app.Agent, origin: str) -> None:
     """Enrol with the portal at ``origin`` and register what was added."""
-    client = await house.open_portal(origin)
-    introduction = await membership.introduce(house.parts, client)
-    await membership.enrol(house.parts, client, introduction.fingerprint, "robin")
-    await membership.register(house.parts, await house.parts.portal())
+    client = await agent.open_portal(origin)
+    introduction = await membership.introduce(agent.services, client)
+    await membership.enrol(agent.services, client, introduction.fingerprint, "robin")
+    await membership.register(agent.services, await agent.services.portal())
 
 
 @dataclass(frozen=True)
@@ -361,10 +372,10 @@ async def home(tmp_path: Path, *, now: int = NOON, **ways: Any) -> AsyncIterator
     place = portals.make_place(tmp_path / "force", clock=clock)
     async with (
         portals.in_process(place, clock) as running,
-        _household(tmp_path, running.address, clock, Ways(**ways)) as (house, case, window, segments),
+        _household(tmp_path, running.address, clock, Ways(**ways)) as (agent, case, window, segments),
         place.client(running.address, clock) as officer,
     ):
-        at = Town(house, place, running.address, case, window, clock, segments, officer)
+        at = Town(agent, place, running.address, case, window, clock, segments, officer)
         yield at
         await at.events()
 
@@ -377,9 +388,9 @@ async def besieged(tmp_path: Path, *, now: int = NOON, **ways: Any) -> AsyncIter
     clock = HomeClock(now)
     async with (
         portal.running(),
-        _household(tmp_path, portal.origin, clock, Ways(**ways)) as (house, case, window, segments),
+        _household(tmp_path, portal.origin, clock, Ways(**ways)) as (agent, case, window, segments),
     ):
-        at = Siege(house, place, portal.origin, case, window, clock, segments, portal)
+        at = Siege(agent, place, portal.origin, case, window, clock, segments, portal)
         yield at
         await at.events()
 
@@ -394,16 +405,16 @@ async def _run_here(function: str, job: dict[str, Any], **how: Any) -> dict[str,
 @asynccontextmanager
 async def _household(
     tmp_path: Path, origin: str, clock: HomeClock, ways: Ways
-) -> AsyncIterator[tuple[daemon.House, Identity, Window, list[Path]]]:
+) -> AsyncIterator[tuple[app.Agent, Identity, Window, list[Path]]]:
     settings = settings_at(tmp_path / "agent", origin, ways.extra)
     recording = shared_recording(ways.kind)
     later = clock.now() - MINUTE - recording.files[0].start_us
     segments = place_recording(settings.recordings.directory, recording, later=later, without=ways.without)
     async with AsyncExitStack() as stack:
         if not ways.workers:
-            stack.enter_context(mock.patch("agent.daemon.run_job", _run_here))
-        house = await stack.enter_async_context(daemon.build(settings, clock))
-        await add_camera(house)
-        await join(house, origin)
+            stack.enter_context(mock.patch("agent.app.run_job", _run_here))
+        agent = await stack.enter_async_context(app.build(settings, clock))
+        await add_camera(agent)
+        await join(agent, origin)
         window = Window(recording.files[0].start_us + later, recording.end_us + later)
-        yield house, generate_identity("hybrid" if ways.case == "hybrid" else "x25519"), window, segments
+        yield agent, generate_identity("hybrid" if ways.case == "hybrid" else "x25519"), window, segments

@@ -48,14 +48,14 @@ async def clipping(at: Siege, disk: Path, request_id: str) -> None:
 
 async def sealing(at: Siege, disk: Path, request_id: str) -> None:
     filled: list[Path] = []
-    run = at.house.parts.run_job
+    run = at.agent.services.run_job
 
     async def full_before_sealing(function, job, **how):  # type: ignore[no-untyped-def]
         if function == "agent.requests.seal_job:job" and not filled:
             filled.append(fill(disk, leave=64 * 1024))
         return await run(function, job, **how)
 
-    object.__setattr__(at.house.parts, "run_job", full_before_sealing)
+    object.__setattr__(at.agent.services, "run_job", full_before_sealing)
     await at.walk(later=HOUR)
     assert await at.state(request_id) == "clipped", (await at.state(request_id), await trouble(at, request_id))
     assert "room" in await trouble(at, request_id) or "full" in await trouble(at, request_id)
@@ -69,13 +69,13 @@ async def store(at: Siege, disk: Path) -> None:
     told = False
     for _ in range(200):  # what the store's files still have room for
         try:
-            async with at.house.parts.store.transaction() as tx:
+            async with at.agent.services.store.transaction() as tx:
                 await tx.set_note("ballast", "x" * 100_000)
         except DiskFull:
             told = True
             break
     assert told
-    loop = asyncio.create_task(at.house.journey.run())
+    loop = asyncio.create_task(at.agent.journey.run())
     await asyncio.sleep(0.3)
     assert not loop.done()
     ballast.unlink()
@@ -93,7 +93,7 @@ async def main(disk: Path) -> None:
         print("sealing", flush=True)
         await store(at, disk)
         print("store", flush=True)
-        await Journey(at.house.parts).settle()
+        await Journey(at.agent.services).settle()
         print(await at.state(request_id), flush=True)
 
 

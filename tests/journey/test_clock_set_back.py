@@ -51,15 +51,15 @@ async def test_a_clock_that_was_set_late_loses_no_recording_and_is_told_to_owner
     async with besieged(tmp_path) as at:
         await asyncio.to_thread(recorded_by_a_clock_that_was_behind, at)
         at.clock.step(-BEHIND)
-        assert await housekeeping.keep_recordings_within_bounds(at.house.parts, at.house.recordings) == 0
+        assert await housekeeping.keep_recordings_within_bounds(at.agent.services, at.agent.recordings) == 0
         at.clock.forward(MINUTE)
         at.clock.step(BEHIND)
-        assert await housekeeping.keep_recordings_within_bounds(at.house.parts, at.house.recordings) == 0
-        async with at.house.parts.store.transaction() as tx:
+        assert await housekeeping.keep_recordings_within_bounds(at.agent.services, at.agent.recordings) == 0
+        async with at.agent.services.store.transaction() as tx:
             lines = [read_line(row["line"]) for row in await tx.all("SELECT line FROM custody")]
         (stepped,) = [line for line in lines if line.event is CustodyKind.CLOCK_STEPPED]
         assert stepped.details == {"by_us": BEHIND}
-        assert await housekeeping.keep_recordings_within_bounds(at.house.parts, at.house.recordings) == 0
+        assert await housekeeping.keep_recordings_within_bounds(at.agent.services, at.agent.recordings) == 0
 
         request_id = await at.asked()
         shown = await at.shown(request_id)

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from agent.devices.clock import ClockCheck
 from agent.host.clock import HostClock
-from agent.owner.operations.desk import Nothing
+from agent.owner.operations.context import Nothing
 from agent.owner.terminal.prompt import show_request, show_status
 from exchange.clock import HOUR, MINUTE, SECOND, from_rfc3339, to_rfc3339
-from tests.journey.home import ACTOR, CAMERA, Home, besieged
+from tests.journey.home import ACTOR, CAMERA, Home, besieged, owner_does
 from tests.journey.test_footage_missing import evidence_of
 
 LOST = HostClock(False, "systemd-timesyncd, which 0.pool.example has not answered")
@@ -26,7 +26,7 @@ def set_host_clock(at: Home, clock: HostClock) -> None:
     async def told() -> HostClock:
         return clock
 
-    object.__setattr__(at.house.parts, "host_clock", told)  # what the machine at hand says is no test's business
+    object.__setattr__(at.agent.services, "host_clock", told)  # what the machine at hand says is no test's business
 
 
 def on_screen(show: Callable[[Console, Any], None], told: Any) -> str:
@@ -46,7 +46,7 @@ async def test_a_host_that_is_not_known_to_be_synchronised_says_so_everywhere(
         set_host_clock(at, clock)
         request_id = await at.asked()
         shown = await at.shown(request_id)
-        status = await at.house.desk.status(Nothing(), ACTOR)
+        status = await owner_does(at.agent, "status", Nothing(), ACTOR)
         assert f"This clock {words}" in on_screen(show_status, status)
         prompt = on_screen(show_request, shown)
         assert f"This machine's clock {words}" in prompt
@@ -66,7 +66,7 @@ async def test_how_well_a_hosts_clock_is_kept_is_in_the_plan_and_the_manifest(tm
         shown = await at.shown(request_id)
         assert "This machine's clock" not in on_screen(show_request, shown)
         assert (shown["plan"]["host"]["offset_us"], shown["plan"]["host"]["uncertainty_us"]) == (-1200, 4000)
-        status = await at.house.desk.status(Nothing(), ACTOR)
+        status = await owner_does(at.agent, "status", Nothing(), ACTOR)
         words = "follows a time server (kept by chrony, after 192.0.2.7 (stratum 3)): right to 0.005 s"
         assert words in on_screen(show_status, status)
         clocks = (await evidence_of(at, request_id))["clocks"]

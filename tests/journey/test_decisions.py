@@ -23,13 +23,13 @@ def left(at: Siege, since: int) -> list[str]:
 async def test_a_no_sends_one_word_and_leaves_nothing_behind(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         request_id = await at.asked()
-        assert await at.house.parts.footage.held_bytes() > 0
+        assert await at.agent.services.footage.held_bytes() > 0
         since = len(at.portal.calls)
         await at.say(request_id, yes=False)
         await at.walk()
         assert left(at, since) == [f"PUT {api.DECISION.format(request_id=request_id)}"]
         signed = Signed.model_validate_json(at.portal.calls[-1].body)
-        decision = open_document(signed, Decision, at.house.parts.keys.device.public)
+        decision = open_document(signed, Decision, at.agent.services.keys.device.public)
         assert decision.status is Status.DECLINED
         assert set(json.loads(signed.document)) == {
             "kind", "request_id", "request_sha256", "status", "decided", "cameras",
@@ -37,7 +37,7 @@ async def test_a_no_sends_one_word_and_leaves_nothing_behind(tmp_path: Path) -> 
         assert json.loads(signed.document)["cameras"] == []
         assert await at.state(request_id) == "closed"
         assert (await at.listed(request_id))["outcome"] == "declined"
-        assert await at.house.parts.footage.held_bytes() == 0
+        assert await at.agent.services.footage.held_bytes() == 0
         assert await at.packages(request_id) == []
         assert list(at.settings.work_dir.iterdir()) == list(at.settings.packages_dir.iterdir()) == []
         assert "plan" not in await at.shown(request_id)
@@ -47,11 +47,11 @@ async def test_silence_until_the_end_sends_nothing_at_all(tmp_path: Path) -> Non
     async with besieged(tmp_path) as at:
         request_id = await at.asked()
         at.clock.forward(25 * HOUR)
-        assert await at.house.journey.expire() == 1
+        assert await at.agent.journey.expire() == 1
         await at.walk()
         assert await at.state(request_id) == "closed"
         assert at.portal.about(request_id) == []
-        assert await at.house.parts.footage.held_bytes() == 0
+        assert await at.agent.services.footage.held_bytes() == 0
         assert "expired" in await at.events()
         assert (await at.listed(request_id))["outcome"] == "unanswered"
 
@@ -73,7 +73,7 @@ async def test_what_changed_since_it_was_shown_is_not_decided(tmp_path: Path) ->
         request_id = await at.asked()
         shown = Verdict(plan_sha256="0" * 64, choices=(Choice(position=0, share=True),))
         with pytest.raises(DecisionRefused, match="changed since"):
-            await decide(at.house.parts, request_id, shown, OWNER)
+            await decide(at.agent.services, request_id, shown, OWNER)
         assert await at.state(request_id) == "asked"
 
 
@@ -91,7 +91,7 @@ async def test_an_answer_that_fits_no_question_decides_nothing(tmp_path: Path, c
         request_id = await at.asked()
         verdict = Verdict(plan_sha256=await at.plan_sha256(request_id), choices=choices)
         with pytest.raises(DecisionRefused):
-            await decide(at.house.parts, request_id, verdict, OWNER)
+            await decide(at.agent.services, request_id, verdict, OWNER)
         assert await at.state(request_id) == "asked"
 
 
@@ -101,7 +101,7 @@ async def test_nothing_is_decided_after_the_end(tmp_path: Path) -> None:
         at.clock.forward(24 * HOUR)
         with pytest.raises(DecisionRefused, match="expired"):
             await at.say(request_id, yes=True)
-        await at.house.journey.expire()
+        await at.agent.journey.expire()
         assert at.portal.about(request_id) == []
 
 
@@ -117,7 +117,7 @@ async def test_a_decision_taken_while_the_portal_is_down_is_told_when_it_is_back
         await at.walk(later=HOUR)
         assert await at.state(request_id) == "closed"
         told = [Signed.model_validate_json(call.body) for call in at.portal.about(request_id) if call.body]
-        assert [open_document(each, Decision, at.house.parts.keys.device.public) for each in told] == [decision]
+        assert [open_document(each, Decision, at.agent.services.keys.device.public) for each in told] == [decision]
 
 
 async def test_an_answer_that_the_portal_took_before_a_crash_is_told_again_and_changes_nothing(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ async def test_of_two_windows_one_may_be_declined(tmp_path: Path) -> None:
             plan_sha256=await at.plan_sha256(request_id),
             choices=(Choice(position=0, share=False), Choice(position=1, share=True)),
         )
-        decision = await decide(at.house.parts, request_id, verdict, OWNER)
+        decision = await decide(at.agent.services, request_id, verdict, OWNER)
         assert [camera.outcome.value for camera in decision.cameras] == ["declined", "approved"]
         await at.walk()
         case = await at.officer.case(request_id)

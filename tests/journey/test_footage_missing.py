@@ -22,7 +22,7 @@ from tests.journey.home import CAMERA, Siege, add_camera, besieged
 
 def told(at: Siege, request_id: str) -> Decision:
     (call,) = [call for call in at.portal.calls if call.path == api.DECISION.format(request_id=request_id)]
-    return open_document(Signed.model_validate_json(call.body), Decision, at.house.parts.keys.device.public)
+    return open_document(Signed.model_validate_json(call.body), Decision, at.agent.services.keys.device.public)
 
 
 def prompt(shown: dict[str, Any]) -> str:
@@ -126,7 +126,7 @@ async def test_when_no_file_can_be_read_the_owner_is_asked_and_sees_their_names(
 async def test_footage_is_held_while_the_owner_decides_only_if_they_set_so(tmp_path: Path, preserve: str) -> None:
     async with besieged(tmp_path, extra=f"requests: {{preserve: {preserve}}}") as at:
         await at.asked()
-        assert (await at.house.parts.footage.held_bytes() > 0) == (preserve == "yes")
+        assert (await at.agent.services.footage.held_bytes() > 0) == (preserve == "yes")
 
 
 async def _yes_to(at: Siege, request_id: str) -> Decision:
@@ -218,9 +218,9 @@ async def test_a_master_that_changed_after_it_was_cut_is_never_sealed(
 
 async def with_a_recorder_that_is_away(at: Siege, folder: Path) -> str:
     """A request for our own camera and for one whose recorder can't be reached; its id."""
-    await add_camera(at.house, "yard")
+    await add_camera(at.agent, "yard")
     setting = SourceSetting(kind="folder", options={"path": str(folder), "zone": "UTC"})
-    async with at.house.parts.store.transaction() as tx:
+    async with at.agent.services.store.transaction() as tx:
         await tx.execute("UPDATE cameras SET source = ? WHERE camera_id = 'yard'", [setting.model_dump_json()])
     window = Stretch.of(Window(at.window.start + SECOND, at.window.start + 3 * SECOND))
     cameras = (CAMERA, "yard")
@@ -231,7 +231,7 @@ async def test_a_recorder_that_is_away_holds_up_another_camera_for_some_hours_on
     async with besieged(tmp_path) as at:
         request_id = await with_a_recorder_that_is_away(at, tmp_path / "not mounted")
         assert await at.state(request_id) == "preserved"
-        assert await at.house.parts.footage.held_bytes() > 0
+        assert await at.agent.services.footage.held_bytes() > 0
         assert "not mounted" in (await at.listed(request_id))["trouble"]
         await at.walk(later=13 * HOUR)
         assert await at.state(request_id) == "asked"

@@ -34,11 +34,11 @@ async def test_sealed_copies_are_deleted_when_their_time_is_over_with_a_receipt_
             at.portal.put(at.receipt_for(request_id, package), InboxKind.RECEIPT)
             await at.fetch_and_walk()
         at.clock.forward(29 * DAY)
-        assert await housekeeping.delete_old_packages(at.house.parts) == 0
+        assert await housekeeping.delete_old_packages(at.agent.services) == 0
         at.clock.forward(2 * DAY)
-        assert await housekeeping.delete_old_packages(at.house.parts) == 1
+        assert await housekeeping.delete_old_packages(at.agent.services) == 1
         assert list(at.settings.packages_dir.iterdir()) == []
-        assert await housekeeping.delete_old_packages(at.house.parts) == 0
+        assert await housekeeping.delete_old_packages(at.agent.services) == 0
         assert "deleted" in await at.events()
 
 
@@ -46,16 +46,16 @@ async def test_the_newest_head_of_the_log_is_sent_once(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         await delivered(at)
         for _ in range(2):
-            await housekeeping.send_checkpoints(at.house.parts)
+            await housekeeping.send_checkpoints(at.agent.services)
         (call,) = [call for call in at.portal.calls if str(call) == f"POST {api.CHECKPOINTS}"]
         note = api.Checkpoint.model_validate_json(call.body).note
-        assert open_checkpoint(note, at.house.parts.keys.device.public).size == len(await at.events())
+        assert open_checkpoint(note, at.agent.services.keys.device.public).size == len(await at.events())
 
 
 async def test_a_heartbeat_tells_nothing_of_requests(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         request_id = await at.asked()
-        await housekeeping.heartbeat(at.house.parts, at.house.inventory)
+        await housekeeping.heartbeat(at.agent.services, at.agent.inventory)
         (call,) = [call for call in at.portal.calls if call.path == api.HEARTBEAT]
         assert set(api.Heartbeat.model_validate_json(call.body).model_dump()) == {
             "version",
@@ -71,7 +71,7 @@ async def test_an_owner_is_reminded_as_often_as_they_set(tmp_path: Path, caplog:
         request_id = await at.asked()
         given = []
         for _ in range(14):
-            given.append(await housekeeping.remind(at.house.parts))
+            given.append(await housekeeping.remind(at.agent.services))
             at.clock.forward(HOUR)
         assert (given[0], given[1], sum(given)) == (0, 1, 2)
         assert f"handover review {request_id}" in caplog.text
@@ -95,8 +95,8 @@ async def purge(at: Siege, *, synchronised: bool | None) -> int:
     async def told() -> HostClock:
         return HostClock(synchronised)
 
-    parts = replace(at.house.parts, host_clock=told)
-    return await housekeeping.keep_recordings_within_bounds(parts, at.house.recordings)
+    parts = replace(at.agent.services, host_clock=told)
+    return await housekeeping.keep_recordings_within_bounds(parts, at.agent.recordings)
 
 
 async def test_a_clock_set_far_ahead_deletes_nothing_until_a_time_server_vouches_for_it(

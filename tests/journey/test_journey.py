@@ -14,12 +14,12 @@ async def test_an_approved_window_reaches_the_officer_and_its_receipt_closes_it(
         await at.fetch_and_walk()
         assert await at.state(request_id) == "asked"
         await at.say(request_id, yes=True)
-        await at.house.journey.settle()
+        await at.agent.journey.settle()
         assert await at.state(request_id) == "delivered", await trouble(at, request_id)
         case = await at.officer.case(request_id)
         assert case.status is Status.APPROVED
         (delivered,) = case.deliveries
-        delivery = open_document(delivered.signed, Delivery, at.house.parts.keys.device.public)
+        delivery = open_document(delivered.signed, Delivery, at.agent.services.keys.device.public)
         target = tmp_path / "package.zip.age"
         await at.officer.fetch(delivery.delivery_id, delivery.size, delivery.ciphertext_sha256, target)
         force = at.place.force.key.public
@@ -31,6 +31,6 @@ async def test_an_approved_window_reaches_the_officer_and_its_receipt_closes_it(
 
 
 async def trouble(at: Town, request_id: str) -> str | None:
-    async with at.house.parts.store.transaction() as tx:
+    async with at.agent.services.store.transaction() as tx:
         row = await tx.request(request_id)
     return row.trouble if row else None

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from agent.membership import membership
-from agent.owner.operations.desk import Nothing
+from agent.owner.operations.context import Nothing
 from exchange.clock import HOUR, MINUTE
 from exchange.documents import api
 from exchange.documents.messages import Status
 from exchange.errors import HandoverError, NotEnrolled, PortalUnreachable
 from tests.counterparts.hostile_portal import hanging, status
-from tests.journey.home import ACTOR, Home, Siege, besieged, home, join
+from tests.journey.home import ACTOR, Home, Siege, besieged, home, join, owner_does
 
 
 async def leave(at: Home) -> int:
-    return int((await at.house.desk.withdraw(Nothing(), ACTOR))["stopped"])
+    return int((await owner_does(at.agent, "withdraw", Nothing(), ACTOR))["stopped"])
 
 
 async def stand(at: Siege, state: str) -> str:
@@ -64,7 +64,7 @@ async def test_whoever_leaves_sends_nothing_more_wherever_a_request_stood(tmp_pa
         assert await at.state(request_id) == "closed"
         assert not at.portal.uploads
         assert list(at.settings.packages_dir.iterdir()) == list(at.settings.work_dir.iterdir()) == []
-        assert await at.house.parts.footage.held_bytes() == 0
+        assert await at.agent.services.footage.held_bytes() == 0
         with pytest.raises(NotEnrolled):
             await at.poll.fetch(0)
 
@@ -75,7 +75,7 @@ async def test_an_upload_under_way_is_broken_off(tmp_path: Path) -> None:
         await at.say(request_id, yes=True)
         held = asyncio.Event()
         at.portal.fault("PATCH", api.UPLOADS, hanging(held))
-        walking = asyncio.create_task(at.house.journey.run())
+        walking = asyncio.create_task(at.agent.journey.run())
         await asyncio.wait_for(held.wait(), 20)
         assert await leave(at) == 1
         walking.cancel()
@@ -97,7 +97,7 @@ async def test_who_waits_for_a_receipt_and_leaves_waits_no_more(tmp_path: Path) 
         listed = await at.listed(request_id)
         assert listed["state"] == "closed"
         assert "before the force's receipt came" in listed["trouble"]
-        assert await at.house.parts.footage.held_bytes() == 0
+        assert await at.agent.services.footage.held_bytes() == 0
         (package,) = await at.packages(request_id)
         assert at.settings.package(package.evidence_id).exists()  # the owner's copy of what was sent
 
@@ -115,11 +115,11 @@ async def test_while_the_portal_is_away_nobody_has_left(tmp_path: Path) -> None:
 async def test_a_withdrawal_whose_answer_was_lost_is_finished_by_the_next(tmp_path: Path) -> None:
     async with home(tmp_path) as at:
         request_id = await at.asked()
-        portal = await at.house.parts.portal()
-        document = membership.Withdrawal(device=at.house.parts.keys.device.public.fingerprint, issued=at.clock.now())
-        async with at.house.parts.store.transaction() as tx:
+        portal = await at.agent.services.portal()
+        document = membership.Withdrawal(device=at.agent.services.keys.device.public.fingerprint, issued=at.clock.now())
+        async with at.agent.services.store.transaction() as tx:
             await tx.set_note("leaving", "yes")
-        await portal.withdraw(membership.sign_document(document, at.house.parts.keys.device))  # and the power went
+        await portal.withdraw(membership.sign_document(document, at.agent.services.keys.device))  # and the power went
         assert await leave(at) == 1
         assert await at.state(request_id) in ("withdrawn", "closed")
 
@@ -141,8 +141,8 @@ async def test_the_portal_forgets_who_left_and_takes_them_again(tmp_path: Path) 
         assert await at.state(first) == "closed"
         assert (await at.officer.case(first)).status is Status.WITHDRAWN
         await at.execute("UPDATE cameras SET registered = 1")
-        await join(at.house, at.origin)
-        async with at.house.parts.store.transaction() as tx:
+        await join(at.agent, at.origin)
+        async with at.agent.services.store.transaction() as tx:
             revisions = [row["revision"] for row in await tx.all("SELECT revision FROM registrations")]
         assert revisions == [1]
         at.clock.forward(MINUTE)
@@ -159,7 +159,7 @@ async def test_what_was_approved_for_one_portal_is_not_sent_to_the_next(tmp_path
         await at.say(request_id, yes=True)
         await at.say(declined, yes=False)
         calls = len(at.portal.calls)
-        await join(at.house, other.portal.origin)
+        await join(at.agent, other.portal.origin)
         await at.walk(later=HOUR)
         assert [await at.state(each) for each in (request_id, declined)] == ["closed", "closed"]
         assert other.portal.about(request_id) == other.portal.about(declined) == []

@@ -21,7 +21,7 @@ STEPS = ("clip", "seal", "deliver")
 
 async def settle(at: Siege) -> None:
     """As after a restart: everything is tried at once."""
-    await Journey(at.house.parts).settle()
+    await Journey(at.agent.services).settle()
 
 
 def nothing_left(at: Siege) -> bool:
@@ -100,7 +100,7 @@ async def test_the_yes_to_one_request_is_none_to_another(tmp_path: Path) -> None
     async with besieged(tmp_path) as at:
         first, second = await at.asked(), await at.asked()
         await at.say(first, yes=True)
-        async with at.house.parts.store.transaction() as tx:
+        async with at.agent.services.store.transaction() as tx:
             said = await tx.one("SELECT document, signature FROM decisions WHERE request_id = ?", [first])
             assert said is not None
             await tx.insert("decisions", request_id=second, decided_at=0, **dict(said))

@@ -10,12 +10,12 @@ import pytest
 from aiohttp import web
 
 from agent.background.inbox import InboxPoll
-from agent.owner.operations.desk import Nothing
+from agent.owner.operations.context import Nothing
 from agent.settings.model import PollSettings
 from exchange.clock import SECOND
 from exchange.documents import api
 from tests.counterparts.hostile_portal import Call, Handler, HostilePortal, text
-from tests.journey.home import ACTOR, HomeClock, Siege, besieged
+from tests.journey.home import ACTOR, HomeClock, Siege, besieged, owner_does
 
 EVERY_30_S = PollSettings(every=30 * SECOND, jitter=0)
 Ending = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -87,8 +87,8 @@ async def polled(at: Siege, times: int) -> tuple[list[int], list[float]]:
             await asyncio.Event().wait()
 
     settings = at.settings.model_copy(update={"poll": EVERY_30_S})
-    parts = replace(at.house.parts, settings=settings)
-    polling = asyncio.create_task(InboxPoll(parts, at.house.journey, sleep).run())
+    parts = replace(at.agent.services, settings=settings)
+    polling = asyncio.create_task(InboxPoll(parts, at.agent.journey, sleep).run())
     await asyncio.wait_for(done.wait(), 60)
     polling.cancel()
     await asyncio.gather(polling, return_exceptions=True)
@@ -101,7 +101,7 @@ def longest(began: list[float]) -> float:
 
 
 async def trouble(at: Siege) -> str | None:
-    told: str | None = (await at.house.desk.status(Nothing(), ACTOR))["portal_trouble"]
+    told: str | None = (await owner_does(at.agent, "status", Nothing(), ACTOR))["portal_trouble"]
     return told
 
 

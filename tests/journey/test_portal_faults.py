@@ -11,7 +11,7 @@ import pytest
 
 from agent.background.inbox import InboxPoll
 from agent.membership import membership
-from agent.owner.operations.desk import Nothing
+from agent.owner.operations.context import Nothing
 from agent.portal import client as portal
 from agent.services import Services
 from exchange.clock import MINUTE, SECOND
@@ -20,7 +20,7 @@ from exchange.documents.messages import Refusal, RefusalReason, Signed
 from exchange.errors import ForceKeyChanged, HandoverError, PortalAnswerInvalid, PortalUnreachable
 from exchange.signing.documents import SigningKey, open_document
 from tests.counterparts.hostile_portal import HostilePortal, endless, hanging, status, text
-from tests.journey.home import ACTOR, Siege, besieged, people
+from tests.journey.home import ACTOR, Siege, besieged, owner_does, people
 
 
 async def poll(at: Siege) -> int:
@@ -106,15 +106,15 @@ def test_every_call_has_an_end() -> None:
 async def test_a_portal_that_is_gone_is_unreachable_and_its_address_is_told(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         origin = at.portal.origin
-        gone = await at.house.open_portal(origin.rpartition(":")[0] + ":9")
+        gone = await at.agent.open_portal(origin.rpartition(":")[0] + ":9")
         with pytest.raises(PortalUnreachable, match=r"127\.0\.0\.1:9 does not answer"):
             await gone.force()
 
 
 def asking_every_half_minute(at: Siege) -> Services:
-    settings = at.house.parts.settings
+    settings = at.agent.services.settings
     poll = settings.poll.model_copy(update={"every": 30 * SECOND})
-    return dataclasses.replace(at.house.parts, settings=settings.model_copy(update={"poll": poll}))
+    return dataclasses.replace(at.agent.services, settings=settings.model_copy(update={"poll": poll}))
 
 
 async def pauses_of(at: Siege, count: int, parts: Services | None = None) -> list[float]:
@@ -129,7 +129,7 @@ async def pauses_of(at: Siege, count: int, parts: Services | None = None) -> lis
             done.set()
             await asyncio.Event().wait()
 
-    polling = asyncio.create_task(InboxPoll(parts or at.house.parts, at.house.journey, sleep).run())
+    polling = asyncio.create_task(InboxPoll(parts or at.agent.services, at.agent.journey, sleep).run())
     await asyncio.wait_for(done.wait(), 20)
     polling.cancel()
     await asyncio.gather(polling, return_exceptions=True)
@@ -145,7 +145,7 @@ async def test_while_the_portal_refuses_for_an_hour_the_pauses_grow_and_end(tmp_
         assert failing[5] > failing[0]
         assert all(300 <= pause <= 900 for pause in failing[9:])
         assert sum(failing) > 3600
-        assert (await at.house.desk.status(Nothing(), ACTOR))["portal_trouble"] is None
+        assert (await owner_does(at.agent, "status", Nothing(), ACTOR))["portal_trouble"] is None
         assert pauses[20] <= 1
 
 
@@ -155,7 +155,7 @@ async def test_a_portal_that_is_away_is_found_again_within_a_minute(tmp_path: Pa
         pauses = await pauses_of(at, 40, asking_every_half_minute(at))
         assert 15 <= max(pauses) <= 45
         assert min(pauses[10:]) >= 15
-        assert "status 503" in (await at.house.desk.status(Nothing(), ACTOR))["portal_trouble"]
+        assert "status 503" in (await owner_does(at.agent, "status", Nothing(), ACTOR))["portal_trouble"]
 
 
 async def test_a_step_that_fails_is_tried_less_and_less_often_but_again(tmp_path: Path) -> None:
@@ -193,12 +193,12 @@ async def test_under_a_changed_force_key_requests_are_refused_until_the_owner_co
         assert new.state == "closed"
         assert "not this force's" in (new.trouble or "")
         (told,) = [call for call in at.portal.calls if call.path.endswith("/refusal")]
-        refusal = open_document(Signed.model_validate_json(told.body), Refusal, at.house.parts.keys.device.public)
+        refusal = open_document(Signed.model_validate_json(told.body), Refusal, at.agent.services.keys.device.public)
         assert refusal.reason is RefusalReason.UNPINNED_FORCE
-        client = await at.house.open_portal(at.portal.origin)
-        introduction = await membership.introduce(at.house.parts, client)
+        client = await at.agent.open_portal(at.portal.origin)
+        introduction = await membership.introduce(at.agent.services, client)
         assert introduction.pinned is not None
-        await membership.enrol(at.house.parts, client, introduction.fingerprint, "robin")
+        await membership.enrol(at.agent.services, client, introduction.fingerprint, "robin")
         await at.walk()
         assert await at.state(old) == "closed"  # it ended with the key that vouched for who asked
         assert at.portal.about(old) == []
@@ -207,17 +207,17 @@ async def test_under_a_changed_force_key_requests_are_refused_until_the_owner_co
 
 async def test_a_key_that_changes_between_question_and_confirmation_is_not_pinned(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
-        client = await at.house.open_portal(at.portal.origin)
-        introduction = await membership.introduce(at.house.parts, client)
+        client = await at.agent.open_portal(at.portal.origin)
+        introduction = await membership.introduce(at.agent.services, client)
         at.portal.key = SigningKey.generate().public
         with pytest.raises(ForceKeyChanged):
-            await membership.enrol(at.house.parts, client, introduction.fingerprint, "robin")
+            await membership.enrol(at.agent.services, client, introduction.fingerprint, "robin")
 
 
 async def test_a_portal_that_gives_itself_another_address_is_not_joined(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
-        client = await at.house.open_portal(at.portal.origin)
+        client = await at.agent.open_portal(at.portal.origin)
         fingerprint = at.portal.key.fingerprint
         at.portal.origin = "https://elsewhere.example"
         with pytest.raises(PortalAnswerInvalid, match="calls itself"):
-            await membership.enrol(at.house.parts, client, fingerprint, "robin")
+            await membership.enrol(at.agent.services, client, fingerprint, "robin")

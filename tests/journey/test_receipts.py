@@ -78,7 +78,7 @@ async def test_a_receipt_closes_the_request_and_is_kept_as_two_plain_files(tmp_p
         assert (folder / f"{package.evidence_id}.json").read_text() == said.document
         assert (folder / f"{package.evidence_id}.json.sig").read_text() == said.signature
         assert at.settings.package(package.evidence_id).stat().st_size == package.size
-        assert await at.house.parts.footage.held_bytes() == 0
+        assert await at.agent.services.footage.held_bytes() == 0
         assert list(at.settings.work_dir.iterdir()) == []
 
 
@@ -86,7 +86,7 @@ async def test_clips_do_not_lie_about_while_the_receipt_is_awaited(tmp_path: Pat
     async with besieged(tmp_path) as at:
         await delivered(at)
         assert list(at.settings.work_dir.iterdir()) == []
-        assert await at.house.parts.footage.held_bytes() > 0
+        assert await at.agent.services.footage.held_bytes() > 0
 
 
 async def test_the_same_receipt_and_a_second_one_change_nothing(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ async def test_a_receipt_that_comes_while_the_request_falls_asleep_wakes_it(tmp_
         request_id, package = await delivered(at)
         await at.execute("UPDATE requests SET retry_at = 0 WHERE request_id = ?", request_id)
         row = await at.row(request_id)  # what the step saw that found no receipt
-        assert await receipt.accept(at.house.parts, at.receipt_for(request_id, package))
-        await at.house.journey._put_off(row, HOUR, None)
+        assert await receipt.accept(at.agent.services, at.receipt_for(request_id, package))
+        await at.agent.journey._put_off(row, HOUR, None)
         await at.walk()
         assert await at.state(request_id) == "closed"
 
@@ -148,10 +148,10 @@ async def test_footage_is_not_held_for_ever_for_a_receipt_that_never_comes(tmp_p
     async with besieged(tmp_path) as at:
         request_id, package = await delivered(at)
         await at.walk(later=80 * DAY)
-        assert await at.house.parts.footage.held_bytes() > 0
+        assert await at.agent.services.footage.held_bytes() > 0
         await at.walk(later=11 * DAY)
         assert await at.state(request_id) == "closed"
-        assert await at.house.parts.footage.held_bytes() == 0
+        assert await at.agent.services.footage.held_bytes() == 0
         assert "No receipt of the force came in 90 days" in (await at.listed(request_id))["trouble"]
         issued = at.clock.now() - 90 * DAY  # signed in time, and long on its way
         await bring(at, at.receipt_for(request_id, package, issued=issued))

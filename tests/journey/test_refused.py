@@ -96,11 +96,11 @@ async def test_a_request_that_may_not_be_asked_is_refused_with_its_reason(tmp_pa
         assert words in listed["trouble"]
         named = json.loads(signed.document)["request_id"]
         (told,) = [call for call in at.portal.calls if call.path == api.REFUSAL.format(request_id=named)]
-        refusal = open_document(Signed.model_validate_json(told.body), Refusal, at.house.parts.keys.device.public)
+        refusal = open_document(Signed.model_validate_json(told.body), Refusal, at.agent.services.keys.device.public)
         assert (refusal.request_id, refusal.reason) == (named, reason)
         assert refusal.request_sha256 == document_sha256(signed)
         assert words in refusal.explanation
-        assert await at.house.parts.footage.held_bytes() == 0
+        assert await at.agent.services.footage.held_bytes() == 0
 
 
 GARBAGE = {
@@ -162,7 +162,7 @@ async def test_a_used_id_with_other_bytes_is_refused_and_the_first_request_stand
         assert row_id.startswith("stray-")
         assert "used before" in (await at.listed(row_id))["trouble"]
         (told,) = [call for call in at.portal.calls if call.path == api.REFUSAL.format(request_id=request_id)]
-        refusal = open_document(Signed.model_validate_json(told.body), Refusal, at.house.parts.keys.device.public)
+        refusal = open_document(Signed.model_validate_json(told.body), Refusal, at.agent.services.keys.device.public)
         assert (refusal.reason, refusal.request_sha256) == (RefusalReason.REPLAYED, document_sha256(other))
         assert await at.state(request_id) == "asked"
 
@@ -199,7 +199,7 @@ async def test_the_officer_is_told_by_the_reference_portal_why_a_request_was_ref
         await at.fetch_and_walk()
         case = await at.officer.case(request_id)
         assert case.refusal is not None
-        refusal = open_document(case.refusal, Refusal, at.house.parts.keys.device.public)
+        refusal = open_document(case.refusal, Refusal, at.agent.services.keys.device.public)
         assert refusal.reason is RefusalReason.TOO_LONG
         assert "this owner allows 1" in refusal.explanation
         assert (await at.listed(request_id))["state"] == "closed"

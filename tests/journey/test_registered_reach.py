@@ -12,8 +12,8 @@ from tests.journey.home import CAMERA, Siege, besieged
 
 async def told(at: Siege) -> int | None:
     """What the portal was told last of the camera; registers anew if there is something to tell."""
-    await membership.register(at.house.parts, await at.house.parts.portal())
-    async with at.house.parts.store.transaction() as tx:
+    await membership.register(at.agent.services, await at.agent.services.portal())
+    async with at.agent.services.store.transaction() as tx:
         row = await tx.one("SELECT * FROM registrations ORDER BY revision DESC LIMIT 1")
     assert row is not None
     signed = membership.Signed(document=row["document"], signature=row["signature"])

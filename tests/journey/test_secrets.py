@@ -28,7 +28,7 @@ async def test_no_secret_leaves_its_file(
     caplog.set_level(logging.DEBUG)
     async with besieged(tmp_path, workers=True) as at:
         (at.settings.keys / "cameras.json").write_text(json.dumps({CAMERA: {"user": "admin", "password": PASSWORD}}))
-        await at.house.inventory.tell_recorder()
+        await at.agent.inventory.tell_recorder()
         request_id = await at.asked()
         await at.say(request_id, yes=True)
         await at.walk()
@@ -44,7 +44,7 @@ async def test_no_secret_leaves_its_file(
             PASSWORD.encode(),
             base64.b64encode(PASSWORD.encode()),
             *(line.encode() for line in device if len(line) > 20 and "AAAAB" not in line),
-            *(str(identity).encode() for identity in at.house.parts.keys.archive),
+            *(str(identity).encode() for identity in at.agent.services.keys.archive),
             *(token.encode() for token in tokens if token),
         }
         assert len(secrets) > 6

@@ -28,7 +28,7 @@ async def added(at: Siege, url: str, camera: SoapCamera) -> str:
         camera_id="yard", address=url, user=camera.user, password=camera.password, label="Yard", latitude=53.0,
         longitude=-2.0,
     )  # fmt: skip
-    await at.house.inventory.add(new)
+    await at.agent.inventory.add(new)
     return recorded(at)
 
 
@@ -45,7 +45,7 @@ async def test_the_new_address_is_learnt_and_told_to_the_recorder(tmp_path: Path
         before = await added(at, url, camera)
         camera.stream = NEW
         recorder_says(at, "waiting", at.clock.now() - 2 * MINUTE)
-        assert await at.house.inventory.learn_streams() == 1
+        assert await at.agent.inventory.learn_streams() == 1
         assert recorded(at) == before.replace("/7f3a/", "/91bc/")
         assert "/91bc/" in recorded(at)
 
@@ -57,7 +57,7 @@ async def test_a_camera_that_is_recorded_or_only_just_lost_is_not_asked(tmp_path
         before = await added(at, url, camera)
         camera.stream = NEW
         recorder_says(at, state, at.clock.now() - ago * MINUTE)
-        assert await at.house.inventory.learn_streams() == 0
+        assert await at.agent.inventory.learn_streams() == 0
         assert recorded(at) == before
 
 
@@ -69,7 +69,7 @@ async def test_one_that_stays_away_is_asked_every_ten_minutes_only(tmp_path: Pat
         asked = []
         for _ in range(21):
             recorder_says(at, "waiting", at.clock.now() - 2 * MINUTE)
-            asked.append(await at.house.inventory.learn_streams())
+            asked.append(await at.agent.inventory.learn_streams())
             at.clock.forward(MINUTE)
         assert [minute for minute, count in enumerate(asked) if count] == [0, 10, 20]
 
@@ -78,7 +78,7 @@ async def test_an_address_of_another_stream_is_never_taken_for_it(tmp_path: Path
     camera = SoapCamera(stream=OLD)
     async with soap_camera(camera) as url, besieged(tmp_path) as at:
         before = await added(at, url, camera)
-        async with at.house.parts.store.transaction() as tx:
+        async with at.agent.services.store.transaction() as tx:
             row = await tx.camera("yard")
             assert row is not None
             facts = json.loads(row.facts)
@@ -87,5 +87,5 @@ async def test_an_address_of_another_stream_is_never_taken_for_it(tmp_path: Path
             row = replace(row, facts=json.dumps(facts))
             await tx.update("cameras", {"camera_id": "yard"}, facts=row.facts)
         camera.stream = NEW
-        await at.house.inventory.check("yard")
+        await at.agent.inventory.check("yard")
         assert recorded(at) == before

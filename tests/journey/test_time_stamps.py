@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from agent import daemon
+from agent import app
 from agent.portal import timestamp_authority as timestamps
 from agent.portal.timestamp_authority import ask_authority
 from agent.requests import stamp
@@ -207,7 +207,7 @@ async def test_the_daemon_does_not_start_with_certificates_that_are_none(tmp_pat
     (tmp_path / "tsa.pem").write_text("none")
     extra = f"timestamp_authority: {{url: 'http://127.0.0.1:9', certificates: {tmp_path / 'tsa.pem'}}}"
     with pytest.raises(SettingsInvalid, match=r"timestamp_authority\.certificates: .*no certificates in PEM"):
-        async with daemon.build(settings_at(tmp_path / "agent", "http://127.0.0.1:9", extra), HomeClock()):
+        async with app.build(settings_at(tmp_path / "agent", "http://127.0.0.1:9", extra), HomeClock()):
             pass
 
 

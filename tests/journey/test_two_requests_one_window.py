@@ -22,7 +22,7 @@ async def test_a_no_to_one_leaves_the_other_s_footage_where_a_yes_finds_it(
         await at.say(declined, yes=False)
         await at.walk()
         assert await at.state(declined) == "closed"
-        assert len(await stills(at.house.parts, wanted)) == 2
+        assert len(await stills(at.agent.services, wanted)) == 2
         await at.say(wanted, yes=True)
         await at.walk()
         assert await at.state(wanted) == "delivered"

@@ -44,7 +44,7 @@ async def kept_in(at: Home, folder: Path, *files: tuple[Path, int, int, float]) 
 
 async def masters(at: Home, window: Window, out: Path) -> tuple[Master, ...]:
     """What a request for the window would be answered with, all of it approved."""
-    async with at.house.parts.footage.at_hand("a-hold", CAMERA, window) as brought:
+    async with at.agent.services.footage.at_hand("a-hold", CAMERA, window) as brought:
         assert brought is not None
         files = [SourceRef(file.path, file.start, file.end) for file in brought.files]
         found = inspect(files, window.start, window.end)
@@ -99,9 +99,9 @@ async def test_other_pictures_of_the_same_time_follow_each_other_and_owner_and_o
         told = {note for file in planned["source"]["files"] for note in file["notes"]}
         assert any("show the same time with other pictures" in note for note in told)
         await at.say(request_id, yes=True)
-        await at.house.journey.settle()
+        await at.agent.journey.settle()
         assert await at.state(request_id) == "delivered", (await at.row(request_id)).trouble
         (package,) = await at.packages(request_id)
         signed = Signed.model_validate_json(package.evidence)
-        evidence = open_document(signed, Evidence, at.house.parts.keys.device.public)
+        evidence = open_document(signed, Evidence, at.agent.services.keys.device.public)
         assert any("show the same time with other pictures" in note for note in evidence.notes)

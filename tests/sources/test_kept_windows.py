@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.owner.operations.context import RequestNamed
 from agent.sources.device.footage import Device
 from agent.sources.folder.options import Options
 from agent.sources.folder.source import SOURCE
@@ -15,7 +16,7 @@ from exchange.age.files import parse_identity
 from exchange.clock import HOUR, SECOND, Window, to_rfc3339
 from exchange.documents.evidence import Evidence
 from exchange.signing.documents import open_document
-from tests.journey.home import CAMERA, Home, home
+from tests.journey.home import ACTOR, CAMERA, Home, home, owner_does
 from tests.sources.pieces import Piece, piece
 
 
@@ -62,13 +63,13 @@ async def test_a_window_from_another_recorder_is_kept_sealed_shown_and_handed_ov
         assert camera["actual"]["from"] == to_rfc3339(footage.start + 4 * SECOND)
         for path in (tmp_path / "exports").iterdir():
             path.unlink()  # the recorder overwrites it before the owner looks
-        pictures = await at.house.desk.pictures(_named(request_id), _actor())
+        pictures = await owner_does(at.agent, "pictures", RequestNamed(request_id=request_id), ACTOR)
         assert len(pictures["pictures"]) == 2
         await at.say(request_id, yes=True)
-        await at.house.journey.settle()
+        await at.agent.journey.settle()
         assert await at.state(request_id) == "delivered", (await at.row(request_id)).trouble
         (package,) = await at.packages(request_id)
-        evidence = open_document(_signed(package.evidence), Evidence, at.house.parts.keys.device.public)
+        evidence = open_document(_signed(package.evidence), Evidence, at.agent.services.keys.device.public)
         assert evidence.source.how_read == SOURCE.how_read
         assert evidence.clocks.utc_from == SOURCE.utc_from
         assert evidence.windows.delivered.start == footage.start + 4 * SECOND
@@ -82,20 +83,20 @@ async def test_a_window_from_another_recorder_is_kept_sealed_shown_and_handed_ov
 async def test_what_was_kept_is_gone_once_the_owner_says_no(tmp_path: Path, yes: bool) -> None:
     async with home(tmp_path) as at:
         request_id = await asked(at, await on_a_folder(at, tmp_path / "exports"))
-        assert await at.house.parts.footage.held_bytes() > 0
+        assert await at.agent.services.footage.held_bytes() > 0
         await at.say(request_id, yes=yes)
-        await at.house.journey.settle()
+        await at.agent.journey.settle()
         assert await at.state(request_id) == "closed"
         assert sealed(at) == []
-        assert await at.house.parts.footage.held_bytes() == 0
+        assert await at.agent.services.footage.held_bytes() == 0
 
 
 async def test_what_was_kept_is_gone_once_the_request_expired(tmp_path: Path) -> None:
     async with home(tmp_path) as at:
         request_id = await asked(at, await on_a_folder(at, tmp_path / "exports"))
         at.clock.forward(25 * HOUR)
-        await at.house.journey.expire()
-        await at.house.journey.settle()
+        await at.agent.journey.expire()
+        await at.agent.journey.settle()
         assert await at.state(request_id) == "closed"
         assert sealed(at) == []
 
@@ -111,7 +112,7 @@ async def test_without_leave_nothing_is_kept_and_a_yes_fetches_it_again(tmp_path
         assert camera["source"]["kept"] is False
         assert camera["source"]["overwritten"] == to_rfc3339(footage.start + 4_500_000 + 14 * 24 * HOUR)
         await at.say(request_id, yes=True)
-        await at.house.journey.settle()
+        await at.agent.journey.settle()
         assert await at.state(request_id) == "delivered", (await at.row(request_id)).trouble
 
 
@@ -150,7 +151,7 @@ async def test_what_lies_sealed_opens_with_the_owners_archive_key_alone(tmp_path
 
 async def test_how_fast_a_recorder_overwrites_tells_when_the_window_goes(tmp_path: Path) -> None:
     async with home(tmp_path) as at:
-        sources = at.house.parts.footage
+        sources = at.agent.services.footage
         now, window = at.clock.now(), Window(at.clock.now() - 20 * HOUR, at.clock.now() - 19 * HOUR)
         await at.execute("INSERT INTO source_reach VALUES (?, ?, ?)", CAMERA, now - 4 * HOUR, now - 30 * HOUR)
         await at.execute("INSERT INTO source_reach VALUES (?, ?, ?)", CAMERA, now, now - 26 * HOUR)
@@ -166,18 +167,6 @@ async def test_fetches_from_one_recorder_wait_for_each_other(tmp_path: Path) -> 
     second = Device("b", "folder", "agent.sources.folder", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.7")
     other = Device("c", "folder", "agent.sources.folder", SOURCE, Options(path="/x"), tmp_path, address="192.0.2.8")
     assert first.host == second.host != other.host
-
-
-def _named(request_id: str) -> object:
-    from agent.owner.operations.desk import Named
-
-    return Named(request_id=request_id)
-
-
-def _actor() -> object:
-    from tests.journey.home import ACTOR
-
-    return ACTOR
 
 
 def _signed(text: str | None) -> object:

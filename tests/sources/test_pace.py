@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from agent.owner.operations.desk import Nothing
+from agent.owner.operations.context import Nothing
 from agent.owner.terminal import prompt
 from agent.rtsp import playback as session
 from agent.rtsp.pace import Pace
@@ -18,7 +18,7 @@ from agent.workers.process import Limits
 from exchange.clock import MINUTE, SECOND, Window
 from tests.counterparts import same_process
 from tests.counterparts.replay_proxy import ReplayProxy
-from tests.journey.home import ACTOR, home
+from tests.journey.home import ACTOR, home, owner_does
 from tests.sources.onvif_replay import OnvifReplayUnderTest, replay_server
 from tests.sources.pieces import ShiftedClock, piece
 from tests.sources.replaying import START
@@ -109,8 +109,8 @@ async def test_the_owner_sees_it_in_the_status_and_in_the_list_of_requests(tmp_p
         request_id = await at.send(at.request())
         await at.fetch_and_walk()
         words = "fetching from the recorder: part 1 of 1, 12 MB; the recorder plays in real time: about 7 min left"
-        at.house.parts.progress.doing[request_id] = words
-        status = await at.house.desk.status(Nothing(), ACTOR)
+        at.agent.services.progress.doing[request_id] = words
+        status = await owner_does(at.agent, "status", Nothing(), ACTOR)
         listed = await at.listed(request_id)
     shown = Console(record=True, width=200, file=io.StringIO())
     prompt.show_status(shown, status)

@@ -8,13 +8,13 @@ import pytest
 
 from agent.cameras.footage_sources import SetSource, SetStart, TestSources
 from agent.cameras.inventory import NewCamera
-from agent.owner.operations.desk import Named
+from agent.owner.operations.context import Nothing, RequestNamed
 from agent.recorder.config import load
 from agent.sources.registry import Passwords, kind_of, kinds, setting_of
 from agent.store import schema
 from agent.store.database import Store
 from exchange.errors import CameraUnreachable, DecisionRefused, InputInvalid, SettingsInvalid
-from tests.journey.home import ACTOR, CAMERA, home
+from tests.journey.home import ACTOR, CAMERA, home, owner_does
 from tests.sources.test_kept_windows import asked, on_a_folder, sealed
 
 
@@ -51,8 +51,8 @@ async def test_a_camera_is_given_a_folder_tested_and_given_back(tmp_path: Path) 
     async with home(tmp_path) as at:
         await on_a_folder(at, tmp_path / "exports")
         wanted = SetSource(camera_id=CAMERA, kind="folder", options={"path": str(tmp_path / "exports"), "zone": "UTC"})
-        assert (await at.house.desk.set_source(wanted, ACTOR))["source"] == "folder"
-        told = await at.house.desk.test_sources(TestSources(camera_id=CAMERA), ACTOR)
+        assert (await owner_does(at.agent, "camera-source", wanted, ACTOR))["source"] == "folder"
+        told = await owner_does(at.agent, "test-sources", TestSources(camera_id=CAMERA), ACTOR)
         (camera,) = told["cameras"]
         assert camera["ok"], camera
         assert camera["sample"]["codec"] == "h264"
@@ -61,27 +61,30 @@ async def test_a_camera_is_given_a_folder_tested_and_given_back(tmp_path: Path) 
         assert camera["oldest"]
         assert not list(at.settings.work_dir.glob("stills-*"))
         assert [each.camera_id for each in load(at.settings.recorder_config).cameras] == []
-        await at.house.desk.set_source(SetSource(camera_id=CAMERA, kind="recorder"), ACTOR)
+        await owner_does(at.agent, "camera-source", SetSource(camera_id=CAMERA, kind="recorder"), ACTOR)
         assert [each.camera_id for each in load(at.settings.recorder_config).cameras] == [CAMERA]
-        (camera,) = (await at.house.desk.test_sources(TestSources(), ACTOR))["cameras"]
+        (camera,) = (await owner_does(at.agent, "test-sources", TestSources(), ACTOR))["cameras"]
         assert camera["ok"], camera
 
 
 async def test_a_source_that_can_not_be_used_changes_nothing_and_a_test_says_what_to_do(tmp_path: Path) -> None:
     async with home(tmp_path) as at:
         with pytest.raises(CameraUnreachable):
-            await at.house.desk.set_source(
-                SetSource(camera_id=CAMERA, kind="folder", options={"path": str(tmp_path / "nowhere")}), ACTOR
+            await owner_does(
+                at.agent,
+                "camera-source",
+                SetSource(camera_id=CAMERA, kind="folder", options={"path": str(tmp_path / "nowhere")}),
+                ACTOR,
             )
         with pytest.raises(SettingsInvalid, match="no source 'vhs'"):
-            await at.house.desk.set_source(SetSource(camera_id=CAMERA, kind="vhs"), ACTOR)
-        async with at.house.parts.store.transaction() as tx:
+            await owner_does(at.agent, "camera-source", SetSource(camera_id=CAMERA, kind="vhs"), ACTOR)
+        async with at.agent.services.store.transaction() as tx:
             row = await tx.camera(CAMERA)
         assert row is not None
         assert setting_of(row).kind == "recorder"
         await on_a_folder(at, tmp_path / "exports")
         (tmp_path / "exports").rename(tmp_path / "gone")
-        (camera,) = (await at.house.desk.test_sources(TestSources(), ACTOR))["cameras"]
+        (camera,) = (await owner_does(at.agent, "test-sources", TestSources(), ACTOR))["cameras"]
         assert (camera["ok"], camera["reachable"], camera["exit_code"]) == (False, False, 20)
         assert "mounted" in camera["do"]
 
@@ -99,12 +102,14 @@ async def test_a_camera_known_only_by_its_folder_is_added_listed_and_removed(tmp
             latitude=1,
             longitude=2,
         )
-        assert (await at.house.desk.add_camera(new, ACTOR))["registered"]
-        listed = {each["camera_id"]: each for each in (await at.house.desk.cameras(_nothing(), ACTOR))["cameras"]}
+        assert (await owner_does(at.agent, "add-camera", new, ACTOR))["registered"]
+        listed = {
+            each["camera_id"]: each for each in (await owner_does(at.agent, "cameras", Nothing(), ACTOR))["cameras"]
+        }
         assert (listed["yard"]["source"], listed["yard"]["address"]) == ("folder", path)
         assert listed["yard"]["recording"] == "elsewhere: folder"
-        await at.house.inventory.check_clocks()
-        await at.house.inventory.remove("yard")
+        await at.agent.inventory.check_clocks()
+        await at.agent.inventory.remove("yard")
         assert not (at.settings.sources_dir / "yard").exists()
 
 
@@ -112,10 +117,10 @@ async def test_a_file_without_a_time_is_given_one_by_hand(tmp_path: Path) -> Non
     async with home(tmp_path) as at:
         await on_a_folder(at, tmp_path / "exports")
         wanted = SetStart(camera_id=CAMERA, file="clip 7.mp4", time="2026-06-10T11:00:00+01:00")
-        assert (await at.house.desk.set_start(wanted, ACTOR))["start"] == "2026-06-10T10:00:00.000000Z"
+        assert (await owner_does(at.agent, "source-start", wanted, ACTOR))["start"] == "2026-06-10T10:00:00.000000Z"
         with pytest.raises(InputInvalid):
-            await at.house.desk.set_start(wanted.model_copy(update={"time": "yesterday"}), ACTOR)
-        async with at.house.parts.store.transaction() as tx:
+            await owner_does(at.agent, "source-start", wanted.model_copy(update={"time": "yesterday"}), ACTOR)
+        async with at.agent.services.store.transaction() as tx:
             row = await tx.camera(CAMERA)
         assert row is not None
         assert setting_of(row).options["starts"] == {"clip 7.mp4": "2026-06-10T10:00:00.000000Z"}
@@ -125,15 +130,15 @@ async def test_an_owner_who_is_asked_first_can_have_it_kept(tmp_path: Path) -> N
     async with home(tmp_path, extra="requests: {preserve: ask}") as at:
         request_id = await asked(at, await on_a_folder(at, tmp_path / "exports"))
         assert sealed(at) == []
-        assert (await at.house.desk.keep(Named(request_id=request_id), ACTOR))["held_bytes"] > 0
+        assert (await owner_does(at.agent, "keep", RequestNamed(request_id=request_id), ACTOR))["held_bytes"] > 0
         assert len(sealed(at)) == 1
         told = await at.shown(request_id)
         assert told["plan"]["cameras"][0]["source"]["kept"] is True
         assert told["kept_bytes"] == sealed(at)[0].stat().st_size
         await at.say(request_id, yes=False)
-        await at.house.journey.settle()
+        await at.agent.journey.settle()
         with pytest.raises(DecisionRefused):
-            await at.house.desk.keep(Named(request_id=request_id), ACTOR)
+            await owner_does(at.agent, "keep", RequestNamed(request_id=request_id), ACTOR)
 
 
 def test_passwords_are_kept_apart_and_readable_by_nobody_else(tmp_path: Path) -> None:
@@ -145,9 +150,3 @@ def test_passwords_are_kept_apart_and_readable_by_nobody_else(tmp_path: Path) ->
     assert (tmp_path / "sources.json").stat().st_mode & 0o077 == 0
     passwords.keep("gate", None)
     assert json.loads((tmp_path / "sources.json").read_text()) == {}
-
-
-def _nothing() -> object:
-    from agent.owner.operations.desk import Nothing
-
-    return Nothing()

@@ -1,0 +1,49 @@
+"""What every operation is given: the parts of the agent that an owner acts on, and who acts.
+
+Not for: any operation (``requests``, ``cameras``, ``sources``, ``portal``, ``records``, ``status``).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agent.cameras.inventory import Inventory
+from agent.membership.membership import OpenPortal
+from agent.requests.journey import Journey
+from agent.services import Services
+from exchange.documents.messages import Id, Part
+
+Json = dict[str, Any]
+
+
+class Owned(Protocol):
+    """A running agent, as far as its owner acts on it."""
+
+    @property
+    def services(self) -> Services: ...
+    @property
+    def journey(self) -> Journey: ...
+    @property
+    def inventory(self) -> Inventory: ...
+    @property
+    def open_portal(self) -> OpenPortal: ...
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who is at the other end, as the operating system vouches."""
+
+    name: str
+    uid: int
+    method: str
+
+
+class Nothing(Part):
+    """An operation without arguments."""
+
+
+class RequestNamed(Part):
+    request_id: Id
+
+
+class CameraNamed(Part):
+    camera_id: Id
