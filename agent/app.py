@@ -14,6 +14,7 @@ import aiohttp
 
 from agent import VERSION
 from agent.cameras.inventory import Inventory
+from agent.devices.passwords import Passwords
 from agent.host.lock import state_lock
 from agent.membership.membership import OpenPortal
 from agent.portal.client import PortalClient
@@ -24,7 +25,7 @@ from agent.services import Progress, Services
 from agent.settings.model import Settings
 from agent.sources.device.footage import DeviceFootage
 from agent.sources.fetched import FetchedFootage
-from agent.sources.registry import Passwords, Sources
+from agent.sources.registry import Sources
 from agent.store.custody import Custody
 from agent.store.database import Store
 from agent.store.keys import AgentKeys, load_or_create_keys

@@ -40,6 +40,16 @@ class SystemClock:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
+class ShiftedClock(SystemClock):
+    """This host's clock, shifted: for a process that is told by how much the clock that counts is ahead of it."""
+
+    def __init__(self, shift_us: int) -> None:
+        self.shift_us = shift_us
+
+    def now(self) -> int:
+        return super().now() + self.shift_us
+
+
 def to_rfc3339(instant: int) -> str:
     """Microseconds to ``2026-11-21T10:00:00.000000Z``: always six digits, always Z (RFC 3339)."""
     moment = _EPOCH + timedelta(microseconds=instant)

@@ -18,8 +18,9 @@ from exchange.clock import SystemClock, to_rfc3339
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 from portal.console import HandoverGroup, json_option, one_line
+from portal.force import officers
 from portal.force.keys import Force, OfficerDetails, read_public, read_signed, validity, write_signed
-from portal.registry import officers, searches
+from portal.registry import searches
 from portal.server import DEFAULT_LISTEN, Listen, running, tls_context, told_to_stop
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, upgrade

@@ -17,12 +17,12 @@ from exchange.clock import MINUTE, Clock, SystemClock
 from exchange.documents.api import MAX_BODY
 from exchange.documents.messages import Part
 from exchange.signing.documents import parse_strictly
+from portal import sweep
 from portal.problems import ProblemError, too_many
 from portal.requests.inbox import Bell
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database
 from portal.tokens import Caller
-from portal.uploads import sweep
 from portal.uploads.files import UploadFolder
 
 P = TypeVar("P", bound=Part)

@@ -10,17 +10,16 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from agent.cameras import footage_sources as elsewhere
-from agent.devices.address import CameraAddress, Credentials, Password, UserName
+from agent.cameras.stored import NewCamera, address_of, facts_of, registration_of
+from agent.devices.address import CameraAddress, Credentials
 from agent.devices.camera_facts import CameraFacts, Profile
 from agent.devices.discovery.search import discover
 from agent.devices.discovery.wsdiscovery import Found
 from agent.devices.onvif.ask import probe_camera
+from agent.devices.passwords import Passwords
 from agent.recorder.config import CameraSource, RecorderConfig, save
 from agent.recorder.state import RecorderState, read_state
 from agent.recordings.disk import recordings_mount
@@ -30,8 +29,7 @@ from agent.settings.model import Settings
 from agent.sources.registry import RECORDER, setting_of
 from agent.store.database import CameraRow, Transaction
 from exchange.clock import MINUTE
-from exchange.documents.messages import CameraRegistration, Id, Line, Part, Place
-from exchange.durable import durable_file
+from exchange.documents.messages import CameraRegistration, Place
 from exchange.errors import CameraAnswerInvalid, CertificateChanged, HandoverError, NotFound
 
 log = logging.getLogger(__name__)
@@ -42,53 +40,8 @@ _LOST = MINUTE
 _ASK_AGAIN = 10 * MINUTE
 
 
-class NewCamera(Part):
-    """What an owner says of a camera when adding it."""
-
-    camera_id: Id
-    address: Annotated[str, Field(max_length=512)]
-    user: UserName | None = None
-    password: Password | None = None
-    certificate: Annotated[str, Field(max_length=128)] | None = None
-    """SHA-256 of its TLS certificate, once the owner confirmed it."""
-    profile: Annotated[str, Field(max_length=128)] | None = None
-    """The token of the stream to record; the largest picture otherwise."""
-    label: Line
-    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
-    description: Line | None = None
-    direction: Annotated[float, Field(ge=0, lt=360)] | None = None
-    field_of_view: Annotated[float, Field(gt=0, le=360)] | None = None
-    range_m: Annotated[float, Field(gt=0, le=1000)] | None = None
-    indoors: bool = False
-    retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None
-    """Days that its footage is kept; as the recordings' setting says otherwise."""
-    source: elsewhere.KindName = RECORDER
-    """What records it: Handover's own recorder, or the kind of another; ``address`` is then that one's."""
-    options: elsewhere.Options = Field(default_factory=dict)
-
-
 class CertificateUnconfirmed(CertificateChanged):
     """A camera shows a TLS certificate that nobody confirmed yet."""
-
-
-def registrations(rows: Sequence[CameraRow]) -> tuple[CameraRegistration, ...]:
-    """What officers may find, of the cameras that are registered."""
-    return tuple(registration_of(row) for row in rows if row.registered)
-
-
-def registration_of(row: CameraRow) -> CameraRegistration:
-    return CameraRegistration.model_validate_json(row.registration)
-
-
-def address_of(row: CameraRow) -> CameraAddress | None:
-    """Where the camera itself is; None for one that is known only through another recorder."""
-    kept = json.loads(row.address)
-    return CameraAddress(**kept) if kept else None
-
-
-def facts_of(row: CameraRow) -> CameraFacts:
-    return CameraFacts.model_validate_json(row.facts)
 
 
 def _address_in(found: Found) -> CameraAddress | None:
@@ -104,6 +57,7 @@ class Inventory:
         self._services = services
         self.elsewhere = elsewhere.Elsewhere(services)
         self._settings: Settings = services.settings
+        self._passwords = Passwords(self._settings.keys / "cameras.json")
         self._asked_at: dict[str, int] = {}
         """When a camera that can't be recorded was last asked where its stream is, by the monotonic clock."""
 
@@ -161,7 +115,7 @@ class Inventory:
         )
         async with self._services.store.transaction() as tx:
             await _keep(tx, registration, address, profile.stream_uri or "", facts, self._services.clock.now())
-        await self._set_password(new.camera_id, credentials)
+        await asyncio.to_thread(self._passwords.keep, new.camera_id, credentials)
         await self.tell_recorder()
         return {
             "camera_id": new.camera_id,
@@ -226,7 +180,7 @@ class Inventory:
             looked = await self.elsewhere.look(camera_id, setting_of(row), await self._source_credentials(camera_id))
             facts = facts_of(row) if looked is None else elsewhere.facts_told(looked)
             return {"camera_id": camera_id, "facts": facts.model_dump(mode="json")}
-        credentials = await self._credentials(camera_id)
+        credentials = await asyncio.to_thread(self._passwords.of, camera_id)
         recorded = _recorded(row)
         facts = await probe_camera(
             address, credentials, clock=self._services.clock, narrow=True, profile=recorded.token if recorded else None
@@ -290,7 +244,7 @@ class Inventory:
         async with self._services.store.transaction() as tx:
             await tx.execute("DELETE FROM cameras WHERE camera_id = ?", [camera_id])
             await tx.execute("DELETE FROM clock_checks WHERE camera_id = ?", [camera_id])
-        await self._set_password(camera_id, None)
+        await asyncio.to_thread(self._passwords.keep, camera_id, None)
         await self.elsewhere.forget(camera_id)
         await self.tell_recorder()
 
@@ -330,7 +284,7 @@ class Inventory:
         for row in await self._rows():
             if setting_of(row).kind != RECORDER:
                 continue
-            credentials = await self._credentials(row.camera_id)
+            credentials = await asyncio.to_thread(self._passwords.of, row.camera_id)
             cameras.append(
                 CameraSource(
                     camera_id=row.camera_id,
@@ -361,33 +315,6 @@ class Inventory:
         if row is None:
             raise NotFound(f"There is no camera {camera_id}.", do="List them with: handover cameras list")
         return row
-
-    @property
-    def _password_file(self) -> Path:
-        return self._settings.keys / "cameras.json"
-
-    async def _passwords(self) -> dict[str, dict[str, str]]:
-        try:
-            kept: dict[str, dict[str, str]] = json.loads(await asyncio.to_thread(self._password_file.read_text))
-        except FileNotFoundError:
-            return {}
-        return kept
-
-    async def _credentials(self, camera_id: str) -> Credentials | None:
-        kept = (await self._passwords()).get(camera_id)
-        return Credentials(kept["user"], kept["password"]) if kept else None
-
-    async def _set_password(self, camera_id: str, credentials: Credentials | None) -> None:
-        kept = await self._passwords()
-        kept.pop(camera_id, None)
-        if credentials is not None:
-            kept[camera_id] = {"user": credentials.user, "password": credentials.password}
-        await asyncio.to_thread(_write, self._password_file, json.dumps(kept).encode())
-
-
-def _write(path: Path, content: bytes) -> None:
-    with durable_file(path) as file:
-        file.write(content)
 
 
 def _recorded(row: CameraRow) -> Profile | None:

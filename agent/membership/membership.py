@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from agent.cameras.inventory import registrations
+from agent.cameras.stored import registrations
 from agent.portal.client import NotRecognised, PortalClient, origin
 from agent.requests.states import UNSENT, State, change_state
 from agent.services import Services

@@ -6,12 +6,10 @@ costs is what the recorder costs.
 
 from __future__ import annotations
 
-import errno
 import math
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -21,12 +19,13 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from agent.host.mount import GONE, READ_ONLY, is_mounted
+from agent.host.mount import GONE, is_mounted
 from agent.media.containers import parameter_sets
 from agent.media.containers.live_file import Track, can_hold
 from agent.recorder.arrival import Arrival, HostClock, boot_id
 from agent.recorder.config import CameraSource, RecorderConfig
 from agent.recorder.finishing import OPENED, Finished, Finisher, Noted
+from agent.recorder.meter import Meter, NoRoom, no_room
 from agent.recorder.segment_writer import SegmentWriter
 from agent.recorder.stream import Connection, StreamLost, words_for
 from agent.recorder.undated import Undated
@@ -46,24 +45,6 @@ _REFINE = SECOND // 50
 LONGEST_SEGMENT = LONGEST - 10 * MINUTE
 """A stream without a key frame for so long is opened anew, to get one."""
 _USUAL_FRAME = 40_000
-
-
-@dataclass
-class Meter:
-    """What ``handover status`` wants to know; written by the copying thread only."""
-
-    bytes: int = 0
-    frames: int = 0
-    segments: int = 0
-    video: str = ""
-    audio: str = ""
-    size: str = ""
-    sound_left_out: str = ""
-    """What the camera's sound is, where no segment can hold it."""
-
-
-class NoRoom(Exception):
-    """The disk takes no more. ``args[0]`` says so in words."""
 
 
 class Copying:
@@ -120,7 +101,7 @@ class Copying:
             full = self.writer.file.failed if self.writer is not None else None
             self.end(broken=full is not None)
             if full is not None:
-                raise NoRoom(_no_room(full)) from None
+                raise no_room(full) from None
             words = words_for(error) if isinstance(error, FFmpegError) else "The stream cannot be read."
             raise StreamLost(self.connection.why or words) from None
         raise StreamLost(self.connection.why or "The camera ended the stream.")
@@ -285,7 +266,7 @@ class Copying:
                 self.config.root, self.camera.camera_id, start, tracks, self.config.fragment, self._zero(dts)
             )
         except OSError as error:
-            raise NoRoom(_no_room(error)) from None
+            raise no_room(error) from None
         self.writer = writer
         self.finisher.opened(writer.file.descriptor)
         context = self.template.codec_context
@@ -382,7 +363,7 @@ class Copying:
             )
         )
         if error is not None and not broken:
-            raise NoRoom(_no_room(error))
+            raise no_room(error)
 
 
 def _can_be_held(video: Stream, sound: Stream) -> bool:
@@ -408,9 +389,3 @@ def _camera_clock(packet: Packet[Stream]) -> int | None:
     if not packet.has_sidedata("prft"):
         return None
     return int.from_bytes(bytes(packet.get_sidedata("prft"))[:8], "little", signed=True)
-
-
-def _no_room(error: OSError) -> str:
-    if error.errno == errno.EROFS:
-        return READ_ONLY
-    return f"The recordings' disk takes no more: {error.strerror or 'it cannot be written to'}."

@@ -3,7 +3,7 @@
 Not for: asking the host (``agent/host/clock.py``) or a camera (``agent/cameras``).
 """
 
-from agent.cameras.inventory import facts_of
+from agent.cameras.stored import facts_of
 from agent.devices.clock import ClockCheck
 from agent.devices.clock_history import Around, checks_around
 from agent.devices.time_zones import seconds_east

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent.cameras.inventory import facts_of, registration_of
+from agent.cameras.stored import facts_of, registration_of
 from agent.media import facts
 from agent.requests import manifest
 from agent.requests.clocks import clock_around

@@ -5,10 +5,8 @@ Not for: fetching (``device``), our own recordings (``segments``), or what is ke
 
 import asyncio
 import importlib
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +15,7 @@ from pydantic import Field, ValidationError
 from agent.devices.address import Credentials
 from agent.devices.clock import ClockCheck
 from agent.devices.clock_history import Around, checks_around
+from agent.devices.passwords import Passwords
 from agent.footage.source import Coverage, Progress, SourceFile, Span
 from agent.recordings.segments import RecordedFootage
 from agent.sources.device.footage import Device, DeviceFootage
@@ -25,7 +24,6 @@ from agent.sources.fetched import Brought, FetchedFootage
 from agent.store.database import CameraRow, Store
 from exchange.clock import DAY, HOUR, Window
 from exchange.documents.messages import Part
-from exchange.durable import durable_file
 from exchange.errors import NoFootage, SettingsInvalid
 
 RECORDER = "recorder"
@@ -107,32 +105,6 @@ def _mistake(found: DeviceKind, error: Any) -> str:
     if error["type"] == "missing":
         return f"{name}: this option is wanted."
     return f"{name}: {error['msg']}."
-
-
-@dataclass(frozen=True, slots=True)
-class Passwords:
-    """What each source is logged in to with: one file of mode 0600 under ``keys/``."""
-
-    file: Path
-
-    def all(self) -> dict[str, dict[str, str]]:
-        try:
-            kept: dict[str, dict[str, str]] = json.loads(self.file.read_text())
-        except FileNotFoundError:
-            return {}
-        return kept
-
-    def of(self, camera_id: str) -> Credentials | None:
-        kept = self.all().get(camera_id)
-        return Credentials(kept["user"], kept["password"]) if kept else None
-
-    def keep(self, camera_id: str, credentials: Credentials | None) -> None:
-        kept = self.all()
-        kept.pop(camera_id, None)
-        if credentials is not None:
-            kept[camera_id] = {"user": credentials.user, "password": credentials.password}
-        with durable_file(self.file) as file:
-            file.write(json.dumps(kept).encode())
 
 
 class Sources:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.inventory import facts_of
+from agent.cameras.stored import facts_of
 from agent.devices.clock import ClockCheck
 from agent.recorder.config import CameraSource, RecorderConfig
 from agent.recordings import journal, layout

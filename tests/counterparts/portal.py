@@ -16,9 +16,9 @@ from typing import Self
 from exchange.clock import Clock, SystemClock
 from exchange.documents.messages import Signed
 from exchange.signing.documents import SigningKey
+from portal.force import officers
 from portal.force.keys import Force, OfficerDetails, validity
 from portal.officer.client import OfficerClient
-from portal.registry import officers
 from portal.server import Listen, Running, running
 from portal.settings import Limits, PortalFolder, PortalSettings
 from portal.storage.database import Database

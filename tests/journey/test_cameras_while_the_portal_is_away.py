@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.background import housekeeping
-from agent.cameras.inventory import NewCamera
+from agent.cameras.stored import NewCamera
 from agent.membership import membership
 from agent.owner.operations.context import CameraNamed, Nothing
 from agent.owner.terminal import prompt

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cameras.inventory import NewCamera
+from agent.cameras.stored import NewCamera
 from agent.recordings import layout
 from exchange.clock import MINUTE
 from tests.counterparts.soap_camera import SoapCamera, soap_camera

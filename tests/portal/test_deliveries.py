@@ -10,8 +10,8 @@ from exchange.clock import DAY, to_rfc3339
 from exchange.documents import api
 from exchange.documents.api import InboxKind
 from exchange.documents.messages import Signed
+from portal import sweep
 from portal.settings import Limits
-from portal.uploads import sweep
 from tests.portal.conftest import Town
 from tests.portal.wire import Agent
 

@@ -13,7 +13,7 @@ from exchange.documents import api
 from exchange.documents.api import InboxKind
 from exchange.documents.messages import Asked, DecidedCamera, Outcome, Refusal, RefusalReason, Status, Stretch
 from exchange.signing.documents import SigningKey, document_sha256
-from portal.registry import officers
+from portal.force import officers
 from portal.settings import Limits
 from tests.counterparts.portal import Place, add_officer, in_process
 from tests.portal.conftest import NOON, Town

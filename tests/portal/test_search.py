@@ -10,13 +10,13 @@ from sqlalchemy import insert, text
 
 from exchange.clock import DAY, HOUR, MINUTE, to_rfc3339
 from exchange.documents import api
+from portal import sweep
 from portal.registry import searches
 from portal.registry.cameras import MOST_FOUND, _nearest_in, search
 from portal.registry.geo import Box, bearing, box_around, distance_m, looks_at
 from portal.registry.search_query import SearchQuery
 from portal.settings import Limits
 from portal.storage.models import Camera, Device
-from portal.uploads import sweep
 from tests.portal.conftest import NOON, Town
 from tests.portal.wire import CONTACT, OWNER, camera
 

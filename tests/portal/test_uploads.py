@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import serialization
 
 from exchange.clock import DAY, SystemClock
 from exchange.documents import api
+from portal import sweep
 from portal.settings import Limits
 from portal.storage.models import StoredUpload
 from portal.uploads import files as uploads
-from portal.uploads import sweep
 from tests.counterparts.npm import npm_package
 from tests.counterparts.portal import Place, PortalProcess, in_process
 from tests.portal.conftest import Town

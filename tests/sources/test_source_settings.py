@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.cameras.footage_sources import SetSource, SetStart, TestSources
-from agent.cameras.inventory import NewCamera
+from agent.cameras.stored import NewCamera
+from agent.devices.passwords import Passwords
 from agent.owner.operations.context import Nothing, RequestNamed
 from agent.recorder.config import load
-from agent.sources.registry import Passwords, kind_of, kinds, setting_of
+from agent.sources.registry import kind_of, kinds, setting_of
 from agent.store import schema
 from agent.store.database import Store
 from exchange.errors import CameraUnreachable, DecisionRefused, InputInvalid, SettingsInvalid

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from agent.devices.address import Credentials
+from agent.devices.passwords import Passwords
 from agent.footage.source import FootageSource
 from agent.recordings.segments import RecordedFootage, SegmentStore
 from agent.sources.device.footage import DeviceFootage
-from agent.sources.registry import Passwords, Sources, checked_setting
+from agent.sources.registry import Sources, checked_setting
 from agent.store.database import Store
 from agent.workers.process import run_job
 from tests.counterparts import same_process

@@ -42,7 +42,7 @@ from agent.devices.onvif.transport import (
 )
 from agent.devices.onvif.urls import Reached
 from agent.devices.time_zones import posix_offset, zone_shown
-from exchange.clock import SECOND, SystemClock
+from exchange.clock import SECOND, ShiftedClock
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable
 
 T = TypeVar("T")
@@ -98,14 +98,6 @@ async def _within(seconds: float, address: CameraAddress, credentials: Credentia
         raise unreachable(where, f"it took longer than {seconds:g} s to say what it is") from None
 
 
-class _ShiftedClock(SystemClock):
-    def __init__(self, skew_us: int) -> None:
-        self.skew_us = skew_us
-
-    def now(self) -> int:
-        return super().now() + self.skew_us
-
-
 async def _ask(address: CameraAddress, credentials: Credentials | None, how: _How) -> dict[str, Any]:
     fingerprint = await certificate_of(address) if address.tls else None
     if fingerprint and address.pin and fingerprint != address.pin:
@@ -117,7 +109,7 @@ async def _ask(address: CameraAddress, credentials: Credentials | None, how: _Ho
         }
     async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
         pin = bytes.fromhex(fingerprint) if fingerprint else None
-        transport = CameraTransport(session, address, credentials, pin, _ShiftedClock(how.skew_us))
+        transport = CameraTransport(session, address, credentials, pin, ShiftedClock(how.skew_us))
         camera = _Camera(address, credentials, transport)
         try:
             facts = await camera.facts(narrow=how.narrow, first=how.profile)
@@ -244,7 +236,7 @@ class _Camera:
     def _token_shift(self) -> int:
         """Microseconds to add to this process's clock for the camera's: the injected clock's skew, and the offset."""
         own = self.transport.clock
-        return self.shift_us + (own.skew_us if isinstance(own, _ShiftedClock) else 0)
+        return self.shift_us + (own.shift_us if isinstance(own, ShiftedClock) else 0)
 
     # -- time ----------------------------------------------------------------------------------------------------
 

@@ -8,11 +8,10 @@ codes (H.264, H.265), the same NAL units, one by one.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +29,7 @@ from agent.footage.files.container_kind import container_of as container_of
 from agent.footage.files.packets import WHOLE, Chosen, Timed
 from agent.footage.files.packets import Part as Part
 from agent.footage.files.times_between import times_between
+from agent.footage.files.tracks import NALS, Track, digest, why_different
 from agent.footage.files.truncated import is_torn as is_torn
 from agent.footage.source import Remux, TrackHash
 from agent.media.containers.tables import NotFootage
@@ -39,33 +39,11 @@ from exchange.durable import disk_full_told, sync_folder
 _PROBE = {"probesize": "64000000", "analyzeduration": "90000000", "fflags": "+genpts"}
 """A stream that is joined in the middle of a long group of pictures is described only by the next one."""
 _DONE = "The packets were copied byte for byte into a Matroska file; nothing was decoded or encoded."
-_WRAPPED = "Matroska holds lengths where the recorder's file has start codes; every NAL unit is the same"
-_UNHEADED = "Matroska holds sound without the header that streams put before every frame; the frames are the same"
 UNTIMED = frozenset({"avi", "h264", "hevc"})
 """Containers whose frames have no time of their own, only a rate that the file claims."""
 _GAPPED = frozenset({"mpeg", "mpegts"})
 """Containers in which single frames may have no time, and NAL units always have start codes (H.222.0)."""
 _DENIED = frozenset({"pcm_alaw", "pcm_mulaw", "adpcm_g726", "adpcm_ima_wav", "adpcm_ms"})
-_NALS = frozenset({"h264", "hevc"})
-
-
-@dataclass(slots=True)
-class _Track:
-    """One track while it is copied."""
-
-    codec: str
-    kind: str
-    source: Stream
-    target: Stream
-    before: Any = field(default_factory=hashlib.sha256)
-    after: Any = field(default_factory=hashlib.sha256)
-    units: list[bytes] = field(default_factory=list)
-    """A digest of each packet's content, whatever its wrapping."""
-    last: int | None = None
-
-    @property
-    def in_nals(self) -> bool:
-        return self.codec in _NALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +86,7 @@ def remux(
         finally:
             unfinished.unlink(missing_ok=True)
     hashes = tuple(
-        TrackHash(track.kind, track.codec, before, after, _why(track) if before != after else "")
+        TrackHash(track.kind, track.codec, before, after, why_different(track) if before != after else "")
         for track in tracks
         for before, after in ((track.before.hexdigest(), track.after.hexdigest()),)
     )
@@ -122,7 +100,7 @@ def remux(
 
 def _copy(
     source: Path, target: Path, container: str, spread_us: int | None, part: Part, times: dict[int, int]
-) -> tuple[list[_Track], str, int]:
+) -> tuple[list[Track], str, int]:
     with _opened(source, container) as reading, av.open(str(target), "w", format="matroska", options={"fflags": "+bitexact", "cluster_time_limit": "2000"}) as writing:  # noqa: E501  # fmt: skip
         tracks = _tracks(reading, writing)
         if not any(track.kind == "video" for track in tracks.values()):
@@ -136,7 +114,7 @@ def _copy(
             content = bytes(packet)
             _forward(packet, track)
             track.before.update(content)
-            track.units.append(_digest(content, track))
+            track.units.append(digest(content, track))
             packet.stream = track.target
             writing.mux(packet)
         if not chosen.pictures:
@@ -153,9 +131,9 @@ def _options(container: str) -> dict[str, str]:
     return {"advanced_editlist": "0"} if container == "mp4" else {}
 
 
-def _tracks(reading: InputContainer, writing: OutputContainer) -> dict[int, _Track]:
+def _tracks(reading: InputContainer, writing: OutputContainer) -> dict[int, Track]:
     wanted = [next(iter(reading.streams.video), None), next(iter(reading.streams.audio), None)]
-    tracks: dict[int, _Track] = {}
+    tracks: dict[int, Track] = {}
     for stream in wanted:
         if stream is None:
             continue
@@ -171,7 +149,7 @@ def _tracks(reading: InputContainer, writing: OutputContainer) -> dict[int, _Tra
                 if stream.type == "video":
                     raise
                 continue  # sound that nothing can hold: the pictures are still evidence
-        tracks[stream.index] = _Track(stream.codec.canonical_name, stream.type, stream, made)
+        tracks[stream.index] = Track(stream.codec.canonical_name, stream.type, stream, made)
     return tracks
 
 
@@ -217,7 +195,7 @@ def _other_tracks(reading: InputContainer) -> str:
     return said if audio < 2 else f"{said} The file has {audio} tracks of sound; only the first is used."
 
 
-def _left_out(reading: InputContainer, tracks: dict[int, _Track]) -> str:
+def _left_out(reading: InputContainer, tracks: dict[int, Track]) -> str:
     """What of the file no copy holds, a sentence each."""
     audio, said = len(reading.streams.audio), _other_tracks(reading)
     if audio and not any(track.kind == "audio" for track in tracks.values()):
@@ -254,7 +232,7 @@ class _Times:
         self._sound = 0
         # Without a time for each frame, the decoder's order is also the order shown, unless frames are reordered.
         video = next(iter(reading.streams.video), None)
-        self._start_codes = container in _GAPPED and video is not None and video.codec.canonical_name in _NALS
+        self._start_codes = container in _GAPPED and video is not None and video.codec.canonical_name in NALS
         self._in_order = container in UNTIMED and video is not None and not video.codec_context.has_b_frames
 
     def timed(self, packet: Packet[Stream], kind: str) -> Timed:
@@ -336,7 +314,7 @@ def broken_times(source: Path, container: str) -> Mended:
     return _looked_at(times, scale)[1]
 
 
-def _forward(packet: Packet[Stream], track: _Track) -> None:
+def _forward(packet: Packet[Stream], track: Track) -> None:
     """Decoding times go forward, as Matroska wants; presentation times stay what they are."""
     dts = packet.dts if packet.dts is not None else packet.pts if track.last is None else track.last + 1
     if track.last is not None and dts is not None and dts <= track.last:
@@ -346,7 +324,7 @@ def _forward(packet: Packet[Stream], track: _Track) -> None:
         packet.pts = dts
 
 
-def _prove(copy: Path, tracks: list[_Track]) -> None:
+def _prove(copy: Path, tracks: list[Track]) -> None:
     """Every packet of the copy is the source's."""
     by_kind = {track.kind: track for track in tracks}
     seen = dict.fromkeys(by_kind, 0)
@@ -355,48 +333,12 @@ def _prove(copy: Path, tracks: list[_Track]) -> None:
             track = by_kind[packet.stream.type]
             content = bytes(packet)
             index = seen[track.kind]
-            if index >= len(track.units) or _digest(content, track) != track.units[index]:
+            if index >= len(track.units) or digest(content, track) != track.units[index]:
                 raise NotFootage("the copy in Matroska is not what was in the recorder's file")
             track.after.update(content)
             seen[track.kind] = index + 1
     if any(seen[track.kind] != len(track.units) for track in tracks):
         raise NotFootage("the copy in Matroska holds less than the recorder's file")
-
-
-def _why(track: _Track) -> str:
-    return _WRAPPED if track.in_nals else _UNHEADED
-
-
-def _digest(content: bytes, track: _Track) -> bytes:
-    units = _nals(content) if track.in_nals else [_bare(content, track)]
-    digest = hashlib.blake2b(digest_size=16)
-    for unit in units:
-        digest.update(len(unit).to_bytes(4, "big"))
-        digest.update(unit)
-    return digest.digest()
-
-
-def _bare(content: bytes, track: _Track) -> bytes:
-    """AAC without the header that streams put before every frame (ADTS, ISO/IEC 14496-3, 1.A.3.2)."""
-    if track.codec == "aac" and len(content) > 9 and content[0] == 0xFF and content[1] & 0xF6 == 0xF0:
-        return content[7 if content[1] & 1 else 9 :]
-    return content
-
-
-def _nals(content: bytes) -> list[bytes]:
-    """The NAL units of a packet, whether start codes or lengths of four bytes are between them (H.264 annex B;
-    ISO/IEC 14496-15); zeros at a unit's end are padding (H.264 7.4.1)."""
-    units, at = [], 0
-    while at + 4 <= len(content):
-        length = int.from_bytes(content[at : at + 4], "big")
-        units.append(content[at + 4 : at + 4 + length].rstrip(b"\0"))
-        at += 4 + length
-    # A length of 256 to 511 bytes looks like a start code: only what doesn't come out even are start codes.
-    if at == len(content) and all(units):
-        return units
-    if content[:3] == b"\0\0\1" or content[:4] == b"\0\0\0\1":
-        return [unit.rstrip(b"\0") for unit in content.split(b"\0\0\1") if unit.rstrip(b"\0")]
-    return [content]
 
 
 def count_video(source: Path, container: str) -> int:

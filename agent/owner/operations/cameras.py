@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agent.cameras.inventory import NewCamera
+from agent.cameras.stored import NewCamera
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned
 from agent.owner.operations.portal import register
 from exchange.documents.messages import Part

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agent.cameras.footage_sources import AskChannels, SetSource, SetStart, TestSources
-from agent.cameras.inventory import NewCamera
+from agent.cameras.stored import NewCamera
 from agent.owner.operations import cameras, portal, records, requests, sources, status
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
 from exchange.documents.messages import Part

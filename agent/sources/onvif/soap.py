@@ -36,7 +36,7 @@ from agent.devices.onvif.transport import (
 )
 from agent.devices.onvif.urls import Reached
 from agent.devices.time_zones import posix_offset, zone_shown
-from exchange.clock import SECOND, SystemClock
+from exchange.clock import SECOND, ShiftedClock
 from exchange.errors import CameraRefused, SettingsInvalid
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
@@ -53,14 +53,6 @@ _NAMES = {"s": SOAP, "tt": SCHEMA, "wsnt": NOTIFY, "tns1": "http://www.onvif.org
 
 Content = Mapping[str, Any]
 """An element's children: name ("tt:Stream" for another namespace than the service's) to text or further children."""
-
-
-class _ShiftedClock(SystemClock):
-    def __init__(self, skew_us: int) -> None:
-        self._skew = skew_us
-
-    def now(self) -> int:
-        return super().now() + self._skew
 
 
 class Recorder:
@@ -184,7 +176,7 @@ async def recorder(
             raise certificate_changed(fingerprint, where.pin)
     async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
         pinned = bytes.fromhex(fingerprint) if fingerprint else None
-        transport = CameraTransport(session, where, credentials, pinned, _ShiftedClock(skew_us))
+        transport = CameraTransport(session, where, credentials, pinned, ShiftedClock(skew_us))
         asked = Recorder(where, credentials, transport)
         try:
             await asked.greet(narrow=narrow)
