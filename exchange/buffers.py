@@ -55,7 +55,7 @@ class Before:
         self._outlet.put(count)
 
 
-class Belt:
+class BufferRing:
     """An Outlet behind which several stages see each buffer one after the other, each in a thread of its own.
 
     ``count`` buffers of ``size`` bytes go round. Leaving the ``with`` block waits until everything put went through

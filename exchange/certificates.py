@@ -10,7 +10,7 @@ _OTHER_NAME = frozenset({62, 64})
 """OpenSSL's numbers (x509_vfy.h): another host name, another IP address."""
 
 
-def certificate_words(error: BaseException, whose: str, now: str, authority: str) -> tuple[str, str] | None:
+def certificate_problem(error: BaseException, whose: str, now: str, authority: str) -> tuple[str, str] | None:
     """What happened and what to do; None when it was not the certificate.
 
     ``whose``: as in "the portal at https://…". ``now``: this machine's time in words. ``authority``: what to do where

@@ -66,7 +66,7 @@ def durable_file(target: Path, *, mode: int = 0o600, room: int = 0) -> Iterator[
     Raises DiskFull when the disk is full, or at once when it has less than ``room`` bytes free, which are reserved.
     """
     temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.partial")
-    with disk_full_told(target):
+    with raising_disk_full(target):
         _check_room(target, room)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
@@ -84,7 +84,7 @@ def durable_file(target: Path, *, mode: int = 0o600, room: int = 0) -> Iterator[
 
 
 @contextlib.contextmanager
-def disk_full_told(target: Path) -> Iterator[None]:
+def raising_disk_full(target: Path) -> Iterator[None]:
     """Turn what the system says of a full disk in the ``with`` block into DiskFull for ``target``."""
     try:
         yield

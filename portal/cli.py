@@ -21,7 +21,7 @@ from portal.console import HandoverGroup, json_option, one_line
 from portal.force import officers
 from portal.force.keys import Force, OfficerDetails, read_public, read_signed, validity, write_signed
 from portal.registry import searches
-from portal.server import DEFAULT_LISTEN, Listen, running, tls_context, told_to_stop
+from portal.server import DEFAULT_LISTEN, Listen, running, stop_signals, tls_context
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, upgrade
 
@@ -167,7 +167,7 @@ def serve(
 async def _serve(
     folder: PortalFolder, settings: PortalSettings, listen: Listen, tls: ssl.SSLContext | None, ready: Path | None
 ) -> None:
-    with told_to_stop() as told:
+    with stop_signals() as reported:
         async with running(folder, settings, listen, tls) as now:
             line = {
                 "listening": now.address,
@@ -181,7 +181,7 @@ async def _serve(
             await asyncio.to_thread(_say, text)
             systemd = sdnotify.SystemdNotifier()
             systemd.notify("READY=1")
-            await told.wait()
+            await reported.wait()
             systemd.notify("STOPPING=1")
 
 
@@ -214,7 +214,7 @@ def officer_add(folder: Path, credential: Path, as_json: bool) -> None:
 def officer_list(folder: Path, as_json: bool) -> None:
     """Who is served, and until when."""
     with _database(folder) as (db, _):
-        found = db.read_now(officers.listed)
+        found = db.read_now(officers.list_officers)
     for entry in found:
         for name in ("valid_from", "valid_to", "revoked"):
             instant = entry[name]
@@ -235,7 +235,7 @@ def officer_list(folder: Path, as_json: bool) -> None:
 def officer_searches(folder: Path, crime: str | None, as_json: bool) -> None:
     """Who searched for cameras, where, of what time, and for which crime; the newest first."""
     with _database(folder) as (db, _):
-        found = db.read_now(lambda session: searches.listed(session, crime))
+        found = db.read_now(lambda session: searches.list_searches(session, crime))
     if as_json:
         one_line(found)
         return

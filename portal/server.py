@@ -153,14 +153,14 @@ def _bound(listen: Listen) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def told_to_stop() -> Iterator[asyncio.Event]:
+def stop_signals() -> Iterator[asyncio.Event]:
     """Set by SIGTERM or SIGINT, from the start of the block."""
-    told = asyncio.Event()
+    reported = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, reported.set)
     try:
-        yield told
+        yield reported
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

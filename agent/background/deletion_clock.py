@@ -28,12 +28,12 @@ async def deletion_now(services: Services) -> int:
         kept = await tx.note(_NOTE)
     believed, noted = now, False
     if kept is not None:
-        before, then, told = json.loads(kept)
+        before, then, reported = json.loads(kept)
         passed = monotonic - then if monotonic >= then else monotonic  # since the host started, after a restart
         expected = before + passed
         if now > expected + _LEAP and not (await services.host_clock()).synchronised:
             believed = expected
-            if not told:
+            if not reported:
                 log.warning(
                     "The host's clock tells %s, %d days ahead of the time that passed, and no time server vouches for "
                     "it: nothing is deleted for its age by it. Set the clock right, or let it follow a time server.",
@@ -41,7 +41,7 @@ async def deletion_now(services: Services) -> int:
                     (now - believed) // DAY,
                 )
         # What is noted goes on by itself, so that a memory card isn't written to each time.
-        noted = told == (believed != now) and abs(believed - expected) < HOUR and 0 <= monotonic - then < HOUR
+        noted = reported == (believed != now) and abs(believed - expected) < HOUR and 0 <= monotonic - then < HOUR
     if noted:
         return believed
     async with services.store.transaction() as tx:

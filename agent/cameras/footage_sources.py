@@ -90,7 +90,7 @@ def typed_setting(kind: str, options: dict[str, str], address: str = "") -> Sour
     return checked_setting(kind, address, given)
 
 
-class Elsewhere:
+class CameraSources:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._sources: Sources = services.footage
@@ -150,7 +150,7 @@ class Elsewhere:
         looked = await self.look_first(wanted.camera_id, setting, credentials)
         check = looked.answer.clock if looked is not None else None
         await self.keep(wanted.camera_id, setting, credentials, check)
-        return {"camera_id": wanted.camera_id, "source": setting.kind} | told(looked)
+        return {"camera_id": wanted.camera_id, "source": setting.kind} | reported(looked)
 
     async def keep(
         self,
@@ -256,8 +256,8 @@ class Elsewhere:
 
     async def _test_job(self, device: Device, window: Window) -> TestAnswer:
         order = device.order(self._services.clock) | {"start": window.start, "end": window.end}
-        said = await self._services.run_job("agent.sources.device.jobs:test_job", order, limits=device.kind.look)
-        return TestAnswer.model_validate(said)
+        reply = await self._services.run_job("agent.sources.device.jobs:test_job", order, limits=device.kind.look)
+        return TestAnswer.model_validate(reply)
 
     async def _sample(self, camera_id: str, spans: list[Span]) -> Json | None:
         """Two seconds, fetched and decoded; of a source that brings whole files only, its smallest late one."""
@@ -306,7 +306,7 @@ def _before(check: ClockCheck | None) -> int:
     return 1 << 62 if check is None else check.at
 
 
-def told(looked: Looked | None) -> Json:
+def reported(looked: Looked | None) -> Json:
     """What a look says, for a person."""
     if looked is None:
         return {}
@@ -327,7 +327,7 @@ def _clock(looked: Looked) -> Json | None:
     return {"offset_us": check.offset_us, "uncertainty_us": check.uncertainty_us, "zone": check.zone}
 
 
-def facts_told(looked: Looked) -> CameraFacts:
+def facts_found(looked: Looked) -> CameraFacts:
     answer = looked.answer
     return CameraFacts(
         make=answer.make, model=answer.model, serial=answer.serial, firmware=answer.firmware, clock=answer.clock

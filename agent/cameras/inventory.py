@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from agent.cameras import footage_sources as elsewhere
+from agent.cameras import footage_sources as footage_sources
 from agent.cameras.stored import NewCamera, address_of, facts_of, registration_of
 from agent.devices.address import CameraAddress, Credentials
 from agent.devices.camera_facts import CameraFacts, Profile
@@ -23,7 +23,7 @@ from agent.devices.passwords import Passwords
 from agent.recorder.config import CameraSource, RecorderConfig, save
 from agent.recorder.state import RecorderState, read_state
 from agent.recordings.disk import recordings_mount
-from agent.recordings.stream_clock import heard
+from agent.recordings.stream_clock import latest_stream_check
 from agent.services import Services
 from agent.settings.model import Settings
 from agent.sources.registry import RECORDER, setting_of
@@ -55,7 +55,7 @@ def _address_in(found: Found) -> CameraAddress | None:
 class Inventory:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.elsewhere = elsewhere.Elsewhere(services)
+        self.footage_sources = footage_sources.CameraSources(services)
         self._settings: Settings = services.settings
         self._passwords = Passwords(self._settings.keys / "cameras.json")
         self._asked_at: dict[str, int] = {}
@@ -86,7 +86,7 @@ class Inventory:
     async def add(self, new: NewCamera) -> Json:
         """Ask the camera what it is, choose its stream, keep all of it, and have it recorded."""
         if new.source != RECORDER:
-            return await self._add_elsewhere(new)
+            return await self._add_with_source(new)
         try:
             address = CameraAddress.parse(new.address, pin=new.certificate)
         except ValueError as error:
@@ -128,16 +128,16 @@ class Inventory:
             "notes": list(facts.notes),
         }
 
-    async def _add_elsewhere(self, new: NewCamera) -> Json:
+    async def _add_with_source(self, new: NewCamera) -> Json:
         """A camera whose footage another recorder holds: that is asked instead, and nothing is recorded here."""
-        setting = await asyncio.to_thread(elsewhere.typed_setting, new.source, new.options, new.address)
+        setting = await asyncio.to_thread(footage_sources.typed_setting, new.source, new.options, new.address)
         credentials = Credentials(new.user, new.password or "") if new.user else None
-        looked = await self.elsewhere.look_first(new.camera_id, setting, credentials)
+        looked = await self.footage_sources.look_first(new.camera_id, setting, credentials)
         assert looked is not None
         days = new.retention_days
         if days is None:
-            days = elsewhere.days_back(looked, self._services.clock.now())
-        facts = elsewhere.facts_told(looked)
+            days = footage_sources.days_back(looked, self._services.clock.now())
+        facts = footage_sources.facts_found(looked)
         registration = CameraRegistration(
             camera_id=new.camera_id,
             label=new.label,
@@ -146,14 +146,14 @@ class Inventory:
             field_of_view=new.field_of_view,
             range_m=new.range_m,
             indoors=new.indoors,
-            sound=elsewhere.has_sound(looked),
+            sound=footage_sources.has_sound(looked),
             retention_days=self._settings.recordings.days if days is None else days,
             make=facts.make or None,
             model=facts.model or None,
         )
         async with self._services.store.transaction() as tx:
             await _keep(tx, registration, None, "", facts, self._services.clock.now())
-        await self.elsewhere.keep(new.camera_id, setting, credentials)
+        await self.footage_sources.keep(new.camera_id, setting, credentials)
         await self.tell_recorder()
         return {
             "camera_id": new.camera_id,
@@ -166,9 +166,9 @@ class Inventory:
             "notes": list(looked.coverage.notes),
         }
 
-    async def set_source(self, wanted: elsewhere.SetSource) -> Json:
+    async def set_source(self, wanted: footage_sources.SetSource) -> Json:
         """Give a camera another source; from then on it is recorded here, or no longer."""
-        changed = await self.elsewhere.set_source(wanted)
+        changed = await self.footage_sources.set_source(wanted)
         await self.tell_recorder()
         return changed
 
@@ -177,8 +177,10 @@ class Inventory:
         row = await self._row(camera_id)
         address = address_of(row)
         if address is None or setting_of(row).kind != RECORDER:
-            looked = await self.elsewhere.look(camera_id, setting_of(row), await self._source_credentials(camera_id))
-            facts = facts_of(row) if looked is None else elsewhere.facts_told(looked)
+            looked = await self.footage_sources.look(
+                camera_id, setting_of(row), await self._source_credentials(camera_id)
+            )
+            facts = facts_of(row) if looked is None else footage_sources.facts_found(looked)
             return {"camera_id": camera_id, "facts": facts.model_dump(mode="json")}
         credentials = await asyncio.to_thread(self._passwords.of, camera_id)
         recorded = _recorded(row)
@@ -229,11 +231,11 @@ class Inventory:
                 await self._listen(row)
 
     async def _listen(self, row: CameraRow) -> None:
-        told = await asyncio.to_thread(
-            heard, self._settings.recordings.directory, row.camera_id, self._services.clock.now()
+        reported = await asyncio.to_thread(
+            latest_stream_check, self._settings.recordings.directory, row.camera_id, self._services.clock.now()
         )
-        if told is not None:
-            facts = facts_of(row).model_copy(update={"clock": told})
+        if reported is not None:
+            facts = facts_of(row).model_copy(update={"clock": reported})
             async with self._services.store.transaction() as tx:
                 await tx.update("cameras", {"camera_id": row.camera_id}, facts=facts.model_dump_json())
                 await _keep_clock(tx, row.camera_id, facts)
@@ -245,7 +247,7 @@ class Inventory:
             await tx.execute("DELETE FROM cameras WHERE camera_id = ?", [camera_id])
             await tx.execute("DELETE FROM clock_checks WHERE camera_id = ?", [camera_id])
         await asyncio.to_thread(self._passwords.keep, camera_id, None)
-        await self.elsewhere.forget(camera_id)
+        await self.footage_sources.forget(camera_id)
         await self.tell_recorder()
 
     async def _source_credentials(self, camera_id: str) -> Credentials | None:
@@ -268,7 +270,7 @@ class Inventory:
             "source": setting.kind,
             "registered": bool(row.registered),
             "clock_offset_us": facts.clock.offset_us if facts.clock else None,
-            "recording": recorder.camera_in_words(row.camera_id, self._services.clock.now())
+            "recording": recorder.camera_text(row.camera_id, self._services.clock.now())
             if setting.kind == RECORDER
             else f"elsewhere: {setting.kind}",
         }
@@ -326,11 +328,11 @@ def _moved(row: CameraRow, recorded: Profile | None, facts: CameraFacts) -> str 
     """The stream's new address, where the recorded profile, or the only one like it, has another by now."""
     if recorded is None or any(each.stream_uri == row.stream_uri for each in facts.profiles):
         return None
-    told = [each for each in facts.profiles if each.stream_uri]
-    found = [each for each in told if each.token == recorded.token]
+    reported = [each for each in facts.profiles if each.stream_uri]
+    found = [each for each in reported if each.token == recorded.token]
     if not found:
         look = (recorded.source, recorded.codec, recorded.width, recorded.height)
-        found = [each for each in told if (each.source, each.codec, each.width, each.height) == look]
+        found = [each for each in reported if (each.source, each.codec, each.width, each.height) == look]
     return found[0].stream_uri if len(found) == 1 else None
 
 

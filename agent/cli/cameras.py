@@ -57,15 +57,15 @@ def cameras() -> None:
 @click.pass_obj
 def discover(config: Path, seconds: float, plain: bool) -> None:
     """Look for ONVIF cameras on the network (discovery.interfaces and discovery.hosts say where)."""
-    told = ask_agent(config, lambda call: call("discover", seconds=seconds))
+    reply = ask_agent(config, lambda call: call("discover", seconds=seconds))
     if plain:
-        return click.echo(json.dumps(told, indent=2))
-    for camera in told["cameras"]:
+        return click.echo(json.dumps(reply, indent=2))
+    for camera in reply["cameras"]:
         added = "added" if camera["added"] else "not added"
         click.echo(f"{camera['address']}  {camera['name'] or 'without a name'}  {camera['hardware'] or ''}  ({added})")
-    for note in told["notes"]:
+    for note in reply["notes"]:
         click.echo(note)
-    if not told["cameras"]:
+    if not reply["cameras"]:
         click.echo(
             "No camera answered. Some don't answer discovery, or are on another network: "
             "list their addresses under discovery.hosts, or add one by its address: handover cameras add ADDRESS"
@@ -111,10 +111,10 @@ def add(config: Path, /, address: str, channels: str | None, plain: bool, **give
     arguments |= {"address": address, "latitude": latitude, "longitude": longitude}
     if channels is not None:
         return _add_channels(config, arguments, wanted, plain)
-    told = ask_agent(config, lambda call: call("add-camera", **arguments))
+    reply = ask_agent(config, lambda call: call("add-camera", **arguments))
     if plain:
-        return click.echo(json.dumps(told, indent=2))
-    return _say_added(told)
+        return click.echo(json.dumps(reply, indent=2))
+    return _say_added(reply)
 
 
 def _who_and_where(given: dict[str, Any]) -> tuple[float, float]:
@@ -133,8 +133,8 @@ def _add_channels(config: Path, given: Json, wanted: list[int] | None, plain: bo
     options = given.get("options", {})
     asked = {"kind": given["source"], "address": given["address"], "options": options} | login
     if wanted is None:
-        told = ask_agent(config, lambda call: call("source-channels", **asked))["channels"]
-        names = {int(number): str(name) for number, name in told.items()}
+        reply = ask_agent(config, lambda call: call("source-channels", **asked))["channels"]
+        names = {int(number): str(name) for number, name in reply.items()}
     else:
         names = dict.fromkeys(wanted, "")
     added, code = [], 0
@@ -145,16 +145,16 @@ def _add_channels(config: Path, given: Json, wanted: list[int] | None, plain: bo
             "options": options | {"channel": str(number)},
         }
         try:
-            told = ask_agent(config, lambda call, one=one: call("add-camera", **one))  # type: ignore[misc]
+            reply = ask_agent(config, lambda call, one=one: call("add-camera", **one))  # type: ignore[misc]
         except HandoverError as error:
             code = code or error.exit_code
             click.echo(f"Channel {number} was not added. {error}", err=True)
             if isinstance(error, CameraRefused | CameraUnreachable):
                 break  # the others would be refused for the same, and a recorder may lock a user out
         else:
-            added.append(told)
+            added.append(reply)
             if not plain:
-                _say_added(told)
+                _say_added(reply)
     if plain:
         click.echo(json.dumps({"added": added}, indent=2))
     else:
@@ -163,21 +163,21 @@ def _add_channels(config: Path, given: Json, wanted: list[int] | None, plain: bo
         sys.exit(code)
 
 
-def _say_added(told: Json) -> None:
-    firmware = f"firmware {told['firmware']}" if told["firmware"] else ""
-    what = f"{told['make']} {told['model']}".strip()
-    click.echo(f"Added {told['camera_id']}: {', '.join(filter(None, (what, firmware, told['stream'])))}.")
-    offset = told["clock_offset_us"]
+def _say_added(reply: Json) -> None:
+    firmware = f"firmware {reply['firmware']}" if reply["firmware"] else ""
+    what = f"{reply['make']} {reply['model']}".strip()
+    click.echo(f"Added {reply['camera_id']}: {', '.join(filter(None, (what, firmware, reply['stream'])))}.")
+    offset = reply["clock_offset_us"]
     if offset is not None:
         side = "ahead of" if offset > 0 else "behind"
         click.echo(f"Its clock is {abs(offset) / 1e6:.1f} s {side} this machine's.")
-    for note in told["notes"]:
+    for note in reply["notes"]:
         click.echo(note)
-    if told["registered"]:
+    if reply["registered"]:
         click.echo("It is registered with the portal.")
-    elif told["portal_trouble"]:
+    elif reply["portal_trouble"]:
         click.echo(
-            f"{told['portal_trouble']} Officers find it once the portal was told, which is tried again by itself."
+            f"{reply['portal_trouble']} Officers find it once the portal was told, which is tried again by itself."
         )
     else:
         click.echo("It will be registered when you join a portal: handover setup")
@@ -221,17 +221,17 @@ def _numbers(text: str) -> list[int] | None:
 @cameras.command("list")
 @as_json
 @click.pass_obj
-def listed(config: Path, plain: bool) -> None:
+def list_cameras(config: Path, plain: bool) -> None:
     """List the cameras that were added."""
-    told = ask_agent(config, lambda call: call("cameras"))
+    reply = ask_agent(config, lambda call: call("cameras"))
     if plain:
-        return click.echo(json.dumps(told, indent=2))
-    if not told["cameras"]:
+        return click.echo(json.dumps(reply, indent=2))
+    if not reply["cameras"]:
         return click.echo("No camera was added yet. Find them with: handover cameras discover")
     table = Table(box=None, pad_edge=False)
     for name in ("Camera", "Label", "What it is", "Registered", "Recording"):
         table.add_column(name, overflow="fold")
-    for camera in told["cameras"]:
+    for camera in reply["cameras"]:
         what = f"{camera['make']} {camera['model']}".strip()
         registered = "yes" if camera["registered"] else "no"
         cells = (camera["camera_id"], camera["label"], what, registered, camera["recording"])
@@ -246,15 +246,15 @@ def listed(config: Path, plain: bool) -> None:
 @click.pass_obj
 def check(config: Path, camera_id: str, plain: bool) -> None:
     """Ask a camera again what it is, and how far its clock is off."""
-    told = ask_agent(config, lambda call: call("check-camera", camera_id=camera_id))
+    reply = ask_agent(config, lambda call: call("check-camera", camera_id=camera_id))
     if plain:
-        return click.echo(json.dumps(told, indent=2))
-    facts = told["facts"]
+        return click.echo(json.dumps(reply, indent=2))
+    facts = reply["facts"]
     click.echo(f"{facts['make']} {facts['model']}, serial {facts['serial']}, firmware {facts['firmware']}")
     if facts["clock"]:
         offset, give = facts["clock"]["offset_us"] / 1e6, facts["clock"]["uncertainty_us"] / 1e6
         click.echo(f"Clock: {offset:+.1f} s against this machine, give or take {give:.1f} s")
-    if told.get("stream_moved"):
+    if reply.get("stream_moved"):
         click.echo("Its stream has another address now; that is recorded from here on.")
     for note in facts["notes"]:
         click.echo(note)
@@ -267,7 +267,7 @@ def check(config: Path, camera_id: str, plain: bool) -> None:
 @click.pass_obj
 def remove(config: Path, camera_id: str) -> None:
     """Remove a camera, here and at the portal. What was recorded stays until its time is over."""
-    told = ask_agent(config, lambda call: call("remove-camera", camera_id=camera_id))
+    reply = ask_agent(config, lambda call: call("remove-camera", camera_id=camera_id))
     click.echo(f"Removed {camera_id}.")
-    if told["portal_trouble"]:
-        click.echo(f"{told['portal_trouble']} Officers find it until the portal is told; that is tried by itself.")
+    if reply["portal_trouble"]:
+        click.echo(f"{reply['portal_trouble']} Officers find it until the portal is told; that is tried by itself.")

@@ -100,11 +100,11 @@ def _log_to_stderr(settings: Settings) -> None:
 @click.pass_obj
 def status(config: Path, plain: bool) -> None:
     """How the agent is: cameras, portal, what waits for you."""
-    told = ask_agent(config, lambda call: call("status"), needs_daemon=True)
-    changed = told.pop("settings_sha256") != settings_sha256(load_settings(config))
+    reply = ask_agent(config, lambda call: call("status"), needs_daemon=True)
+    changed = reply.pop("settings_sha256") != settings_sha256(load_settings(config))
     if plain:
-        return print_json(told | {"settings_changed": changed})
-    prompt.show_status(out, told)
+        return print_json(reply | {"settings_changed": changed})
+    prompt.show_status(out, reply)
     if changed:
         out.print(
             "The settings were changed since the daemon started, and count from its next start: "

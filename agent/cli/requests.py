@@ -23,8 +23,8 @@ as_json = click.option("--json", "plain", is_flag=True, help="Print JSON, for sc
 by_name = click.option("--name", help="How the officer reads your name; your user name otherwise.")
 
 
-def print_json(told: Json) -> None:
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+def print_json(reply: Json) -> None:
+    click.echo(json.dumps(reply, indent=2, ensure_ascii=False))
 
 
 @click.command()
@@ -32,13 +32,13 @@ def print_json(told: Json) -> None:
 @click.pass_obj
 def requests(config: Path, plain: bool) -> None:
     """List requests, those that wait for you first."""
-    told = ask_agent(config, lambda call: call("requests"), needs_daemon=True)
-    saved_pictures.remove_all_but(row["request_id"] for row in told["requests"] if row["state"] == "asked")
+    reply = ask_agent(config, lambda call: call("requests"), needs_daemon=True)
+    saved_pictures.remove_all_but(row["request_id"] for row in reply["requests"] if row["state"] == "asked")
     if plain:
-        return print_json(told)
-    if not told["requests"]:
+        return print_json(reply)
+    if not reply["requests"]:
         click.echo("No officer has asked for anything yet.")
-    for row in sorted(told["requests"], key=lambda row: (row["state"] != "asked", row["received"])):
+    for row in sorted(reply["requests"], key=lambda row: (row["state"] != "asked", row["received"])):
         prompt.show_row(out, row)
     return None
 
@@ -58,27 +58,27 @@ def review(config: Path, request_id: str | None, pictures: Path | None, name: st
     async def show(call: Call) -> Json:
         return await call("show", request_id=request_id or await _next_waiting(call, wait=wait))
 
-    told = ask_agent(config, show, needs_daemon=True)
-    prompt.show_request(out, told)
-    refuse_unless_open(told)
+    reply = ask_agent(config, show, needs_daemon=True)
+    prompt.show_request(out, reply)
+    refuse_unless_open(reply)
     if pictures is not None:
-        _save_pictures(config, told["request_id"], pictures)
+        _save_pictures(config, reply["request_id"], pictures)
     try:
-        answer = prompt.ask(out, told, lambda: _save_pictures(config, told["request_id"]))
+        answer = prompt.ask(out, reply, lambda: _save_pictures(config, reply["request_id"]))
     except click.Abort:
         click.echo("\nNothing was decided. The officer is told nothing.", err=True)
         raise
     if answer is None:
         return _say_decision({"status": "later"})
     if isinstance(answer, str):
-        return _look_again(config, told["request_id"])
+        return _look_again(config, reply["request_id"])
     choices, note = answer
-    decision = {"plan_sha256": told["plan_sha256"], "choices": choices, "observations": note, "name": name}
-    return _say_decision(_decide(config, told["request_id"], decision))
+    decision = {"plan_sha256": reply["plan_sha256"], "choices": choices, "observations": note, "name": name}
+    return _say_decision(_decide(config, reply["request_id"], decision))
 
 
 async def _next_waiting(call: Call, *, wait: bool) -> str:
-    said = False
+    shown = False
     while True:
         rows = (await call("requests"))["requests"]
         waiting = sorted((row["received"], row["request_id"]) for row in rows if row["state"] == "asked")
@@ -86,9 +86,9 @@ async def _next_waiting(call: Call, *, wait: bool) -> str:
             return str(waiting[0][1])
         if not wait:
             raise NotFound("No request waits for you.", do="handover requests lists all of them.")
-        if not said:
+        if not shown:
             click.echo("Waiting for a request. Ctrl-C ends this; the daemon goes on.", err=True)
-            said = True
+            shown = True
         await asyncio.sleep(0.5)
 
 
@@ -114,12 +114,12 @@ def _remove_pictures(config: Path) -> None:
 
 
 def _decide(config: Path, request_id: str, decision: Json) -> Json:
-    told = ask_agent(config, lambda call: call("decide", request_id=request_id, **decision), needs_daemon=True)
+    reply = ask_agent(config, lambda call: call("decide", request_id=request_id, **decision), needs_daemon=True)
     _remove_pictures(config)
-    return told
+    return reply
 
 
-def _say_decision(told: Json) -> None:
+def _say_decision(reply: Json) -> None:
     sent = "It is being cut, sealed and sent; follow it with: handover requests"
     click.echo(
         {
@@ -128,7 +128,7 @@ def _say_decision(told: Json) -> None:
             "unavailable": "The officer is told that you say there is no such footage.",
             "approved": f"Approved. {sent}",
             "partly-approved": f"Approved in part. {sent}",
-        }[told["status"]]
+        }[reply["status"]]
     )
 
 
@@ -159,8 +159,8 @@ def approve(
 
     What would be sent is what "handover show" tells; look at it first.
     """
-    told = _to_decide(config, request_id)
-    cameras = told["plan"]["cameras"]
+    reply = _to_decide(config, request_id)
+    cameras = reply["plan"]["cameras"]
     if not any(camera.get("actual") for camera in cameras):
         raise NoFootage(
             "No footage was found: there is nothing to hand over.",
@@ -180,7 +180,7 @@ def approve(
     ]
     if none_recorded:
         choices += _none_recorded(cameras)
-    plan = plan_sha256 or told["plan_sha256"]
+    plan = plan_sha256 or reply["plan_sha256"]
     decision = {"plan_sha256": plan, "choices": choices, "observations": remark, "name": name}
     _say_decision(_decide(config, request_id, decision))
 
@@ -190,8 +190,8 @@ def approve(
 @click.pass_obj
 def decline(config: Path, request_id: str) -> None:
     """Say no. The officer is told that you decline, and nothing else."""
-    told = _to_decide(config, request_id)
-    _say_decision(_decide(config, request_id, {"plan_sha256": told["plan_sha256"], "choices": []}))
+    reply = _to_decide(config, request_id)
+    _say_decision(_decide(config, request_id, {"plan_sha256": reply["plan_sha256"], "choices": []}))
 
 
 @click.command("no-footage")
@@ -200,13 +200,13 @@ def decline(config: Path, request_id: str) -> None:
 @click.pass_obj
 def no_footage(config: Path, request_id: str, name: str | None) -> None:
     """Tell the officer that there is no such footage, where none was found. Nobody learns it otherwise."""
-    told = _to_decide(config, request_id)
-    cameras = told["plan"]["cameras"]
+    reply = _to_decide(config, request_id)
+    cameras = reply["plan"]["cameras"]
     if found := [camera["label"] for camera in cameras if camera.get("actual")]:
         raise DecisionRefused(
             f"There is footage of {found[0]}.", meaning="Nothing was decided.", do="Approve or decline it."
         )
-    decision = {"plan_sha256": told["plan_sha256"], "choices": _none_recorded(cameras), "name": name}
+    decision = {"plan_sha256": reply["plan_sha256"], "choices": _none_recorded(cameras), "name": name}
     _say_decision(_decide(config, request_id, decision))
 
 
@@ -229,16 +229,16 @@ def _none_recorded(cameras: list[Json]) -> list[Json]:
 
 
 def _to_decide(config: Path, request_id: str) -> Json:
-    told = ask_agent(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
-    refuse_unless_open(told)
-    return told
+    reply = ask_agent(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
+    refuse_unless_open(reply)
+    return reply
 
 
-def refuse_unless_open(told: Json) -> None:
+def refuse_unless_open(reply: Json) -> None:
     """Before a question that could not be answered."""
-    if told["state"] != "asked":
-        raise DecisionRefused(f"This request is {prompt.STATES[told['state']]}: there is nothing to decide.")
-    if unclear := told["unclear"]:
+    if reply["state"] != "asked":
+        raise DecisionRefused(f"This request is {prompt.STATES[reply['state']]}: there is nothing to decide.")
+    if unclear := reply["unclear"]:
         raise DecisionRefused(unclear["what"], meaning=unclear["meaning"], do=unclear["do"])
 
 
@@ -248,11 +248,11 @@ def refuse_unless_open(told: Json) -> None:
 @click.pass_obj
 def show(config: Path, request_id: str, plain: bool) -> None:
     """Show one request: who asks, for what, what would be or was sent."""
-    told = ask_agent(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
+    reply = ask_agent(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
     if plain:
-        return print_json(told)
-    prompt.show_request(out, told)
-    prompt.show_progress(out, told)
+        return print_json(reply)
+    prompt.show_request(out, reply)
+    prompt.show_progress(out, reply)
     return None
 
 
@@ -264,8 +264,8 @@ def restored(config: Path, what: str) -> None:
 
     It goes into the custody log. Requests that were answered before then end here too; nothing of them is sent.
     """
-    told = ask_agent(config, lambda call: call("restored", what=what), needs_daemon=True)
-    ended = told["ended"]
+    reply = ask_agent(config, lambda call: call("restored", what=what), needs_daemon=True)
+    ended = reply["ended"]
     click.echo("Written into the custody log. Requests can be decided again.")
     if ended:
         click.echo(f"{ended} request{' was' if ended == 1 else 's were'} answered before, and ended here too.")
@@ -276,20 +276,20 @@ def restored(config: Path, what: str) -> None:
 @click.pass_obj
 def records(config: Path, plain: bool) -> None:
     """What was handed over, when, for which crime, and the receipts."""
-    told = ask_agent(config, lambda call: call("records"))
+    reply = ask_agent(config, lambda call: call("records"))
     if plain:
-        return print_json(told)
-    for package in told["packages"]:
+        return print_json(reply)
+    for package in reply["packages"]:
         delivered = prompt.local(package["delivered"]) if package["delivered"] else "not yet"
         receipt = prompt.local(package["receipt"]) if package["receipt"] else "none yet"
         click.echo(f"{package['crime_reference']}: delivered {delivered}; receipt {receipt}")
         if package["path"]:
             click.echo(f"  {package['path']} ({prompt.size(package['size'] or 0)})")
         click.echo(f"  SHA-256 {package['ciphertext_sha256']}")
-    count = len(told["packages"])
+    count = len(reply["packages"])
     click.echo(
-        f"{count} package{'' if count == 1 else 's'}; the custody log has {told['custody_events']} lines."
+        f"{count} package{'' if count == 1 else 's'}; the custody log has {reply['custody_events']} lines."
         if count
-        else f"Nothing was handed over yet; the custody log has {told['custody_events']} lines."
+        else f"Nothing was handed over yet; the custody log has {reply['custody_events']} lines."
     )
     return None

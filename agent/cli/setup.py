@@ -56,8 +56,8 @@ def setup(
         confirmed = _confirm(ask_agent(config, lambda call: call("introduce", url=url)))
     else:
         _show(ask_agent(config, lambda call: call("introduce", url=url)))
-    told = ask_agent(config, lambda call: call("enrol", url=url, fingerprint=confirmed))
-    click.echo(f"This agent belongs to the portal of {told['force']} now; its device key is {told['device']}.")
+    reply = ask_agent(config, lambda call: call("enrol", url=url, fingerprint=confirmed))
+    click.echo(f"This agent belongs to the portal of {reply['force']} now; its device key is {reply['device']}.")
     _say_next(settings)
 
 
@@ -93,6 +93,6 @@ def _confirm(shown: Json) -> str:
 @click.pass_obj
 def withdraw(config: Path) -> None:
     """Leave the portal: your registration is erased, open requests end. What you keep here stays yours."""
-    told = ask_agent(config, lambda call: call("withdraw"))
-    click.echo(f"You have left the portal. {told['stopped']} open requests were stopped.")
+    reply = ask_agent(config, lambda call: call("withdraw"))
+    click.echo(f"You have left the portal. {reply['stopped']} open requests were stopped.")
     click.echo("Recordings, packages and receipts on this machine are still here.")

@@ -40,11 +40,11 @@ def camera_source(
     arguments: Json = {"camera_id": camera_id, "kind": kind, "options": read_options(option)}
     if user:
         arguments |= {"user": user, "password": ask_password(user, password_file, "The recorder's password")}
-    told = ask_agent(config, lambda call: call("camera-source", **arguments))
+    reply = ask_agent(config, lambda call: call("camera-source", **arguments))
     if plain:
-        return click.echo(json.dumps(told, indent=2))
-    click.echo(f"The footage of {camera_id} comes from: {told['source']}.")
-    _say_look(told)
+        return click.echo(json.dumps(reply, indent=2))
+    click.echo(f"The footage of {camera_id} comes from: {reply['source']}.")
+    _say_look(reply)
     return None
 
 
@@ -56,15 +56,15 @@ def sources() -> None:
 @sources.command("list")
 @as_json
 @click.pass_obj
-def listed(config: Path, plain: bool) -> None:
+def list_sources(config: Path, plain: bool) -> None:
     """List each camera's source, and the kinds that there are."""
-    told = ask_agent(config, lambda call: call("sources"))
+    reply = ask_agent(config, lambda call: call("sources"))
     if plain:
-        return click.echo(json.dumps(told, indent=2))
-    for camera in told["cameras"]:
+        return click.echo(json.dumps(reply, indent=2))
+    for camera in reply["cameras"]:
         options = " ".join(f"{name}={value}" for name, value in camera["options"].items() if name != "starts")
         click.echo(f"{camera['camera_id']}: {camera['kind']} {camera['address']} {options}".rstrip())
-    click.echo("Kinds: " + "; ".join(f"{kind} ({title})" for kind, title in told["kinds"].items()))
+    click.echo("Kinds: " + "; ".join(f"{kind} ({title})" for kind, title in reply["kinds"].items()))
     return None
 
 
@@ -75,8 +75,8 @@ def listed(config: Path, plain: bool) -> None:
 @click.pass_obj
 def start(config: Path, camera_id: str, file: str, time: str) -> None:
     """Say when FILE in a folder source began: TIME is 2026-06-10T11:00:00+01:00, or with Z for UTC."""
-    told = ask_agent(config, lambda call: call("source-start", camera_id=camera_id, file=file, time=time))
-    click.echo(f"{told['file']} began at {prompt.local(told['start'])}.")
+    reply = ask_agent(config, lambda call: call("source-start", camera_id=camera_id, file=file, time=time))
+    click.echo(f"{reply['file']} began at {prompt.local(reply['start'])}.")
 
 
 @sources.command("test")
@@ -96,11 +96,11 @@ def test(config: Path, camera_id: str | None, plain: bool) -> None:
         click.echo("No camera was added yet. Find them with: handover cameras discover")
     tested, host = [], None
     for name in names:
-        told = ask_agent(config, lambda call, name=name: call("test-sources", camera_id=name))  # type: ignore[misc]
-        host = told["host_clock"]
-        tested += told["cameras"]
+        reply = ask_agent(config, lambda call, name=name: call("test-sources", camera_id=name))  # type: ignore[misc]
+        host = reply["host_clock"]
+        tested += reply["cameras"]
         if not plain:
-            _say_test(told["cameras"][0])
+            _say_test(reply["cameras"][0])
     if plain:
         click.echo(json.dumps({"host_clock": host, "cameras": tested}, indent=2))
     elif host is not None:
@@ -112,35 +112,35 @@ def test(config: Path, camera_id: str | None, plain: bool) -> None:
         sys.exit(failed[0].get("exit_code", 42))
 
 
-def _say_test(told: Json) -> None:
-    name = told["camera_id"]
-    if not told["reachable"]:
-        click.echo(f"{name} ({told['source']}): it can't be used.")
+def _say_test(reply: Json) -> None:
+    name = reply["camera_id"]
+    if not reply["reachable"]:
+        click.echo(f"{name} ({reply['source']}): it can't be used.")
     else:
-        what = f"{told.get('make') or ''} {told.get('model') or ''}".strip()
-        click.echo(f"{name} ({told['source']}): {what or 'it answers'}.")
-        _say_look(told)
-    sample = told.get("sample")
+        what = f"{reply.get('make') or ''} {reply.get('model') or ''}".strip()
+        click.echo(f"{name} ({reply['source']}): {what or 'it answers'}.")
+        _say_look(reply)
+    sample = reply.get("sample")
     if sample:
         sound = f" with sound ({sample['sound']})" if sample["sound"] else ""
         size = f"{sample['codec']} {sample['width']}x{sample['height']}"
         click.echo(f"  A sample of {prompt.local(sample['start'])} was fetched and decoded: {size}{sound}.")
-    for good in told.get("good", []):
+    for good in reply.get("good", []):
         click.echo(f"  {good}")
-    for wrong in told.get("wrong", []):
+    for wrong in reply.get("wrong", []):
         click.echo(f"  Wrong: {wrong}")
     for word in ("what", "meaning", "do"):
-        if told.get(word):
-            click.echo(f"  {told[word]}")
+        if reply.get(word):
+            click.echo(f"  {reply[word]}")
 
 
-def _say_look(told: Json) -> None:
-    if told.get("oldest"):
-        click.echo(f"  It reaches back to {prompt.local(told['oldest'])}.")
-    clock = told.get("clock")
+def _say_look(reply: Json) -> None:
+    if reply.get("oldest"):
+        click.echo(f"  It reaches back to {prompt.local(reply['oldest'])}.")
+    clock = reply.get("clock")
     if clock:
         click.echo(f"  Its clock: {prompt.clock_offset(clock['offset_us'], clock['uncertainty_us'])}.")
-    for note in told.get("notes", []):
+    for note in reply.get("notes", []):
         click.echo(f"  {note}")
 
 
@@ -149,6 +149,6 @@ def _say_look(told: Json) -> None:
 @click.pass_obj
 def keep(config: Path, request_id: str) -> None:
     """Keep what REQUEST_ID asks for from being overwritten, on this machine, until you decided. Nothing is sent."""
-    told = ask_agent(config, lambda call: call("keep", request_id=request_id), needs_daemon=True)
-    held = told["held_bytes"]
+    reply = ask_agent(config, lambda call: call("keep", request_id=request_id), needs_daemon=True)
+    held = reply["held_bytes"]
     click.echo(f"{prompt.size(held)} are kept until you decided." if held else "There was nothing that could be kept.")

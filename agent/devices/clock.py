@@ -191,10 +191,10 @@ def civil(moment: datetime) -> int:
     return round(moment.timestamp()) * SECOND
 
 
-def onvif_moment(told: Any) -> int | None:
+def onvif_moment(reported: Any) -> int | None:
     """An ONVIF DateTime as if it were UTC, in microseconds; None when a part is missing or impossible."""
     try:
-        day, time = told.Date, told.Time
+        day, time = reported.Date, reported.Time
         days = date(day.Year, day.Month, day.Day).toordinal() - date(1970, 1, 1).toordinal()
         # Some count to 60 or 24; the sum is still the moment they mean.
         return (days * 86400 + int(time.Hour) * 3600 + int(time.Minute) * 60 + int(time.Second)) * SECOND

@@ -65,8 +65,8 @@ class Part:
         self, reply: http.client.HTTPResponse, done: int, total: int | None
     ) -> Iterator[Callable[[bytes], None]]:
         if not done:
-            told = {"question": sha256(self.question.encode()).hexdigest(), "skip": self.skip, "total": total}
-            self.note.write_text(json.dumps(told | {"etag": reply.headers.get("ETag", "")}))
+            reported = {"question": sha256(self.question.encode()).hexdigest(), "skip": self.skip, "total": total}
+            self.note.write_text(json.dumps(reported | {"etag": reply.headers.get("ETag", "")}))
         left = max(0, self.skip - done)
         with self.path.open("r+b" if done else "wb") as file:
             file.seek(0, os.SEEK_END)

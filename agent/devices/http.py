@@ -17,7 +17,7 @@ from agent.devices import http_digest
 from agent.devices.address import Credentials
 from agent.devices.clock import HTTP_DATE, ClockCheck, compare, http_date
 from agent.devices.download import Part
-from exchange.durable import disk_full_told
+from exchange.durable import raising_disk_full
 from exchange.errors import (
     CameraAnswerInvalid,
     CameraRefused,
@@ -49,8 +49,8 @@ class Answer:
 
     def date(self) -> ClockCheck | None:
         """The recorder's clock by its Date header; None when it sent none."""
-        told = http_date(self.headers.get("date", ""))
-        return None if told is None else compare(told, sent=self.sent, received=self.received, method=HTTP_DATE)
+        reported = http_date(self.headers.get("date", ""))
+        return None if reported is None else compare(reported, sent=self.sent, received=self.received, method=HTTP_DATE)
 
 
 @dataclass
@@ -155,7 +155,7 @@ class Http:
         part = Part(into, name, f"{method} {target} {sha256(body or b'').hexdigest()}", skip)
         done = part.size if resume else 0
         asked = dict(headers or {}) | ({"Range": f"bytes={done}-"} if done else {})
-        with self._answer(method, target, body, asked) as reply, disk_full_told(into):
+        with self._answer(method, target, body, asked) as reply, raising_disk_full(into):
             if done and not part.goes_on(reply, done):
                 if reply.status != 200:
                     reply.close()
@@ -182,7 +182,7 @@ class Http:
         total = done + int(length) if length.isdecimal() else None
         if total is not None and total > most_bytes:
             raise self.nonsense(f"it wants to send {total} bytes, more than the {most_bytes} that are allowed")
-        told = -_TOLD
+        reported = -_TOLD
         with part.writing(reply, done, total) as write:
             # read1: what has come by now, so that a slow recorder's progress is seen, and a broken one's part is kept.
             while chunk := reply.read1(_CHUNK):
@@ -190,8 +190,8 @@ class Http:
                 if done > most_bytes:
                     raise self.nonsense(f"it sends more than the {most_bytes} bytes that are allowed")
                 write(chunk)
-                if done - told >= _TOLD or (total is not None and done < total and len(chunk) < _CHUNK):
-                    told = done
+                if done - reported >= _TOLD or (total is not None and done < total and len(chunk) < _CHUNK):
+                    reported = done
                     report({"bytes": done, "total": total})
         if total is not None and done < total:
             raise self.gone(f"it broke off after {done} of {total} bytes")
@@ -236,16 +236,16 @@ class Http:
         self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
     ) -> http.client.HTTPResponse:
         path = self.base + target
-        told = {"Accept-Encoding": "identity", **self.headers, **headers}
+        reported = {"Accept-Encoding": "identity", **self.headers, **headers}
         if self._digest is not None and self.login is not None:
-            told["Authorization"] = self._digest.answer(method, path, self.login)
+            reported["Authorization"] = self._digest.answer(method, path, self.login)
         elif self._send_basic and self.login is not None:
-            told["Authorization"] = _basic(self.login)
+            reported["Authorization"] = _basic(self.login)
         kept = self._connection is not None
         connection = self._connection or self._connect()
         self._connection = connection
         try:
-            connection.request(method, path, body, told)
+            connection.request(method, path, body, reported)
             return connection.getresponse()
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             self.close()

@@ -66,17 +66,22 @@ def choose(headers: Sequence[str]) -> Digest | None:
 
     Cameras send several, in one header or many, in any order, and Basic among them.
     """
-    usable = [digest for header in headers for scheme, told in _challenges(header) if (digest := _usable(scheme, told))]
+    usable = [
+        digest
+        for header in headers
+        for scheme, reported in _challenges(header)
+        if (digest := _usable(scheme, reported))
+    ]
     order = list(_HASHES)
     return min(usable, key=lambda digest: order.index(digest.algorithm.upper()), default=None)
 
 
 def by_sha256_alone(headers: Sequence[str]) -> bool:
     """Whether a log-in without a readable password is possible, but not by MD5, which is all that some clients know."""
-    told = [
+    reported = [
         digest.algorithm.upper() for header in headers for each in _challenges(header) if (digest := _usable(*each))
     ]
-    return bool(told) and not any(algorithm.startswith("MD5") for algorithm in told)
+    return bool(reported) and not any(algorithm.startswith("MD5") for algorithm in reported)
 
 
 def offers(headers: Sequence[str], scheme: str) -> bool:
@@ -89,22 +94,22 @@ def _challenges(header: str) -> Iterator[tuple[str, dict[str, str]]]:
     header = header[:4096]
     while scheme := _SCHEME.match(header, at):
         at = scheme.end()
-        told: dict[str, str] = {}
+        reported: dict[str, str] = {}
         while pair := _PAIR.match(header, at):
             value = pair[2]
-            told[pair[1].lower()] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+            reported[pair[1].lower()] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
             at = pair.end()
-        yield scheme[1].lower(), told
+        yield scheme[1].lower(), reported
 
 
-def _usable(scheme: str, told: dict[str, str]) -> Digest | None:
-    algorithm = told.get("algorithm", "MD5")
-    qops = {word.strip().lower() for word in told.get("qop", "").split(",")} - {""}
-    fits = scheme == "digest" and algorithm.upper() in _HASHES and told.get("nonce") and "realm" in told
+def _usable(scheme: str, reported: dict[str, str]) -> Digest | None:
+    algorithm = reported.get("algorithm", "MD5")
+    qops = {word.strip().lower() for word in reported.get("qop", "").split(",")} - {""}
+    fits = scheme == "digest" and algorithm.upper() in _HASHES and reported.get("nonce") and "realm" in reported
     # A challenge that wants the body hashed as well ("auth-int" alone) is rare enough not to be spoken.
     if not fits or (qops and "auth" not in qops):
         return None
-    return Digest(told["realm"], told["nonce"], told.get("opaque"), algorithm, qop=bool(qops))
+    return Digest(reported["realm"], reported["nonce"], reported.get("opaque"), algorithm, qop=bool(qops))
 
 
 def _quoted(text: str) -> str:

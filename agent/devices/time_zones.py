@@ -122,8 +122,8 @@ def seconds_east(text: str, at: int, *, daylight_saving: bool | None) -> int | N
 
     By the zone's own rules where it has some, else by the device's word on whether daylight saving is in force.
     """
-    told = read(text)
-    if told is not None and not told.begins:
+    reported = read(text)
+    if reported is not None and not reported.begins:
         return posix_offset(text, daylight_saving=bool(daylight_saving))
     if not text.strip():
         return None
@@ -150,10 +150,14 @@ def zone_of(name: str) -> tzinfo:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             pass
-    told = read(name)
-    if told is None or abs(told.standard) >= 86_400 or (told.summer is not None and abs(told.summer) >= 86_400):
+    reported = read(name)
+    if (
+        reported is None
+        or abs(reported.standard) >= 86_400
+        or (reported.summer is not None and abs(reported.summer) >= 86_400)
+    ):
         raise ValueError(f"{name!r} is no time zone")
-    return _by_rules(str(told), name)
+    return _by_rules(str(reported), name)
 
 
 def _by_rules(text: str, name: str) -> tzinfo:

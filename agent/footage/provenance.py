@@ -11,7 +11,7 @@ from exchange.clock import Instant
 from exchange.documents.messages import Line, Part, Sha256, Text
 
 
-class TrackSaid(Part):
+class TrackProvenance(Part):
     kind: Line
     codec: Line
     before: Sha256
@@ -19,17 +19,17 @@ class TrackSaid(Part):
     why: str = ""
 
 
-class RemuxSaid(Part):
+class RemuxProvenance(Part):
     """The recorder's file, and what was done to it; see ``agent.footage.source.Remux``."""
 
     name: Line
     sha256: Sha256
     size: int
     container: Line
-    tracks: tuple[TrackSaid, ...]
+    tracks: tuple[TrackProvenance, ...]
     done: Text
 
-    def in_words(self, copy: str) -> str:
+    def as_text(self, copy: str) -> str:
         tracks = "; ".join(
             f"{track.kind} ({track.codec}), stream SHA-256 {track.before} before, {track.after} after"
             + (f" ({track.why})" if track.why else "")
@@ -41,7 +41,7 @@ class RemuxSaid(Part):
         )
 
 
-class FileSaid(Part):
+class FileProvenance(Part):
     """A file that footage is cut out of. ``name``: relative to where it lies while it is needed."""
 
     name: Annotated[str, Field(max_length=400)]
@@ -51,11 +51,11 @@ class FileSaid(Part):
     uncertainty_us: int
     torn: bool = False
     sha256: Sha256 | None = None
-    remux: RemuxSaid | None = None
+    remux: RemuxProvenance | None = None
     notes: tuple[str, ...] = ()
 
 
-class SourceSaid(Part):
+class SourceProvenance(Part):
     """One camera's source for one window."""
 
     kind: Line
@@ -70,7 +70,7 @@ class SourceSaid(Part):
     """Sealed on this machine until the request is closed."""
     overwritten: Instant | None = None
     """When the recorder is expected to overwrite it; None when that can't be told."""
-    files: tuple[FileSaid, ...] = ()
+    files: tuple[FileProvenance, ...] = ()
 
     @property
     def uncertainty_us(self) -> int:

@@ -52,11 +52,11 @@ async def host_clock(*, path: str = _PATH, kernel: Kernel | None = None) -> Host
         _ntpd: ("ntpq", "-n", "-c", "rv 0 leap,stratum,refid,offset,rootdelay,rootdisp"),
         _timedated: ("timedatectl", "show", "--property=NTPSynchronized", "--value"),
     }
-    said = await asyncio.gather(*(_ask(path, *command) for command in questions.values()))
-    told = [read(text) for read, text in zip(questions, said, strict=True)]
-    keeper = next((clock for clock in told[:3] if clock is not None), None)
+    answer = await asyncio.gather(*(_ask(path, *command) for command in questions.values()))
+    reported = [read(text) for read, text in zip(questions, answer, strict=True)]
+    keeper = next((clock for clock in reported[:3] if clock is not None), None)
     error = (kernel or _kernel_error)()
-    by_kernel = (told[3] if error is None else _by_kernel(error)) or HostClock(None)
+    by_kernel = (reported[3] if error is None else _by_kernel(error)) or HostClock(None)
     if keeper is None:
         return by_kernel
     if keeper.synchronised is None:
@@ -88,15 +88,15 @@ def _chrony(text: str) -> HostClock | None:
 def _timesyncd(text: str) -> HostClock | None:
     """``timedatectl timesync-status`` (systemd 239 and later); its offset is the server's clock minus ours."""
     lines = (line.partition(":")[::2] for line in text.splitlines())
-    said = {name.strip(): value.strip() for name, value in lines}
-    if "Server" not in said:
+    answer = {name.strip(): value.strip() for name, value in lines}
+    if "Server" not in answer:
         return None
-    server = re.search(r"\(([^()]+)\)$", said["Server"])
-    name = _name(server[1] if server else said["Server"])
-    if said.get("Packet count", "0") == "0":
+    server = re.search(r"\(([^()]+)\)$", answer["Server"])
+    name = _name(server[1] if server else answer["Server"])
+    if answer.get("Packet count", "0") == "0":
         return HostClock(False, f"systemd-timesyncd, which {name} has not answered")
-    offset, delay = _span(said.get("Offset", "")), _span(said.get("Delay", ""))
-    distance = _span(said.get("Root distance", "").partition("(")[0])
+    offset, delay = _span(answer.get("Offset", "")), _span(answer.get("Delay", ""))
+    distance = _span(answer.get("Root distance", "").partition("(")[0])
     source = f"systemd-timesyncd, after {name}"
     if offset is None or delay is None or distance is None:
         return HostClock(None, source)
@@ -105,13 +105,13 @@ def _timesyncd(text: str) -> HostClock | None:
 
 def _ntpd(text: str) -> HostClock | None:
     """``ntpq -c rv`` of ntpd and NTPsec: milliseconds; its offset is the server's clock minus ours."""
-    said = dict(re.findall(r"(\w+)=([^,\s]+)", text))
-    if "stratum" not in said:
+    answer = dict(re.findall(r"(\w+)=([^,\s]+)", text))
+    if "stratum" not in answer:
         return None
-    if said.get("leap") in ("11", "3") or said["stratum"] == "16":
+    if answer.get("leap") in ("11", "3") or answer["stratum"] == "16":
         return HostClock(False, "ntpd, which has no time server that it can use")
-    source = f"ntpd, after {_name(said.get('refid', 'a server'))} (stratum {_name(said['stratum'])})"
-    offset, delay, dispersion = (_micros(said.get(name, ""), 1000) for name in ("offset", "rootdelay", "rootdisp"))
+    source = f"ntpd, after {_name(answer.get('refid', 'a server'))} (stratum {_name(answer['stratum'])})"
+    offset, delay, dispersion = (_micros(answer.get(name, ""), 1000) for name in ("offset", "rootdelay", "rootdisp"))
     if offset is None or delay is None or dispersion is None:
         return HostClock(True, source)
     return HostClock(True, source, -offset, dispersion + (delay + 1) // 2)
@@ -152,12 +152,12 @@ async def _ask(path: str, program: str, *arguments: str) -> str:
     except OSError:
         return ""
     assert process.stdout is not None
-    said = b""
+    answer = b""
     try:
         async with asyncio.timeout(_PATIENCE):
-            while len(said) <= _MOST_OUTPUT and (more := await process.stdout.read(_MOST_OUTPUT)):
-                said += more
-            if len(said) > _MOST_OUTPUT or await process.wait():
+            while len(answer) <= _MOST_OUTPUT and (more := await process.stdout.read(_MOST_OUTPUT)):
+                answer += more
+            if len(answer) > _MOST_OUTPUT or await process.wait():
                 return ""
     except TimeoutError:
         return ""
@@ -170,7 +170,7 @@ async def _ask(path: str, program: str, *arguments: str) -> str:
                 while await process.stdout.read(_MOST_OUTPUT):  # what is unread keeps the end from being seen
                     pass
                 await process.wait()
-    return said.decode("utf-8", "replace")
+    return answer.decode("utf-8", "replace")
 
 
 class _Timex(ctypes.Structure):
@@ -189,12 +189,12 @@ class _Timex(ctypes.Structure):
 
 def _kernel_error() -> int | None:
     """The kernel's largest error in microseconds; None where it may not be asked (a service without the clock)."""
-    told = _Timex()  # modes 0: nothing is set
+    reported = _Timex()  # modes 0: nothing is set
     try:
-        state = ctypes.CDLL(None).adjtimex(ctypes.byref(told))
+        state = ctypes.CDLL(None).adjtimex(ctypes.byref(reported))
     except (OSError, AttributeError):
         return None
-    return int(told.maxerror) if 0 <= state <= _TIME_ERROR and told.maxerror >= 0 else None
+    return int(reported.maxerror) if 0 <= state <= _TIME_ERROR and reported.maxerror >= 0 else None
 
 
 def _micros(text: str, unit: int) -> int | None:

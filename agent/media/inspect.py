@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from agent.media.containers import segment as segments
 from agent.media.containers.tables import NotFootage, Segment
-from agent.media.cut.timeline import Placed, Selection, gaps, join, select, sound_within
+from agent.media.cut.timeline import PlacedSegment, Selection, gaps, join, select, sound_within
 from agent.media.facts import (
     Gops,
     Inspection,
@@ -79,7 +79,7 @@ def _touching(files: Sequence[SourceRef], start_us: int, end_us: int) -> list[So
     return [before, *touching] if before is not None else touching
 
 
-def _trimmed(groups: Sequence[Sequence[Placed]], start_us: int, end_us: int, trim: Trim) -> Trimmed:
+def _trimmed(groups: Sequence[Sequence[PlacedSegment]], start_us: int, end_us: int, trim: Trim) -> Trimmed:
     selections = (select(group, start_us, end_us, trim) for group in groups)
     return Trimmed(trim, tuple(_stretch(selection) for selection in selections if selection is not None))
 

@@ -135,7 +135,7 @@ async def register(services: Services, portal: PortalClient) -> bool:
     return True
 
 
-async def told_cameras(tx: Transaction) -> set[str]:
+async def cameras_at_portal(tx: Transaction) -> set[str]:
     """The cameras that the portal was told of last: those that officers may find."""
     last = await tx.one("SELECT * FROM registrations WHERE sent_at IS NOT NULL ORDER BY revision DESC LIMIT 1")
     if last is None:
@@ -159,14 +159,14 @@ async def _next_registration(services: Services) -> Signed | None:
         revision = 1
         if last is not None:
             signed = Signed(document=last["document"], signature=last["signature"])
-            said = read_unverified(signed, Registration)
-            fresh = services.clock.now() - said.issued < _DAILY and _known_as_before(said.cameras, cameras)
-            before, now = said.cameras, cameras
+            reply = read_unverified(signed, Registration)
+            fresh = services.clock.now() - reply.issued < _DAILY and _known_as_before(reply.cameras, cameras)
+            before, now = reply.cameras, cameras
             if fresh:
-                before, now = _without_reach(before), _without_reach(now)
-            if before == now and said.owner.model_dump() == owner.model_dump():
+                before, now = _without_oldest(before), _without_oldest(now)
+            if before == now and reply.owner.model_dump() == owner.model_dump():
                 return None if last["sent_at"] is not None else signed
-            revision = said.revision + 1
+            revision = reply.revision + 1
         elif not cameras:
             return None
         document = Registration(
@@ -181,7 +181,7 @@ async def _next_registration(services: Services) -> Signed | None:
     return signed
 
 
-def _without_reach(cameras: tuple[CameraRegistration, ...]) -> tuple[CameraRegistration, ...]:
+def _without_oldest(cameras: tuple[CameraRegistration, ...]) -> tuple[CameraRegistration, ...]:
     return tuple(each.model_copy(update={"recordings_since": None}) for each in cameras)
 
 

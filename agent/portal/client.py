@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from exchange.certificates import certificate_words
+from exchange.certificates import certificate_problem
 from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.documents import api
 from exchange.documents.letters import harmless, quoted
@@ -195,10 +195,10 @@ def _reason(content: bytes) -> str:
     """What the portal says of it, on one line, visibly its words."""
     try:
         problem: Any = json.loads(content[:4096])
-        said = str(problem.get("detail") or problem.get("title") or "")
+        reply = str(problem.get("detail") or problem.get("title") or "")
     except (ValueError, AttributeError, RecursionError):
         return ""
-    return f": {quoted(said)}" if harmless(said) else ""
+    return f": {quoted(reply)}" if harmless(reply) else ""
 
 
 def _nonsense(what: str) -> PortalAnswerInvalid:
@@ -215,7 +215,7 @@ def _certificate(url: str, error: ssl.SSLError) -> PortalUnreachable:
         "Check the address. If the force has an authority of its own, put its certificate into a file and set "
         "portal.ca_file to it."
     )
-    words = certificate_words(error, f"the portal at {origin(url)}", to_rfc3339(SystemClock().now()), authority)
+    words = certificate_problem(error, f"the portal at {origin(url)}", to_rfc3339(SystemClock().now()), authority)
     if words is None:
         return _unreachable(url, "no TLS connection can be made")
     return PortalUnreachable(words[0], meaning=_LATER, do=words[1])

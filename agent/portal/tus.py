@@ -189,10 +189,10 @@ class TusUpload:
                 raise UploadGone
             if answer.status not in (200, 204):
                 raise await self._refusal(answer, "tell how far the upload is")
-            told, length = answer.headers.get("Upload-Offset", ""), answer.headers.get("Upload-Length", "")
-        if not _NUMBER.fullmatch(told) or int(told) > self.size or length not in ("", str(self.size)):
+            reported, length = answer.headers.get("Upload-Offset", ""), answer.headers.get("Upload-Length", "")
+        if not _NUMBER.fullmatch(reported) or int(reported) > self.size or length not in ("", str(self.size)):
             raise PortalAnswerInvalid("The upload server told an offset that cannot be.", do="Tell the force.")
-        return int(told)
+        return int(reported)
 
     async def _patch_from(self, url: str, offset: int) -> bool:
         """Send piece after piece while the server says that it has them; False when a smaller one is to be tried."""
@@ -200,8 +200,8 @@ class TusUpload:
         while offset < self.size:
             piece, probing = pieces.next(offset), pieces.is_spent
             self._at, self._given = offset, 0
-            told = await self._patch(url, offset, piece)
-            if told is None:
+            reported = await self._patch(url, offset, piece)
+            if reported is None:
                 self._at = None
                 if pieces.too_large(piece):
                     return False
@@ -210,7 +210,7 @@ class TusUpload:
                 self._given = 0
                 return True
             self._at = None
-            if told != str(offset + piece):
+            if reported != str(offset + piece):
                 return True
             pieces.taken(piece)
             offset += piece

@@ -20,13 +20,13 @@ def boot_id() -> str:
 
     From the service's environment, or from Linux: a hardened service doesn't see /proc/sys.
     """
-    told = os.environ.get("HANDOVER_BOOT_ID", "")
+    reported = os.environ.get("HANDOVER_BOOT_ID", "")
     with contextlib.suppress(OSError):
-        told = told or Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+        reported = reported or Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
     clocks = ""
     with contextlib.suppress(OSError):  # a container may have a time since boot of its own (time_namespaces(7))
         clocks = os.readlink("/proc/self/ns/time")
-    boot = "".join(letter for letter in told if letter in "0123456789abcdef")[:32]
+    boot = "".join(letter for letter in reported if letter in "0123456789abcdef")[:32]
     return boot and f"{boot} {clocks}".strip()
 
 

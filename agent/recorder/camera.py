@@ -17,8 +17,8 @@ from agent.host.mount import GONE, READ_ONLY, is_mounted
 from agent.recorder.arrival import HostClock
 from agent.recorder.config import CameraSource, RecorderConfig
 from agent.recorder.copying import LONGEST_SEGMENT, Copying
-from agent.recorder.meter import Meter, NoRoom
 from agent.recorder.finishing import Finisher, Noted
+from agent.recorder.meter import Meter, NoRoom
 from agent.recorder.stream import Connection, StreamLost, Trouble, connect
 from exchange.clock import MINUTE, SECOND, Clock
 from exchange.durable import takes_writes

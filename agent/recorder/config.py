@@ -166,8 +166,8 @@ def _cameras(entries: list[Any]) -> tuple[tuple[CameraSource, ...], tuple[Unusab
     usable: dict[str, CameraSource] = {}
     unusable = []
     for number, entry in enumerate(entries, 1):
-        told = entry.get("id") if isinstance(entry, dict) else None
-        name = told if isinstance(told, str) and layout.is_id(told) else f"number {number}"
+        reported = entry.get("id") if isinstance(entry, dict) else None
+        name = reported if isinstance(reported, str) and layout.is_id(reported) else f"number {number}"
         try:
             each = _Camera.model_validate(entry)
         except ValidationError as error:

@@ -26,9 +26,9 @@ from agent.recorder.arrival import Arrival, HostClock, boot_id
 from agent.recorder.config import CameraSource, RecorderConfig
 from agent.recorder.finishing import OPENED, Finished, Finisher, Noted
 from agent.recorder.meter import Meter, NoRoom, no_room
+from agent.recorder.missing_times import MissingTimes
 from agent.recorder.segment_writer import SegmentWriter
-from agent.recorder.stream import Connection, StreamLost, words_for
-from agent.recorder.undated import Undated
+from agent.recorder.stream import Connection, StreamLost, error_text
 from agent.recordings.layout import LONGEST
 from exchange.clock import MINUTE, SECOND
 
@@ -64,9 +64,9 @@ class Copying:
         self.host, self.finisher, self.meter, self.why = host, finisher, meter, why
         container = connection.container
         self.video = container.streams.video[0]
-        told = next(iter(container.streams.audio), None) if camera.sound else None
-        self.audio = told if told is None or _can_be_held(self.video, told) else None
-        self.sound_left_out = "" if told is None or self.audio is not None else _name_of(told)
+        reported = next(iter(container.streams.audio), None) if camera.sound else None
+        self.audio = reported if reported is None or _can_be_held(self.video, reported) else None
+        self.sound_left_out = "" if reported is None or self.audio is not None else _name_of(reported)
         self.codec = self.video.codec_context.name
         self.scale = _microseconds(self.video)
         self.arrival = Arrival()
@@ -78,7 +78,7 @@ class Copying:
         self.boot = boot_id()
         self.first_pts = self.first_dts = self.counted = 0
         self.writer_before: SegmentWriter | None = None
-        self.undated = Undated(self.video.index)
+        self.missing_times = MissingTimes(self.video.index)
         self.early: deque[Packet[Stream]] = deque(maxlen=_EARLY)
         self.opened_at = 0
         self.frames_before = self.pictures = 0
@@ -102,7 +102,7 @@ class Copying:
             self.end(broken=full is not None)
             if full is not None:
                 raise no_room(full) from None
-            words = words_for(error) if isinstance(error, FFmpegError) else "The stream cannot be read."
+            words = error_text(error) if isinstance(error, FFmpegError) else "The stream cannot be read."
             raise StreamLost(self.connection.why or words) from None
         raise StreamLost(self.connection.why or "The camera ended the stream.")
 
@@ -155,9 +155,9 @@ class Copying:
 
     def _special(self, packet: Packet[Stream], index: int) -> SegmentWriter | None:
         """A key frame, a packet without a time, or one whose time doesn't go on: then all before the first segment."""
-        held = self.undated.pictures + (self.video.index in self.leapt)
+        held = self.missing_times.pictures + (self.video.index in self.leapt)
         self.pictures = self.meter.frames - held - (index == self.video.index)
-        dated = self.undated.complete(packet, self.writer.last if self.writer is not None else {})
+        dated = self.missing_times.complete(packet, self.writer.last if self.writer is not None else {})
         for each in [one for late in dated for one in self._in_course(late)]:
             assert each.pts is not None
             assert each.dts is not None

@@ -122,7 +122,7 @@ class RtspLogin:
     # -- from libav to the camera --------------------------------------------------------------------------------
 
     def _requests(self, pending: bytearray, client: socket.socket, camera: socket.socket) -> None:
-        while (length := _whole(pending)) is not None:
+        while (length := _message_length(pending)) is not None:
             message = bytes(pending[:length])
             del pending[:length]
             camera.sendall(message if message[:1] == b"$" else self._request(message.decode("latin-1"), fresh=False))
@@ -146,7 +146,7 @@ class RtspLogin:
     def _answers(self, pending: bytearray, client: socket.socket, camera: socket.socket) -> None:
         at = 0
         passed = 0
-        while (length := _whole(pending, at)) is not None:
+        while (length := _message_length(pending, at)) is not None:
             if pending[at] == 0x24 or (again := self._again(bytes(pending[at : at + length]))) is None:
                 at += length
                 continue
@@ -171,7 +171,7 @@ class RtspLogin:
         return None if self._digest is None else self._request(message, fresh=True)
 
 
-def _whole(pending: bytearray, at: int = 0) -> int | None:
+def _message_length(pending: bytearray, at: int = 0) -> int | None:
     """Bytes of the packet or message that begins there; None while it isn't whole."""
     if len(pending) - at < 4:
         return None
@@ -183,8 +183,8 @@ def _whole(pending: bytearray, at: int = 0) -> int | None:
         if len(pending) - at >= _MOST_HEAD:
             raise _Ends
         return None
-    told = re.search(rb"(?im)^content-length:[ \t]*(\d{1,7})[ \t]*\r?$", pending[at:stop])
-    body = int(told[1]) if told else 0
+    reported = re.search(rb"(?im)^content-length:[ \t]*(\d{1,7})[ \t]*\r?$", pending[at:stop])
+    body = int(reported[1]) if reported else 0
     if body > _MOST_BODY:
         raise _Ends
     length = stop + 4 + body - at
@@ -192,5 +192,5 @@ def _whole(pending: bytearray, at: int = 0) -> int | None:
 
 
 def _sequence(head: str) -> str:
-    told = re.search(r"(?im)^cseq:[ \t]*(\d{1,9})", head)
-    return told[1] if told else ""
+    reported = re.search(r"(?im)^cseq:[ \t]*(\d{1,9})", head)
+    return reported[1] if reported else ""

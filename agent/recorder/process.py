@@ -107,15 +107,15 @@ class Recorder:
         self._wake.set()
 
     def _watch(self) -> None:
-        told = 0.0
+        reported = 0.0
         while not self._ending:
             if self._reload or _written(self.path) != self._read_at:
                 self._reload = False
                 self._read_again()
             for camera in self.cameras.values():
                 camera.watch()
-            if time.monotonic() - told >= STATE_EVERY:
-                told = time.monotonic()
+            if time.monotonic() - reported >= STATE_EVERY:
+                reported = time.monotonic()
                 self._system.notify("WATCHDOG=1")
                 self._write_state()
             self._wake.wait(_TICK)

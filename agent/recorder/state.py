@@ -39,7 +39,7 @@ class CameraRecording(BaseModel):
     reconnects: int = 0
     sound_left_out: Annotated[str, Field(max_length=100)] = ""
 
-    def in_words(self) -> str:
+    def as_text(self) -> str:
         words = _WORDS.get(self.state, self.state)
         if self.sound_left_out and self.state == "recording":
             return f"{words}, without its sound ({self.sound_left_out}), which can't be recorded"
@@ -58,12 +58,12 @@ class RecorderState(BaseModel):
     def alive(self, now: int) -> bool:
         return not self.stopped and abs(now - self.at) < STALE
 
-    def camera_in_words(self, camera_id: str, now: int) -> str:
+    def camera_text(self, camera_id: str, now: int) -> str:
         """For a person: what the recorder does with this camera."""
         if not self.alive(now):
             return "no recorder runs"
         camera = self.cameras.get(camera_id)
-        return "not recorded yet" if camera is None else camera.in_words()
+        return "not recorded yet" if camera is None else camera.as_text()
 
     def recording(self, now: int) -> int:
         """How many cameras are being recorded."""

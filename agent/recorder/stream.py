@@ -175,13 +175,13 @@ def connect(camera: CameraSource, stall: float = 15.0) -> Connection:
         connection = _open(camera, options, stall, peers, relay)
     except HTTPUnauthorizedError as error:
         if relay is not None or not rtsp_login.would_help(camera):
-            raise StreamLost(words_for(error), Trouble.REFUSED) from None
+            raise StreamLost(error_text(error), Trouble.REFUSED) from None
         try:
             connection = _open(camera, options, stall, peers, _Relay(camera))
         except FFmpegError as error:
-            raise StreamLost(words_for(error), _trouble(error)) from None
+            raise StreamLost(error_text(error), _trouble(error)) from None
     except FFmpegError as error:
-        raise StreamLost(words_for(error), _trouble(error)) from None
+        raise StreamLost(error_text(error), _trouble(error)) from None
     if not connection.container.streams.video:
         connection.close()
         raise StreamLost("The camera's stream has no pictures.")
@@ -245,7 +245,7 @@ _WORDS = {
 }
 
 
-def words_for(error: FFmpegError) -> str:
+def error_text(error: FFmpegError) -> str:
     """What happened, in plain words; never the library's own text, which may hold the URL with its password."""
     if isinstance(error, HTTPUnauthorizedError):
         return "The camera refused the user name or password."

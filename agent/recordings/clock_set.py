@@ -16,7 +16,7 @@ from agent.recordings import journal, layout
 from agent.recordings.holds import Holds
 from agent.recordings.retention import remove_if_left
 from exchange.clock import SECOND, Instant, Window, from_rfc3339
-from exchange.documents.human_time import duration_words, time_words
+from exchange.documents.human_time import duration_text, time_text
 from exchange.documents.messages import Part
 from exchange.durable import sync_folder
 
@@ -163,12 +163,12 @@ class ClockSet:
         if not starts:
             return ()
         which = "One recording" if len(starts) == 1 else f"{len(starts)} recordings"
-        told = (
+        reported = (
             f"{which} of this camera may be of this time: the machine was restarted before its clock was set, so that "
-            f"nobody knows when they were made. By that clock the first began {time_words(min(starts))}, and the last "
-            f"{time_words(max(starts))}."
+            f"nobody knows when they were made. By that clock the first began {time_text(min(starts))}, and the last "
+            f"{time_text(max(starts))}."
         )
-        return (told,)
+        return (reported,)
 
     def _unsettled(self, camera: str, folder: Path) -> Iterable[_Recorded]:
         try:
@@ -223,7 +223,7 @@ def notes(entries: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
     From the journal's entries of the segments; a sentence for each time the clock was set.
     """
-    told: list[str] = []
+    reported: list[str] = []
     by_step: dict[int, list[dict[str, Any]]] = {}
     for entry in entries:
         by = entry.get(_BY)
@@ -232,17 +232,17 @@ def notes(entries: Iterable[dict[str, Any]]) -> tuple[str, ...]:
         for step in entry.get(_STEPS, ()):
             at, by = step.get("at"), step.get("by")
             if isinstance(at, int) and isinstance(by, int) and abs(by) >= SECOND:
-                told.append(_stepped(at, by))
+                reported.append(_stepped(at, by))
     for moved in by_step.values():
         first = min(moved, key=lambda entry: int(entry[_NAMED]))
-        told.append(_corrected(first[_NAMED], first[_BY], len(moved)))
-    return tuple(dict.fromkeys(told))
+        reported.append(_corrected(first[_NAMED], first[_BY], len(moved)))
+    return tuple(dict.fromkeys(reported))
 
 
 def _stepped(at: Instant, by: int) -> str:
     way = "forward" if by > 0 else "back"
     return (
-        f"The clock of the recording host was set {way} by {duration_words(by)}, to {time_words(at)}, while this was "
+        f"The clock of the recording host was set {way} by {duration_text(by)}, to {time_text(at)}, while this was "
         "recorded."
     )
 
@@ -251,7 +251,7 @@ def _corrected(named: Instant, by: int, count: int) -> str:
     which = "One recording was" if count == 1 else f"{count} recordings were"
     way = "behind" if by > 0 else "ahead"
     return (
-        f"{which} made while the clock of the recording host was {duration_words(by)} {way}: by that clock the first "
-        f"began {time_words(named)}. The clock was set right later, and the times given here were put right by the "
+        f"{which} made while the clock of the recording host was {duration_text(by)} {way}: by that clock the first "
+        f"began {time_text(named)}. The clock was set right later, and the times given here were put right by the "
         "time that passed since the host was started."
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.recordings import layout
 from exchange.clock import Window
-from exchange.durable import disk_full_told, durable_file, sync_folder
+from exchange.durable import durable_file, raising_disk_full, sync_folder
 
 _FILE = "hold.json"
 _LEAVING = ".released-"
@@ -36,7 +36,7 @@ class Holds:
         if not layout.is_id(hold_id) or not layout.is_id(camera_id):
             raise ValueError("this cannot name a folder of holds")
         folder = self.folder / hold_id
-        with disk_full_told(folder):
+        with raising_disk_full(folder):
             folder.mkdir(mode=0o770, parents=True, exist_ok=True)
             windows = list(self._windows_of(hold_id))
             if (camera_id, window) not in windows:

@@ -110,14 +110,14 @@ class Retention:
                 continue
             size = self._remove(each)
             if size is not None:
-                removed.append(_told(each, size, why))
+                removed.append(_removed(each, size, why))
                 over, lacking = over - size, lacking - size
         for each in kept:  # only when nothing older is left
             if over <= 0 and lacking <= 0:
                 break
             size = self._remove(each)
             if size is not None:
-                removed.append(_told(each, size, Why.BYTES if over > 0 else Why.FREE_DISK))
+                removed.append(_removed(each, size, Why.BYTES if over > 0 else Why.FREE_DISK))
                 over, lacking = over - size, lacking - size
         self._tidy(removed)
         return Purged(tuple(removed), max(over, lacking, 0))
@@ -186,7 +186,7 @@ def _is_held(each: _Candidate, held: list[tuple[str, Window]]) -> bool:
     )
 
 
-def _told(each: _Candidate, size: int, why: Why) -> Removed:
+def _removed(each: _Candidate, size: int, why: Why) -> Removed:
     window = Window(each.name.start, max(each.name.end, each.name.start + 1))
     return Removed(each.camera_id, each.file, window, size, why)
 

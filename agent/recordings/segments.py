@@ -29,7 +29,7 @@ from agent.recordings.holds import Holds
 from agent.recordings.layout import SegmentName, SegmentState
 from agent.recordings.retention import Policy, Purged, Retention
 from exchange.clock import DAY, SECOND, Clock, Window
-from exchange.durable import disk_full_told, sync_folder
+from exchange.durable import raising_disk_full, sync_folder
 from exchange.errors import NoFootage
 
 ARRIVAL_UNCERTAINTY = SECOND
@@ -72,9 +72,9 @@ class SegmentStore:
     def locate(self, camera_id: str, window: Window) -> list[Located]:
         """The segments that overlap the window, by start; a held one's path is its hold's. ValueError for an id that
         no camera can have."""
-        return [each for each in self._in_reach(camera_id, window) if each.end > window.start]
+        return [each for each in self._may_overlap(camera_id, window) if each.end > window.start]
 
-    def _in_reach(self, camera_id: str, window: Window) -> list[Located]:
+    def _may_overlap(self, camera_id: str, window: Window) -> list[Located]:
         """Those that overlap the window, or are open and may come to."""
         found = {name: folder for folder, name in self._names(camera_id, window)}
         for held in self._holds.folders(camera_id):
@@ -85,7 +85,7 @@ class SegmentStore:
             segment = layout.parse(name)
             if segment is None or (segment.duration is not None and segment.end <= window.start):
                 continue  # before anything costly: of the hour looked back at, most end before the window
-            each = self._reach(found[name] / name, segment)
+            each = self._located(found[name] / name, segment)
             if each is not None:
                 located.append(each)
         return located
@@ -97,14 +97,14 @@ class SegmentStore:
             for name in _listing(folder, window):
                 yield folder, name
 
-    def _reach(self, path: Path, segment: SegmentName) -> Located | None:
+    def _located(self, path: Path, segment: SegmentName) -> Located | None:
         if segment.duration is not None:
             return Located(path, segment, segment.end)
         try:
-            whole = salvage.scan(path)
+            complete = salvage.scan(path)
         except OSError:  # finished, and so renamed, since it was listed
             return self._finished_since(path, segment)
-        return Located(path, segment, segment.start + whole.duration)
+        return Located(path, segment, segment.start + complete.duration)
 
     def _finished_since(self, path: Path, opened: SegmentName) -> Located | None:
         for name in sorted(os.listdir(path.parent)) if path.parent.is_dir() else []:
@@ -138,7 +138,7 @@ class SegmentStore:
     def coverage(self, camera_id: str, window: Window) -> Coverage:
         """See ``FootageSource``. Reads the folders of the window's days, and journals only to give gaps a reason."""
         self._must_be_there()
-        reach = self._in_reach(camera_id, window)
+        reach = self._may_overlap(camera_id, window)
         now = self.clock.now()
         spans = tuple(self._span(camera_id, each) for each in reach if each.end > max(window.start, each.name.start))
         growing = [each.end for each in reach if each.name.state is SegmentState.OPEN and _grows(each.path, now)]
@@ -365,7 +365,7 @@ def _reason(word: object) -> GapReason:
 
 def _copy(source: Path, target: Path, size: int, progress: Progress | None) -> None:
     part = target.with_name(f"{target.name}.part")
-    with disk_full_told(target), source.open("rb") as reading, part.open("ab") as writing:
+    with raising_disk_full(target), source.open("rb") as reading, part.open("ab") as writing:
         done = min(writing.tell(), size)
         writing.truncate(done)
         reading.seek(done)

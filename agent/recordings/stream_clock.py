@@ -16,14 +16,14 @@ _NO_CLOCK = 946_684_800_000_000
 """2000-01-01: a camera that tells an earlier time counts from when it was switched on."""
 
 
-def heard(recordings: Path, camera_id: str, now: int) -> ClockCheck | None:
+def latest_stream_check(recordings: Path, camera_id: str, now: int) -> ClockCheck | None:
     """From the journal's lines of the last hour; None when the stream told nothing of a clock.
 
     Each line tells how far the camera's clock was ahead of the picture's arrival, so its offset is that and the way the
     picture took: at least nothing, at most LONGEST_WAY by the quickest picture. Reads files: not for the event loop.
     """
     days = sorted({layout.day_of(now - HOUR), layout.day_of(now)})
-    told = [
+    reported = [
         (ahead, clock, start)
         for day in days
         for entry in journal.segments(recordings / camera_id / day)
@@ -33,16 +33,16 @@ def heard(recordings: Path, camera_id: str, now: int) -> ClockCheck | None:
         and now - HOUR <= start <= now
         and clock >= _NO_CLOCK
     ]
-    if not told:
+    if not reported:
         return None
-    quickest = max(ahead for ahead, _, _ in told)
-    clock = max(told, key=lambda each: each[2])[1]
+    quickest = max(ahead for ahead, _, _ in reported)
+    clock = max(reported, key=lambda each: each[2])[1]
     offset = quickest + LONGEST_WAY // 2
     return ClockCheck(
         device_time=clock,
         reference_time=clock - offset,
         offset_us=offset,
         uncertainty_us=LONGEST_WAY // 2,
-        method=f"{RTCP}, {len(told)} within an hour",
+        method=f"{RTCP}, {len(reported)} within an hour",
         at=clock - offset,
     )

@@ -59,7 +59,7 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
     def show(report: Job) -> None:
         services.progress.doing[request_id] = f"cutting {cut.camera.label}, {report.get('bytes', 0) * 100 // total} %"
 
-    async with services.footage.at_hand(request_id, cut.camera.camera_id, cut.camera.requested.window):
+    async with services.footage.open_window(request_id, cut.camera.camera_id, cut.camera.requested.window):
         stretches = await services.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
         plan = {"stretches": stretches, "sound": cut.sound, "name": "master"}
         result = await services.run_job(

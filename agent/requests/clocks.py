@@ -10,17 +10,17 @@ from agent.devices.time_zones import seconds_east
 from agent.host.clock import NOTHING, HostClock
 from agent.store.database import CameraRow, Transaction
 from exchange.clock import MINUTE, SECOND, Window
-from exchange.documents.evidence import ClockCheck as CheckSaid
+from exchange.documents.evidence import ClockCheck as ClockCheckEntry
 from exchange.documents.evidence import DisplayedStretch, OffsetRange, as_displayed
-from exchange.documents.evidence import HostClock as HostSaid
+from exchange.documents.evidence import HostClock as HostClockEntry
 
 REFERENCE = "the recording host's clock"
 
 
-def host_said(host: HostClock, at: int) -> HostSaid:
+def host_clock_entry(host: HostClock, at: int) -> HostClockEntry:
     """What this host said of its own clock, within the manifest's limits."""
     source = "".join(letter for letter in host.source if letter.isprintable())[:200] or NOTHING
-    return HostSaid(source=source, offset_us=host.offset_us, uncertainty_us=host.uncertainty_us, at=at)
+    return HostClockEntry(source=source, offset_us=host.offset_us, uncertainty_us=host.uncertainty_us, at=at)
 
 
 async def clock_around(tx: Transaction, camera: CameraRow, window: Window) -> Around | None:
@@ -30,9 +30,9 @@ async def clock_around(tx: Transaction, camera: CameraRow, window: Window) -> Ar
     return Around(window, (found,)) if around is None and found is not None else around
 
 
-def check_said(check: ClockCheck) -> CheckSaid:
+def clock_check_entry(check: ClockCheck) -> ClockCheckEntry:
     """One comparison of a camera's clock."""
-    return CheckSaid(
+    return ClockCheckEntry(
         device_time=check.device_time,
         reference_time=check.reference_time,
         reference_source=REFERENCE,
@@ -43,7 +43,7 @@ def check_said(check: ClockCheck) -> CheckSaid:
     )
 
 
-def range_said(around: Around) -> OffsetRange | None:
+def offset_range(around: Around) -> OffsetRange | None:
     """Where the offset lay, if comparisons around the window contradict each other."""
     if around.changed is None:
         return None

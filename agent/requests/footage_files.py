@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from agent.footage.provenance import SourceSaid
+from agent.footage.provenance import SourceProvenance
 from agent.media import facts
 from agent.requests.step import Later
 from agent.services import Services
@@ -18,17 +18,19 @@ from exchange.clock import MINUTE, SECOND, Window
 
 
 @dataclass(frozen=True)
-class AtHand:
-    """``said`` is of a recorder or folder that the files were fetched from; None for our own segments, of whose clock
+class OpenFootage:
+    """``answer`` is of a recorder or folder that the files were fetched from; None for our own segments, of whose clock
     ``notes`` tell what should be known."""
 
     files: tuple[facts.SourceRef, ...]
-    said: SourceSaid | None = None
+    answer: SourceProvenance | None = None
     notes: tuple[str, ...] = ()
 
 
 @asynccontextmanager
-async def at_hand(services: Services, row: RequestRow, camera_id: str, window: Window) -> AsyncIterator[AtHand]:
+async def open_footage(
+    services: Services, row: RequestRow, camera_id: str, window: Window
+) -> AsyncIterator[OpenFootage]:
     """The files of a window, under names that stay the same, while the block runs.
 
     Later while it is still being recorded, within reason.
@@ -36,7 +38,7 @@ async def at_hand(services: Services, row: RequestRow, camera_id: str, window: W
     patience = 2 * services.settings.recordings.segment + MINUTE
     # Before it was received: the host's clock was set back, and nobody knows how long it has waited.
     wait = 0 <= services.clock.now() - row.received_at < patience
-    fetched = services.footage.at_hand(row.request_id, camera_id, window, wait=wait)
+    fetched = services.footage.open_window(row.request_id, camera_id, window, wait=wait)
     try:
         brought = await fetched.__aenter__()
     except StillGrowing as growing:
@@ -46,12 +48,14 @@ async def at_hand(services: Services, row: RequestRow, camera_id: str, window: W
             yield await _segments_of(services, row, camera_id, window, wait=wait)
         else:
             refs = (facts.SourceRef(file.path, file.start, file.end) for file in brought.files)
-            yield AtHand(tuple(refs), brought.said)
+            yield OpenFootage(tuple(refs), brought.provenance)
     finally:
         await fetched.__aexit__(None, None, None)
 
 
-async def _segments_of(services: Services, row: RequestRow, camera_id: str, window: Window, *, wait: bool) -> AtHand:
+async def _segments_of(
+    services: Services, row: RequestRow, camera_id: str, window: Window, *, wait: bool
+) -> OpenFootage:
     """The segments that overlap a window: finished ones, and copies of what never finished."""
     coverage = await services.footage.coverage(camera_id, window)
     if coverage.growing_until is not None and wait:
@@ -65,7 +69,7 @@ async def _segments_of(services: Services, row: RequestRow, camera_id: str, wind
             await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
             fetched = await services.footage.fetch(span, folder)
             files += [facts.SourceRef(file.path, file.start, file.end) for file in fetched]
-    return AtHand(tuple(files), notes=coverage.notes)
+    return OpenFootage(tuple(files), notes=coverage.notes)
 
 
 def _later(services: Services, why: str) -> Later:

@@ -76,18 +76,18 @@ class Journey:
 
     async def run(self) -> None:
         """Walk until cancelled."""
-        said = ""
+        reply = ""
         try:
             while True:
                 self._changed.clear()
                 try:
                     await self._start_walks()
                     pause = await self._pause()
-                    said = ""
+                    reply = ""
                 except HandoverError as error:  # the store's disk is full, perhaps: that passes
-                    if str(error) != said:  # once
+                    if str(error) != reply:  # once
                         log.error("%s", error)
-                    pause, said = _LONGEST_SLEEP, str(error)
+                    pause, reply = _LONGEST_SLEEP, str(error)
                 try:
                     async with asyncio.timeout(pause):
                         await self._changed.wait()

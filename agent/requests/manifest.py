@@ -10,11 +10,11 @@ from pathlib import Path
 from agent import VERSION
 from agent.devices.camera_facts import CameraFacts as DeviceFacts
 from agent.devices.clock_history import Around
-from agent.footage.provenance import SourceSaid
+from agent.footage.provenance import SourceProvenance
 from agent.host.clock import HostClock
 from agent.media import facts
 from agent.recordings.layout import parse as parse_name
-from agent.requests.clocks import check_said, displayed, host_said, range_said
+from agent.requests.clocks import clock_check_entry, displayed, host_clock_entry, offset_range
 from agent.requests.decision import Approval, ApprovedCut
 from agent.requests.plan import PlannedCamera
 from exchange.clock import SECOND, Window
@@ -36,7 +36,7 @@ from exchange.documents.evidence import (
     WorkingCopy,
     widening,
 )
-from exchange.documents.evidence import HostClock as HostSaid
+from exchange.documents.evidence import HostClock as HostClockEntry
 from exchange.documents.messages import CameraRegistration, Fingerprint, Stretch
 from exchange.signing.documents import document_sha256
 
@@ -84,7 +84,7 @@ def build(
     """The manifest, whole. Its own validation refuses what contradicts itself."""
     delivered = Window(result.masters[0].first_us, max(map(_end, result.masters)))
     requested, planned = cut.camera.requested.window, cut.camera
-    clocks = _clocks(camera.clock, host_said(host, issued), planned.source, host.synchronised)
+    clocks = _clocks(camera.clock, host_clock_entry(host, issued), planned.source, host.synchronised)
     shown, latest = (None, None) if camera.clock is None else displayed(camera.clock, delivered)
     sound = any(track.kind == "audio" for master in result.masters for track in master.tracks)
     return Evidence(
@@ -94,7 +94,7 @@ def build(
         request_id=approval.request.request_id,
         request_sha256=document_sha256(approval.signed_request),
         decision_sha256=document_sha256(approval.signed_decision),
-        site=Site(name=owner, address=_place_in_words(camera.registration)),
+        site=Site(name=owner, address=_place_text(camera.registration)),
         camera=_camera(planned.camera_id, planned.label, camera),
         source=_source(planned.source),
         windows=Windows(
@@ -162,21 +162,21 @@ def _master(master: facts.Master) -> Master:
     )
 
 
-def _source(said: SourceSaid | None) -> Source:
+def _source(answer: SourceProvenance | None) -> Source:
     """What recorded it: Handover's own recorder, or the one that its window was fetched from."""
-    if said is None:
+    if answer is None:
         return Source(make="Handover", model="recorder", firmware=VERSION, how_read=_HOW_READ)
     return Source(
-        make=(said.make or said.title)[:200],
-        model=said.model or None,
-        firmware=said.firmware or None,
-        how_read=said.how_read,
+        make=(answer.make or answer.title)[:200],
+        model=answer.model or None,
+        firmware=answer.firmware or None,
+        how_read=answer.how_read,
     )
 
 
-def _segments(result: facts.CutResult, said: SourceSaid | None) -> list[SourceSegment]:
+def _segments(result: facts.CutResult, answer: SourceProvenance | None) -> list[SourceSegment]:
     """Every segment that was copied from, once, as its name and its bytes say."""
-    fetched = {file.name.rpartition("/")[2]: file for file in said.files} if said is not None else {}
+    fetched = {file.name.rpartition("/")[2]: file for file in answer.files} if answer is not None else {}
     segments: dict[Path, SourceSegment] = {}
     for master in result.masters:
         for source in master.sources:
@@ -210,28 +210,30 @@ def _camera(camera_id: str, label: str, known: CameraKnown) -> CameraFacts:
     )
 
 
-def _clocks(around: Around | None, host: HostSaid, said: SourceSaid | None, synchronised: bool | None) -> Clocks:
+def _clocks(
+    around: Around | None, host: HostClockEntry, answer: SourceProvenance | None, synchronised: bool | None
+) -> Clocks:
     """What is known of the clocks."""
-    utc_from = _UTC_FROM if said is None else said.utc_from
+    utc_from = _UTC_FROM if answer is None else answer.utc_from
     if around is None:
         return Clocks(camera_checked=False, host_synchronised=synchronised, host=host, utc_from=utc_from)
     return Clocks(
         camera_checked=True,
-        camera=check_said(around.best),
-        camera_other=None if around.other is None else check_said(around.other),
-        camera_range=range_said(around),
+        camera=clock_check_entry(around.best),
+        camera_other=None if around.other is None else clock_check_entry(around.other),
+        camera_range=offset_range(around),
         host_synchronised=synchronised,
         host=host,
         utc_from=utc_from,
     )
 
 
-def _place_in_words(registration: CameraRegistration | None) -> str | None:
+def _place_text(registration: CameraRegistration | None) -> str | None:
     return registration.place.description if registration else None
 
 
 def _notes(planned: PlannedCamera, masters: tuple[facts.Master, ...]) -> tuple[str, ...]:
-    said = planned.source
+    answer = planned.source
     notes = [f"A recorded file could not be read: {entry}" for entry in planned.unreadable]
     notes += planned.notes
     if any(after.first_us < _end(before) for before, after in pairwise(masters)):
@@ -239,15 +241,15 @@ def _notes(planned: PlannedCamera, masters: tuple[facts.Master, ...]) -> tuple[s
             "The recording host's clock was set back within this window: the times of some masters overlap, though "
             "they were recorded one after the other. Nothing is in them twice."
         )
-    if said is not None:
-        notes += said.notes
-        for file in said.files:
+    if answer is not None:
+        notes += answer.notes
+        for file in answer.files:
             name = file.name.rpartition("/")[2]
             notes += [f"{name}: {note}" for note in file.notes]
             if file.torn:
                 notes.append(f"{name}: its end was lost, at the recorder or on the way; what came was used.")
             if file.remux is not None:
-                notes.append(file.remux.in_words(name))
-        seconds = said.uncertainty_us / SECOND
-        notes.append(f"The times of these recordings may be off by {seconds:.1f} s: {said.utc_from}.")
+                notes.append(file.remux.as_text(name))
+        seconds = answer.uncertainty_us / SECOND
+        notes.append(f"The times of these recordings may be off by {seconds:.1f} s: {answer.utc_from}.")
     return tuple(note[:4000] for note in notes[:_MOST_NOTES])

@@ -26,7 +26,7 @@ async def stills(services: Services, request_id: str) -> list[tuple[str, bytes]]
     for camera in read_plan(shown["plan"]).cameras:
         if camera.available:
             name = f"{camera.position + 1}-{camera.camera_id}"
-            async with services.footage.at_hand(request_id, camera.camera_id, camera.requested.window):
+            async with services.footage.open_window(request_id, camera.camera_id, camera.requested.window):
                 stretches = await services.footage.as_planned(camera.camera_id, camera.stretches)
                 made += await _stills_of(services, stretches, name)
     return made

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from agent.footage.provenance import SourceSaid
+from agent.footage.provenance import SourceProvenance
 from agent.media import facts
-from agent.requests.clocks import check_said, clock_around, host_said, range_said
-from agent.requests.footage_files import AtHand, at_hand
+from agent.requests.clocks import clock_around, clock_check_entry, host_clock_entry, offset_range
+from agent.requests.footage_files import OpenFootage, open_footage
 from agent.requests.intake import verified_request
 from agent.requests.preserve import keep
 from agent.requests.states import State, change_state
@@ -70,7 +70,7 @@ class PlannedCamera(Part):
     """``agent.media.facts.Stretch`` as JSON: exactly what the cut will copy."""
     notes: tuple[str, ...] = ()
     """What should be known of our own recordings: that the host's clock was set while or after they were made."""
-    source: SourceSaid | None = None
+    source: SourceProvenance | None = None
     """The recorder or folder that it was fetched from; None for our own recordings."""
     clock: PlannedClock | None = None
     """None: its clock was never compared with this machine's."""
@@ -181,13 +181,13 @@ async def _void(services: Services, row: RequestRow) -> Instant | None:
 
 async def _planned_host(services: Services) -> PlannedHost:
     host = await services.host_clock()
-    said = host_said(host, services.clock.now())
-    return PlannedHost(**dict(said), synchronised=host.synchronised)
+    answer = host_clock_entry(host, services.clock.now())
+    return PlannedHost(**dict(answer), synchronised=host.synchronised)
 
 
 async def _plan_camera(services: Services, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
-    async with at_hand(services, row, asked.camera_id, asked.window.window) as there:
-        source = None if there.said is None else await _with_outlook(services, asked, there.said)
+    async with open_footage(services, row, asked.camera_id, asked.window.window) as there:
+        source = None if there.answer is None else await _with_outlook(services, asked, there.answer)
         planned = await _plan_files(services, asked, there, source, position, label)
     return planned.model_copy(update={"clock": await _planned_clock(services, asked)})
 
@@ -199,19 +199,19 @@ async def _planned_clock(services: Services, asked: Asked) -> PlannedClock | Non
         around = None if camera is None else await clock_around(tx, camera, asked.window.window)
     if around is None:
         return None
-    other = None if around.other is None else check_said(around.other)
-    return PlannedClock(check=check_said(around.best), other=other, range=range_said(around))
+    other = None if around.other is None else clock_check_entry(around.other)
+    return PlannedClock(check=clock_check_entry(around.best), other=other, range=offset_range(around))
 
 
-async def _with_outlook(services: Services, asked: Asked, said: SourceSaid) -> SourceSaid:
+async def _with_outlook(services: Services, asked: Asked, answer: SourceProvenance) -> SourceProvenance:
     """When the recorder will overwrite it, unless it is kept."""
-    if said.kept:
-        return said
+    if answer.kept:
+        return answer
     async with services.store.transaction() as tx:
         camera = await tx.camera(asked.camera_id)
     days = None if camera is None else parse_strictly(camera.registration.encode(), CameraRegistration).retention_days
     until = await services.footage.overwritten(asked.camera_id, asked.window.window, days)
-    return said.model_copy(update={"overwritten": until})
+    return answer.model_copy(update={"overwritten": until})
 
 
 def _without(services: Services, position: int, asked: Asked, label: str) -> PlannedCamera:
@@ -231,8 +231,8 @@ def _without(services: Services, position: int, asked: Asked, label: str) -> Pla
 async def _plan_files(
     services: Services,
     asked: Asked,
-    there: AtHand,
-    source: SourceSaid | None,
+    there: OpenFootage,
+    source: SourceProvenance | None,
     position: int,
     label: str,
 ) -> PlannedCamera:
@@ -249,7 +249,7 @@ async def _plan_files(
         "notes": there.notes,
     }
     if not there.files:
-        return PlannedCamera(**planned, gaps=(_whole_gap(window),))
+        return PlannedCamera(**planned, gaps=(_gap_note(window),))
     job = {
         "files": [facts.to_json(file) for file in there.files],
         "start_us": window.start,
@@ -260,7 +260,7 @@ async def _plan_files(
     unreadable = tuple(_line(f"{entry.path.name}: {entry.why}") for entry in seen.unreadable)
     would = seen.trimmed(facts.Trim(trim))
     if not would.stretches:
-        return PlannedCamera(**planned, gaps=gaps or (_whole_gap(window),), unreadable=unreadable)
+        return PlannedCamera(**planned, gaps=gaps or (_gap_note(window),), unreadable=unreadable)
     first = would.stretches[0]
     # Where the host's clock was set back, a later stretch may end before an earlier one does.
     end, last_frame = (max(getattr(each, name) for each in would.stretches) for name in ("end_us", "last_us"))
@@ -292,5 +292,5 @@ def _line(text: str) -> str:
     return harmless(text, 200) or "?"
 
 
-def _whole_gap(window: Window) -> GapNote:
+def _gap_note(window: Window) -> GapNote:
     return GapNote(start=window.start, end=window.end, reason="nothing was recorded")

@@ -132,8 +132,8 @@ async def _is_news(tx: Transaction, row: RequestRow | None, document: Signed) ->
 
 
 async def _found(tx: Transaction) -> dict[str, Any] | None:
-    told = await tx.note(_NOTE)
-    return json.loads(told) if told else None
+    reported = await tx.note(_NOTE)
+    return json.loads(reported) if reported else None
 
 
 def _opened(services: Services, note: str) -> TreeHead | None:

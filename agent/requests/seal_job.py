@@ -27,12 +27,12 @@ def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict
             return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": target.stat().st_size}
     entries = [_entry(entry) for entry in order["entries"]]
     recipients = [parse_recipient(text) for text in order["recipients"]]
-    told = 0
+    reported = 0
 
     def tell(done: int) -> None:
-        nonlocal told
-        if done - told >= _TOLD:
-            told = done
+        nonlocal reported
+        if done - reported >= _TOLD:
+            reported = done
             report({"bytes": done})
 
     sealed = seal_package(target, order["name"], entries, order["info"], recipients, tell)

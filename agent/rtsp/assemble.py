@@ -49,32 +49,32 @@ class TrackClock:
 
         A jump counts from the next key frame on, as no file can begin before: until then, the RTP clock goes on.
         """
-        told = wall(frame.ntp) if frame.ntp else None
+        reported = wall(frame.ntp) if frame.ntp else None
         jumped = False
-        if told is not None:
-            self._jump = self._jump or self._parted(frame, told)
-            self._before = (frame.ticks, told)
+        if reported is not None:
+            self._jump = self._jump or self._parted(frame, reported)
+            self._before = (frame.ticks, reported)
             if self.anchor is None or (self._jump and frame.key):
                 jumped, self._jump = self._jump, False
-                self.anchor = (frame.ticks, told)
+                self.anchor = (frame.ticks, reported)
         if self.anchor is None:
             self.anchor = self.unstamped(frame)
         if self.anchor is None:
             return None, False
         counted = self.anchor[1] + (frame.ticks - self.anchor[0]) * SECOND // self.rate
-        if told is None or self._jump:
+        if reported is None or self._jump:
             return counted, jumped
-        self.by_wall = self.by_wall or abs(told - counted) > DRIFT
-        return (told if self.by_wall else counted), jumped
+        self.by_wall = self.by_wall or abs(reported - counted) > DRIFT
+        return (reported if self.by_wall else counted), jumped
 
-    def _parted(self, frame: Frame, told: int) -> bool:
+    def _parted(self, frame: Frame, reported: int) -> bool:
         """Whether the wall clock and the RTP clock went different ways since the frame before."""
         if self._before is None or self.anchor is None:
             return False
         ticks, before = self._before
         if self.by_wall:
-            return not -JUMP < told - before < 10 * SECOND
-        return abs((told - before) - (frame.ticks - ticks) * SECOND // self.rate) > JUMP
+            return not -JUMP < reported - before < 10 * SECOND
+        return abs((reported - before) - (frame.ticks - ticks) * SECOND // self.rate) > JUMP
 
 
 @dataclass

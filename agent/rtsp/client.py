@@ -139,8 +139,8 @@ class Rtsp:
             self._digest, fresh = chosen, True
         if answer.status == 403:
             raise Refused
-        if (told := answer.headers.get("session")) and self.session is None and answer.status == 200:
-            name, _, options = told.partition(";")
+        if (reported := answer.headers.get("session")) and self.session is None and answer.status == 200:
+            name, _, options = reported.partition(";")
             self.session = name.strip()[:256]
             if found := re.search(r"timeout\s*=\s*(\d{1,6})", options):
                 self.session_seconds = max(float(found[1]), 5.0)

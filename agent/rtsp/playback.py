@@ -78,8 +78,8 @@ class Replay:
         answer = self._ask("DESCRIBE", rtsp.url, {"Accept": "application/sdp"})
         base = rtsp.url
         for name in ("content-base", "content-location"):
-            if told := answer.headers.get(name):
-                base = sdp.control_url(told, rtsp.url)
+            if stated := answer.headers.get(name):
+                base = sdp.control_url(stated, rtsp.url)
                 break
         try:
             described = sdp.read(answer.body, base)
@@ -113,8 +113,8 @@ class Replay:
         for index, (track, take) in enumerate(takers):
             transport = f"RTP/AVP/TCP;unicast;interleaved={2 * index}-{2 * index + 1}"
             answer = self._ask("SETUP", track.control, {"Transport": transport})
-            told = re.search(r"interleaved=(\d{1,3})", answer.headers.get("transport", ""))
-            channel = int(told[1]) if told else 2 * index
+            stated = re.search(r"interleaved=(\d{1,3})", answer.headers.get("transport", ""))
+            channel = int(stated[1]) if stated else 2 * index
             if channel > 254 or channel in self.channels:
                 raise Nonsense("it chose channels that cannot be")
             depacketising = depacketiser(track, take)
@@ -165,7 +165,7 @@ class Replay:
 
     def _until_end(self, assembler: Assembler) -> str:
         rtsp, silence = self.rtsp, self.rtsp.silence
-        last = said = alive = time.monotonic()
+        last = reply = alive = time.monotonic()
         asked_alive: int | None = None
         over: float | None = None
         before: list[int] = []
@@ -187,8 +187,8 @@ class Replay:
             complete = video.terminal and video.marker and sounds_ended
             if over is not None and (complete or now - max(over, last) > _LINGER):
                 return Ending.TERMINAL if video.terminal else Ending.BYE
-            if now - said >= _SAY_EVERY:
-                said = now
+            if now - reply >= _SAY_EVERY:
+                reply = now
                 self._measure(assembler)
                 self._say(assembler)
             if now - last > 2.0 and assembler.reached >= self.wanted - _NEAR_END:
@@ -206,22 +206,22 @@ class Replay:
         """What times rest on where packets do not carry them: sender reports, or what the answer to PLAY says."""
         start = answer.headers.get("range", "")
         found = re.search(r"clock\s*=\s*(\d{8}T\d{6}(?:\.\d+)?Z)", start)
-        told = instant(found[1]) if found else None
+        stated = instant(found[1]) if found else None
         rtptimes = [int(each) for each in re.findall(r"rtptime=(\d{1,10})", answer.headers.get("rtp-info", ""))]
-        assembler.unstamped = lambda kind, frame: self._unstamped(0 if kind == "video" else 1, frame, told, rtptimes)
+        assembler.unstamped = lambda kind, frame: self._unstamped(0 if kind == "video" else 1, frame, stated, rtptimes)
 
-    def _unstamped(self, index: int, frame: Frame, told: int | None, rtptimes: list[int]) -> tuple[int, int]:
+    def _unstamped(self, index: int, frame: Frame, stated: int | None, rtptimes: list[int]) -> tuple[int, int]:
         """An anchor, ticks and UTC, for a track whose packets tell no time."""
         rate = self.tracks[index].track.rate
         reported = self._reports.get(index)
         if reported is not None and self.asked.start - 60 * SECOND <= reported[0] <= self.asked.end + 60 * SECOND:
             self._doubt(SECOND, "Its packets tell no time; it was taken from its sender reports.")
             return frame.ticks + _signed(reported[1] - frame.ticks), reported[0]
-        if told is not None:
+        if stated is not None:
             self._doubt(2 * SECOND, "Its packets tell no time; it was taken from where it said that its replay begins.")
             ticks = rtptimes[index] if index < len(rtptimes) else frame.ticks
             near = _signed(ticks - frame.ticks)
-            return (frame.ticks + near if abs(near) < 60 * rate else frame.ticks), told
+            return (frame.ticks + near if abs(near) < 60 * rate else frame.ticks), stated
         self._doubt(
             self.unsure_start,
             "It tells no time at all; its replay was taken to begin at the moment that was asked for.",

@@ -92,8 +92,8 @@ def control_url(value: str | None, base: str) -> str:
     if value is None or value.strip() == "*":
         return base
     if "://" in value:
-        told, reached = urlsplit(value.strip()), urlsplit(base)
-        return told._replace(scheme=reached.scheme, netloc=reached.netloc).geturl()
+        reported, reached = urlsplit(value.strip()), urlsplit(base)
+        return reported._replace(scheme=reached.scheme, netloc=reached.netloc).geturl()
     return urljoin(base if base.endswith("/") or "?" in base else base + "/", value.strip())
 
 
@@ -135,8 +135,8 @@ def _options(value: str) -> dict[str, str]:
     """A format's parameters; names in lower case."""
     found: dict[str, str] = {}
     for part in value.partition(" ")[2].split(";")[:64]:
-        name, _, told = part.strip().partition("=")
-        found.setdefault(name.lower(), told.strip())
+        name, _, reported = part.strip().partition("=")
+        found.setdefault(name.lower(), reported.strip())
     return found
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.footage.provenance import SourceSaid
+from agent.footage.provenance import SourceProvenance
 from agent.footage.source import SourceFile, narrowed
 from agent.sources.device.footage import PLACE, Device, DeviceFootage, source_file
 from agent.workers.process import RunJob
@@ -45,10 +45,10 @@ class StillGrowing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A window's files, in plain, on this disk; ``said`` is for the plan and the manifest."""
+    """A window's files, in plain, on this disk; ``provenance`` is for the plan and the manifest."""
 
     files: tuple[SourceFile, ...]
-    said: SourceSaid
+    provenance: SourceProvenance
 
 
 @dataclass
@@ -64,13 +64,13 @@ class _Shown:
     def pace(self, left: int) -> None:
         self.left = left + self.after
 
-    def words(self, done: int, total: int | None) -> str:
+    def as_text(self, done: int, total: int | None) -> str:
         of = f" of {total // 1_000_000}" if total else ""
-        words = f"fetching from the recorder: part {self.part} of {self.parts}, {done // 1_000_000}{of} MB"
+        as_text = f"fetching from the recorder: part {self.part} of {self.parts}, {done // 1_000_000}{of} MB"
         if self.left is None:
-            return words
+            return as_text
         minutes = -(-self.left // MINUTE)
-        return f"{words}; the recorder plays in real time: about {minutes} min left"
+        return f"{as_text}; the recorder plays in real time: about {minutes} min left"
 
 
 @dataclass
@@ -139,7 +139,7 @@ class FetchedFootage:
             missing = any(gap.window.start < window.start for gap in looked.coverage.gaps)
             if not files or files[0].start <= window.start or missing:
                 break
-        said = SourceSaid(
+        provenance = SourceProvenance(
             kind=device.name,
             title=device.kind.title,
             make=looked.answer.make,
@@ -148,9 +148,9 @@ class FetchedFootage:
             how_read=device.kind.how_read,
             utc_from=device.kind.utc_from,
             notes=looked.answer.notes + tuple(error.what[:500] for error in broken),
-            files=tuple(_said(file, into) for file in files),
+            files=tuple(_provenance(file, into) for file in files),
         )
-        return Brought(tuple(files), said)
+        return Brought(tuple(files), provenance)
 
     async def _fetch_all(
         self,
@@ -172,7 +172,7 @@ class FetchedFootage:
             shown = _Shown(number + 1, len(parts), sum(part.window.duration for part in parts[number + 1 :]))
 
             def progress(now: int, total: int | None, shown: _Shown = shown) -> bool:
-                self.show(hold_id, shown.words(now, total))
+                self.show(hold_id, shown.as_text(now, total))
                 return True
 
             left = None if most is None else most - done
@@ -197,7 +197,7 @@ class FetchedFootage:
 
     async def _once(self, into: Path, files: list[SourceFile]) -> list[SourceFile]:
         """Frames that two spans brought are kept once."""
-        job = {"into": str(into), "files": [_placed(file, into) for file in files]}
+        job = {"into": str(into), "files": [_file_json(file, into) for file in files]}
         settled = await self.run_job("agent.footage.files.place:once_job", job, limits=PLACE)
         return [source_file(into, each) for each in settled["files"]]
 
@@ -232,11 +232,11 @@ class FetchedFootage:
         pairs = [(file.path, sealed / f"{number:04d}.age") for number, file in enumerate(brought.files)]
         job = {"files": [[str(file), str(target)] for file, target in pairs], "recipient": self.recipient}
         done = await self.run_job("agent.sources.fetched_job:seal_job", job, limits=PLACE)
-        said = brought.said.model_copy(update={"kept": True})
-        files = [_placed(file, plain) | {"sealed": f"{number:04d}.age"} for number, file in enumerate(brought.files)]
+        provenance = brought.provenance.model_copy(update={"kept": True})
+        files = [_file_json(file, plain) | {"sealed": f"{number:04d}.age"} for number, file in enumerate(brought.files)]
         window = {
             "files": files,
-            "said": said.model_dump(mode="json"),
+            "said": provenance.model_dump(mode="json"),
             "bytes": done["bytes"],
         }
         await asyncio.to_thread(_write, sealed / _WINDOW, window)
@@ -250,7 +250,7 @@ class FetchedFootage:
         await self.run_job("agent.sources.fetched_job:unseal_job", job, limits=PLACE)
         return Brought(
             tuple(source_file(plain, each) for each in window["files"]),
-            SourceSaid.model_validate_json(json.dumps(window["said"])),
+            SourceProvenance.model_validate_json(json.dumps(window["said"])),
         )
 
     async def release(self, hold_id: str) -> None:
@@ -288,7 +288,7 @@ def _name(device: Device, window: Window) -> str:
     return f"{device.camera_id}-{window.start}-{window.end}"
 
 
-def _placed(file: SourceFile, into: Path) -> Json:
+def _file_json(file: SourceFile, into: Path) -> Json:
     """As ``placing`` writes it down, and ``source_file`` reads it."""
     from dataclasses import asdict
 
@@ -305,13 +305,13 @@ def _placed(file: SourceFile, into: Path) -> Json:
     }
 
 
-def _said(file: SourceFile, into: Path) -> Any:
-    from agent.footage.provenance import FileSaid
+def _provenance(file: SourceFile, into: Path) -> Any:
+    from agent.footage.provenance import FileProvenance
     from exchange.clock import to_rfc3339
 
-    plain = _placed(file, into)
+    plain = _file_json(file, into)
     plain |= {"start": to_rfc3339(file.start), "end": to_rfc3339(file.end)}
-    return FileSaid.model_validate_json(json.dumps(plain))
+    return FileProvenance.model_validate_json(json.dumps(plain))
 
 
 def _kept(sealed: Path) -> int | None:

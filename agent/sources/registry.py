@@ -39,7 +39,7 @@ BRANDS = {
     "unifi": "agent.sources.unifi",
 }
 """The kind as an owner types it, and the package of its brand."""
-_REACHES = 100
+_OLDEST_KEPT = 100
 """Checks of how far back a device reaches that are remembered, a camera."""
 _STANDS_STILL = 0.01
 """Seconds of footage lost a second, below which a recorder is not full yet."""
@@ -125,7 +125,7 @@ class Sources:
         self.passwords = passwords
         self.store = store
         self._state = state
-        devices.checked, devices.reached = self._keep_clock, self._keep_reach
+        devices.checked, devices.reached = self._keep_clock, self._keep_oldest
 
     async def device(self, camera_id: str, window: Window | None = None) -> Device | None:
         """The camera's device source; None when Handover's own recorder records it, or there is no such camera.
@@ -178,7 +178,7 @@ class Sources:
             return await self.recorded.coverage(camera_id, window)
         return (await self.devices.look(device, window)).coverage
 
-    async def _keep_reach(self, camera_id: str, oldest: int) -> None:
+    async def _keep_oldest(self, camera_id: str, oldest: int) -> None:
         """How far back a device reached, and when: what tells how fast it overwrites."""
         async with self.store.transaction() as tx:
             await tx.execute(
@@ -187,7 +187,7 @@ class Sources:
             await tx.execute(
                 "DELETE FROM source_reach WHERE camera_id = ? AND at NOT IN "
                 "(SELECT at FROM source_reach WHERE camera_id = ? ORDER BY at DESC LIMIT ?)",
-                [camera_id, camera_id, _REACHES],
+                [camera_id, camera_id, _OLDEST_KEPT],
             )
 
     async def overwritten(self, camera_id: str, window: Window, retention_days: int | None) -> int | None:
@@ -253,7 +253,7 @@ class Sources:
         return found
 
     @asynccontextmanager
-    async def at_hand(
+    async def open_window(
         self, hold_id: str, camera_id: str, window: Window, *, wait: bool = False
     ) -> AsyncIterator[Brought | None]:
         """A device's window in plain while the block runs; None for our own recordings, which are always there.

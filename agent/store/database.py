@@ -206,8 +206,8 @@ class Store:
             await self._connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
 
     def _is_read_only(self, error: sqlite3.OperationalError) -> bool:
-        told = error.sqlite_errorcode & 0xFF
-        return told in _CANNOT_WRITE and not takes_writes(self._path.parent)
+        reported = error.sqlite_errorcode & 0xFF
+        return reported in _CANNOT_WRITE and not takes_writes(self._path.parent)
 
     async def close(self) -> None:
         await self._connection.close()

@@ -68,10 +68,10 @@ def _failure(error: BaseException) -> dict[str, Any]:
     # Loaded only if the job loaded it; a job that did not cannot have raised one of these.
     tree = sys.modules.get("exchange.errors")
     if tree is not None and isinstance(error, tree.HandoverError):
-        told = {"kind": type(error).__name__, "what": error.what, "meaning": error.meaning, "do": error.do}
+        reported = {"kind": type(error).__name__, "what": error.what, "meaning": error.meaning, "do": error.do}
         if isinstance(reason := getattr(error, "reason", None), str):
-            told["reason"] = reason
-        return {"error": told}
+            reported["reason"] = reason
+        return {"error": reported}
     sys.excepthook(type(error), error, error.__traceback__)
     return {"crash": type(error).__name__}
 

@@ -109,17 +109,17 @@ async def run_job(
         env=_ENVIRONMENT,
         start_new_session=True,
     )
-    talk = _Conversation(function, process, limits, progress)
+    conversation = _Conversation(function, process, limits, progress)
     try:
         async with asyncio.timeout(limits.wall):
-            outcome = await talk.hold(order)
+            outcome = await conversation.hold(order)
     except TimeoutError:
-        raise talk.failed(job, f"it ran longer than {limits.wall:g} s") from None
+        raise conversation.failed(job, f"it ran longer than {limits.wall:g} s") from None
     except _Nonsense as nonsense:
-        raise talk.failed(job, str(nonsense)) from None
+        raise conversation.failed(job, str(nonsense)) from None
     finally:
         await _end(process)
-    return _open(outcome, talk, job)
+    return _open(outcome, conversation, job)
 
 
 class _Nonsense(Exception):
@@ -214,20 +214,20 @@ def _lines(pending: bytearray) -> Iterator[JsonObject]:
         yield reply
 
 
-def _open(outcome: JsonObject | None, talk: _Conversation, job: JsonObject) -> JsonObject:
-    code = talk.process.returncode
+def _open(outcome: JsonObject | None, conversation: _Conversation, job: JsonObject) -> JsonObject:
+    code = conversation.process.returncode
     if outcome is None:
-        raise talk.failed(job, _ending(code))
+        raise conversation.failed(job, _ending(code))
     match outcome:
         case {"result": dict(result)} if code == 0:
             return result
         case {"error": {"kind": str(kind), "what": str(what), "meaning": str(meaning), "do": str(do)}}:
             raise _same_error(kind, what, meaning, do, outcome["error"].get("reason"))
         case {"crash": "MemoryError"}:
-            raise talk.failed(job, "it asked for more memory than its limit")
+            raise conversation.failed(job, "it asked for more memory than its limit")
         case {"crash": str(name)}:
-            raise talk.failed(job, f"it ended with {name}")
-    raise talk.failed(job, "its answer was not one of a worker's")
+            raise conversation.failed(job, f"it ended with {name}")
+    raise conversation.failed(job, "its answer was not one of a worker's")
 
 
 def _same_error(kind: str, what: str, meaning: str, do: str, reason: object) -> HandoverError:

@@ -176,10 +176,10 @@ class Clocks(Part):
         return self
 
     def _check_range(self) -> None:
-        told = [check for check in (self.camera, self.camera_other) if check is not None]
-        lows = [check.offset_us - check.uncertainty_us for check in told]
-        highs = [check.offset_us + check.uncertainty_us for check in told]
-        contradict = len(told) == 2 and max(lows) > min(highs)
+        reported = [check for check in (self.camera, self.camera_other) if check is not None]
+        lows = [check.offset_us - check.uncertainty_us for check in reported]
+        highs = [check.offset_us + check.uncertainty_us for check in reported]
+        contradict = len(reported) == 2 and max(lows) > min(highs)
         if self.camera is None and self.camera_other is not None:
             raise ValueError("'camera_other' without 'camera'")
         if contradict != (self.camera_range is not None):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from exchange.clock import MINUTE, Instant, Window
 from exchange.custody.log import CustodyEvent, CustodyKind
 from exchange.documents.evidence import Evidence
-from exchange.documents.human_time import time_words
+from exchange.documents.human_time import time_text
 from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Request
 from exchange.package.bag import BagFile
 from exchange.package.report import Finding, fails, holds, mismatch
@@ -86,7 +86,7 @@ def _compare_delivery(approved: Window | None, evidence: Evidence) -> Finding:
     outside = approved is None or delivered.start < approved.start or delivered.end > approved.end
     return _judge(
         "windows.delivered",
-        f"What was delivered ({time_words(delivered.start)} to {time_words(delivered.end)}) "
+        f"What was delivered ({time_text(delivered.start)} to {time_text(delivered.end)}) "
         "lies within what the owner approved.",
         {"More was delivered than the owner approved.": outside},
     )
@@ -131,16 +131,16 @@ def compare_files(evidence: Evidence, files: Mapping[str, BagFile], known: froze
     )
 
 
-def check_stamp_told(stamp: bytes | None, events: Sequence[CustodyEvent], evidence_id: str) -> None:
+def check_stamp_logged(stamp: bytes | None, events: Sequence[CustodyEvent], evidence_id: str) -> None:
     """EvidenceMismatch unless the stamp (None: there is none) is the one that the custody lines tell of."""
-    told = [
+    reported = [
         event.details.get("sha256")
         for event in events
         if event.event is CustodyKind.TIMESTAMPED and event.details.get("evidence_id") == evidence_id
     ]
-    if stamp is None and told:
+    if stamp is None and reported:
         raise mismatch("The custody lines tell of a time stamp, and it is missing.")
-    if stamp is not None and told[-1:] != [hashlib.sha256(stamp).hexdigest()]:
+    if stamp is not None and reported[-1:] != [hashlib.sha256(stamp).hexdigest()]:
         raise mismatch("The time stamp is not the one that the custody lines tell of.")
 
 
@@ -148,8 +148,8 @@ def check_stamp_time(stamped: Instant, evidence: Evidence) -> None:
     """EvidenceMismatch when the manifest calls itself younger than a stamp over it."""
     if stamped < evidence.issued - STAMP_TOLERANCE:
         raise mismatch(
-            f"The time stamp is of {time_words(stamped)}, before the manifest was made by its own word "
-            f"({time_words(evidence.issued)})."
+            f"The time stamp is of {time_text(stamped)}, before the manifest was made by its own word "
+            f"({time_text(evidence.issued)})."
         )
 
 

@@ -11,7 +11,7 @@ from exchange.clock import to_rfc3339
 from exchange.custody.log import ProvenLines, open_lines
 from exchange.documents.evidence import Evidence
 from exchange.documents.messages import Decision, Request, Signed
-from exchange.package.consistency import check_stamp_told, compare_documents
+from exchange.package.consistency import check_stamp_logged, compare_documents
 from exchange.package.readme import render_readme
 from exchange.package.report import mismatch
 from exchange.package.writing import PackageEntry
@@ -78,7 +78,7 @@ def bag_entries(
     decided = open_document(decision, Decision, device.public)
     asked, officer = open_by_officer(request, Request, force, read_unverified(request, Request).issued)
     events, _ = open_lines(custody, device.public)
-    check_stamp_told(timestamp, events, opened.evidence_id)
+    check_stamp_logged(timestamp, events, opened.evidence_id)
     for finding in compare_documents(asked, document_sha256(request), decided, document_sha256(decision), opened):
         if finding.error is not None:
             raise finding.error

@@ -13,13 +13,13 @@ from markupsafe import Markup
 from exchange.clock import Window
 from exchange.documents.evidence import ClockCheck, Clocks, DisplayedStretch, Evidence, KeyFrameMode, Widening, Windows
 from exchange.documents.human_time import (
-    changed_words,
-    device_time_words,
-    duration_words,
-    host_clock_words,
-    offset_words,
-    range_words,
-    time_words,
+    change_text,
+    device_time_text,
+    duration_text,
+    host_clock_text,
+    offset_text,
+    range_text,
+    time_text,
 )
 from exchange.documents.messages import Credential, Decision, Request
 from exchange.signing.sshsig import PublicKey
@@ -64,7 +64,7 @@ def render_readme(
         torn=sum(segment.torn for segment in evidence.segments),
         windows=(("Asked for", windows.requested), ("Approved", windows.approved), ("Delivered", windows.delivered)),
         displayed=_displayed(windows),
-        widening_words=widening_words(evidence.widening),
+        widening_text=widening_text(evidence.widening),
         clock_sentences=clock_sentences(evidence.clocks, evidence.windows.delivered.window),
         host_warning=host_warning(evidence.clocks),
         style=Markup(style),  # noqa: S704 - our own file, no value from outside
@@ -91,17 +91,17 @@ def clock_sentences(clocks: Clocks, delivered: Window | None = None) -> list[str
     elif clocks.camera_range is not None and clocks.camera_other is not None:
         both = sorted((check, clocks.camera_other), key=lambda each: each.at)
         least, most = clocks.camera_range.from_us, clocks.camera_range.to_us
-        lies = range_words(least, most, check.reference_source)
+        lies = range_text(least, most, check.reference_source)
         sentences = [
-            f"The camera’s clock {changed_words(least, most)} between two comparisons, and nobody knows when.",
+            f"The camera’s clock {change_text(least, most)} between two comparisons, and nobody knows when.",
             f"While this was recorded, it may have been {lies}.",
-            *(f"{_offset_words(each)} {_measured(each)}" for each in both),
+            *(f"{_offset_text(each)} {_measured(each)}" for each in both),
             _NOT_CORRECTED,
         ]
     else:
-        sentences = [_offset_words(check), _measured(check), *_one_sided(clocks, delivered), _NOT_CORRECTED]
+        sentences = [_offset_text(check), _measured(check), *_one_sided(clocks, delivered), _NOT_CORRECTED]
     sentences.append(f"The UTC times on this page come from {clocks.utc_from}.")
-    sentences.append(_host_words(clocks))
+    sentences.append(_host_text(clocks))
     return sentences
 
 
@@ -113,27 +113,27 @@ def host_warning(clocks: Clocks) -> str | None:
     return f"The clock of the host that made this package {state} a time server: all times here may be wrong."
 
 
-def _host_words(clocks: Clocks) -> str:
+def _host_text(clocks: Clocks) -> str:
     host = clocks.host
     if host is None:
-        return f"That host’s own clock {host_clock_words(clocks.host_synchronised, 'a program not named', None, None)}."
-    words = host_clock_words(clocks.host_synchronised, host.source, host.offset_us, host.uncertainty_us)
-    return f"Asked on {time_words(host.at)}, that host said of its own clock: it {words}."
+        return f"That host’s own clock {host_clock_text(clocks.host_synchronised, 'a program not named', None, None)}."
+    words = host_clock_text(clocks.host_synchronised, host.source, host.offset_us, host.uncertainty_us)
+    return f"Asked on {time_text(host.at)}, that host said of its own clock: it {words}."
 
 
 def _short(instant: int) -> str:
-    return time_words(instant, zone=False)
+    return time_text(instant, zone=False)
 
 
-def _offset_words(check: ClockCheck) -> str:
-    within = f"give or take {duration_words(check.uncertainty_us)}"
+def _offset_text(check: ClockCheck) -> str:
+    within = f"give or take {duration_text(check.uncertainty_us)}"
     if abs(check.offset_us) <= check.uncertainty_us:
         return f"The camera’s clock showed the same time as {check.reference_source}, {within}."
-    return f"The camera’s clock was {offset_words(check.offset_us)} {check.reference_source}, {within}."
+    return f"The camera’s clock was {offset_text(check.offset_us)} {check.reference_source}, {within}."
 
 
 def _measured(check: ClockCheck) -> str:
-    at, device, reference = time_words(check.at), _short(check.device_time), _short(check.reference_time)
+    at, device, reference = time_text(check.at), _short(check.device_time), _short(check.reference_time)
     return f"Measured on {at}, by {check.method}: the camera said {device} when the reference said {reference}."
 
 
@@ -142,21 +142,19 @@ def _one_sided(clocks: Clocks, delivered: Window | None) -> list[str]:
     if clocks.camera is None or delivered is None:
         return []
     if clocks.camera_other is not None:
-        return [f"A comparison on the other side of the recording, on {time_words(clocks.camera_other.at)}, agrees."]
+        return [f"A comparison on the other side of the recording, on {time_text(clocks.camera_other.at)}, agrees."]
     side = "before" if clocks.camera.at >= delivered.start else "after"
     return [f"There is none from {side} the recording that would show whether the clock was set in between."]
 
 
-def widening_words(widening: Widening) -> str:
+def widening_text(widening: Widening) -> str:
     """How the delivered window differs from what was asked for, and why."""
     start, end = widening.before_us, widening.after_us
     if not start and not end:
         return "What was delivered begins and ends exactly where it was asked for."
     parts = [
-        f"begins {duration_words(start)} {'earlier' if start > 0 else 'later'} than"
-        if start
-        else "begins exactly when",
-        f"ends {duration_words(end)} {'later' if end > 0 else 'earlier'} than" if end else "ends exactly when",
+        f"begins {duration_text(start)} {'earlier' if start > 0 else 'later'} than" if start else "begins exactly when",
+        f"ends {duration_text(end)} {'later' if end > 0 else 'earlier'} than" if end else "ends exactly when",
     ]
     why = {
         KeyFrameMode.BEFORE: "here at the last one at or before the time that was asked for",
@@ -172,7 +170,7 @@ def _template() -> tuple[Template, str]:
     environment = Environment(
         loader=PackageLoader("exchange.package", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=False
     )
-    environment.globals.update(time=time_words, duration_words=duration_words, device_time=device_time_words)
+    environment.globals.update(time=time_text, duration_text=duration_text, device_time=device_time_text)
     loader = environment.loader
     assert loader is not None
     return environment.get_template(_TEMPLATE), loader.get_source(environment, _STYLE)[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from isal.isal_zlib import crc32 as crc32_of
 
-from exchange.durable import disk_full_told, sync_folder
+from exchange.durable import raising_disk_full, sync_folder
 from exchange.errors import HandoverError, NotFound
 from exchange.package import bag
 from exchange.package.bag import Bag, BagFile, damaged
@@ -42,7 +42,7 @@ def open_package(zip_path: Path, into: Path, limits: PackageLimits | None = None
         file = FileIO(zip_path)
     except FileNotFoundError:
         raise NotFound(f"There is no file {zip_path}.", do="Check the name.") from None
-    with file, disk_full_told(into):
+    with file, raising_disk_full(into):
         try:
             name, members = _read_directory(file, limits)
         except LayoutError as error:

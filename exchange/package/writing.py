@@ -12,7 +12,7 @@ from pathlib import Path
 from isal.isal_zlib import crc32 as crc32_of  # five times zlib's speed: a core's worth less for each GiB
 
 from exchange.age.files import CHUNK, SEALED_CHUNK, Encryptor, Recipient, Sink, sealed_size, write_all
-from exchange.buffers import Before, Belt, Direct, Outlet
+from exchange.buffers import Before, BufferRing, Direct, Outlet
 from exchange.durable import durable_file
 from exchange.package import bag
 from exchange.package.bag import Bag, check_bag, damaged
@@ -105,11 +105,11 @@ def seal_package(
     digest = hashlib.sha256()
     with (
         durable_file(target, room=sealed_size(plan.size, recipients)) as file,
-        Belt(_CHUNKS * SEALED_CHUNK, _BUFFERS, digest.update) as hashed,
+        BufferRing(_CHUNKS * SEALED_CHUNK, _BUFFERS, digest.update) as hashed,
     ):
         encryptor = Encryptor(Before(file.write, hashed), recipients)
         if plan.hashes:
-            with Belt(_CHUNKS * CHUNK, _BUFFERS, encryptor.write) as ahead:
+            with BufferRing(_CHUNKS * CHUNK, _BUFFERS, encryptor.write) as ahead:
                 facts = _Writer(ahead, progress).write(plan)
         else:
             facts = _Writer(Direct(encryptor.write, _CHUNKS * CHUNK), progress).write(plan)

@@ -80,13 +80,13 @@ def _what_it_says(folder: Path) -> Instant:
     """When the token was made. Only the token is read: what stands around it is signed by nobody."""
     _held("ts", "-reply", "-in", str(folder / "response"), "-token_out", "-out", str(folder / "token"))
     text = _held("ts", "-reply", "-token_in", "-in", str(folder / "token"), "-text")
-    said = _TIME.search(text)
-    if said is None:
+    reply = _TIME.search(text)
+    if reply is None:
         raise _invalid("it names no time")
     if _SHA256.search(text) is None:
         raise _invalid("it is not about a SHA-256")
     try:
-        return calendar.timegm(time.strptime(f"{said[1]} {said[2]}", "%b %d %H:%M:%S %Y")) * SECOND
+        return calendar.timegm(time.strptime(f"{reply[1]} {reply[2]}", "%b %d %H:%M:%S %Y")) * SECOND
     except ValueError:
         raise _invalid("its time is none") from None
 
@@ -128,9 +128,9 @@ def _held(*arguments: str) -> str:
     return answer.stdout.decode("utf-8", "replace")
 
 
-def _reason(said: str) -> str:
+def _reason(reply: str) -> str:
     """OpenSSL's last error line, ``thread:error:code:library:function:reason:file:line:data``, in short."""
-    lines = [line.split(":", 8) for line in said.splitlines() if ":error:" in line]
+    lines = [line.split(":", 8) for line in reply.splitlines() if ":error:" in line]
     if not lines or len(lines[-1]) < 9:
         return "OpenSSL can't read it"
     parts = [lines[-1][5], lines[-1][8].removeprefix("Verify error:")]

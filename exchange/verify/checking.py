@@ -15,7 +15,7 @@ from exchange.age.files import decrypt_file
 from exchange.age.keys import Opener
 from exchange.custody.log import CustodyEvent, CustodyKind, ProvenLines, open_lines
 from exchange.documents.evidence import Evidence
-from exchange.documents.human_time import time_words
+from exchange.documents.human_time import time_text
 from exchange.documents.messages import MAX_DOCUMENT, Credential, Decision, Document, Request, Signed
 from exchange.errors import (
     CustodyBroken,
@@ -29,7 +29,7 @@ from exchange.errors import (
 )
 from exchange.package import contents as layout
 from exchange.package.bag import Bag, BagFile, check_bag, damaged
-from exchange.package.consistency import check_stamp_time, check_stamp_told, compare_documents, compare_files
+from exchange.package.consistency import check_stamp_logged, check_stamp_time, compare_documents, compare_files
 from exchange.package.report import Finding, Report, fails, holds, mismatch, unchecked
 from exchange.package.writing import open_package
 from exchange.signing.credentials import open_by_officer
@@ -270,7 +270,7 @@ class _Check:
             stamp = self._read(layout.TIMESTAMP, _MAX_STAMP)
         try:
             if self._events is not None:
-                check_stamp_told(stamp, self._events, evidence.evidence_id)
+                check_stamp_logged(stamp, self._events, evidence.evidence_id)
             if stamp is None or document is None:
                 return
             from exchange.signing.timestamps import check_stamp
@@ -282,7 +282,7 @@ class _Check:
         except VerificationFailed as error:
             self.findings.append(fails("timestamp", error))
         else:
-            text = f"A time stamp says that this manifest existed on {time_words(found.at)}. It holds, "
+            text = f"A time stamp says that this manifest existed on {time_text(found.at)}. It holds, "
             if found.trusted:
                 text += "and the given certificates vouch for the authority that made it."
             else:

@@ -127,15 +127,15 @@ def _body(route: Route) -> Json:
 
 
 def _answer(status: int, model: type[Part] | type[bytes] | None, route: Route) -> Json:
-    said: Json = {"description": _TITLE[status]}
+    answer: Json = {"description": _TITLE[status]}
     if route.path == api.OPENAPI:
-        said["content"] = {"application/json": {"schema": {"type": "object"}}}
+        answer["content"] = {"application/json": {"schema": {"type": "object"}}}
     elif model is bytes:
-        said["content"] = {"application/octet-stream": {}}
+        answer["content"] = {"application/octet-stream": {}}
     elif model is not None:
         assert issubclass(model, Part)
-        said["content"] = {"application/json": {"schema": _ref(model)}}
-    return said
+        answer["content"] = {"application/json": {"schema": _ref(model)}}
+    return answer
 
 
 def _problem(status: int) -> Json:

@@ -42,7 +42,7 @@ def add(session: Session, signed: Signed, settings: PortalSettings, now: int) ->
     return credential
 
 
-def listed(session: Session) -> list[dict[str, object]]:
+def list_officers(session: Session) -> list[dict[str, object]]:
     """What ``officer list`` prints, a mapping an officer."""
     return [
         {

@@ -102,11 +102,11 @@ def setup(desk: Desk, portal: str | None, force_key: Path | None, credential: Pa
 
 def _set_up(desk: Desk, portal: str, force_key: PublicKey, credential: Path) -> None:
     signed = read_signed(credential)
-    said = open_credential(signed, force_key, desk.clock.now())
-    if said.public_key != desk.state.key().public.line:
+    reply = open_credential(signed, force_key, desk.clock.now())
+    if reply.public_key != desk.state.key().public.line:
         raise InputInvalid("The credential is for another key.", do="Have the force sign one for your officer.pub.")
     try:
-        found = Setup(portal=portal, force=said.force, force_key=force_key.line)
+        found = Setup(portal=portal, force=reply.force, force_key=force_key.line)
     except ValidationError:
         raise InputInvalid(
             f"{portal!r} is no portal's address.", do="Give one like https://share.example.org."

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from exchange.certificates import certificate_words
+from exchange.certificates import certificate_problem
 from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.documents import api
 from exchange.documents.letters import harmless
@@ -101,7 +101,7 @@ class OfficerClient:
 
         ``size`` and ``sha256`` are those of the device-signed delivery. EvidenceMismatch when the bytes are others.
         """
-        if await asyncio.to_thread(_is_whole, target, size, sha256):
+        if await asyncio.to_thread(_is_complete, target, size, sha256):
             return
         part = target.with_name(target.name + ".part")
         tries, reached = 0, -1
@@ -115,7 +115,7 @@ class OfficerClient:
                 )
             with contextlib.suppress(aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, TimeoutError):
                 await self._fetch_from(delivery_id, length, size, part)
-        if not await asyncio.to_thread(_is_whole, part, size, sha256):
+        if not await asyncio.to_thread(_is_complete, part, size, sha256):
             await asyncio.to_thread(part.unlink, missing_ok=True)
             raise EvidenceMismatch(
                 "What the portal sent is not what the owner's device signed for.",
@@ -231,16 +231,16 @@ def _problem(content: bytes) -> tuple[str, str]:
     """Title and detail, made safe to show."""
     try:
         found: Any = json.loads(content[:8192])
-        said = [str(found.get(name) or "") for name in ("title", "detail")]
+        reply = [str(found.get(name) or "") for name in ("title", "detail")]
     except (ValueError, AttributeError):
         return "", ""
-    title, detail = (harmless(text, 500) for text in said)
+    title, detail = (harmless(text, 500) for text in reply)
     return title, detail
 
 
 def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:
     authority = "Check the address; if it is right, have the force's authority added to those that are trusted here."
-    words = certificate_words(error, f"the portal at {origin}", to_rfc3339(SystemClock().now()), authority)
+    words = certificate_problem(error, f"the portal at {origin}", to_rfc3339(SystemClock().now()), authority)
     if words is not None:
         return PortalUnreachable(words[0], do=words[1])
     return PortalUnreachable(
@@ -263,7 +263,7 @@ def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _is_whole(path: Path, size: int, sha256: str) -> bool:
+def _is_complete(path: Path, size: int, sha256: str) -> bool:
     if _length(path) != size:
         return False
     with path.open("rb") as file:

@@ -42,7 +42,7 @@ def record(session: Session, caller: Caller, query: SearchQuery, limits: Limits,
     )
 
 
-def listed(session: Session, crime_reference: str | None = None) -> list[dict[str, Any]]:
+def list_searches(session: Session, crime_reference: str | None = None) -> list[dict[str, Any]]:
     """The searches, newest first; those for one crime, or all."""
     rows = select(Search, Officer.collar_number, Officer.name).join(Officer, Officer.fingerprint == Search.officer)
     if crime_reference is not None:

@@ -112,8 +112,14 @@ def receipt(
         return None
     if delivery.receipt_document is not None:
         raise conflict("The delivery was receipted already, otherwise.", "The first receipt is final.")
-    told = (document.delivery_id, document.request_id, document.evidence_id, document.ciphertext_sha256, document.size)
-    if told != (delivery_id, delivery.request_id, delivery.evidence_id, delivery.sha256, delivery.size):
+    reported = (
+        document.delivery_id,
+        document.request_id,
+        document.evidence_id,
+        document.ciphertext_sha256,
+        document.size,
+    )
+    if reported != (delivery_id, delivery.request_id, delivery.evidence_id, delivery.sha256, delivery.size):
         raise invalid("The receipt does not fit the delivery.", "Compare ids, size and SHA-256 with what was fetched.")
     delivery.receipt_document, delivery.receipt_signature = signed.document, signed.signature
     delivery.receipted, delivery.verified = now, document.verified

@@ -8,7 +8,7 @@ from agent.cameras.stored import facts_of
 from agent.devices.clock import ClockCheck
 from agent.recorder.config import CameraSource, RecorderConfig
 from agent.recordings import journal, layout
-from agent.recordings.stream_clock import heard
+from agent.recordings.stream_clock import latest_stream_check
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
 from tests.counterparts.gst_server import LIVE_AAC, GstServer, live
 from tests.counterparts.recorder_process import recorder
@@ -23,8 +23,10 @@ def test_a_real_stream_tells_the_clock_of_the_machine_that_it_comes_from(tmp_pat
     with GstServer({"/live": live(sound=LIVE_AAC)}) as server:
         config = RecorderConfig(root, (CameraSource("cam", server.url("/live")),), segment=SECOND, stall=SECOND)
         with recorder(tmp_path, config) as running:
-            running.until("a word of its clock", lambda: heard(root, "cam", SystemClock().now()) is not None)
-            told = heard(root, "cam", SystemClock().now())
+            running.until(
+                "a word of its clock", lambda: latest_stream_check(root, "cam", SystemClock().now()) is not None
+            )
+            told = latest_stream_check(root, "cam", SystemClock().now())
             assert told is not None
             assert abs(told.offset_us) <= told.uncertainty_us < SECOND
             assert told.device_time - told.reference_time == told.offset_us
@@ -43,7 +45,7 @@ def test_the_quickest_picture_of_the_hour_bounds_how_far_off_it_is(tmp_path: Pat
         note(tmp_path, NOON - 10 * MINUTE + minute * MINUTE, 7 * SECOND + ahead)
     note(tmp_path, NOON - 2 * HOUR, 90 * SECOND)
     note(tmp_path, NOON + MINUTE, 90 * SECOND)
-    told = heard(tmp_path, CAMERA, NOON)
+    told = latest_stream_check(tmp_path, CAMERA, NOON)
     assert told is not None
     assert told.offset_us - told.uncertainty_us == 7 * SECOND - 80_000
     assert told.offset_us + told.uncertainty_us == 8 * SECOND - 80_000
@@ -55,7 +57,7 @@ def test_what_was_told_long_ago_or_by_a_clock_that_counts_from_its_start_is_no_c
     tmp_path: Path, start: int, clock: int | None
 ) -> None:
     note(tmp_path, start, SECOND, clock)
-    assert heard(tmp_path, CAMERA, NOON) is None
+    assert latest_stream_check(tmp_path, CAMERA, NOON) is None
 
 
 async def test_a_camera_that_does_not_answer_is_compared_by_its_stream(tmp_path: Path) -> None:

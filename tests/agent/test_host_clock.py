@@ -6,7 +6,7 @@ import pytest
 
 from agent.host.clock import NOTHING, HostClock, host_clock
 from exchange.clock import SECOND
-from exchange.documents.human_time import host_clock_words
+from exchange.documents.human_time import host_clock_text
 
 # chronyc 4.3 -n -c tracking, of a daemon that was told to be half a second off: slow, as it says in words.
 CHRONY = (
@@ -148,11 +148,11 @@ async def test_this_very_host_answers() -> None:
 
 
 def test_the_hosts_clock_is_told_in_words() -> None:
-    assert host_clock_words(None, NOTHING, None, None).startswith("could not be asked")
-    assert "does not follow a time server: it" in host_clock_words(False, "nothing that is known", None, None)
-    assert "a time server (kept by chrony): it" in host_clock_words(False, "chrony", None, None)
-    assert "may be wrong by any amount" in host_clock_words(False, "nothing", None, None)
-    assert "not told" in host_clock_words(True, "chrony", None, None)
-    assert "(kept by chrony): right to 0.007 s" in host_clock_words(True, "chrony", -2000, 5000)
-    assert "0.5 s behind the true time, give or take 0.001 s" in host_clock_words(True, "chrony", -500_000, 15)
-    assert "2 s ahead of" in host_clock_words(True, "chrony", 2 * SECOND, 15)
+    assert host_clock_text(None, NOTHING, None, None).startswith("could not be asked")
+    assert "does not follow a time server: it" in host_clock_text(False, "nothing that is known", None, None)
+    assert "a time server (kept by chrony): it" in host_clock_text(False, "chrony", None, None)
+    assert "may be wrong by any amount" in host_clock_text(False, "nothing", None, None)
+    assert "not told" in host_clock_text(True, "chrony", None, None)
+    assert "(kept by chrony): right to 0.007 s" in host_clock_text(True, "chrony", -2000, 5000)
+    assert "0.5 s behind the true time, give or take 0.001 s" in host_clock_text(True, "chrony", -500_000, 15)
+    assert "2 s ahead of" in host_clock_text(True, "chrony", 2 * SECOND, 15)

@@ -134,7 +134,7 @@ def test_sound_that_no_segment_can_hold_is_left_out_and_said_so_and_the_pictures
         assert probe(part, "stream=codec_type", streams="a") == []
     assert assert_plays(running.finished("g722")[1]) == 25
     assert {entry.get("sound_left_out") for entry in running.journal("g722") if entry["event"] == "segment"} == {"g722"}
-    words = CameraRecording.model_validate(gallery.states["g722"]).in_words()
+    words = CameraRecording.model_validate(gallery.states["g722"]).as_text()
     assert words == "recording, without its sound (g722), which can't be recorded"
     assert running.log.read_text().count("its sound (g722) can't be recorded; the pictures are") == 1
     names = [name for name, _ in running.segments("g722")]

@@ -40,10 +40,10 @@ def test_nobody_else_can(temporary: Path) -> None:
 @pytest.mark.parametrize("trap", ["link", "open folder", "file"])
 def test_a_folder_that_somebody_laid_there_is_not_used(temporary: Path, trap: str) -> None:
     there = temporary / f"handover-pictures-{saved_pictures.looker()[0]}-r-1"
-    elsewhere = temporary / "elsewhere"
-    elsewhere.mkdir()
+    footage_sources = temporary / "elsewhere"
+    footage_sources.mkdir()
     if trap == "link":
-        there.symlink_to(elsewhere)
+        there.symlink_to(footage_sources)
     elif trap == "file":
         there.write_bytes(b"")
     else:
@@ -53,7 +53,7 @@ def test_a_folder_that_somebody_laid_there_is_not_used(temporary: Path, trap: st
         saved_pictures.folder_of("r-1")
     saved_pictures.remove_all_but([])
     assert there.exists()
-    assert elsewhere.exists()
+    assert footage_sources.exists()
 
 
 def test_a_link_in_place_of_a_picture_is_replaced_not_followed(temporary: Path) -> None:

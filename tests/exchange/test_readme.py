@@ -14,9 +14,9 @@ from exchange.age.files import encrypt_file
 from exchange.age.keys import generate_identity
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window
 from exchange.documents.evidence import ClockCheck, Clocks, HostClock, KeyFrameMode, OffsetRange, Widening, as_displayed
-from exchange.documents.human_time import device_time_words, duration_words, time_words
+from exchange.documents.human_time import device_time_text, duration_text, time_text
 from exchange.documents.messages import GapNote
-from exchange.package.readme import clock_sentences, render_readme, widening_words
+from exchange.package.readme import clock_sentences, render_readme, widening_text
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import document_sha256
 from exchange.signing.timestamps import make_query
@@ -225,17 +225,17 @@ def test_whether_the_clock_was_compared_on_both_sides_of_the_recording_is_told()
 
 def test_widening_is_told_in_words() -> None:
     exact = Widening(mode=KeyFrameMode.BEFORE, before_us=0, after_us=0)
-    assert widening_words(exact) == "What was delivered begins and ends exactly where it was asked for."
+    assert widening_text(exact) == "What was delivered begins and ends exactly where it was asked for."
     inside = Widening(mode=KeyFrameMode.INSIDE, before_us=-SECOND, after_us=500_000)
-    assert "begins 1 s later than asked for, and ends 0.5 s later than asked for" in widening_words(inside)
-    assert "first one after" in widening_words(inside)
+    assert "begins 1 s later than asked for, and ends 0.5 s later than asked for" in widening_text(inside)
+    assert "first one after" in widening_text(inside)
 
 
 def test_times_and_durations_read_as_people_write_them() -> None:
-    assert time_words(NOW) == "Saturday 14 March 2026, 12:00:00.000 UTC"
-    assert time_words(NOW - 1, zone=False) == "14 March 2026, 11:59:59.999"
-    assert device_time_words("2026-03-14T08:30:00.2-03:30") == ("14 March 2026, 08:30:00.200", "UTC-03:30")
-    spoken = [duration_words(length) for length in (0, 1000, 59_999_999, MINUTE, HOUR + 3 * SECOND, DAY)]
+    assert time_text(NOW) == "Saturday 14 March 2026, 12:00:00.000 UTC"
+    assert time_text(NOW - 1, zone=False) == "14 March 2026, 11:59:59.999"
+    assert device_time_text("2026-03-14T08:30:00.2-03:30") == ("14 March 2026, 08:30:00.200", "UTC-03:30")
+    spoken = [duration_text(length) for length in (0, 1000, 59_999_999, MINUTE, HOUR + 3 * SECOND, DAY)]
     assert spoken == ["0 s", "0.001 s", "60 s", "1 min 0 s", "1 h 0 min 3 s", "1 day 0 h"]
 
 

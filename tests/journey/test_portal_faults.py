@@ -82,13 +82,13 @@ async def test_an_inbox_that_goes_backward_is_not_taken(tmp_path: Path, cursors:
 
 
 async def test_a_redirect_is_not_followed_and_no_token_goes_elsewhere(tmp_path: Path) -> None:
-    elsewhere = HostilePortal("Elsewhere", SigningKey.generate().public)
-    async with elsewhere.running(), besieged(tmp_path) as at:
+    footage_sources = HostilePortal("Elsewhere", SigningKey.generate().public)
+    async with footage_sources.running(), besieged(tmp_path) as at:
         for number in (301, 302, 303, 307, 308):
-            at.portal.fault("GET", api.INBOX, status(number, Location=f"{elsewhere.origin}{api.INBOX}"))
+            at.portal.fault("GET", api.INBOX, status(number, Location=f"{footage_sources.origin}{api.INBOX}"))
             with pytest.raises(PortalAnswerInvalid, match="redirect"):
                 await poll(at)
-        assert elsewhere.calls == []
+        assert footage_sources.calls == []
 
 
 async def test_a_portal_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

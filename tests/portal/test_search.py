@@ -220,16 +220,16 @@ async def test_every_search_is_recorded_and_a_day_has_so_many(town: Town) -> Non
     times = {"from": to_rfc3339(NOON - HOUR), "to": to_rfc3339(NOON)}
     assert (await town.officer.call("GET", api.SEARCH, query={**query, **times})).status == 429
     db = town.running.portal.db
-    found = await db.read(lambda session: searches.listed(session))
+    found = await db.read(lambda session: searches.list_searches(session))
     assert [entry["crime_reference"] for entry in found] == ["C-1", "C-2", "C-1"]
     assert {entry["collar_number"] for entry in found} == {"4711"}
     assert all(entry["south"] < 53.7632 < entry["north"] for entry in found)
-    assert len(await db.read(lambda session: searches.listed(session, "C-2"))) == 1
+    assert len(await db.read(lambda session: searches.list_searches(session, "C-2"))) == 1
     town.clock.forward(DAY)
     await town.officer.search(lat=53.7632, lon=-2.7031, radius_m=100)
     portal = town.running.portal
     await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, town.clock.now() + 730 * DAY - HOUR)
-    assert len(await db.read(lambda session: searches.listed(session))) == 1
+    assert len(await db.read(lambda session: searches.list_searches(session))) == 1
 
 
 async def test_among_many_cameras_the_nearest_are_found_by_the_index(town: Town) -> None:

@@ -206,9 +206,9 @@ def test_what_is_gone_from_the_recorder_is_no_footage(tmp_path: Path) -> None:
 
 
 def test_redirects_are_not_followed() -> None:
-    elsewhere = {"Location": "http://192.0.2.1/"}
+    footage_sources = {"Location": "http://192.0.2.1/"}
     with (
-        served(lambda handler: send(handler, b"", 302, **elsewhere)) as port,
+        served(lambda handler: send(handler, b"", 302, **footage_sources)) as port,
         pytest.raises(CameraAnswerInvalid, match="302"),
     ):
         client(port).ask("/a")

@@ -44,7 +44,7 @@ async def kept_in(at: Home, folder: Path, *files: tuple[Path, int, int, float]) 
 
 async def masters(at: Home, window: Window, out: Path) -> tuple[Master, ...]:
     """What a request for the window would be answered with, all of it approved."""
-    async with at.agent.services.footage.at_hand("a-hold", CAMERA, window) as brought:
+    async with at.agent.services.footage.open_window("a-hold", CAMERA, window) as brought:
         assert brought is not None
         files = [SourceRef(file.path, file.start, file.end) for file in brought.files]
         found = inspect(files, window.start, window.end)

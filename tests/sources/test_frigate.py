@@ -9,7 +9,7 @@ from agent.sources.device import jobs
 from agent.sources.device.orders import LookOrder
 from agent.sources.frigate.options import Options
 from agent.sources.frigate.session import Session
-from agent.sources.frigate.time import Listed, stretches
+from agent.sources.frigate.time import ListedSegment, stretches
 from exchange.clock import MINUTE, SECOND, SystemClock, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused
 from tests.sources.frigate import FrigateUnderTest
@@ -25,8 +25,8 @@ def under(tmp_path: Path) -> FrigateUnderTest:
     return FrigateUnderTest(tmp_path, ShiftedClock(T + 10 * MINUTE))
 
 
-def seconds(*rows: tuple[float, float]) -> list[Listed]:
-    return [Listed(T + int(start) * SECOND, round(length * SECOND)) for start, length in rows]
+def seconds(*rows: tuple[float, float]) -> list[ListedSegment]:
+    return [ListedSegment(T + int(start) * SECOND, round(length * SECOND)) for start, length in rows]
 
 
 def test_whole_seconds_make_no_gaps_and_narrow_down_when_a_segment_began() -> None:

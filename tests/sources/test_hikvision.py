@@ -352,7 +352,7 @@ def test_a_file_without_a_time_of_its_own_is_placed_by_the_list(tmp_path: Path, 
     with recorder(SUMMER, map_time=map_time) as (stand_in, where):
         span = look(stand_in, where, tmp_path / "state")["spans"][0]
         file, path = bring(stand_in, where, tmp_path, span)
-    assert (files.told(path).begins is not None) is map_time
+    assert (files.read_times(path).begins is not None) is map_time
     assert file["at_key"] is map_time
     assert abs(file["start"] - SUMMER) <= 1_500_000
 
@@ -417,7 +417,7 @@ def test_a_recording_that_is_larger_than_allowed_is_not_begun(tmp_path: Path) ->
 def test_any_bytes_can_be_looked_at(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     stand_in = HikvisionStandIn(ShiftedClock(SUMMER))
     (tmp_path / "x").write_bytes(damage(stand_in.file(Recording(SUMMER, frames(), "h264"))))
-    assert files.told(tmp_path / "x") == files.Told(None, None)
+    assert files.read_times(tmp_path / "x") == files.FileTimes(None, None)
     assert not files.is_media(tmp_path / "x") or damage(b"IMKH" * 9)[:4] == b"IMKH"
 
 

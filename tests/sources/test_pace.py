@@ -60,7 +60,7 @@ async def test_while_a_recorder_plays_in_real_time_the_owner_sees_how_long_it_st
         device = await source.device(CAMERA)
         async with fetching(source, tmp_path, seen).open("request", device, there.window) as brought:
             assert brought.files
-            assert any("real time" in note for file in brought.said.files for note in file.notes)
+            assert any("real time" in note for file in brought.provenance.files for note in file.notes)
     assert any(words.endswith("MB; the recorder plays in real time: about 1 min left") for words in seen), seen
 
 

@@ -128,7 +128,7 @@ def test_what_has_no_time_is_left_out_and_counted(tmp_path: Path) -> None:
     pictures = [Timed(Packet(1), True, None if time is None else Fraction(time)) for time in times]
     chosen = Chosen([Timed(Packet(1), False, None), *pictures], Part())
     assert [each.time for each in chosen] == [4, 5]
-    assert chosen.said() == " 3 packets without a time or a beginning were left out."
+    assert chosen.note() == " 3 packets without a time or a beginning were left out."
     # They count all the same where pictures are counted, as they do for whoever says which part is wanted.
     assert [each.time for each in Chosen(pictures, Part(0, 3))] == [4]
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from agent.cameras.footage_sources import Elsewhere, TestSources
+from agent.cameras.footage_sources import CameraSources, TestSources
 from agent.host.clock import HostClock
 from agent.services import Services
 from agent.sources import registry as all_sources
@@ -68,10 +68,10 @@ async def trying(under: DeviceUnderTest, password: str | None = None) -> AsyncIt
             run_job=same_process.run_job,
             host_clock=_well_kept,
         )
-        elsewhere = Elsewhere(cast(Services, parts))
+        footage_sources = CameraSources(cast(Services, parts))
 
         async def tried() -> dict[str, Any]:
-            (told,) = (await elsewhere.test(TestSources(camera_id=CAMERA)))["cameras"]
+            (told,) = (await footage_sources.test(TestSources(camera_id=CAMERA)))["cameras"]
             return cast(dict[str, Any], told)
 
         yield tried

@@ -148,8 +148,8 @@ class _Camera:
         self.services |= await self._announced_services()
         about = await self._piece("what make and model it is", self._call(DEVICE, "GetDeviceInformation"))
         streams = await self._piece("which streams it has", self._streams(first), needed=about is None) or []
-        told = {name: getattr(about, field, None) or "" for name, field in _ABOUT.items()}
-        return told | {
+        reported = {name: getattr(about, field, None) or "" for name, field in _ABOUT.items()}
+        return reported | {
             "profiles": [self._profile(stream) for stream in streams],
             "services": dict(list(self.services.items())[:64]),
             "clock": clock.model_dump(mode="json") if clock else None,
@@ -269,18 +269,18 @@ class _Camera:
 
     async def _time(self, *, login: bool) -> ClockCheck | None:
         try:
-            told = await self._call(DEVICE, "GetSystemDateAndTime", login=login)
+            reported = await self._call(DEVICE, "GetSystemDateAndTime", login=login)
         except CameraAnswerInvalid as error:
             if isinstance(error.__cause__, SoapFault):
                 return None
             raise
         reply = self.transport.last
-        if told is None or reply is None:
+        if reported is None or reply is None:
             return None
-        zone = "".join(filter(str.isprintable, ((told.TimeZone and told.TimeZone.TZ) or "")[:128]))
-        summer = told.DaylightSavings if isinstance(told.DaylightSavings, bool) else None
-        local = onvif_moment(told.LocalDateTime)
-        if (moment := onvif_moment(told.UTCDateTime)) is not None:
+        zone = "".join(filter(str.isprintable, ((reported.TimeZone and reported.TimeZone.TZ) or "")[:128]))
+        summer = reported.DaylightSavings if isinstance(reported.DaylightSavings, bool) else None
+        local = onvif_moment(reported.LocalDateTime)
+        if (moment := onvif_moment(reported.UTCDateTime)) is not None:
             method = ONVIF_UTC
             zone = zone_shown(zone, utc=moment, local=local, daylight_saving=summer)
         elif local is not None:
@@ -314,8 +314,8 @@ class _Camera:
             pairs = [(one.Namespace, one.XAddr) for one in listed or []]
         except (CameraAnswerInvalid, AttributeError, TypeError):
             self.notes.append("It does not tell its services by GetServices; they were taken from GetCapabilities.")
-            told = await self._open_to_all("GetCapabilities", Category="All")
-            pairs = [(MEDIA, told.Media.XAddr)] if told and told.Media else []
+            reported = await self._open_to_all("GetCapabilities", Category="All")
+            pairs = [(MEDIA, reported.Media.XAddr)] if reported and reported.Media else []
         # The device service is where it was reached, whatever the camera calls it.
         return {name: url for name, xaddr in pairs if name != DEVICE and (url := self.reached.service(xaddr))}
 
@@ -365,8 +365,8 @@ class _Camera:
 
     async def _media_uri(self, token: str) -> str | None:
         setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
-        told = await self._call(MEDIA, "GetStreamUri", StreamSetup=setup, ProfileToken=token)
-        uri: str | None = told.Uri
+        reported = await self._call(MEDIA, "GetStreamUri", StreamSetup=setup, ProfileToken=token)
+        uri: str | None = reported.Uri
         return uri
 
     async def _media2_uri(self, token: str) -> str | None:

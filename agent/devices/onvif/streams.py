@@ -37,9 +37,9 @@ class Stream:
 
     def facts(self) -> dict[str, Any]:
         """For ``catalogue.Profile``, but the stream's address."""
-        told = asdict(self)
-        del told["uri"]
-        return told
+        reported = asdict(self)
+        del reported["uri"]
+        return reported
 
 
 def from_media(profiles: Any) -> list[Stream]:
@@ -57,10 +57,10 @@ def from_media(profiles: Any) -> list[Stream]:
                 str(profile.Name or ""),
                 str((profile.VideoSourceConfiguration and profile.VideoSourceConfiguration.SourceToken) or ""),
                 _word(video.Encoding),
-                _whole(size and size.Width),
-                _whole(size and size.Height),
+                _integer(size and size.Width),
+                _integer(size and size.Height),
                 _number(rate and rate.FrameRateLimit),
-                _whole(rate and rate.BitrateLimit, largest=1 << 31),
+                _integer(rate and rate.BitrateLimit, largest=1 << 31),
                 _word(audio.Encoding if audio is not None else None),
             )
         )
@@ -81,32 +81,32 @@ def from_media2(answer: Element) -> list[Stream]:
                 profile.text_at("Name") or "",
                 profile.text_at("Configurations", "VideoSource", "SourceToken") or "",
                 _word(video.text_at("Encoding")),
-                _whole(video.text_at("Resolution", "Width")),
-                _whole(video.text_at("Resolution", "Height")),
+                _integer(video.text_at("Resolution", "Width")),
+                _integer(video.text_at("Resolution", "Height")),
                 _number(video.text_at("RateControl", "FrameRateLimit")),
-                _whole(video.text_at("RateControl", "BitrateLimit"), largest=1 << 31),
+                _integer(video.text_at("RateControl", "BitrateLimit"), largest=1 << 31),
                 _word(profile.text_at("Configurations", "AudioEncoder", "Encoding")),
             )
         )
     return streams
 
 
-def _word(told: object) -> str:
-    word = str(told or "").strip().lower()[:128]
+def _word(reported: object) -> str:
+    word = str(reported or "").strip().lower()[:128]
     return _WORDS.get(word, word)
 
 
-def _number(told: object) -> float | None:
+def _number(reported: object) -> float | None:
     try:
-        number = float(str(told))
+        number = float(str(reported))
     except ValueError:
         return None
     return number if 0 <= number <= 1000 else None
 
 
-def _whole(told: object, *, largest: int = _LARGEST) -> int | None:
+def _integer(reported: object, *, largest: int = _LARGEST) -> int | None:
     try:
-        number = int(float(str(told)))
+        number = int(float(str(reported)))
     except (ValueError, OverflowError):
         return None
     return number if 0 <= number <= largest else None

@@ -200,12 +200,12 @@ def _check(reply: Reply, operation: str, namespace: str, had_password: bool) -> 
     if root.name != "Envelope" or body is None:
         raise invalid(f"it answered {operation} with something that is not SOAP")
     if fault := body.at("Fault"):
-        told = " ".join(
+        reported = " ".join(
             element.text for name in ("Value", "Text", "faultstring", "faultcode") for element in fault.all(name)
         )
-        if any(word in told.lower() for word in _REFUSALS):
+        if any(word in reported.lower() for word in _REFUSALS):
             raise refused(had_password)
-        raise SoapFault("".join(letter for letter in told if letter.isprintable())[:200])
+        raise SoapFault("".join(letter for letter in reported if letter.isprintable())[:200])
     if root.namespace != SOAP:
         raise invalid("it speaks another SOAP than ONVIF's 1.2")
     answer = next(iter(body.children), None)

@@ -49,7 +49,7 @@ def frames(path: Path) -> Iterator[DavFrame]:
         os.close(descriptor)
 
 
-def is_whole(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
     """Whether the file ends with the end of a frame."""
     size = path.stat().st_size
     with path.open("rb") as file:

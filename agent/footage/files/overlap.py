@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from agent.footage.files.packets import Part
-from agent.footage.files.placement import Placed, edges, in_us
+from agent.footage.files.placement import PlacedFile, edges, in_us
 from agent.footage.files.remux import container_of, remux
 from agent.media.containers import segment as segments
 from agent.media.containers.tables import Segment
@@ -30,9 +30,9 @@ _SLACK = 50_000
 """Microseconds by which files may run into each other that only touch."""
 
 
-def without_doubles(into: Path, placed: list[Placed]) -> list[Placed]:
+def without_doubles(into: Path, placed: list[PlacedFile]) -> list[PlacedFile]:
     """The files by start, none with a frame that another has. Files that lose some are copied into Matroska."""
-    kept: list[Placed] = []
+    kept: list[PlacedFile] = []
     for each in sorted(placed, key=lambda one: (one.start, one.end, one.name)):
         if kept and each.start < kept[-1].end:
             kept += _settled(into, kept.pop(), each)
@@ -41,7 +41,7 @@ def without_doubles(into: Path, placed: list[Placed]) -> list[Placed]:
     return kept
 
 
-def _settled(into: Path, first: Placed, second: Placed) -> list[Placed]:
+def _settled(into: Path, first: PlacedFile, second: PlacedFile) -> list[PlacedFile]:
     """Two that overlap, or nearly do, as what remains of them."""
     before, after = segments.read(into / first.name), segments.read(into / second.name)
     at = _found(first, before, second, after)
@@ -58,7 +58,7 @@ def _settled(into: Path, first: Placed, second: Placed) -> list[Placed]:
     return [_cut(into, first, before, 0, at, words), moved]
 
 
-def _found(first: Placed, before: Segment, second: Placed, after: Segment) -> int | None:
+def _found(first: PlacedFile, before: Segment, second: PlacedFile, after: Segment) -> int | None:
     """The index of the first file's key frame that is the second file's first, when all that follows is the same."""
     if before.video.codec != after.video.codec:
         return None
@@ -97,7 +97,9 @@ def _packets(segment: Segment, first: int, end: int) -> Iterator[bytes]:
                 digest, left = hashlib.blake2b(digest_size=16), next(sizes, 0)
 
 
-def _other_pictures(into: Path, first: Placed, before: Segment, second: Placed, after: Segment) -> list[Placed]:
+def _other_pictures(
+    into: Path, first: PlacedFile, before: Segment, second: PlacedFile, after: Segment
+) -> list[PlacedFile]:
     """Not the same frames: another encoding of that time, or another time than one of them says. The earlier file is
     used up to the later one's last key frame within it, so that no time is left out that either has."""
     if second.start >= first.end - _SLACK or not _shows_within(first, before, second):
@@ -122,7 +124,7 @@ def _other_pictures(into: Path, first: Placed, before: Segment, second: Placed, 
     return [first if at == len(before.video.pts) else _cut(into, first, before, 0, at, words), _note(rest, words)]
 
 
-def _shows_within(first: Placed, segment: Segment, second: Placed) -> bool:
+def _shows_within(first: PlacedFile, segment: Segment, second: PlacedFile) -> bool:
     """Whether the first file has a picture of the second's time: it may have a hole there, as recorders leave that
     record when something moves."""
     return any(
@@ -131,14 +133,14 @@ def _shows_within(first: Placed, segment: Segment, second: Placed) -> bool:
     )
 
 
-def _first_from(placed: Placed, segment: Segment, time: int) -> int | None:
+def _first_from(placed: PlacedFile, segment: Segment, time: int) -> int | None:
     """The index, in decode order, of the first frame at or after an instant; None when that is all of them."""
     shown = (placed.start + in_us(pts - segment.anchor, segment.video) for pts in segment.video.pts)
     at = next((index for index, moment in enumerate(shown) if moment >= time), len(segment.video.pts))
     return at if at > segment.video.keys[0] else None
 
 
-def _cut(into: Path, placed: Placed, segment: Segment, low: int, high: int | None, words: str) -> Placed:
+def _cut(into: Path, placed: PlacedFile, segment: Segment, low: int, high: int | None, words: str) -> PlacedFile:
     """The packets [low, high) of a file, in decode order, as a file of their own."""
     path = into / placed.name
     target = path.with_name(f"{path.stem}.once.mkv")
@@ -149,23 +151,23 @@ def _cut(into: Path, placed: Placed, segment: Segment, low: int, high: int | Non
     key = segment.video.keys[0] if low == 0 else low
     start = placed.start + in_us(segment.video.pts[key] - segment.anchor, segment.video)
     first_key, end = edges(cut, start, at_key=True)
-    told = asdict(copied.remux)
+    reported = asdict(copied.remux)
     if placed.remux is not None:
-        told |= {name: placed.remux[name] for name in ("name", "sha256", "size", "container")}
+        reported |= {name: placed.remux[name] for name in ("name", "sha256", "size", "container")}
     return replace(
         placed,
         name=str(target.relative_to(into)),
         start=first_key,
         end=end,
         sha256=sha256(target),
-        remux=told,
+        remux=reported,
         notes=tuple(dict.fromkeys((*placed.notes, words))),
     )
 
 
-def _note(placed: Placed, words: str) -> Placed:
+def _note(placed: PlacedFile, words: str) -> PlacedFile:
     return replace(placed, notes=tuple(dict.fromkeys((*placed.notes, words))))
 
 
-def _bare(placed: Placed) -> str:
+def _bare(placed: PlacedFile) -> str:
     return Path(placed.name).name

@@ -116,15 +116,15 @@ class Chosen:
                 self.before += 1
         held.clear()
 
-    def said(self) -> str:
+    def note(self) -> str:
         """What was left out though no part of the file was to be, a sentence each; empty when nothing was."""
         before = self.before if not self.part.first else 0
-        return _said(before, "of sound from before the first picture") + _said(
+        return _note(before, "of sound from before the first picture") + _note(
             self.untimed, "without a time or a beginning"
         )
 
 
-def _said(count: int, which: str) -> str:
+def _note(count: int, which: str) -> str:
     if not count:
         return ""
     return f" 1 packet {which} was left out." if count == 1 else f" {count} packets {which} were left out."

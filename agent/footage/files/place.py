@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.footage.files.broken_times import Mended, mended
 from agent.footage.files.overlap import without_doubles
-from agent.footage.files.placement import Json, Placed
+from agent.footage.files.placement import Json, PlacedFile
 from agent.footage.files.placement import edges as edges
 from agent.footage.files.placement import in_us as in_us
 from agent.footage.files.remux import (
@@ -37,13 +37,13 @@ LIE = 0.03
 
 
 def job(job: Json, report: Callable[[Json], None]) -> Json:
-    """``{"into", "files": [FetchedFile with clock and uncertainty_us]}`` to ``{"files": [Placed]}``, by start.
+    """``{"into", "files": [FetchedFile with clock and uncertainty_us]}`` to ``{"files": [PlacedFile]}``, by start.
 
     Raises CameraAnswerInvalid when no file holds footage. One among others that holds none is left out, and the others
     say so.
     """
     into = Path(job["into"])
-    placed: list[Placed] = []
+    placed: list[PlacedFile] = []
     unread: list[str] = []
     for fetched in job["files"]:
         try:
@@ -58,18 +58,18 @@ def job(job: Json, report: Callable[[Json], None]) -> Json:
             do="Play that time on the recorder itself; if it plays there, tell us what recorder it is.",
         )
     if unread:
-        told = f"Of this time there is also what can't be read: {'; '.join(unread[:5])}."[:1000]
-        placed[0] = replace(placed[0], notes=(*placed[0].notes, told))
+        reported = f"Of this time there is also what can't be read: {'; '.join(unread[:5])}."[:1000]
+        placed[0] = replace(placed[0], notes=(*placed[0].notes, reported))
     return {"files": [asdict(each) for each in without_doubles(into, placed)]}
 
 
 def once_job(job: Json, report: Callable[[Json], None]) -> Json:
-    """``{"into", "files": [Placed]}`` of several fetches to the same, with frames that two have kept once."""
-    placed = [Placed(**each | {"notes": tuple(each["notes"])}) for each in job["files"]]
+    """``{"into", "files": [PlacedFile]}`` of several fetches to the same, with frames that two have kept once."""
+    placed = [PlacedFile(**each | {"notes": tuple(each["notes"])}) for each in job["files"]]
     return {"files": [asdict(each) for each in without_doubles(Path(job["into"]), placed)]}
 
 
-def place(into: Path, fetched: Json) -> list[Placed]:
+def place(into: Path, fetched: Json) -> list[PlacedFile]:
     """One file; several where its clock begins anew inside it. It is replaced by copies where it has to be remuxed.
 
     Raises NotFootage.
@@ -84,7 +84,7 @@ def place(into: Path, fetched: Json) -> list[Placed]:
     end = max(1, count_video(path, container) - 1) if cut_off else None
     if not broken.restarts:
         return [_place(path, fetched, container, Part(end=end), broken)]
-    placed: list[Placed] = []
+    placed: list[PlacedFile] = []
     bounds = [0, *broken.restarts, end]
     start = fetched["start"]
     for number, (first, behind) in enumerate(pairwise(bounds)):
@@ -131,7 +131,7 @@ def _broken(path: Path, container: str) -> Mended:
 
 def _place(
     path: Path, fetched: Json, container: str, part: Part, broken: Mended, *, number: int | None = None
-) -> Placed:
+) -> PlacedFile:
     """One stretch of a file, all of it or the packets of ``part``. The original goes, unless it has several."""
     notes = list(fetched["notes"])
     claimed = fetched["end"] - fetched["start"] if fetched["end"] is not None else None
@@ -173,12 +173,12 @@ def _place(
     uncertainty = fetched["uncertainty_us"]
     if spread is not None and claimed is None:
         uncertainty = max(uncertainty, spread)
-    if spread is None and claimed is not None and not torn and (told := _lie(segment, claimed)) is not None:
-        off = abs(told - _lasts(segment))
+    if spread is None and claimed is not None and not torn and (reported := _lie(segment, claimed)) is not None:
+        off = abs(reported - _lasts(segment))
         uncertainty = max(uncertainty, off if container in UNTIMED else uncertainty)
         notes.append(
             f"Its frames last {_lasts(segment) / SECOND:.1f} s by their own times, its recorder says "
-            f"{told / SECOND:.1f} s. The frames' own times were kept."
+            f"{reported / SECOND:.1f} s. The frames' own times were kept."
         )
     if copied is None:
         ahead = _sound_ahead(segment)
@@ -190,7 +190,7 @@ def _place(
             f"Its sound begins {ahead / SECOND:.1f} s before its first picture; the file's time is the sound's."
         )
     start, end = edges(segment, begins, at_key=fetched["at_key"])
-    return Placed(
+    return PlacedFile(
         name=path.name,
         start=start,
         end=end,

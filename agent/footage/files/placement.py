@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedFile:
     """A file on the wall clock; see ``agent.footage.source.SourceFile``. ``name`` is relative to the folder."""
 
     name: str

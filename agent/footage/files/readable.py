@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class ReadablePart:
     """``size``: bytes up to the end of the last whole fragment or cluster; ``duration``: microseconds of its video."""
 
     size: int

@@ -29,12 +29,12 @@ from agent.footage.files.container_kind import container_of as container_of
 from agent.footage.files.packets import WHOLE, Chosen, Timed
 from agent.footage.files.packets import Part as Part
 from agent.footage.files.times_between import times_between
+from agent.footage.files.torn import is_torn as is_torn
 from agent.footage.files.tracks import NALS, Track, digest, why_different
-from agent.footage.files.truncated import is_torn as is_torn
 from agent.footage.source import Remux, TrackHash
 from agent.media.containers.tables import NotFootage
 from agent.media.cut.hashing import sha256
-from exchange.durable import disk_full_told, sync_folder
+from exchange.durable import raising_disk_full, sync_folder
 
 _PROBE = {"probesize": "64000000", "analyzeduration": "90000000", "fflags": "+genpts"}
 """A stream that is joined in the middle of a long group of pictures is described only by the next one."""
@@ -74,15 +74,15 @@ def remux(
     when there is no video in it or the copy is not exact, DiskFull.
     """
     unfinished = target.with_name(f"{target.name}.part")
-    with disk_full_told(target):
+    with raising_disk_full(target):
         try:
-            tracks, said, ahead = _copy(source, unfinished, container, spread_us, part, times or {})
+            tracks, note, ahead = _copy(source, unfinished, container, spread_us, part, times or {})
             _prove(unfinished, tracks)
             _sync(unfinished)
             unfinished.rename(target)
             sync_folder(target.parent)
         except (FFmpegError, ValueError, EOFError) as error:
-            raise NotFootage(f"it cannot be copied out of {container} ({_told(error)})") from None
+            raise NotFootage(f"it cannot be copied out of {container} ({_reason(error)})") from None
         finally:
             unfinished.unlink(missing_ok=True)
     hashes = tuple(
@@ -92,7 +92,7 @@ def remux(
     )
     return Copied(
         target,
-        Remux(source.name, sha256(source), source.stat().st_size, container, hashes, f"{done or _DONE}{said}"),
+        Remux(source.name, sha256(source), source.stat().st_size, container, hashes, f"{done or _DONE}{note}"),
         torn=is_torn(source, container),
         sound_ahead_us=ahead,
     )
@@ -119,8 +119,8 @@ def _copy(
             writing.mux(packet)
         if not chosen.pictures:
             raise NotFootage("its packets have no times" if chosen.untimed else "it holds no video")
-        said = chosen.said() + clock.said() + damaged.said() + _left_out(reading, tracks)
-    return [track for track in tracks.values() if track.units], said, chosen.sound_ahead_us
+        note = chosen.note() + clock.note() + damaged.note() + _left_out(reading, tracks)
+    return [track for track in tracks.values() if track.units], note, chosen.sound_ahead_us
 
 
 def _opened(source: Path, container: str) -> InputContainer:
@@ -172,7 +172,7 @@ class Damaged:
 
     count: int = 0
 
-    def said(self) -> str:
+    def note(self) -> str:
         if not self.count:
             return ""
         if self.count == 1:
@@ -191,18 +191,18 @@ def other_tracks(source: Path, container: str) -> str:
 
 def _other_tracks(reading: InputContainer) -> str:
     video, audio = len(reading.streams.video), len(reading.streams.audio)
-    said = "" if video < 2 else f" The file has {video} tracks of pictures; only the first is used."
-    return said if audio < 2 else f"{said} The file has {audio} tracks of sound; only the first is used."
+    note = "" if video < 2 else f" The file has {video} tracks of pictures; only the first is used."
+    return note if audio < 2 else f"{note} The file has {audio} tracks of sound; only the first is used."
 
 
 def _left_out(reading: InputContainer, tracks: dict[int, Track]) -> str:
     """What of the file no copy holds, a sentence each."""
-    audio, said = len(reading.streams.audio), _other_tracks(reading)
+    audio, note = len(reading.streams.audio), _other_tracks(reading)
     if audio and not any(track.kind == "audio" for track in tracks.values()):
         codec = reading.streams.audio[0].codec_context
         name = "a kind that is not known" if codec is None else codec.codec.canonical_name
-        said += f" Its sound ({name}) can't be carried by the copy, and was left out."
-    return said
+        note += f" Its sound ({name}) can't be carried by the copy, and was left out."
+    return note
 
 
 def _packets(reading: InputContainer, damaged: Damaged | None = None) -> Iterator[Packet[Stream]]:
@@ -260,7 +260,7 @@ class _Times:
             self._sound = packet.pts + (packet.duration or 0)
         return Timed(packet, is_video, packet.pts * base)
 
-    def said(self) -> str:
+    def note(self) -> str:
         count = len(self.between)
         who = "1 picture has" if count == 1 else f"{count} pictures have"
         return f" {who} no time in the file, and got the one that the pictures around leave open." if count else ""
@@ -310,7 +310,7 @@ def broken_times(source: Path, container: str) -> Mended:
     try:
         times, scale = _times(source, container)
     except (FFmpegError, ValueError, EOFError) as error:
-        raise NotFootage(f"it cannot be read as {container} ({_told(error)})") from None
+        raise NotFootage(f"it cannot be read as {container} ({_reason(error)})") from None
     return _looked_at(times, scale)[1]
 
 
@@ -358,5 +358,5 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__

@@ -8,16 +8,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.footage.files.readable import Whole
+from agent.footage.files.readable import ReadablePart
 from agent.footage.files.salvage_matroska import scan_matroska
 from agent.media.containers.boxes import BadBox, child, children, header, number, top_level
 
-__all__ = ["Whole", "scan", "shorten"]
+__all__ = ["ReadablePart", "scan", "shorten"]
 
 _MICROSECOND = 1_000_000
 
 
-def scan(path: Path, limit: int | None = None) -> Whole:
+def scan(path: Path, limit: int | None = None) -> ReadablePart:
     """How much of the first ``limit`` bytes of a segment (all, unless given) is whole. OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -28,12 +28,12 @@ def scan(path: Path, limit: int | None = None) -> Whole:
         try:
             return _scan_mp4(descriptor, limit)
         except BadBox:
-            return Whole(0, 0)
+            return ReadablePart(0, 0)
     finally:
         os.close(descriptor)
 
 
-def shorten(path: Path) -> tuple[Whole, int]:
+def shorten(path: Path) -> tuple[ReadablePart, int]:
     """Cut off what follows the last whole fragment, durably; what is left, and how many bytes went. OSError."""
     whole = scan(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -56,7 +56,7 @@ class _Video:
     end: int = 0
 
 
-def _scan_mp4(descriptor: int, limit: int) -> Whole:
+def _scan_mp4(descriptor: int, limit: int) -> ReadablePart:
     video: _Video | None = None
     moof: memoryview | None = None
     size = 0
@@ -69,8 +69,8 @@ def _scan_mp4(descriptor: int, limit: int) -> Whole:
             _add_fragment(video, moof)
             moof, size = None, end
     if video is None or video.first is None:
-        return Whole(0, 0)
-    return Whole(size, (video.end - video.first) * _MICROSECOND // video.timescale)
+        return ReadablePart(0, 0)
+    return ReadablePart(size, (video.end - video.first) * _MICROSECOND // video.timescale)
 
 
 def _video_track(moov: memoryview) -> _Video:

@@ -5,7 +5,7 @@ Not for: reading packets; only the frames' times and track numbers are looked at
 
 import os
 
-from agent.footage.files.readable import Whole
+from agent.footage.files.readable import ReadablePart
 from agent.media.containers import ebml
 from agent.media.containers.ebml import UNKNOWN, Torn
 
@@ -27,7 +27,7 @@ class _Scan:
         self.size = 0
         self.seen = 0
 
-    def run(self) -> Whole:
+    def run(self) -> ReadablePart:
         try:
             kind, _, end = self._element(0)
             if kind != ebml.HEADER or end == UNKNOWN:
@@ -40,8 +40,8 @@ class _Scan:
         except Torn:
             pass
         if self.first is None:
-            return Whole(0, 0)
-        return Whole(self.size, (self.last - self.first) * _MILLISECOND + self.frame)
+            return ReadablePart(0, 0)
+        return ReadablePart(self.size, (self.last - self.first) * _MILLISECOND + self.frame)
 
     def _element(self, at: int) -> tuple[int, int, int]:
         kind, body, end = ebml.element(os.pread(self.descriptor, 12, at), at)
@@ -107,6 +107,6 @@ class _Scan:
         return at
 
 
-def scan_matroska(descriptor: int, limit: int) -> Whole:
+def scan_matroska(descriptor: int, limit: int) -> ReadablePart:
     """How much of the first ``limit`` bytes is whole clusters, and how long their video is."""
     return _Scan(descriptor, limit).run()

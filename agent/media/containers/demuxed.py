@@ -84,7 +84,7 @@ class Demuxer:
             )
         except (FFmpegError, ValueError) as error:
             self._file.close()
-            raise NotFootage(f"it cannot be opened as {container} ({_told(error)})") from None
+            raise NotFootage(f"it cannot be opened as {container} ({_reason(error)})") from None
         self.video = next(iter(self.container.streams.video), None)
         self.audio = next(iter(self.container.streams.audio), None)
 
@@ -145,7 +145,9 @@ def _tables(demuxer: Demuxer, video: Track, audio: Track | None) -> list[Run]:
         was_sound, count = sound, count + 1
         if packet.is_keyframe and not sound:
             track.keys.append(len(track.pts))
-            if recovery.told_by(track) and (lead := recovery.lead(track, bytes(memoryview(packet)[: recovery.HEAD]))):
+            if recovery.tells_recovery(track) and (
+                lead := recovery.lead(track, bytes(memoryview(packet)[: recovery.HEAD]))
+            ):
                 track.leads[len(track.pts)] = lead
         track.pts.append(time)
         track.durations.append(min(max(packet.duration or 0, 0), LONGEST))
@@ -187,5 +189,5 @@ def entry_in(made: io.BytesIO) -> bytes:
     return sample_entry.tagged(bytes(stsd[8 : 8 + int.from_bytes(stsd[8:12], "big")]))
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__

@@ -96,13 +96,13 @@ def _moov(
         bytes(24), _u32(len(tracks) + 1),
     )  # fmt: skip
     traks = [
-        _trak(track, table, number, scale, duration, list(_placed(chunks, start, track.sound)), large)
+        _trak(track, table, number, scale, duration, list(_chunk_offsets(chunks, start, track.sound)), large)
         for number, (track, table, duration) in enumerate(zip(tracks, tables, durations, strict=True), 1)
     ]
     return box(b"moov", mvhd, *traks)
 
 
-def _placed(chunks: Sequence[tuple[bool, int, int]], start: int, sound: bool) -> Iterable[tuple[int, int]]:
+def _chunk_offsets(chunks: Sequence[tuple[bool, int, int]], start: int, sound: bool) -> Iterable[tuple[int, int]]:
     """(offset, packets) of one track's chunks."""
     for of_sound, count, length in chunks:
         if of_sound == sound:

@@ -26,7 +26,7 @@ def leads(segment: Segment, descriptor: int) -> dict[int, int]:
     Only those that need any; empty for other codecs, and where the packets' places in the file aren't known.
     """
     video = segment.video
-    if not told_by(video):
+    if not tells_recovery(video):
         return {}
     found = {}
     for index, offset in _offsets(segment, video):
@@ -35,7 +35,7 @@ def leads(segment: Segment, descriptor: int) -> dict[int, int]:
     return found
 
 
-def told_by(video: Track) -> bool:
+def tells_recovery(video: Track) -> bool:
     """Whether this track's packets tell."""
     return video.codec == "h264" and len(video.config) >= 5
 

@@ -13,7 +13,7 @@ from agent.media.containers import segment as segments
 from agent.media.containers.mp4 import Out, timing
 from agent.media.containers.tables import NotFootage, Track
 from agent.media.cut.payload import Part, parts
-from agent.media.cut.timeline import Placed, Ranges, Selection, put, select, sound_within
+from agent.media.cut.timeline import PlacedSegment, Ranges, Selection, put, select, sound_within
 from agent.media.facts import SourceRef, Stretch, Trim
 from exchange.errors import FootageChanged
 
@@ -26,7 +26,7 @@ class Approved:
     """
 
     stretch: Stretch
-    group: list[Placed]
+    group: list[PlacedSegment]
     chosen: Selection
     sound: list[Ranges]
     parts: list[list[Part]]
@@ -56,7 +56,7 @@ class Approved:
 def find(stretch: Stretch, *, sound: bool) -> Approved:
     """Read the stretch's segments again, as far as they were when it was planned. Raises FootageChanged when the
     copy would hold anything but what was approved."""
-    group = [_placed(source.path, source.start_us, source.placed_us, source.size) for source in stretch.sources]
+    group = [_read_segment(source.path, source.start_us, source.placed_us, source.size) for source in stretch.sources]
     chosen = select(group, stretch.first_us, stretch.last_us + 1, Trim.INSIDE) if group else None
     if chosen is None:
         raise _no_longer(stretch)
@@ -89,7 +89,7 @@ def _no_longer(stretch: Stretch) -> FootageChanged:
     )
 
 
-def _placed(path: object, start_us: int, placed_us: int, size: int) -> Placed:
+def _read_segment(path: object, start_us: int, placed_us: int, size: int) -> PlacedSegment:
     from pathlib import Path
 
     where = Path(str(path))
@@ -104,7 +104,7 @@ def _placed(path: object, start_us: int, placed_us: int, size: int) -> Placed:
         ) from None
 
 
-def _sound_us(group: Sequence[Placed], heard: Sequence[Ranges], first_us: int) -> list[int]:
+def _sound_us(group: Sequence[PlacedSegment], heard: Sequence[Ranges], first_us: int) -> list[int]:
     """When each sound packet starts, always later than the one before it.
 
     Across segments it goes on where the one before ended, within half a packet; where recorded sound overlaps, packets

@@ -98,12 +98,12 @@ class _Progress:
     report: Report
     total: int
     done: int = 0
-    told: int = 0
+    reported: int = 0
 
     def __call__(self, count: int) -> None:
         self.done += count
-        if self.done - self.told >= _TOLD:
-            self.told = self.done
+        if self.done - self.reported >= _TOLD:
+            self.reported = self.done
             self.report({"bytes": self.done // 2, "total": self.total})
 
     def end(self) -> None:

@@ -32,7 +32,7 @@ Ranges = list[tuple[int, int]]
 
 
 @dataclass(slots=True)
-class Placed:
+class PlacedSegment:
     """A segment on the wall clock; ``times`` are its frames' UTC microseconds in decode
     order, ``sound_times`` its sound packets'.
 
@@ -61,7 +61,7 @@ def in_microseconds(track: Track, anchor_us: int, anchor: int, anchor_scale: int
     return [(time * 1_000_000 + shift) // scale for time in track.pts]
 
 
-def put(ref: SourceRef, segment: Segment, placed_us: int) -> Placed:
+def put(ref: SourceRef, segment: Segment, placed_us: int) -> PlacedSegment:
     """The segment with its first key frame at ``placed_us``."""
     scale = segment.video.timescale
     times = in_microseconds(segment.video, placed_us, segment.anchor, scale)
@@ -69,12 +69,12 @@ def put(ref: SourceRef, segment: Segment, placed_us: int) -> Placed:
     shown = sorted(times)
     between = sorted(map(sub, shown[1:], shown)) or [USUAL_FRAME_US]
     usual, slow, widest = between[len(between) // 2], between[len(between) * 95 // 100], between[-1]
-    return Placed(ref, segment, placed_us, times, max(usual, 1), max(slow, 1), widest, heard)
+    return PlacedSegment(ref, segment, placed_us, times, max(usual, 1), max(slow, 1), widest, heard)
 
 
-def join(segments: Iterable[tuple[SourceRef, Segment]]) -> list[list[Placed]]:
+def join(segments: Iterable[tuple[SourceRef, Segment]]) -> list[list[PlacedSegment]]:
     """Place segments, given in the order of their starts, into groups that one file each can hold without a break."""
-    groups: list[list[Placed]] = []
+    groups: list[list[PlacedSegment]] = []
     for ref, segment in segments:
         placed = put(ref, segment, ref.start_us)
         if groups and (shift := _continues(groups[-1][-1], placed)) is not None:
@@ -88,7 +88,7 @@ def join(segments: Iterable[tuple[SourceRef, Segment]]) -> list[list[Placed]]:
     return groups
 
 
-def _continues(before: Placed, after: Placed) -> int | None:
+def _continues(before: PlacedSegment, after: PlacedSegment) -> int | None:
     """By how much ``after`` has to move to go on from ``before``; None when it doesn't."""
     if before.segment.parameters != after.segment.parameters:
         return None
@@ -110,7 +110,7 @@ class Selection:
     ``times`` are the copied frames' UTC in decode order, ``gops`` the positions of key frames among them.
     """
 
-    group: Sequence[Placed]
+    group: Sequence[PlacedSegment]
     ranges: list[Ranges]
     times: list[int]
     keys: list[int] = field(default_factory=list)
@@ -125,7 +125,7 @@ class Selection:
         return max(self.times)
 
 
-def select(group: Sequence[Placed], start_us: int, end_us: int, trim: Trim) -> Selection | None:
+def select(group: Sequence[PlacedSegment], start_us: int, end_us: int, trim: Trim) -> Selection | None:
     """The frames that a copy of [start_us, end_us) holds; None when the group has none of it.
 
     It starts at a key frame (see Trim). Pictures that follow it in the stream and are shown before it (open GOP)
@@ -167,7 +167,7 @@ def _positions(firsts: list[int], ranges: list[Ranges], keys: list[int]) -> list
 
 
 def _start(
-    group: Sequence[Placed], times: list[int], keys: list[int], leads: dict[int, int], start_us: int, trim: Trim
+    group: Sequence[PlacedSegment], times: list[int], keys: list[int], leads: dict[int, int], start_us: int, trim: Trim
 ) -> int | None:
     after = next((key for key in keys if times[key] >= start_us), None)
     if trim is Trim.INSIDE or (after is not None and times[after] == start_us and after not in leads):
@@ -192,7 +192,7 @@ def _whole_by(times: list[int], keys: list[int], leads: dict[int, int], start_us
     return (at_once or by_then or before[:1])[-1]
 
 
-def _shown_until(group: Sequence[Placed], times: list[int], time: int) -> int:
+def _shown_until(group: Sequence[PlacedSegment], times: list[int], time: int) -> int:
     """When the frame at ``time`` stops being shown: at the next one, or, before a gap, after a usual while."""
     following = min(filter(time.__lt__, times), default=None)
     placed = next(placed for placed in reversed(group) if placed is group[0] or min(placed.times) <= time)
@@ -239,7 +239,7 @@ def _ranges(times: list[int], firsts: list[int], start: int, end: int) -> tuple[
     return ranges, copied
 
 
-def sound_within(placed: Placed, start_us: int, end_us: int) -> Ranges:
+def sound_within(placed: PlacedSegment, start_us: int, end_us: int) -> Ranges:
     """The sound packets that lie in [start_us, end_us) as a whole: no sound from outside the pictures' stretch."""
     audio = placed.segment.audio
     if audio is None:
@@ -258,7 +258,7 @@ def sound_within(placed: Placed, start_us: int, end_us: int) -> Ranges:
     return ranges
 
 
-def gaps(groups: Sequence[Sequence[Placed]], start_us: int, end_us: int) -> list[Gap]:
+def gaps(groups: Sequence[Sequence[PlacedSegment]], start_us: int, end_us: int) -> list[Gap]:
     """Where the window has no footage, whatever is chosen of it. What one file lacks, another may have."""
     runs = [(*run, placed) for group in groups for placed in group for run in _unbroken(placed)]
     runs.sort(key=lambda run: run[:2])
@@ -278,7 +278,7 @@ def gaps(groups: Sequence[Sequence[Placed]], start_us: int, end_us: int) -> list
     return _clipped(found, start_us, end_us)
 
 
-def _unbroken(placed: Placed) -> Iterable[tuple[int, int]]:
+def _unbroken(placed: PlacedSegment) -> Iterable[tuple[int, int]]:
     """From when to when a segment shows pictures without a gap."""
     shown = sorted(placed.times)
     if placed.widest <= placed.gap_us:

@@ -34,7 +34,9 @@ def _unfit(data: bytes, model: type[Part]) -> InputInvalid | None:
         complaints = error.errors(include_url=False, include_input=False, include_context=False)
         if any(complaint["type"] == "json_invalid" for complaint in complaints):
             return None
-        texts = dict.fromkeys(f"{_named(complaint['loc'])}: {_said(complaint['msg'])}" for complaint in complaints[:10])
+        texts = dict.fromkeys(
+            f"{_named(complaint['loc'])}: {_message(complaint['msg'])}" for complaint in complaints[:10]
+        )
         return InputInvalid(
             f"This can't be used: {'; '.join(texts)}.", meaning="Nothing was changed.", do="Type it again, corrected."
         )
@@ -49,5 +51,5 @@ def _named(steps: tuple[str | int, ...]) -> str:
     return ".".join(words)[:100].replace("_", "-").removeprefix("camera-") or "it"
 
 
-def _said(message: str) -> str:
+def _message(message: str) -> str:
     return message.removeprefix("Value error, ").removesuffix(".")

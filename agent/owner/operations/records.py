@@ -39,8 +39,8 @@ async def list_packages(agent: Owned, _: Nothing, actor: Actor) -> Json:
     }
 
 
-async def explain_restored(agent: Owned, said: Restored, actor: Actor) -> Json:
+async def explain_restored(agent: Owned, given: Restored, actor: Actor) -> Json:
     """The owner says why the agent's records went back to an earlier state."""
-    ended = await restored_records.clear_up(agent.services, said.what, actor.name)
+    ended = await restored_records.clear_up(agent.services, given.what, actor.name)
     agent.journey.kick()
     return {"ended": ended}

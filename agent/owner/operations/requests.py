@@ -32,8 +32,8 @@ class Decide(Part):
 async def list_requests(agent: Owned, _: Nothing, actor: Actor) -> Json:
     async with agent.services.store.transaction() as tx:
         rows = await tx.requests()
-        said = {row["request_id"]: row["document"] for row in await tx.all("SELECT * FROM decisions")}
-    return {"requests": [summary(agent, row) | {"outcome": _outcome(row, said.get(row.request_id))} for row in rows]}
+        given = {row["request_id"]: row["document"] for row in await tx.all("SELECT * FROM decisions")}
+    return {"requests": [summary(agent, row) | {"outcome": _outcome(row, given.get(row.request_id))} for row in rows]}
 
 
 async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
@@ -46,24 +46,26 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         decided = await decision.stored_decision(tx, row.request_id)
         force = await tx.force()
         unclear = await restored_records.trouble(tx)
-    told: Json = summary(agent, row)
-    told["unclear"] = None if unclear is None else {"what": unclear.what, "meaning": unclear.meaning, "do": unclear.do}
-    told["force"] = None if force is None else force.name
-    told["officer"] = None if row.officer is None else _officer(row.officer)
+    details: Json = summary(agent, row)
+    details["unclear"] = (
+        None if unclear is None else {"what": unclear.what, "meaning": unclear.meaning, "do": unclear.do}
+    )
+    details["force"] = None if force is None else force.name
+    details["officer"] = None if row.officer is None else _officer(row.officer)
     if row.officer is not None:
         request = verified_request(row)
-        told["request"] = request.model_dump(mode="json", exclude={"credential", "recipient"})
+        details["request"] = request.model_dump(mode="json", exclude={"credential", "recipient"})
     if shown is not None:
         plan = read_plan(shown["plan"]).model_dump(mode="json")
         for camera in plan["cameras"]:
             camera["gop_us"] = max((s["gops"]["longest_us"] for s in camera.pop("stretches")), default=0)
             if camera["source"]:  # as it is now: the owner may have had it kept since
                 camera["source"]["kept"] = await services.footage.kept_bytes(row.request_id, camera["camera_id"]) > 0
-        told["plan"], told["plan_sha256"] = plan, shown["sha256"]
-        told["host_clock"] = asdict(await services.host_clock())
-    told["kept_bytes"] = await services.footage.kept_bytes(row.request_id)
-    told["decision"] = None if decided is None else decided.document
-    told["packages"] = [
+        details["plan"], details["plan_sha256"] = plan, shown["sha256"]
+        details["host_clock"] = asdict(await services.host_clock())
+    details["kept_bytes"] = await services.footage.kept_bytes(row.request_id)
+    details["decision"] = None if decided is None else decided.document
+    details["packages"] = [
         {
             "evidence_id": package.evidence_id,
             "path": package.path,
@@ -74,7 +76,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         }
         for package in packages
     ]
-    return told
+    return details
 
 
 async def pictures(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
@@ -116,7 +118,7 @@ async def find(tx: Transaction, request_id: str) -> RequestRow:
 
 
 def summary(agent: Owned, row: RequestRow) -> Json:
-    told: Json = {
+    details: Json = {
         "request_id": row.request_id,
         "state": row.state,
         "since": to_rfc3339(row.state_at),
@@ -128,10 +130,10 @@ def summary(agent: Owned, row: RequestRow) -> Json:
     if row.officer is not None:
         request = verified_request(row)
         officer = _officer(row.officer)
-        told["crime_reference"] = request.crime_reference
-        told["asked_by"] = f"{officer['rank']} {officer['name']}, {officer['unit']}"
-        told["incident"] = request.incident.kind
-    return told
+        details["crime_reference"] = request.crime_reference
+        details["asked_by"] = f"{officer['rank']} {officer['name']}, {officer['unit']}"
+        details["incident"] = request.incident.kind
+    return details
 
 
 def _outcome(row: RequestRow, decision: str | None) -> str | None:
@@ -145,6 +147,6 @@ def _outcome(row: RequestRow, decision: str | None) -> str | None:
 
 def _officer(text: str) -> Json:
     credential = parse_strictly(text.encode(), Credential)
-    told = credential.model_dump(mode="json", exclude={"kind", "public_key"})
-    told["fingerprint"] = PublicKey.parse(credential.public_key).fingerprint
-    return told
+    details = credential.model_dump(mode="json", exclude={"kind", "public_key"})
+    details["fingerprint"] = PublicKey.parse(credential.public_key).fingerprint
+    return details

@@ -8,11 +8,11 @@ from agent.owner.operations.context import Actor, Json, Nothing, Owned
 
 
 async def list_sources(agent: Owned, _: Nothing, actor: Actor) -> Json:
-    return await agent.inventory.elsewhere.listed()
+    return await agent.inventory.footage_sources.listed()
 
 
 async def channels(agent: Owned, asked: AskChannels, actor: Actor) -> Json:
-    return await agent.inventory.elsewhere.channels(asked)
+    return await agent.inventory.footage_sources.channels(asked)
 
 
 async def set_source(agent: Owned, wanted: SetSource, actor: Actor) -> Json:
@@ -20,8 +20,8 @@ async def set_source(agent: Owned, wanted: SetSource, actor: Actor) -> Json:
 
 
 async def test(agent: Owned, wanted: TestSources, actor: Actor) -> Json:
-    return await agent.inventory.elsewhere.test(wanted)
+    return await agent.inventory.footage_sources.test(wanted)
 
 
 async def set_start(agent: Owned, wanted: SetStart, actor: Actor) -> Json:
-    return await agent.inventory.elsewhere.set_start(wanted)
+    return await agent.inventory.footage_sources.set_start(wanted)

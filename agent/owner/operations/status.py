@@ -24,7 +24,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         contact = await tx.note("portal-contact")
         trouble = await tx.note("portal-trouble")
         cameras = await tx.cameras()
-        told = await membership.told_cameras(tx)
+        details = await membership.cameras_at_portal(tx)
         records_trouble = await restored_records.trouble(tx)
     return {
         "version": VERSION,
@@ -35,7 +35,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         "portal_trouble": trouble or None,
         "disk_trouble": None if (trouble_of_disk := await _disk_trouble(agent)) is None else trouble_of_disk.what,
         "records_trouble": None if records_trouble is None else str(records_trouble),
-        "still_found": sorted(told - {row.camera_id for row in cameras}) if force is not None else [],
+        "still_found": sorted(details - {row.camera_id for row in cameras}) if force is not None else [],
         "host_clock": asdict(await services.host_clock()),
         "cameras": await agent.inventory.summaries(cameras),
         "requests": {state: sum(row.state == state for row in rows) for state in sorted({r.state for r in rows})},

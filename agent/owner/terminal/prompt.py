@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.clock import SECOND, from_rfc3339
-from exchange.documents.human_time import changed_words, duration_words, host_clock_words, offset_words, range_words
+from exchange.documents.human_time import change_text, duration_text, host_clock_text, offset_text, range_text
 from exchange.documents.letters import quoted, quoted_lines
 
 Json = dict[str, Any]
@@ -101,27 +101,27 @@ def duration(microseconds: int) -> str:
     return f"{hours} h {minutes} min {seconds} s" if hours else f"{minutes} min {seconds} s"
 
 
-def host_clock(told: Json) -> str:
+def host_clock(details: Json) -> str:
     """Whether this machine's own clock can be trusted, to follow "its clock"."""
-    return host_clock_words(told["synchronised"], told["source"], told["offset_us"], told["uncertainty_us"])
+    return host_clock_text(details["synchronised"], details["source"], details["offset_us"], details["uncertainty_us"])
 
 
-def show_request(console: Console, told: Json) -> None:
+def show_request(console: Console, details: Json) -> None:
     """All of a request on the screen, in the order that matters to a person deciding."""
-    request, officer = told.get("request"), told.get("officer")
+    request, officer = details.get("request"), details.get("officer")
     if request is None or officer is None:
-        words = f"Request {told['request_id']}: {STATES[told['state']]}. {told.get('trouble') or ''}"
+        words = f"Request {details['request_id']}: {STATES[details['state']]}. {details.get('trouble') or ''}"
         console.print(Text(words.strip()))
         return
     who = Text()
     who.append(quoted(f"{officer['rank']} {officer['name']}"), style="bold")
     who.append(
-        f", collar number {quoted(officer['collar_number'])}, {quoted(officer['unit'])}, {quoted(told['force'])}\n"
+        f", collar number {quoted(officer['collar_number'])}, {quoted(officer['unit'])}, {quoted(details['force'])}\n"
     )
     who.append(f"Reach them: {quoted(officer['contact'])}\n")
     who.append("Identity: signed by this officer, vouched for by the force key that you confirmed.")
     incident = request["incident"]
-    whole = f"handover show {told['request_id']} --json"
+    whole = f"handover show {details['request_id']} --json"
     why = _pairs(
         ("Crime", f"{quoted(incident['kind'])} (reference {quoted(request['crime_reference'])})"),
         ("Where", quoted(incident["place"])),
@@ -134,7 +134,7 @@ def show_request(console: Console, told: Json) -> None:
     )
     console.print(Panel(who, title="Who asks, in their words", title_align="left"))
     console.print(Panel(why, title="For what, in the officer's words", title_align="left"))
-    plan = told.get("plan") or {}
+    plan = details.get("plan") or {}
     cameras = plan.get("cameras", [])
     if void := plan.get("void"):
         words = (
@@ -144,7 +144,7 @@ def show_request(console: Console, told: Json) -> None:
         console.print(Panel(Text(words), title="Asked again", title_align="left"))
     for camera in cameras:
         console.print(Panel(_camera(camera), title=_camera_title(camera), title_align="left"))
-    host = told.get("host_clock")
+    host = details.get("host_clock")
     if cameras and host is not None and not host["synchronised"]:
         words = f"This machine's clock {host_clock(host)}. All times above may be wrong; what is sent says so too."
         console.print(Panel(Text(words), title="Please note", title_align="left"))
@@ -193,18 +193,18 @@ def _camera_clock(clock: Json | None) -> str:
     check, other, lies = clock["check"], clock["other"], clock["range"]
     if lies is not None and other is not None:
         first, last = sorted((check["at"], other["at"]), key=from_rfc3339)
-        where = range_words(lies["from_us"], lies["to_us"], "this machine's")
-        did = changed_words(lies["from_us"], lies["to_us"])
+        where = range_text(lies["from_us"], lies["to_us"], "this machine's")
+        did = change_text(lies["from_us"], lies["to_us"])
         return f"{did} between {local(first)} and {local(last)}: it may have been {where} then"
     return f"{clock_offset(check['offset_us'], check['uncertainty_us'])}; compared {local(check['at'])}"
 
 
 def clock_offset(offset_us: int, uncertainty_us: int) -> str:
     """How far a clock is off this machine's."""
-    within = f"give or take {duration_words(uncertainty_us)}"
+    within = f"give or take {duration_text(uncertainty_us)}"
     if abs(offset_us) <= uncertainty_us:
         return f"the same time as this machine's, {within}"
-    return f"{offset_words(offset_us)} this machine's, {within}"
+    return f"{offset_text(offset_us)} this machine's, {within}"
 
 
 def _far_apart(camera: Json) -> str:
@@ -272,43 +272,43 @@ def show_row(console: Console, row: Json) -> None:
             console.print(Text(f"  {row[word][:1].upper()}{row[word][1:]}"))
 
 
-def show_progress(console: Console, told: Json) -> None:
+def show_progress(console: Console, details: Json) -> None:
     """How far a request is, and what became of it."""
-    rows = [("State", f"{STATES[told['state']]}, since {local(told['since'])}")]
-    rows += [(word.capitalize(), told[word]) for word in ("doing", "trouble") if told.get(word)]
-    for package in told.get("packages", []):
+    rows = [("State", f"{STATES[details['state']]}, since {local(details['since'])}")]
+    rows += [(word.capitalize(), details[word]) for word in ("doing", "trouble") if details.get(word)]
+    for package in details.get("packages", []):
         delivered = f"delivered {local(package['delivered'])}" if package["delivered"] else "not delivered yet"
         receipt = f"receipt {local(package['receipt'])}" if package["receipt"] else "no receipt yet"
         rows.append(("Package", f"{package['evidence_id']}: {delivered}, {receipt}"))
     console.print(_pairs(*rows))
 
 
-def show_status(console: Console, told: Json) -> None:
+def show_status(console: Console, details: Json) -> None:
     """The agent at a glance: what waits for the owner comes last, where the eye is."""
-    force = told["force"]
+    force = details["force"]
     rows = [("Portal", f"{force['name']}, {force['portal']}" if force else "none yet; join one with: handover setup")]
-    if told["last_contact"] and force:
-        rows.append(("Last contact", local(told["last_contact"])))
-    if told["portal_trouble"]:
-        rows.append(("Trouble", told["portal_trouble"]))
-    if told["disk_trouble"]:
-        rows.append(("Trouble", told["disk_trouble"]))
-    if told["records_trouble"]:
-        rows.append(("Trouble", told["records_trouble"]))
-    if still := told["still_found"]:
+    if details["last_contact"] and force:
+        rows.append(("Last contact", local(details["last_contact"])))
+    if details["portal_trouble"]:
+        rows.append(("Trouble", details["portal_trouble"]))
+    if details["disk_trouble"]:
+        rows.append(("Trouble", details["disk_trouble"]))
+    if details["records_trouble"]:
+        rows.append(("Trouble", details["records_trouble"]))
+    if still := details["still_found"]:
         rows.append(
             ("Please note", f"officers can still find {', '.join(still)}: the portal wasn't told yet of its end")
         )
-    rows.append(("This clock", host_clock(told["host_clock"])))
-    rows += [("Camera", f"{each['label']} ({each['camera_id']}): {each['recording']}") for each in told["cameras"]]
-    if not told["cameras"]:
+    rows.append(("This clock", host_clock(details["host_clock"])))
+    rows += [("Camera", f"{each['label']} ({each['camera_id']}): {each['recording']}") for each in details["cameras"]]
+    if not details["cameras"]:
         rows.append(("Cameras", "none yet; find them with: handover cameras discover"))
-    under_way = {state: count for state, count in told["requests"].items() if state not in ("asked", "closed")}
+    under_way = {state: count for state, count in details["requests"].items() if state not in ("asked", "closed")}
     rows += [("Requests", f"{count} {STATES[state]}") for state, count in under_way.items()]
-    rows += [("Now", words) for words in told["doing"].values()]
-    if told["held_bytes"]:
-        rows.append(("Kept", f"{size(told['held_bytes'])} of recordings, for requests that are open"))
-    waiting = told["waiting_for_you"]
+    rows += [("Now", words) for words in details["doing"].values()]
+    if details["held_bytes"]:
+        rows.append(("Kept", f"{size(details['held_bytes'])} of recordings, for requests that are open"))
+    waiting = details["waiting_for_you"]
     rows += [("For you", f"handover review {request_id}") for request_id in waiting]
     if not waiting:
         rows.append(("For you", "nothing waits"))
@@ -320,18 +320,18 @@ LOOK_AGAIN = "again"
 Answer = tuple[list[Json], str | None]
 
 
-def ask(console: Console, told: Json, save_pictures: Callable[[], None]) -> Answer | str | None:
+def ask(console: Console, details: Json, save_pictures: Callable[[], None]) -> Answer | str | None:
     """The owner's choices and observations; LOOK_AGAIN; None when they want to think. Nothing is decided here.
 
     click.Abort when the input ends or is interrupted.
     """
-    cameras = [camera for camera in told["plan"]["cameras"] if camera.get("actual")]
-    without = [camera for camera in told["plan"]["cameras"] if not camera.get("actual")]
+    cameras = [camera for camera in details["plan"]["cameras"] if camera.get("actual")]
+    without = [camera for camera in details["plan"]["cameras"] if not camera.get("actual")]
     if not cameras:
         return _ask_of_none(console, without)
     console.print(
         _pairs(
-            ("yes", f"copied as it is, sealed so that only this case's key opens it, and sent to {told['force']}"),
+            ("yes", f"copied as it is, sealed so that only this case's key opens it, and sent to {details['force']}"),
             ("no", "nothing is sent; the officer is told that you decline, no more"),
             ("later", "nothing is decided, and nobody is told anything"),
             ("pictures", "look at the first and the last frame before you answer"),
@@ -378,8 +378,8 @@ def _ask_of_none(console: Console, without: list[Json]) -> Answer | str | None:
     return [_without(camera, answer == "tell") for camera in without], None
 
 
-def _without(camera: Json, told: bool) -> Json:
-    return {"position": camera["position"], "share": False, "none_recorded": told}
+def _without(camera: Json, details: bool) -> Json:
+    return {"position": camera["position"], "share": False, "none_recorded": details}
 
 
 def _answer(question: str, *allowed: str) -> str:

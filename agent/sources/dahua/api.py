@@ -66,9 +66,9 @@ class Cgi(Http):
     def channels(self) -> int | None:
         """How many video inputs there are, where the recorder tells."""
         with suppress(CameraRefused, CameraAnswerInvalid):
-            told = self.pairs("devVideoInput.cgi?action=getCollect").get("result", "")
-            if re.fullmatch(r"\d{1,3}", told) and int(told):
-                return int(told)
+            reported = self.pairs("devVideoInput.cgi?action=getCollect").get("result", "")
+            if re.fullmatch(r"\d{1,3}", reported) and int(reported):
+                return int(reported)
         return None
 
     def facts(self) -> dict[str, str]:
@@ -81,9 +81,9 @@ class Cgi(Http):
             ("getSerialNo", "sn", "serial"),
         ):
             with suppress(CameraRefused, CameraAnswerInvalid):
-                told = self.pairs(f"magicBox.cgi?action={action}").get(key, "")
-                if told:
-                    found[name] = "".join(letter for letter in told if letter.isprintable())[:100]
+                reported = self.pairs(f"magicBox.cgi?action={action}").get(key, "")
+                if reported:
+                    found[name] = "".join(letter for letter in reported if letter.isprintable())[:100]
         return found
 
     def find(self, channel: int, start: datetime, end: datetime, most: int = 20_000) -> Found:
@@ -132,12 +132,12 @@ class Cgi(Http):
         )
         if answer.status != 200 or answer.content[:5].lower() == b"error":
             return 0, []
-        told = _pairs(answer.content)
-        count = told.get("found", "")
+        reported = _pairs(answer.content)
+        count = reported.get("found", "")
         if not re.fullmatch(r"\d{1,4}", count):
             raise self.nonsense("what it answered is no list of recordings")
         rows: dict[int, dict[str, str]] = {}
-        for key, value in told.items():
+        for key, value in reported.items():
             if found := _KEY.fullmatch(key):
                 rows.setdefault(int(found[1]), {})[found[2]] = value
         return int(count), [item for _, row in sorted(rows.items()) if (item := self._item(row)) is not None]

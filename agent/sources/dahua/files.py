@@ -13,7 +13,7 @@ from agent.sources.device.orders import FetchedFile
 from exchange.clock import HOUR, SECOND, Window
 
 
-def placed(path: Path, listed: Window, time: DeviceTime) -> FetchedFile:
+def placed_file(path: Path, listed: Window, time: DeviceTime) -> FetchedFile:
     """When a file that came begins: as its frames say where that fits what was listed, else as listed."""
     with path.open("rb") as file:
         if file.read(12)[4:8] == b"ftyp":
@@ -32,7 +32,7 @@ def placed(path: Path, listed: Window, time: DeviceTime) -> FetchedFile:
     if until is not None and start + until - own < listed.end - 3 * SECOND:
         notes.append("The recorder sent less than it listed.")
     return FetchedFile(
-        name=path.name, start=start, torn=not dav.is_whole(path), uncertainty_us=uncertain, notes=tuple(notes)
+        name=path.name, start=start, torn=not dav.is_complete(path), uncertainty_us=uncertain, notes=tuple(notes)
     )
 
 

@@ -12,7 +12,7 @@ from agent.devices.clock import ClockCheck
 from agent.devices.device_time import DeviceTime, changes
 from agent.devices.time_zones import zone_of
 from agent.sources.dahua.api import Cgi, Found, Item
-from agent.sources.dahua.files import placed
+from agent.sources.dahua.files import placed_file
 from agent.sources.dahua.options import Options
 from agent.sources.dahua.time import Clock, posix, read_clock
 from agent.sources.device import memory
@@ -47,18 +47,18 @@ class Session(HttpSession[Options]):
     # -- the recorder itself --
 
     def open(self) -> None:
-        told = self.http.now_there()
+        reported = self.http.now_there()
         configured = None
         if not self.options.zone:
             configured = posix(self.http.setting("NTP"), self.http.setting("Locales"))
-        read = self._clock(told, configured)
+        read = self._clock(reported, configured)
         self.check = self.order.compared(read.check, lambda: self._clock(self.http.now_there(), configured).check)
         self.time = self.order.time(self.check, read.zone)
         if read.note:
             self.notes.append(read.note)
 
-    def _clock(self, told: tuple[datetime, int, int], configured: str | None) -> Clock:
-        local, sent, received = told
+    def _clock(self, reported: tuple[datetime, int, int], configured: str | None) -> Clock:
+        local, sent, received = reported
         return read_clock(local, sent=sent, received=received, zone=self.options.zone, configured=configured)
 
     def _remember(self, **found: object) -> None:
@@ -192,7 +192,7 @@ class Session(HttpSession[Options]):
             if _twice(self.time, listed) or (part.exists() and part.stat().st_size):
                 raise
             return self._by_time(order, listed, wanted, report)
-        return [placed(path, listed, self.time)]
+        return [placed_file(path, listed, self.time)]
 
     def _by_time(self, order: FetchOrder, window: Window, wanted: Json, report: Report) -> list[FetchedFile]:
         start, end = (self.time.to_local(at) for at in (window.start, window.end + SECOND - 1))
@@ -204,7 +204,7 @@ class Session(HttpSession[Options]):
             self.options.channel, start, end, bool(wanted["sub"]), order.into, name,
             most_bytes=order.most_bytes, report=report,
         )  # fmt: skip
-        return [placed(path, window, self.time)]
+        return [placed_file(path, window, self.time)]
 
 
 def _is_sub(item: Item) -> bool:

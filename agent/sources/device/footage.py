@@ -120,8 +120,8 @@ class DeviceFootage:
         order = device.order(self.clock) | {"start": window.start, "end": window.end, "narrow": narrow}
         LookOrder.model_validate(order)
         await asyncio.to_thread(_folders, device.state)
-        said = await self.run_job("agent.sources.device.jobs:look_job", order, limits=device.kind.look)
-        answer = _read(LookAnswer, said)
+        reply = await self.run_job("agent.sources.device.jobs:look_job", order, limits=device.kind.look)
+        answer = _read(LookAnswer, reply)
         await self._note(device, answer.clock)
         if answer.oldest is not None and self.reached is not None:
             await self.reached(device.camera_id, answer.oldest)
@@ -165,8 +165,8 @@ class DeviceFootage:
         }
         asked = FetchOrder.model_validate(order)
         async with self._turn(device):
-            said = await self._job("agent.sources.device.jobs:fetch_job", order, device.kind.fetch, progress, pace)
-        answer = _read(FetchAnswer, said)
+            reply = await self._job("agent.sources.device.jobs:fetch_job", order, device.kind.fetch, progress, pace)
+        answer = _read(FetchAnswer, reply)
         await self._note(device, answer.clock)
         if not answer.files:
             raise NoFootage(
@@ -174,9 +174,9 @@ class DeviceFootage:
                 meaning="It listed footage there and then had none: it may have been overwritten meanwhile.",
                 do="Look at that time on the recorder itself.",
             )
-        return await self._placed(device, answer, asked.time(answer.clock).uncertainty_us, into, progress)
+        return await self._place_files(device, answer, asked.time(answer.clock).uncertainty_us, into, progress)
 
-    async def _placed(
+    async def _place_files(
         self, device: Device, answer: FetchAnswer, uncertainty: int, into: Path, progress: Progress | None
     ) -> tuple[SourceFile, ...]:
         usual = uncertainty if answer.clock is not None or device.clock is not None else SECOND
@@ -236,9 +236,9 @@ def _folders(*folders: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _read(model: type[Any], said: Json) -> Any:
+def _read(model: type[Any], reply: Json) -> Any:
     try:
-        return model.model_validate(said)
+        return model.model_validate(reply)
     except ValidationError as error:
         log.warning("a source's worker answered what cannot be: %s", error.errors(include_input=False)[:3])
         raise CameraAnswerInvalid(
@@ -262,17 +262,17 @@ def _span(device: Device, found: FoundSpan) -> Span:
     )
 
 
-def source_file(folder: Path, said: Json) -> SourceFile:
+def source_file(folder: Path, reply: Json) -> SourceFile:
     """A file as ``placing`` (or ``fetched``) wrote it down; its name is relative to the folder."""
-    remux = said.get("remux")
+    remux = reply.get("remux")
     return SourceFile(
-        path=folder / said["name"],
-        start=said["start"],
-        end=said["end"],
-        clock=ClockQuality(said["clock"]),
-        uncertainty=said["uncertainty_us"],
-        torn=said["torn"],
-        sha256=said["sha256"],
+        path=folder / reply["name"],
+        start=reply["start"],
+        end=reply["end"],
+        clock=ClockQuality(reply["clock"]),
+        uncertainty=reply["uncertainty_us"],
+        torn=reply["torn"],
+        sha256=reply["sha256"],
         remux=Remux(**remux | {"tracks": tuple(TrackHash(**track) for track in remux["tracks"])}) if remux else None,
-        notes=tuple(said["notes"]),
+        notes=tuple(reply["notes"]),
     )

@@ -96,8 +96,8 @@ class Tally:
         self._before = 0
         self._now = 0
 
-    def __call__(self, told: Json) -> None:
-        self._now = int(told["bytes"])
+    def __call__(self, reported: Json) -> None:
+        self._now = int(reported["bytes"])
         self._report({"bytes": self._before + self._now, "total": None})
 
     def next(self) -> None:

@@ -225,7 +225,7 @@ class TestAnswer(_Crossing):
     """The recorder's channels by number, with their names; empty where it doesn't tell, or has none."""
 
 
-def told(report: Report) -> Progress:
+def reported(report: Report) -> Progress:
     """A job's ``report`` as the progress function that downloads call; a worker is stopped by ending it."""
 
     def progress(done: int, total: int | None) -> bool:

@@ -102,12 +102,12 @@ class FolderIndex:
         """Bring the rows up to date with the folder; how many files were read.
 
         ``read(root, seen, before)`` makes the row of a file that is new or has changed since ``before``; see
-        ``listed`` for ``wanted`` and ``only``. Raises OSError when the folder itself can't be listed.
+        ``files_below`` for ``wanted`` and ``only``. Raises OSError when the folder itself can't be listed.
         """
         with closing(self._db.execute("SELECT path, size, mtime, whole, container FROM files")) as cursor:
             known = {os.fsdecode(path): tuple(rest) for path, *rest in cursor}
         changed: list[Row] = []
-        for seen in listed(root, wanted, only):
+        for seen in files_below(root, wanted, only):
             before = known.pop(seen.path, None)
             # What was not whole is looked at again: being written ends without a change of the file.
             if before is not None and before[:2] == (seen.size, seen.mtime) and (before[2] or not before[3]):
@@ -185,7 +185,7 @@ OTHER = frozenset(f"{_PICTURES} {_SOUNDS} {_TEXTS} {_SETTINGS} {_DATA} {_PROGRAM
 """The endings of what is kept beside recordings, and is none."""
 
 
-def listed(root: Path, wanted: frozenset[str], only: str = "") -> Iterator[Seen]:
+def files_below(root: Path, wanted: frozenset[str], only: str = "") -> Iterator[Seen]:
     """The files below a folder with a ``wanted`` ending; without any wanted, all that don't end as something else does.
     ``only``: a pattern of their paths, as of ``fnmatch``; capitals don't matter.
 

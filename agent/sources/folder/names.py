@@ -123,13 +123,13 @@ def readings(relative: str, pattern: re.Pattern[str] | None = None) -> list[Name
         return _found(pattern, stem, stem)
     event = _EVENT.search(stem)
     # Letters of one width stand for one, so that what is behind a time can be looked at by the time's place.
-    told = stem if event is None else f"{stem[: event.start(1)]}{'.' * (len(stem) - event.start(1))}"
-    return next((found for known in _BUILT_IN if (found := _found(known, told, stem))), [])
+    read = stem if event is None else f"{stem[: event.start(1)]}{'.' * (len(stem) - event.start(1))}"
+    return next((found for known in _BUILT_IN if (found := _found(known, read, stem))), [])
 
 
-def _found(pattern: re.Pattern[str], told: str, stem: str) -> list[NameTime]:
+def _found(pattern: re.Pattern[str], read: str, stem: str) -> list[NameTime]:
     """What one pattern finds: of several times in a name the first."""
-    for match in _overlapping(pattern, told):
+    for match in _overlapping(pattern, read):
         fields = match.groupdict()
         start = _moment(fields)
         if start is None:
@@ -184,10 +184,10 @@ def _end(rest: str, start: datetime, fields: dict[str, str | None]) -> tuple[dat
     match = _END.match(rest)
     if match is None or fields.get("sep") is None or bool(match["sep"]) != bool(fields["sep"]):
         return None, False
-    told = match.groupdict()
-    if told["Y"] is None:
-        told |= {"Y": str(start.year), "m": str(start.month), "d": str(start.day)}
-    end = _moment(told | {"z": None})
+    read = match.groupdict()
+    if read["Y"] is None:
+        read |= {"Y": str(start.year), "m": str(start.month), "d": str(start.day)}
+    end = _moment(read | {"z": None})
     if end is None:
         return None, False
     end = end.replace(tzinfo=start.tzinfo)
@@ -198,21 +198,21 @@ def _end(rest: str, start: datetime, fields: dict[str, str | None]) -> tuple[dat
     return end, bool(match["date"] or match["sep"])
 
 
-def _moment(told: dict[str, str | None]) -> datetime | None:
-    micro = int((told.get("f") or told.get("ms") or "0").ljust(6, "0"))
-    if told.get("s"):
-        micro += int(told.get("milli") or 0) * 1000
-        return datetime.fromtimestamp(int(told["s"] or 0), UTC) + timedelta(microseconds=micro)
-    hour = int(told.get("H") or told.get("I") or 0)
-    if half := told.get("p"):
+def _moment(read: dict[str, str | None]) -> datetime | None:
+    micro = int((read.get("f") or read.get("ms") or "0").ljust(6, "0"))
+    if read.get("s"):
+        micro += int(read.get("milli") or 0) * 1000
+        return datetime.fromtimestamp(int(read["s"] or 0), UTC) + timedelta(microseconds=micro)
+    hour = int(read.get("H") or read.get("I") or 0)
+    if half := read.get("p"):
         if hour > 12:
             return None
         hour = hour % 12 + (12 if half.lower() == "p" else 0)
-    year = int(told.get("Y") or 2000 + int(told.get("y") or 0))
+    year = int(read.get("Y") or 2000 + int(read.get("y") or 0))
     try:
         return datetime(
-            year, int(told["m"] or 0), int(told["d"] or 0), hour, int(told.get("M") or 0), int(told.get("S") or 0),
-            micro, _offset(told.get("z")),
+            year, int(read["m"] or 0), int(read["d"] or 0), hour, int(read.get("M") or 0), int(read.get("S") or 0),
+            micro, _offset(read.get("z")),
         )  # fmt: skip
     except (ValueError, KeyError):
         return None

@@ -16,7 +16,7 @@ from agent.footage.files import dav, salvage
 from agent.footage.files.broken_times import mended
 from agent.footage.files.container_kind import container_of
 from agent.footage.files.salvage_matroska import scan_matroska
-from agent.footage.files.truncated import is_torn
+from agent.footage.files.torn import is_torn
 from agent.media.containers.boxes import BadBox, child, children, number
 from exchange.clock import SECOND
 
@@ -177,7 +177,7 @@ def _dav(path: Path) -> Probe:
     # The counter is finer than the seconds, and wraps every 65.536 s.
     fine = (last.counter - first.counter) % 65536
     wraps = round((seconds * 1000 - fine) / 65536)
-    return Probe("dhav", (fine + max(0, wraps) * 65536) * 1000 or None, local=first.local, whole=dav.is_whole(path))
+    return Probe("dhav", (fine + max(0, wraps) * 65536) * 1000 or None, local=first.local, whole=dav.is_complete(path))
 
 
 def _clocks(file: BinaryIO, size: int) -> list[int]:

@@ -20,7 +20,7 @@ from agent.sources.folder.index import FolderIndex, Row
 from agent.sources.folder.options import Options
 from agent.sources.folder.time import UNTIMED, Reader, end_in_name, is_fresh, machine_zone
 from exchange.clock import DAY, SECOND, Window
-from exchange.durable import disk_full_told, sync_folder
+from exchange.durable import raising_disk_full, sync_folder
 from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage
 
 _CHUNK = 1 << 20
@@ -168,8 +168,10 @@ def _several(index: FolderIndex, paths: list[str]) -> list[str]:
     if len(known) > max(2, sum(known.values()) // 2):
         return []
     names = ", ".join(sorted(f"{word} ({known[word]})" for word in here)[:8])[:160]
-    told = f"The files' names differ: {names}. If they are of several cameras, tell which are of this one by the option"
-    return [f"{told} only, such as only=*Name*."]
+    reported = (
+        f"The files' names differ: {names}. If they are of several cameras, tell which are of this one by the option"
+    )
+    return [f"{reported} only, such as only=*Name*."]
 
 
 def _words(path: str) -> str:
@@ -204,7 +206,7 @@ def _copy(source: Path, into: Path, name: str, size: int, report: Report) -> Non
     except OSError as error:
         raise _gone(name) from error
     try:
-        with disk_full_told(part), part.open("ab") as writing:
+        with raising_disk_full(part), part.open("ab") as writing:
             done = min(writing.tell(), size)
             writing.truncate(done)
             report({"bytes": done, "total": size})

@@ -85,9 +85,9 @@ class Reader:
             at = from_rfc3339(self.options.starts[path])
             return at, None, ClockQuality.BY_HAND, SECOND, "Its start was set by hand."
         if self.options.times != "file":
-            told = self._likeliest(names.readings(path, self._pattern), changed, length)
-            if told is not None:
-                return self._by_name(*told, changed, length, found.container)
+            read = self._likeliest(names.readings(path, self._pattern), changed, length)
+            if read is not None:
+                return self._by_name(*read, changed, length, found.container)
             if self.options.times == "name":
                 return None
         if found.local is not None:
@@ -100,13 +100,13 @@ class Reader:
         return None
 
     def _likeliest(
-        self, told: list[names.NameTime], changed: int, length: int | None
+        self, read: list[names.NameTime], changed: int, length: int | None
     ) -> tuple[names.NameTime, int, str] | None:
         """Of what a name may say, what fits the file; the doubt that is left (microseconds), and a note on it.
 
         None when there is nothing, or nothing that is sure to a day: then the owner must say.
         """
-        starts = [(each, self._choices(each.start)[0]) for each in told]
+        starts = [(each, self._choices(each.start)[0]) for each in read]
         latest = max(self.now, changed) + DAY
         fit = [(each, start) for each, start in starts if start <= latest] or starts
         if len({start for _, start in fit}) < 2:
@@ -126,27 +126,29 @@ class Reader:
 
     def _by_name(
         self,
-        told: names.NameTime,
+        read: names.NameTime,
         doubt: int,
         why: str,
         changed: int,
         length: int | None,
         container: str,
     ) -> tuple[int, int | None, ClockQuality, int, str]:
-        start, unsure, note = self._choose(told.start, changed, length)
+        start, unsure, note = self._choose(read.start, changed, length)
         unsure, note = unsure + doubt, f"{note} {why}".strip()
         end = None
-        if told.end is not None:
-            chosen = self._choices(told.end)
+        if read.end is not None:
+            chosen = self._choices(read.end)
             end = next((each for each in chosen if each > start), None)
-            if end is not None and not told.end_sure and not _may_last(end - start, length, container):
+            if end is not None and not read.end_sure and not _may_last(end - start, length, container):
                 end = None
         elif self.options.names == "end" and length is not None:
             start, end = start - length, start
         elif self.options.names == "end":
             unsure, note = unsure + MINUTE, "Its name tells its end, and the file does not tell how long it is."
         # A file that is as long as the minute or the hour that its name tells began with it.
-        resolution = max(SECOND, told.resolution - (length or 0)) if told.resolution > SECOND else told.resolution
+        resolution = (
+            max(SECOND, read.resolution - (length or 0)) if read.resolution > SECOND else read.resolution
+        )
         return start, end, ClockQuality.NAME, resolution + unsure, note
 
     def _choices(self, shown: datetime) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ from agent.sources.device.json_http import Tally, cookies_of, date_compared, is_
 from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, LookOrder, Order, Report, TestAnswer
 from agent.sources.device.session import HttpSession, Identity
 from agent.sources.frigate.options import Options
-from agent.sources.frigate.time import Listed, Located, stretches
+from agent.sources.frigate.time import ListedSegment, Located, stretches
 from exchange.clock import HOUR, MINUTE, SECOND, Window
 from exchange.errors import CameraRefused, NoFootage
 
@@ -51,8 +51,8 @@ class _Segment(BaseModel):
     duration: Annotated[float, Field(allow_inf_nan=False)]
 
     @property
-    def listed(self) -> Listed:
-        return Listed(round(self.start_time * SECOND), round((self.end_time - self.start_time) * SECOND))
+    def listed(self) -> ListedSegment:
+        return ListedSegment(round(self.start_time * SECOND), round((self.end_time - self.start_time) * SECOND))
 
 
 class _Hour(BaseModel):
@@ -137,10 +137,10 @@ class Session(HttpSession[Options]):
     def spans(self, window: Window) -> list[FoundSpan]:
         """What it lists in a window and around it, as true UTC."""
         time = time_of(self.order, None)
-        found = self._listed(time, window)
+        found = self._list(time, window)
         now = time_of(self.order, self.check)
         if abs(now.offset_us - time.offset_us) > _AROUND // 2:
-            found = self._listed(now, window)  # it was asked for another time than ours
+            found = self._list(now, window)  # it was asked for another time than ours
         reference = Reference(offset=now.offset_us, unsure=now.uncertainty_us).model_dump_json()
         shown = now.to_device(self.order.now())
         return [
@@ -156,9 +156,9 @@ class Session(HttpSession[Options]):
             if now.from_device(run[0].start) >= 0
         ]
 
-    def _listed(self, time: DeviceTime, window: Window) -> list[list[Located]]:
+    def _list(self, time: DeviceTime, window: Window) -> list[list[Located]]:
         asked = time.asked(window)
-        listed: set[Listed] = set()
+        listed: set[ListedSegment] = set()
         for start in range(max(0, asked.start - _AROUND), asked.end + _AROUND, _LISTED):
             end = min(start + _LISTED, asked.end + _AROUND)
             target = f"/api/{self.camera}/recordings?after={_seconds(start)}&before={_seconds(end)}"
@@ -225,7 +225,7 @@ class Session(HttpSession[Options]):
         asked = time.asked(order.window)
         want = _Want(order, time, Tally(report))
         files: list[FetchedFile] = []
-        for run in self._listed(time, order.window):
+        for run in self._list(time, order.window):
             if needed := [each for each in run if each.start < asked.end and each.end > asked.start]:
                 files += self._clips(want, needed) if self.via == "clip" else self._files(want, needed)
         if not files:

@@ -19,7 +19,7 @@ LONGEST = 3600 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedSegment:
     """A segment as listed: the second it began in, and its length; microseconds of Frigate's clock."""
 
     start: int
@@ -30,7 +30,7 @@ class Listed:
 class Located:
     """A segment that began at ``start``, give or take ``within``."""
 
-    listed: Listed
+    listed: ListedSegment
     start: int
     within: int
 
@@ -39,10 +39,10 @@ class Located:
         return self.start + self.listed.length
 
 
-def stretches(listed: Iterable[Listed]) -> list[list[Located]]:
+def stretches(listed: Iterable[ListedSegment]) -> list[list[Located]]:
     """The unbroken stretches, in the order of time."""
     found: list[list[Located]] = []
-    run: list[tuple[Listed, int]] = []
+    run: list[tuple[ListedSegment, int]] = []
     low = high = lasted = 0
     for each in sorted(listed, key=lambda one: (one.start, one.length)):
         from_here = each.start - lasted, each.start + SECOND - lasted
@@ -58,6 +58,6 @@ def stretches(listed: Iterable[Listed]) -> list[list[Located]]:
     return [*found, _located(run, low, high)] if run else found
 
 
-def _located(run: list[tuple[Listed, int]], low: int, high: int) -> list[Located]:
+def _located(run: list[tuple[ListedSegment, int]], low: int, high: int) -> list[Located]:
     began, within = (low + high) // 2, (high - low + 1) // 2
     return [Located(each, began + after, within) for each, after in run]

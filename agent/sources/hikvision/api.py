@@ -124,9 +124,9 @@ class Isapi(Http):
         if len(uri) > _LONGEST_URI:
             raise self.nonsense("it names a recording by more than it can be asked for")
         uri = re.sub(r"//[^/?@]*@", "//", uri)  # some put the login there; it is not wanted, and never kept
-        told = parse_qs(urlsplit(uri).query)
-        size = "".join(told.get("size", []))
-        name = "".join(told.get("name", [])) or segment.text_at("name") or ""
+        reported = parse_qs(urlsplit(uri).query)
+        size = "".join(reported.get("size", []))
+        name = "".join(reported.get("name", [])) or segment.text_at("name") or ""
         codec = segment.text_at("codecType") or ""
         return Item(track, start, end, uri, codec, int(size) if re.fullmatch(r"\d{1,15}", size) else None, name)
 
@@ -135,10 +135,10 @@ class Isapi(Http):
 
         Busy recorders answer 400 now and then; old ones know the download as GET only.
         """
-        told = escape(uri)
+        reported = escape(uri)
         body = (
             '<?xml version="1.0" encoding="utf-8"?><downloadRequest version="1.0" '
-            f'xmlns="http://www.isapi.org/ver20/XMLSchema"><playbackURI>{told}</playbackURI></downloadRequest>'
+            f'xmlns="http://www.isapi.org/ver20/XMLSchema"><playbackURI>{reported}</playbackURI></downloadRequest>'
         ).encode()
         ways = (("POST", 0.0), ("POST", 1.0), ("GET", 1.0))
         for tried, (method, pause) in enumerate(ways, 1):
@@ -172,10 +172,10 @@ class Isapi(Http):
 
 def _locked(root: Element, host: str) -> CameraRefused | None:
     """The lock-out notice that newer firmware sends along with a 401."""
-    told = _texts(root)
-    seconds = told.get("unlockTime", "")
-    if told.get("lockStatus", "").lower() not in ("lock", "locked"):
-        left = told.get("retryLoginTime", "")
+    reported = _texts(root)
+    seconds = reported.get("unlockTime", "")
+    if reported.get("lockStatus", "").lower() not in ("lock", "locked"):
+        left = reported.get("retryLoginTime", "")
         if not re.fullmatch(r"\d{1,2}", left):
             return None
         return CameraRefused(
@@ -201,10 +201,10 @@ def _texts(root: Element) -> dict[str, str]:
 def _why(content: bytes) -> str:
     """What an error answer says, in its own words where they are harmless."""
     try:
-        told = _texts(read_xml(content, most_bytes=65536))
+        reported = _texts(read_xml(content, most_bytes=65536))
     except XmlRefused:
         return "something that is not XML"
-    words = told.get("subStatusCode") or told.get("statusString") or "an error without a reason"
+    words = reported.get("subStatusCode") or reported.get("statusString") or "an error without a reason"
     return "".join(letter for letter in words if letter.isalnum() or letter in " _-")[:60]
 
 

@@ -18,7 +18,7 @@ _WRAP = 1 << 33
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FileTimes:
     """``begins``: the recorder's time at the first key frame, naive; ``lasts``: microseconds from the first picture to
     the last, to see how much came. None: the file does not say."""
 
@@ -26,7 +26,7 @@ class Told:
     lasts: int | None
 
 
-def told(path: Path) -> Told:
+def read_times(path: Path) -> FileTimes:
     """Reads a megabyte at the beginning and four at the end, no more."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -35,8 +35,8 @@ def told(path: Path) -> Told:
         end = file.read(_END)
     first, last = next(_pts(begin), None), max(_pts(end), default=None)
     if first is None or last is None:
-        return Told(_begins(begin), None)
-    return Told(_begins(begin), (last - first) % _WRAP * 1_000_000 // 90_000)
+        return FileTimes(_begins(begin), None)
+    return FileTimes(_begins(begin), (last - first) % _WRAP * 1_000_000 // 90_000)
 
 
 def is_media(path: Path) -> bool:

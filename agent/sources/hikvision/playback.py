@@ -44,8 +44,8 @@ class Playback(Replay):
         return {"Range": "npt=0.000-", "Rate-Control": "no"}
 
     def _anchor(self, answer: Answer, assembler: Assembler) -> None:
-        told = re.search(r"clock\s*=\s*(\d{8}T\d{6}(?:\.\d+)?Z)", answer.headers.get("range", ""))
-        begins = instant(told[1]) if told else None
+        reported = re.search(r"clock\s*=\s*(\d{8}T\d{6}(?:\.\d+)?Z)", answer.headers.get("range", ""))
+        begins = instant(reported[1]) if reported else None
         if begins is not None and abs(begins - self.asked.start) > _FAR:
             # Some play from their oldest recording when they do not understand what they are asked for.
             raise invalid("it plays another time than it was asked for")
@@ -64,8 +64,8 @@ def played(
         part.unlink()
     bracketed = f"[{host}]" if ":" in host else host
     with connected(f"rtsp://{bracketed}:{port}{target}", order) as rtsp:
-        playback = Playback(rtsp, asked, asked.end, lambda *told: _say(playback, report, *told))
-        playback.unsure_start = _AT_ITS_BEGINNING if asked.start <= _listed(time, wanted).start else 10 * SECOND
+        playback = Playback(rtsp, asked, asked.end, lambda *reported: _say(playback, report, *reported))
+        playback.unsure_start = _AT_ITS_BEGINNING if asked.start <= _recorded(time, wanted).start else 10 * SECOND
         described = playback.describe()
         assembler = Assembler(order.into, described.video, described.audio, asked, order.most_bytes, lambda *_: None)
         try:
@@ -112,7 +112,7 @@ def _named(time: DeviceTime, order: FetchOrder, came: Played, assembler: Assembl
     ]
 
 
-def _listed(time: DeviceTime, wanted: Json) -> Window:
+def _recorded(time: DeviceTime, wanted: Json) -> Window:
     """The recording in the recorder's own UTC."""
     return Window(time.to_device(int(wanted["begins"])), time.to_device(int(wanted["ends"])))
 
@@ -122,7 +122,7 @@ def _asked(time: DeviceTime, needed: Window, wanted: Json) -> tuple[Window, str]
 
     Never beyond the listed recording: what lies before or after would be placed as if it followed without a gap.
     """
-    listed = _listed(time, wanted)
+    listed = _recorded(time, wanted)
     parts = urlsplit(str(wanted["uri"]))
     path = (
         parts.path if re.fullmatch(r"/[A-Za-z0-9/_-]{1,200}", parts.path) else f"/Streaming/tracks/{wanted['track']}/"

@@ -17,7 +17,7 @@ from agent.sources.device import memory
 from agent.sources.device.local_list import SUB_STREAM, micros, nearest, within
 from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Json, LookOrder, Order, Report, TestAnswer
 from agent.sources.device.session import HttpSession, Identity, check_zone
-from agent.sources.hikvision import files as hikvision_file
+from agent.sources.hikvision import files
 from agent.sources.hikvision.api import FORMS, Isapi, Item, UnfitForm
 from agent.sources.hikvision.options import Options
 from agent.sources.hikvision.time import (
@@ -112,7 +112,7 @@ class Session(HttpSession[Options]):
         shown = self.time.to_device(now)
         # Both readings of "the last hours up to now", in labels.
         start, end = min(shown, self._as_label(shown)) - 2 * HOUR, max(shown, self._as_label(shown)) + 10 * MINUTE
-        ends = [item.end for item in self.listed(self.track, _written(start), _written(end))]
+        ends = [item.end for item in self.list_recordings(self.track, _written(start), _written(end))]
         found = judged(ends, shown=shown, zone=self.time.zone)
         if found is not None and (found.certain or not self._remembered.certain):
             self._remembered.keep(meaning=found.meaning.value, certain=found.certain)
@@ -129,7 +129,7 @@ class Session(HttpSession[Options]):
     def track(self) -> int:
         return self.options.channel * 100 + (2 if self.options.stream == "sub" else 1)
 
-    def listed(self, track: int, start: str, end: str, most: int = 20_000) -> list[Item]:
+    def list_recordings(self, track: int, start: str, end: str, most: int = 20_000) -> list[Item]:
         """The recorder's list between two labels, in whichever form of the question it takes."""
         known = self._remembered.form
         why = ""
@@ -160,7 +160,7 @@ class Session(HttpSession[Options]):
         return spans
 
     def _spans(self, track: int, start: str, end: str, meaning: Meaning, window: Window) -> list[FoundSpan]:
-        items = self.listed(track, start, end)
+        items = self.list_recordings(track, start, end)
         try:
             when = stretches(self.time, [(item.start, item.end) for item in items], meaning)
         except ValueError as error:
@@ -187,7 +187,7 @@ class Session(HttpSession[Options]):
     def find_oldest(self) -> int | None:
         """Where the oldest recording of this track begins."""
         now = self.order.now()
-        first = self.listed(self.track, _written(now - _FAR), _written(now + DAY), most=1)
+        first = self.list_recordings(self.track, _written(now - _FAR), _written(now + DAY), most=1)
         meaning = Meaning(self._remembered.meaning or (self.options.z if self.options.z != "auto" else "local"))
         begins = next(iter(stretches(self.time, [(item.start, item.end) for item in first[:1]], meaning)), None)
         return None if begins is None else begins.start
@@ -229,7 +229,7 @@ class Session(HttpSession[Options]):
                 if any(order.into.glob("*.part")):
                     raise  # it does play; what went wrong then is what matters
                 raise refusal from None
-        return [_placed(path, wanted, self.time)]
+        return [_placed_file(path, wanted, self.time)]
 
     def _played(self, order: FetchOrder, wanted: Json, report: Report) -> list[FetchedFile]:
         from agent.sources.hikvision.playback import played
@@ -266,22 +266,22 @@ def _file_name(wanted: Json) -> str:
     return f"{wanted['track']}-{stamp}-{sha256(wanted['uri'].encode()).hexdigest()[:8]}.mpg"
 
 
-def _placed(path: Path, wanted: Json, time: DeviceTime) -> FetchedFile:
+def _placed_file(path: Path, wanted: Json, time: DeviceTime) -> FetchedFile:
     """When a file that came begins: as it says itself where that fits the list, else as the list says."""
     listed, until = int(wanted["begins"]), int(wanted["ends"])
-    told = hikvision_file.told(path)
+    times = files.read_times(path)
     start, at_key, notes, uncertain = listed, False, [], time.uncertainty_us + SECOND
-    if told.begins is not None:
+    if times.begins is not None:
         # Which of the two it is written in is not known; one of them agrees with the list.
-        own = nearest([at for meaning in Meaning for at in instants(time, told.begins, meaning)], listed)
+        own = nearest([at for meaning in Meaning for at in instants(time, times.begins, meaning)], listed)
         # Some bring the whole file of which they listed a part: its own beginning is then before the listed one.
-        if listed - 12 * HOUR <= own <= until and (told.lasts is None or own + told.lasts >= listed - 2 * SECOND):
+        if listed - 12 * HOUR <= own <= until and (times.lasts is None or own + times.lasts >= listed - 2 * SECOND):
             start, at_key, uncertain = own, True, time.uncertainty_us
             if abs(own - listed) > 2 * SECOND:
                 notes.append("The recorder sent another stretch than it listed; it is placed by the times within it.")
         else:
             notes.append("The times within the recorder's file contradict its list; the list's were taken.")
-    short = told.lasts is not None and start + told.lasts < until - 2 * SECOND
+    short = times.lasts is not None and start + times.lasts < until - 2 * SECOND
     cut = wanted["size"] is not None and path.stat().st_size < int(wanted["size"])
     if short and not notes:
         notes.append("The recorder sent less than it listed.")
@@ -290,9 +290,9 @@ def _placed(path: Path, wanted: Json, time: DeviceTime) -> FetchedFile:
     )
 
 
-def _codec(told: str) -> str:
-    name = told.upper()
-    return "hevc" if "265" in name else "h264" if "264" in name else ""
+def _codec(name: str) -> str:
+    upper = name.upper()
+    return "hevc" if "265" in upper else "h264" if "264" in upper else ""
 
 
 def _line(text: str | None) -> str:

@@ -45,19 +45,21 @@ def read_clock(root: Element, *, sent: int, received: int, zone: str) -> Clock:
     if not label:
         raise ValueError("it tells no time")
     local = plausible(datetime.fromisoformat(label[1]))
-    told = label[2] or ""
+    reported = label[2] or ""
     ours = (sent + received) // 2
     rules = zone or posix(root.text_at("timeZone") or "") or ""
     by_rules = nearest((utc_of(local.replace(fold=fold), zone_of(rules)) for fold in (0, 1)), ours) if rules else None
     by_offset = (
-        micros(datetime.fromisoformat(label[1] + _colon(told)).astimezone(UTC)) if told not in ("", "Z") else None
+        micros(datetime.fromisoformat(label[1] + _colon(reported)).astimezone(UTC))
+        if reported not in ("", "Z")
+        else None
     )
     note = ""
     if by_rules is None and by_offset is None:
         shown = micros(local.replace(tzinfo=UTC))
     elif by_rules is None or (by_offset is not None and not zone and abs(by_offset - ours) < abs(by_rules - ours)):
         assert by_offset is not None
-        shown, rules = by_offset, _colon(told)
+        shown, rules = by_offset, _colon(reported)
         if by_rules is not None:
             note = (
                 "The recorder does not put its clock forward and back as its own time zone says; its times are read "
@@ -78,7 +80,7 @@ def asked(time: DeviceTime, window: Window, meaning: Meaning) -> tuple[str, str]
     else:
         shown = time.asked(window)
         start, end = (local_of(each, UTC) for each in (shown.start - SECOND, shown.end + SECOND))
-    return f"{_whole(start)}Z", f"{_whole(end)}Z"
+    return f"{_to_the_second(start)}Z", f"{_to_the_second(end)}Z"
 
 
 def stretches(time: DeviceTime, labels: Sequence[tuple[str, str]], meaning: Meaning) -> list[Stretch | None]:
@@ -154,5 +156,5 @@ def _colon(offset: str) -> str:
     return f"{offset[:3]}:{offset[-2:]}" if offset and offset != "Z" else offset
 
 
-def _whole(moment: datetime) -> str:
+def _to_the_second(moment: datetime) -> str:
     return (moment - timedelta(microseconds=moment.microsecond)).isoformat()

@@ -115,13 +115,13 @@ class Session(HttpSession[Options]):
     def spans(self, window: Window) -> list[FoundSpan]:
         """What it lists around a window, as true UTC."""
         time = time_of(self.order, None)
-        found, asked = self._listed(time, window)
+        found, asked = self._list(time, window)
         now = time_of(self.order, self.check)
         if abs(now.offset_us - time.offset_us) > _AROUND // 2:
-            found, asked = self._listed(now, window)  # it was asked for another time than ours
+            found, asked = self._list(now, window)  # it was asked for another time than ours
         return [span for each in found if (span := self._span(each.window, asked, now)) is not None]
 
-    def _listed(self, time: DeviceTime, window: Window) -> tuple[list[_Entry], Window]:
+    def _list(self, time: DeviceTime, window: Window) -> tuple[list[_Entry], Window]:
         wide = time.asked(window)
         asked = Window(max(0, wide.start - _AROUND), wide.end + _AROUND)
         query = {"path": self.path, "start": to_rfc3339(asked.start), "end": to_rfc3339(asked.end)}
@@ -181,7 +181,7 @@ class Session(HttpSession[Options]):
         time = DeviceTime(wanted.offset, wanted.unsure)
         asked = time.asked(order.window)
         first, last = max(wanted.start, asked.start), min(wanted.end, asked.end)
-        if not self._listed(DeviceTime(wanted.offset, wanted.unsure), order.window)[0]:  # and its clock is told again
+        if not self._list(DeviceTime(wanted.offset, wanted.unsure), order.window)[0]:  # and its clock is told again
             raise NoFootage("MediaMTX no longer has this footage.", meaning="It has been deleted since it was listed.")
         tally = Tally(report)
         self.order, self._most, self._into = order, order.most_bytes, order.into

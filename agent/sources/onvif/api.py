@@ -100,22 +100,22 @@ async def _results(recorder: Recorder, begun: Element, operation: str, name: str
     return found
 
 
-def _recording(told: Element, usual: Window | None = None) -> Recording | None:
-    token = told.text_at("RecordingToken")
+def _recording(reported: Element, usual: Window | None = None) -> Recording | None:
+    token = reported.text_at("RecordingToken")
     if token is None or len(token) > 256:
         return None
-    tracks = [child for child in told.children if child.name == "Track"]
+    tracks = [child for child in reported.children if child.name == "Track"]
     videos = [track for track in tracks if (track.text_at("TrackType") or "").lower() == "video"]
     if tracks and not videos:
         return None
     starts = _known(track.text_at("DataFrom") for track in videos)
     ends = _known(track.text_at("DataTo") for track in videos)
-    start = min(starts) if starts else _first(told.text_at("EarliestRecording"), usual.start if usual else None)
-    end = max(ends) if ends else _first(told.text_at("LatestRecording"), usual.end if usual else None)
-    recording = (told.text_at("RecordingStatus") or "").lower() == "recording"
+    start = min(starts) if starts else _first(reported.text_at("EarliestRecording"), usual.start if usual else None)
+    end = max(ends) if ends else _first(reported.text_at("LatestRecording"), usual.end if usual else None)
+    recording = (reported.text_at("RecordingStatus") or "").lower() == "recording"
     if start is None or end is None or end <= start:
         return None
-    source = told.at("Source")
+    source = reported.at("Source")
     names = tuple(
         text for name in ("SourceId", "Name", "Location", "Address") if source and (text := source.text_at(name))
     )
@@ -143,12 +143,14 @@ def chosen(found: list[Recording], wanted: str) -> list[Recording]:
         if not found:
             return []
         raise SettingsInvalid(
-            f"The recorder has no recording {wanted!r}.", meaning=_listed(found, sources), do="Choose one of them."
+            f"The recorder has no recording {wanted!r}.",
+            meaning=_recording_names(found, sources),
+            do="Choose one of them.",
         )
     if len(sources) > 1:
         raise SettingsInvalid(
             f"The recorder has recordings of {len(sources)} cameras.",
-            meaning=_listed(found, sources),
+            meaning=_recording_names(found, sources),
             do="Say which one is meant: --option recording=NUMBER, or its name.",
         )
     return found
@@ -160,7 +162,7 @@ def beside(recording: Recording, listed: list[Recording]) -> bool:
     return any(each.start < recording.end and each.end > recording.start for each in before)
 
 
-def _listed(found: list[Recording], sources: list[str]) -> str:
+def _recording_names(found: list[Recording], sources: list[str]) -> str:
     named = {recording.source: recording.names[-1] for recording in reversed(found)}
     words = [f"{number}: {named[source]}" for number, source in enumerate(sources[:32], 1)]
     return "There are " + "".join(filter(str.isprintable, "; ".join(words)))[:600] + "."

@@ -63,7 +63,7 @@ class ReplayFetch:
         order = self.order
         asked = self._rest()
         if asked is None:
-            return self._whole([], None)
+            return self._finish([], None)
         with connected(uri, order, self.options.certificate or "") as rtsp:
             replay = self.replay = Replay(rtsp, asked, self.time.to_device(order.end), self._say)
             described = replay.describe()
@@ -79,7 +79,7 @@ class ReplayFetch:
                 assembler.finish(whole=whole)
                 self._keep()
         self.report({"bytes": rtsp.bytes, "total": rtsp.bytes})
-        return self._whole(assembler.files, played)
+        return self._finish(assembler.files, played)
 
     def _say(self, done: int, total: int | None, speed: float) -> None:
         left = self.replay.left if self.replay is not None else None
@@ -145,7 +145,7 @@ class ReplayFetch:
 
     # -- the answer ----------------------------------------------------------------------------------------------
 
-    def _whole(self, came: list[Written], played: Played | None) -> list[FetchedFile]:
+    def _finish(self, came: list[Written], played: Played | None) -> list[FetchedFile]:
         files = sorted([*self.kept, *came], key=lambda each: (each.start, each.name))
         if not files:
             raise NoFootage(

@@ -39,7 +39,7 @@ class Session(DeviceSession[Options]):
         order = self.order
         return recorder(order.address, order.login, self._pin, order.skew_us, narrow=narrow)
 
-    async def _listed(self, asked: Recorder) -> list[api.Recording]:
+    async def _recordings(self, asked: Recorder) -> list[api.Recording]:
         """Its recordings of this camera, the main stream's first."""
         return api.chosen(await api.recordings(asked), self.options.recording)
 
@@ -54,7 +54,7 @@ class Session(DeviceSession[Options]):
             when = self.order.time(asked.clock)
             spans: list[FoundSpan] = []
             try:
-                listed = await self._listed(asked)
+                listed = await self._recordings(asked)
                 for recording in listed:
                     now = when.to_device(self.order.now())
                     for one in await api.stretches(asked, recording, when.asked(window), now):
@@ -90,7 +90,7 @@ class Session(DeviceSession[Options]):
     async def _tried(self) -> tuple[list[str], list[str], str | None]:
         async with self._met() as asked:
             try:
-                listed = await self._listed(asked)
+                listed = await self._recordings(asked)
             except SoapFault as fault:
                 raise _unfit(fault) from None
             if not listed:

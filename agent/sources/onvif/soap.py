@@ -130,13 +130,13 @@ class Recorder:
 
     async def _asked_time(self) -> ClockCheck | None:
         try:
-            told = await self.ask(DEVICE, "GetSystemDateAndTime", login=False)
+            reported = await self.ask(DEVICE, "GetSystemDateAndTime", login=False)
         except (SoapFault, CameraRefused):
             return None
-        return self._compared(told)
+        return self._compared(reported)
 
-    def _compared(self, told: Element) -> ClockCheck | None:
-        reply, whole = self.transport.last, told.at("SystemDateAndTime")
+    def _compared(self, reported: Element) -> ClockCheck | None:
+        reply, whole = self.transport.last, reported.at("SystemDateAndTime")
         if reply is None or whole is None:
             return None
         zone = "".join(filter(str.isprintable, whole.text_at("TimeZone", "TZ") or ""))[:128]
@@ -198,13 +198,13 @@ def _fill(parent: Any, namespace: str, content: Content) -> None:
             child.text = value
 
 
-def _civil(told: Element | None) -> int | None:
+def _civil(reported: Element | None) -> int | None:
     """An ONVIF DateTime as if it were UTC, in microseconds; None when a part is missing or impossible."""
-    if told is None:
+    if reported is None:
         return None
     try:
-        year, month, day = (int(told.text_at("Date", part) or "") for part in ("Year", "Month", "Day"))
-        hour, minute, second = (int(told.text_at("Time", part) or "") for part in ("Hour", "Minute", "Second"))
+        year, month, day = (int(reported.text_at("Date", part) or "") for part in ("Year", "Month", "Day"))
+        hour, minute, second = (int(reported.text_at("Time", part) or "") for part in ("Hour", "Minute", "Second"))
         midnight = datetime(year, month, day, tzinfo=UTC) - datetime.fromtimestamp(0, UTC)
     except (ValueError, OverflowError):
         return None

@@ -30,7 +30,7 @@ class Named(BaseModel):
     Token: Token
 
 
-class Listed(BaseModel):
+class ListedFile(BaseModel):
     """Of a search. Recorders' files have no ``name``."""
 
     StartTime: Fields
@@ -51,7 +51,7 @@ class Month(BaseModel):
 
 
 class Found(BaseModel):
-    File: Annotated[list[Listed], Field(max_length=20_000)] = []
+    File: Annotated[list[ListedFile], Field(max_length=20_000)] = []
     Status: Annotated[list[Month], Field(max_length=100)] = []
 
 

@@ -36,7 +36,7 @@ from agent.sources.reolink.api import (
     Disks,
     Download,
     Found,
-    Listed,
+    ListedFile,
     Named,
     Reply,
     Search,
@@ -177,10 +177,10 @@ class Session(HttpSession[Options]):
         return sha256(text.encode()).hexdigest()
 
     def _compared(self) -> ClockCheck:
-        told = self._ask("GetTime", {}, Time)
-        zone = self.options.zone or posix(told.Time, told.Dst)
+        reported = self._ask("GetTime", {}, Time)
+        zone = self.options.zone or posix(reported.Time, reported.Dst)
         try:
-            local, known = told.Time.local(), zone_of(zone)
+            local, known = reported.Time.local(), zone_of(zone)
         except ValueError:
             raise self.http.nonsense("its time or time zone cannot be") from None
         # In the hour that comes twice, the reading nearest to our clock is meant.
@@ -207,7 +207,7 @@ class Session(HttpSession[Options]):
         return spans
 
     def _spans(self, window: Window, stream: str) -> tuple[list[FoundSpan], list[str]]:
-        files = self._listed(window, stream)
+        files = self._list_files(window, stream)
         spans: list[FoundSpan] = []
         notes: list[str] = []
         for file, stretch in zip(files, self._stretches(files), strict=True):
@@ -240,10 +240,10 @@ class Session(HttpSession[Options]):
             )
         return spans, notes
 
-    def _listed(self, window: Window, stream: str) -> list[Listed]:
+    def _list_files(self, window: Window, stream: str) -> list[ListedFile]:
         """A search a day: devices stop at the end of one."""
         start, end = asked_locally(self.time, window)
-        found: dict[str, Listed] = {}
+        found: dict[str, ListedFile] = {}
         for _ in range(_MOST_DAYS):
             day_ends = start.replace(hour=23, minute=59, second=59, microsecond=0)
             for file in self._search(start, min(end + timedelta(seconds=1), day_ends), stream).File:
@@ -269,9 +269,9 @@ class Session(HttpSession[Options]):
         """The days of a month (any moment of it) on which it recorded the stream that is wanted."""
         first = month.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         last = (first + timedelta(days=32)).replace(day=1) - timedelta(seconds=1)
-        for told in self._search(first, last, self.options.stream, days=True).Status:
-            if (told.year, told.mon) == (first.year, first.month):
-                return [day for day, there in enumerate(told.table, 1) if there == "1" and day <= last.day]
+        for reported in self._search(first, last, self.options.stream, days=True).Status:
+            if (reported.year, reported.mon) == (first.year, first.month):
+                return [day for day, there in enumerate(reported.table, 1) if there == "1" and day <= last.day]
         return []
 
     def find_oldest(self) -> int | None:
@@ -308,7 +308,7 @@ class Session(HttpSession[Options]):
         channels = dict.fromkeys(range(1, min(self.channels, 512) + 1), "")
         return TestAnswer(good=tuple(good), wrong=tuple(wrong), channels=channels)
 
-    def _stretches(self, files: list[Listed]) -> list[Stretch | None]:
+    def _stretches(self, files: list[ListedFile]) -> list[Stretch | None]:
         try:
             shown = [(file.StartTime.local(), file.EndTime.local()) for file in files]
         except ValueError:
@@ -377,7 +377,7 @@ class Session(HttpSession[Options]):
         return came
 
 
-def _when(file: Listed) -> tuple[int, ...]:
+def _when(file: ListedFile) -> tuple[int, ...]:
     shown = file.PlaybackTime or file.StartTime
     return (shown.year, shown.mon, shown.day, shown.hour, shown.min, shown.sec)
 

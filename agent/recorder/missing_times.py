@@ -15,7 +15,7 @@ _MOST = 256
 _USUAL = 3600
 
 
-class Undated:
+class MissingTimes:
     """Holds packets back until they can be dated. ``video`` is the index of the pictures' stream."""
 
     def __init__(self, video: int) -> None:

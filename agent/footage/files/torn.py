@@ -17,7 +17,7 @@ def is_torn(source: Path, container: str) -> bool:
     size = source.stat().st_size
     match container:
         case "dhav":
-            return not dav.is_whole(source)
+            return not dav.is_complete(source)
         case "mpegts":
             return size % 188 != 0
     with source.open("rb") as file:
