@@ -97,9 +97,6 @@ class Window:
         """Microseconds."""
         return self.end - self.start
 
-    def overlaps(self, other: "Window") -> bool:
-        return self.start < other.end and other.start < self.end
-
     def intersect(self, other: "Window") -> "Window | None":
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Window(start, end) if start < end else None

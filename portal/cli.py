@@ -20,7 +20,7 @@ from exchange.errors import SettingsInvalid
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force import officers
 from portal.force.keys import Force, OfficerDetails, read_public, read_signed, validity, write_signed
-from portal.registry import searches
+from portal.registry import checkpoints, searches
 from portal.server import DEFAULT_LISTEN, Listen, running, stop_signals, tls_context
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, upgrade
@@ -262,6 +262,29 @@ def officer_revoke(folder: Path, who: str, as_json: bool) -> None:
         return
     click.echo(f"{name} is shut out; {count} unanswered requests were taken out of owners' inboxes.")
     click.echo("An agent that fetched one before may still put it to its owner: the credential runs until its end.")
+
+
+@main.command("logs")
+@click.argument("folder", type=FOLDER)
+@json_option
+def logs_command(folder: Path, as_json: bool) -> None:
+    """Owners' agents whose custody log went back: it was once longer, or another, by what they signed themselves."""
+    with _database(folder) as (db, _):
+        found = db.read_now(checkpoints.list_cut_back)
+    if as_json:
+        one_line(found)
+        return
+    for entry in found:
+        click.echo(f"{entry['device']}  {entry['received'][:19]}Z")
+        click.echo(f"    signed a log of {entry['size']} events that contradicts one it signed before; the longest")
+        click.echo(f"    that it signed has {entry['longest']}")
+    if found:
+        click.echo(
+            "Records that were put back from a backup do this, and the owner was asked to say so. If they weren't:"
+        )
+        click.echo("what the device signed, then and now, is in --json, as evidence that the log was changed.")
+    else:
+        click.echo("No custody log went back.")
 
 
 @contextlib.contextmanager

@@ -79,11 +79,6 @@ class PlannedCamera(Part):
     def available(self) -> bool:
         return self.actual is not None
 
-    @property
-    def widened_before(self) -> int:
-        """Microseconds sent before the window that was asked for, as a copy starts at a key frame."""
-        return max(0, self.requested.start - self.actual.start) if self.actual else 0
-
 
 class PlannedHost(HostClock):
     """This host's own clock when the plan was made."""

@@ -55,7 +55,6 @@ class CustodyKind(StrEnum):
     UPLOAD_FINISHED = "upload-finished"
     DELIVERED = "delivered"
     RECEIPT = "receipt"
-    ACCESS = "access"
     HOLD_RELEASED = "hold-released"
     DELETED = "deleted"
     FAILED = "failed"
@@ -64,7 +63,6 @@ class CustodyKind(StrEnum):
     CLOCK_STEPPED = "clock-stepped"
     ENROLLED = "enrolled"
     REGISTERED = "registered"
-    CHECKPOINT = "checkpoint"
     RECORDS_RESTORED = "records-restored"
     """The log had gone back to an earlier state, and the owner said what happened."""
 

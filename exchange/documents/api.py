@@ -13,9 +13,7 @@ from exchange.clock import Instant
 from exchange.documents.messages import (
     Fingerprint,
     Id,
-    Latitude,
     Line,
-    Longitude,
     OwnerKind,
     Part,
     Place,
@@ -157,12 +155,6 @@ class FoundCamera(Part):
 class SearchResult(Part):
     cameras: tuple[FoundCamera, ...]
     truncated: bool = False
-
-
-class Circle(Part):
-    latitude: Latitude
-    longitude: Longitude
-    radius_m: Annotated[float, Field(gt=0, le=20_000)]
 
 
 class CaseDelivery(Part):

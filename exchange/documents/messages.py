@@ -15,9 +15,6 @@ from exchange.documents.letters import first_unfit
 MAX_DOCUMENT = 256 * 1024
 """Bytes of a signed document at most."""
 
-DEFAULT_LONGEST_WINDOW = 2 * 60 * 60
-"""Seconds an officer may ask for in one window unless the owner set another limit."""
-
 
 def _printable(text: str) -> str:
     """What is signed is what a terminal shows: see ``exchange.documents.letters``."""

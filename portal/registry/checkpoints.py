@@ -3,9 +3,12 @@
 Not for: the log itself, which stays with the owner.
 """
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from typing import Any
 
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session, aliased
+
+from exchange.clock import to_rfc3339
 from exchange.custody.checkpoint import open_checkpoint
 from exchange.documents.api import Witnessed
 from exchange.documents.messages import Signed
@@ -50,6 +53,26 @@ def keep(session: Session, caller: Caller, note: str, most: int, now: int) -> No
             StoredCheckpoint.number.not_in(biggest.scalar_subquery()),
         )
     )
+
+
+def list_cut_back(session: Session) -> list[dict[str, Any]]:
+    """The checkpoints that contradict an earlier one of the same device, newest first: a log was cut back or rewritten.
+
+    ``longest``: how long that device's log was by its largest checkpoint, which the portal keeps as well.
+    """
+    other = aliased(StoredCheckpoint)
+    longest = select(func.max(other.size)).where(other.device == StoredCheckpoint.device).scalar_subquery()
+    rows = select(StoredCheckpoint, longest).where(StoredCheckpoint.cut_back).order_by(StoredCheckpoint.number.desc())
+    return [
+        {
+            "device": kept.device,
+            "received": to_rfc3339(kept.received),
+            "size": kept.size,
+            "longest": size,
+            "checkpoint": kept.note,
+        }
+        for kept, size in session.execute(rows)
+    ]
 
 
 def witnessed(session: Session, caller: Caller) -> Witnessed:

@@ -8,6 +8,7 @@ from exchange.custody.checkpoint import sign_checkpoint
 from exchange.documents import api
 from exchange.documents.messages import Status
 from exchange.signing.documents import SigningKey
+from portal.registry import checkpoints
 from portal.service import Fetching
 from portal.settings import Limits
 from portal.storage.models import StoredCheckpoint
@@ -205,6 +206,11 @@ async def test_a_custody_log_that_was_cut_back_is_noticed_and_kept(town: Town) -
         ]
     )
     assert kept == [(5, False), (9, False), (7, True), (9, True), (12, False)]
+    shown = await town.running.portal.db.read(checkpoints.list_cut_back)
+    assert [(each["device"], each["size"], each["longest"]) for each in shown] == [
+        (agent.key.public.fingerprint, 9, 12),
+        (agent.key.public.fingerprint, 7, 12),
+    ]
 
 
 async def test_a_checkpoint_by_another_key_is_refused(town: Town) -> None:

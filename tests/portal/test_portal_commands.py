@@ -14,6 +14,8 @@ from portal import cli
 from portal.api.routes import ROUTES
 from portal.force.keys import write_public
 from portal.settings import GIB, Limits
+from portal.storage.database import Database
+from portal.storage.models import Device, StoredCheckpoint
 from tests.counterparts.portal import Place as PortalPlace
 from tests.counterparts.portal import PortalProcess
 
@@ -59,6 +61,29 @@ def test_an_officer_is_let_in_listed_and_shut_out(tmp_path: Path, force: Path, t
     assert portal("officer", "list", there)[0]["revoked"] is not None
     again = portal("officer", "add", there, tmp_path / "officer.json", code=10)
     assert "revoked" in again["error"]
+
+
+def test_logs_that_went_back_are_shown_to_who_runs_the_portal(there: Path) -> None:
+    assert portal("logs", there) == []
+    said = CliRunner().invoke(cli.main, ["logs", str(there)]).output
+    assert said == "No custody log went back.\n"
+    db = Database(there / "portal.db")
+    try:
+        device = {"fingerprint": "SHA256:x", "public_key": "x", "enrolled": 0, "last_seen": 0}
+        db.write_now(lambda session: session.add(Device(**device)))
+        for size, cut_back in ((9, False), (7, True)):
+            kept = StoredCheckpoint(
+                device="SHA256:x", received=0, size=size, root="00", note=f"signed {size}", cut_back=cut_back
+            )
+            db.write_now(lambda session, kept=kept: session.add(kept))
+    finally:
+        db.close()
+    (shown,) = portal("logs", there)
+    assert (shown["size"], shown["longest"], shown["checkpoint"]) == (7, 9, "signed 7")
+    assert (
+        "signed a log of 7 events that contradicts one it signed before"
+        in CliRunner().invoke(cli.main, ["logs", str(there)]).output
+    )
 
 
 def test_the_portals_folder_never_holds_the_forces_private_key(tmp_path: Path, force: Path, there: Path) -> None:

@@ -6,8 +6,8 @@ Not for: what the elements mean (``matroska_in``, ``matroska_out``, ``salvage_ma
 import os
 from collections.abc import Iterator
 
-SEGMENT, INFO, TRACKS, CLUSTER, CUES, SEEK_HEAD = (
-    0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675, 0x1C53BB6B, 0x114D9B74,
+SEGMENT, INFO, TRACKS, CLUSTER, CUES = (
+    0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675, 0x1C53BB6B,
 )  # fmt: skip
 HEADER = 0x1A45DFA3
 TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK, REFERENCE = 0xE7, 0xA3, 0xA0, 0xA1, 0xFB

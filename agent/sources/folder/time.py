@@ -146,9 +146,7 @@ class Reader:
         elif self.options.names == "end":
             unsure, note = unsure + MINUTE, "Its name tells its end, and the file does not tell how long it is."
         # A file that is as long as the minute or the hour that its name tells began with it.
-        resolution = (
-            max(SECOND, read.resolution - (length or 0)) if read.resolution > SECOND else read.resolution
-        )
+        resolution = max(SECOND, read.resolution - (length or 0)) if read.resolution > SECOND else read.resolution
         return start, end, ClockQuality.NAME, resolution + unsure, note
 
     def _choices(self, shown: datetime) -> tuple[int, ...]:
