@@ -19,8 +19,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from agent.devices.address import CameraAddress
-from tests.counterparts.ipycam_camera import ipycam_camera
-from tests.counterparts.soap_camera import SoapCamera, soap_camera
+from tests.counterparts.onvif.ipycam_camera import ipycam_camera
+from tests.counterparts.onvif.soap_camera import SoapCamera, soap_camera
 
 THEIR_VERSION = "onvif-zeep==0.2.12"
 PASSWORD = "correct horse"

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from agent.cli.main import main as handover
+from tests.paths import ROOT
 
-TEXT = (Path(__file__).parents[1] / "docs" / "commands.md").read_text()
+TEXT = (ROOT / "docs" / "commands.md").read_text()
 EVERYWHERE = {"--json", "--help", "-h", "--version", "--config"}
 
 

@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.counterparts.npm import npm_package
+from tests.counterparts.processes.npm import npm_package
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 STORY = ROOT / "scripts" / "demo_story.py"
 BIN = Path(sys.executable).parent
 PATIENCE = 180
 _OPEN = """
 import { readFileSync, writeFileSync } from "node:fs";
 import * as age from "age-encryption";
+from tests.paths import ROOT
 const [key, sealed, target] = process.argv.slice(2);
 const decrypter = new age.Decrypter();
 const line = readFileSync(key, "utf8").split("\\n").find((line) => line.startsWith("AGE-SECRET-KEY"));

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from agent.settings.model import load_settings
+from tests.paths import ROOT
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = ROOT
 # The packages that Handover depends on come from the environment that the tests run in; only Handover itself is
 # installed, so that these tests need no hundred megabytes each.
 ENVIRONMENT = {

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-UNITS = sorted((Path(__file__).parents[1] / "systemd").glob("*.service"))
+from tests.paths import ROOT
+
+UNITS = sorted((ROOT / "systemd").glob("*.service"))
 DAEMON, RECORDER, PORTAL = "handover.service", "handover-recorder.service", "handover-portal.service"
 
 

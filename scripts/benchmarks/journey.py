@@ -30,7 +30,7 @@ from exchange.signing.tokens import mint
 from portal.officer.client import OfficerClient
 from scripts.benchmarks.clip import minute_of_footage
 from scripts.benchmarks.row import Row
-from tests.counterparts.portal import Place, PortalProcess, make_place
+from tests.counterparts.portals.portal import Place, PortalProcess, make_place
 from tests.journey.home import CAMERA, add_camera, join, settings_at
 
 SEGMENT = 60 * SECOND

@@ -14,7 +14,7 @@ from pathlib import Path
 from agent.recorder.config import CameraSource, RecorderConfig, save
 from exchange.clock import MINUTE
 from scripts.benchmarks.row import Row
-from tests.counterparts.gst_server import GstServer, replay
+from tests.counterparts.rtsp.gst_server import GstServer, replay
 
 WARM_UP = 8.0
 MEASURED = 30.0

@@ -25,9 +25,9 @@ from agent.sources.folder.session import index_settings
 from agent.workers.process import run_job
 from exchange.clock import SECOND, Window, from_rfc3339
 from scripts.benchmarks.row import Row
-from tests.counterparts.gst_replay import GstReplay, tape
-from tests.counterparts.soap_camera import soap_camera
-from tests.counterparts.soap_recorder import Held, SoapRecorder
+from tests.counterparts.onvif.soap_camera import soap_camera
+from tests.counterparts.onvif.soap_recorder import Held, SoapRecorder
+from tests.counterparts.rtsp.gst_replay import GstReplay, tape
 
 MINUTES = 5
 SLOWEST = 12.0

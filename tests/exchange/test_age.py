@@ -30,7 +30,7 @@ from exchange.age.files import (
     sealed_size,
 )
 from exchange.errors import KeyDoesNotOpen, NotFound, SealDamaged
-from tests.counterparts.npm import npm_package
+from tests.counterparts.processes.npm import npm_package
 
 KINDS: list[Kind] = ["x25519", "hybrid"]
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 8 * CHUNK, 8 * CHUNK + 1, 16 * CHUNK, 1_500_000]

@@ -36,6 +36,7 @@ from exchange.signing.documents import SigningKey, document_sha256, sign_documen
 from exchange.verify.checking import verify_package
 from tests.exchange.makers import NOW, Police
 from tests.exchange.packages import DELIVERED, Case, entries, forged_entries, rebagged, replaced, sha256, video, zipped
+from tests.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_a_good_package_holds_in_every_check(case: Case, tmp_path: Path) -> None
     assert report.ok
     assert report.exit_code == 0
     assert len({finding.about for finding in report.findings}) == len(report.findings) == 21
-    documented = (Path(__file__).parents[2] / "docs/evidence-format.md").read_text()
+    documented = (ROOT / "docs/evidence-format.md").read_text()
     names = {re.sub(r"\.data/.*", ".<path>", finding.about) for finding in report.findings}
     assert [name for name in names if f"`{name}`" not in documented] == []
     assert report.evidence == case.evidence

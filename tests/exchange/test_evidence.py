@@ -23,6 +23,7 @@ from exchange.documents.messages import Stretch
 from exchange.package.contents import FIXED
 from exchange.signing.documents import open_document, sign_document
 from tests.exchange.packages import DELIVERED, REQUESTED, Case, replaced
+from tests.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +166,6 @@ def test_a_master_knows_its_window(case: Case) -> None:
 
 
 def test_the_document_of_the_format_names_every_field_of_the_manifest_and_every_check() -> None:
-    page = (Path(__file__).parents[2] / "docs/evidence-format.md").read_text()
+    page = (ROOT / "docs/evidence-format.md").read_text()
     assert [name for name in Evidence.model_fields if f"`{name}`" not in page] == []
     assert [path for path in FIXED if path not in page] == []

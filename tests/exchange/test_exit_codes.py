@@ -2,12 +2,12 @@
 
 import inspect
 import re
-from pathlib import Path
 
 from exchange import errors
 from exchange.package.report import GRAVITY
+from tests.paths import ROOT
 
-PAGE = (Path(__file__).parents[2] / "docs/exit-codes.md").read_text()
+PAGE = (ROOT / "docs/exit-codes.md").read_text()
 KINDS = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.HandoverError)]
 
 

@@ -20,7 +20,7 @@ from exchange.package.readme import clock_sentences, render_readme, widening_tex
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import document_sha256
 from exchange.signing.timestamps import make_query
-from tests.counterparts.timestamp_authority import TimestampAuthority
+from tests.counterparts.http.timestamp_authority import TimestampAuthority
 from tests.exchange.makers import NOW
 from tests.exchange.packages import DELIVERED, Case, replaced, zipped
 

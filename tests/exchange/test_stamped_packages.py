@@ -15,7 +15,7 @@ from exchange.signing import timestamps
 from exchange.signing.timestamps import make_query, read_certificates
 from exchange.verify.checking import verify_package
 from exchange.verify.command import command
-from tests.counterparts.timestamp_authority import TimestampAuthority
+from tests.counterparts.http.timestamp_authority import TimestampAuthority
 from tests.exchange.packages import Case, entries, forged_entries, rebagged, replaced, zipped
 
 

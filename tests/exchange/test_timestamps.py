@@ -11,7 +11,7 @@ from exchange.clock import SECOND
 from exchange.errors import InputInvalid, SignatureInvalid, TimestampFailed
 from exchange.signing import timestamps
 from exchange.signing.timestamps import MAX_STAMP, check_stamp, make_query, read_certificates
-from tests.counterparts.timestamp_authority import TimestampAuthority
+from tests.counterparts.http.timestamp_authority import TimestampAuthority
 
 DOCUMENT = b'{"kind": "evidence.v1"}'
 

@@ -46,10 +46,10 @@ from exchange.errors import WorkerFailed
 from exchange.signing.credentials import issue_credential
 from exchange.signing.documents import SigningKey, sign_document
 from portal.officer.client import OfficerClient
-from tests.agent.recordings import START_US, Recording, record
-from tests.counterparts import portal as portals
-from tests.counterparts import same_process
-from tests.counterparts.hostile_portal import HostilePortal
+from tests.agent.media.recordings import START_US, Recording, record
+from tests.counterparts.portals import portal as portals
+from tests.counterparts.portals.hostile_portal import HostilePortal
+from tests.counterparts.processes import same_process
 
 OWNER = DecidedBy(name="Robin Example", method="operating system user robin (uid 1000) at a terminal")
 ACTOR = Actor("robin", 1000, OWNER.method)

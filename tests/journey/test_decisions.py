@@ -12,7 +12,7 @@ from exchange.documents import api
 from exchange.documents.messages import Asked, Decision, Signed, Status, Stretch
 from exchange.errors import DecisionRefused, PortalUnreachable
 from exchange.signing.documents import open_document
-from tests.counterparts.hostile_portal import status
+from tests.counterparts.portals.hostile_portal import status
 from tests.journey.home import CAMERA, OWNER, Siege, Town, besieged, home
 
 

@@ -12,10 +12,10 @@ from agent.requests.journey import Journey
 from exchange.age.files import generate_identity
 from exchange.documents.messages import Status
 from exchange.signing.documents import SigningKey, sign_document
-from tests.counterparts.hostile_portal import status
+from tests.counterparts.portals.hostile_portal import status
 from tests.journey.home import Siege, besieged
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 STEPS = ("clip", "seal", "deliver")
 
 
@@ -156,7 +156,7 @@ def test_every_step_that_handles_footage_begins_by_loading_the_approval(name: st
     tree = ast.parse((ROOT / f"agent/requests/{name}.py").read_text())
     (step,) = [node for node in tree.body if isinstance(node, ast.AsyncFunctionDef) and node.name == name]
     first = step.body[1]  # after its docstring
-    assert ast.unparse(first) == "approval = await load_approval(parts, row.request_id)"
+    assert ast.unparse(first) == "approval = await load_approval(services, row.request_id)"
 
 
 def test_only_the_steps_and_the_owners_preview_start_workers_on_footage() -> None:

@@ -18,8 +18,8 @@ from exchange.documents.api import Witnessed
 from exchange.documents.messages import Status
 from exchange.errors import DecisionRefused, NotFound
 from exchange.signing.documents import SigningKey
-from tests.counterparts.hostile_portal import Handler, text
-from tests.counterparts.hostile_portal import status as fault_status
+from tests.counterparts.portals.hostile_portal import Handler, text
+from tests.counterparts.portals.hostile_portal import status as fault_status
 from tests.journey.home import ACTOR, OWNER, Home, Town, besieged, home, owner_does
 
 NOT_KNOWN = fault_status(404)

@@ -13,7 +13,7 @@ from exchange.documents import api
 from exchange.documents.messages import MAX_DOCUMENT, Asked, Refusal, RefusalReason, Signed, Stretch
 from exchange.errors import PortalAnswerInvalid
 from exchange.signing.documents import SigningKey, document_sha256, open_document
-from tests.counterparts.hostile_portal import text
+from tests.counterparts.portals.hostile_portal import text
 from tests.journey.home import CAMERA, Siege, besieged, home, people
 
 

@@ -9,7 +9,7 @@ import pytest
 from agent.cameras.stored import NewCamera
 from agent.recordings import layout
 from exchange.clock import MINUTE
-from tests.counterparts.soap_camera import SoapCamera, soap_camera
+from tests.counterparts.onvif.soap_camera import SoapCamera, soap_camera
 from tests.journey.home import Siege, besieged
 
 OLD, NEW = "rtsp://{host}:554/live/7f3a/{number}", "rtsp://{host}:554/live/91bc/{number}"

@@ -23,8 +23,8 @@ from exchange.errors import SettingsInvalid, TimestampFailed
 from exchange.package.report import Report
 from exchange.signing.timestamps import MAX_STAMP, make_query, read_certificates
 from exchange.verify.checking import verify_package
-from tests.counterparts.hostile_portal import ENDLESS
-from tests.counterparts.timestamp_authority import Handler, TimestampAuthority
+from tests.counterparts.http.timestamp_authority import Handler, TimestampAuthority
+from tests.counterparts.portals.hostile_portal import ENDLESS
 from tests.journey.home import HomeClock, Siege, besieged, settings_at
 
 REPLY = "application/timestamp-reply"

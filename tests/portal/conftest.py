@@ -15,7 +15,7 @@ from blockbuster import blockbuster_ctx
 from exchange.clock import from_rfc3339
 from portal.server import Running
 from portal.settings import Limits, PortalFolder
-from tests.counterparts.portal import Place, in_process, make_place
+from tests.counterparts.portals.portal import Place, in_process, make_place
 from tests.portal.wire import Agent, Officer, SetClock
 
 NOON = from_rfc3339("2026-11-21T12:00:00Z")

@@ -14,7 +14,7 @@ from portal.server import Listen
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, upgrade
 from portal.storage.models import Device, Table, UsedToken
-from tests.counterparts.portal import Place, in_process
+from tests.counterparts.portals.portal import Place, in_process
 from tests.portal.wire import SetClock
 
 

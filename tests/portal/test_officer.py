@@ -20,8 +20,8 @@ from portal.force.keys import Force, validity, write_public, write_signed
 from portal.officer import cli
 from portal.officer.state import OfficerState
 from portal.officer.times import read_time, read_zone
-from tests.counterparts.portal import DETAILS, Place, make_place
-from tests.counterparts.timestamp_authority import TimestampAuthority
+from tests.counterparts.http.timestamp_authority import TimestampAuthority
+from tests.counterparts.portals.portal import DETAILS, Place, make_place
 from tests.exchange import packages
 from tests.exchange.makers import NOW, Police
 from tests.portal.conftest import Town

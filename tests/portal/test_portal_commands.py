@@ -16,8 +16,9 @@ from portal.force.keys import write_public
 from portal.settings import GIB, Limits
 from portal.storage.database import Database
 from portal.storage.models import Device, StoredCheckpoint
-from tests.counterparts.portal import Place as PortalPlace
-from tests.counterparts.portal import PortalProcess
+from tests.counterparts.portals.portal import Place as PortalPlace
+from tests.counterparts.portals.portal import PortalProcess
+from tests.paths import ROOT
 
 DETAILS = [
     *("--name", "Ada Okafor", "--rank", "Detective Constable", "--collar", "4711"),
@@ -140,7 +141,7 @@ def test_the_ready_file_says_where_the_portal_listens(place: PortalPlace, tmp_pa
 
 
 def test_the_protocol_document_names_every_call_limit_and_setting() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    text = (ROOT / "docs" / "protocol.md").read_text()
     for route in ROUTES:
         last = route.path.replace("request_id", "id").replace("delivery_id", "delivery").replace("upload_id", "upload")
         assert last in text, route.path

@@ -15,7 +15,7 @@ from exchange.documents.messages import Asked, DecidedCamera, Outcome, Refusal, 
 from exchange.signing.documents import SigningKey, document_sha256
 from portal.force import officers
 from portal.settings import Limits
-from tests.counterparts.portal import Place, add_officer, in_process
+from tests.counterparts.portals.portal import Place, add_officer, in_process
 from tests.portal.conftest import NOON, Town
 from tests.portal.wire import Agent, Officer, SetClock
 

@@ -14,7 +14,7 @@ from exchange.errors import PortalUnreachable, SettingsInvalid
 from exchange.signing.documents import SigningKey
 from portal.officer.client import OfficerClient
 from portal.server import Listen, running, tls_context
-from tests.counterparts.portal import Place
+from tests.counterparts.portals.portal import Place
 from tests.portal.wire import Agent, SetClock
 
 

@@ -11,7 +11,7 @@ from exchange.documents import api
 from exchange.signing.documents import SigningKey
 from exchange.signing.tokens import mint
 from portal.problems import unauthenticated
-from tests.counterparts.portal import Place, in_process
+from tests.counterparts.portals.portal import Place, in_process
 from tests.portal.conftest import NOON, Town
 from tests.portal.wire import Agent, SetClock
 

@@ -19,8 +19,8 @@ from portal import sweep
 from portal.settings import Limits
 from portal.storage.models import StoredUpload
 from portal.uploads import files as uploads
-from tests.counterparts.npm import npm_package
-from tests.counterparts.portal import Place, PortalProcess, in_process
+from tests.counterparts.portals.portal import Place, PortalProcess, in_process
+from tests.counterparts.processes.npm import npm_package
 from tests.portal.conftest import Town
 from tests.portal.wire import Agent, SetClock
 

@@ -39,7 +39,7 @@ from exchange.signing.documents import SigningKey, document_sha256, sign_documen
 from exchange.signing.tokens import mint
 from portal.api.openapi import document as openapi_document
 from portal.api.routes import ROUTES
-from tests.counterparts.portal import Place as PortalPlace
+from tests.counterparts.portals.portal import Place as PortalPlace
 
 OWNER = "Hermione Taylor-Ferreira"
 CONTACT = "01632 960777"

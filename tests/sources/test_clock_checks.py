@@ -7,15 +7,15 @@ import pytest
 from agent.devices.clock import ClockCheck
 from agent.sources.registry import Sources
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
-from tests.sources.dahua import DahuaUnderTest
-from tests.sources.frigate import FrigateUnderTest
-from tests.sources.hikvision import HikvisionUnderTest
-from tests.sources.mediamtx import MediaMtxUnderTest
-from tests.sources.onvif_replay import OnvifReplayUnderTest
-from tests.sources.pieces import ShiftedClock, piece
-from tests.sources.reolink import ReolinkUnderTest
-from tests.sources.under_test import CAMERA, DeviceUnderTest
-from tests.sources.unifi import UnifiUnderTest
+from tests.sources.counterpart.dahua import DahuaUnderTest
+from tests.sources.counterpart.frigate import FrigateUnderTest
+from tests.sources.counterpart.hikvision import HikvisionUnderTest
+from tests.sources.counterpart.mediamtx import MediaMtxUnderTest
+from tests.sources.counterpart.onvif_replay import OnvifReplayUnderTest
+from tests.sources.counterpart.pieces import ShiftedClock, piece
+from tests.sources.counterpart.reolink import ReolinkUnderTest
+from tests.sources.counterpart.under_test import CAMERA, DeviceUnderTest
+from tests.sources.counterpart.unifi import UnifiUnderTest
 
 RECORDERS = (
     HikvisionUnderTest,

@@ -14,17 +14,17 @@ from exchange.errors import (
     HandoverError,
     NoFootage,
 )
-from tests.sources.dahua import DahuaByTimeUnderTest, DahuaUnderTest
-from tests.sources.folder import FOLDERS
-from tests.sources.frigate import FrigateClipUnderTest, FrigateUnderTest
-from tests.sources.hikvision import HikvisionUnderTest, HikvisionUtcUnderTest
-from tests.sources.mediamtx import MediaMtxUnderTest
-from tests.sources.onvif_replay import OnvifReplayUnderTest
-from tests.sources.pieces import Piece, ShiftedClock, brought, piece
-from tests.sources.recorder import RecorderUnderTest
-from tests.sources.reolink import ReolinkUnderTest
-from tests.sources.under_test import CAMERA, Case, Fault, SourceUnderTest
-from tests.sources.unifi import UnifiUnderTest
+from tests.sources.counterpart.dahua import DahuaByTimeUnderTest, DahuaUnderTest
+from tests.sources.counterpart.folder import FOLDERS
+from tests.sources.counterpart.frigate import FrigateClipUnderTest, FrigateUnderTest
+from tests.sources.counterpart.hikvision import HikvisionUnderTest, HikvisionUtcUnderTest
+from tests.sources.counterpart.mediamtx import MediaMtxUnderTest
+from tests.sources.counterpart.onvif_replay import OnvifReplayUnderTest
+from tests.sources.counterpart.pieces import Piece, ShiftedClock, brought, piece
+from tests.sources.counterpart.recorder import RecorderUnderTest
+from tests.sources.counterpart.reolink import ReolinkUnderTest
+from tests.sources.counterpart.under_test import CAMERA, Case, Fault, SourceUnderTest
+from tests.sources.counterpart.unifi import UnifiUnderTest
 
 SOURCES: tuple[type[SourceUnderTest], ...] = (
     RecorderUnderTest,

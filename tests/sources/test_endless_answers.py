@@ -7,13 +7,13 @@ import pytest
 from agent.footage.source import narrowed
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid
-from tests.counterparts.nvr_stand_in import Question
-from tests.sources.frigate import FrigateUnderTest
-from tests.sources.mediamtx import MediaMtxUnderTest
-from tests.sources.pieces import ShiftedClock, piece
-from tests.sources.reolink import ReolinkUnderTest
-from tests.sources.under_test import CAMERA, DeviceUnderTest
-from tests.sources.unifi import UnifiUnderTest
+from tests.counterparts.http.nvr_stand_in import Question
+from tests.sources.counterpart.frigate import FrigateUnderTest
+from tests.sources.counterpart.mediamtx import MediaMtxUnderTest
+from tests.sources.counterpart.pieces import ShiftedClock, piece
+from tests.sources.counterpart.reolink import ReolinkUnderTest
+from tests.sources.counterpart.under_test import CAMERA, DeviceUnderTest
+from tests.sources.counterpart.unifi import UnifiUnderTest
 
 T = from_rfc3339("2026-06-10T10:00:00Z")
 

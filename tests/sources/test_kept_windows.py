@@ -17,7 +17,7 @@ from exchange.clock import HOUR, SECOND, Window, to_rfc3339
 from exchange.documents.evidence import Evidence
 from exchange.signing.documents import open_document
 from tests.journey.home import ACTOR, CAMERA, Home, home, owner_does
-from tests.sources.pieces import Piece, piece
+from tests.sources.counterpart.pieces import Piece, piece
 
 
 async def on_a_folder(at: Home, folder: Path, *, preserve_container: str = "avi") -> Piece:

@@ -11,8 +11,8 @@ from agent.footage.source import SourceFile
 from agent.sources.device.footage import source_file
 from exchange.clock import SECOND
 from exchange.errors import CameraAnswerInvalid
-from tests.agent.recordings import ffmpeg
-from tests.sources.pieces import FPS, FRAME, brought, piece
+from tests.agent.media.recordings import ffmpeg
+from tests.sources.counterpart.pieces import FPS, FRAME, brought, piece
 
 START = 1_790_000_000_000_000
 

@@ -16,13 +16,13 @@ from agent.sources.fetched import FetchedFootage
 from agent.sources.registry import Sources
 from agent.workers.process import Limits
 from exchange.clock import MINUTE, SECOND, Window
-from tests.counterparts import same_process
-from tests.counterparts.replay_proxy import ReplayProxy
+from tests.counterparts.processes import same_process
+from tests.counterparts.rtsp.replay_proxy import ReplayProxy
 from tests.journey.home import ACTOR, home, owner_does
-from tests.sources.onvif_replay import OnvifReplayUnderTest, replay_server
-from tests.sources.pieces import ShiftedClock, piece
-from tests.sources.replaying import START
-from tests.sources.under_test import CAMERA
+from tests.sources.counterpart.onvif_replay import OnvifReplayUnderTest, replay_server
+from tests.sources.counterpart.pieces import ShiftedClock, piece
+from tests.sources.counterpart.replaying import START
+from tests.sources.counterpart.under_test import CAMERA
 
 Json = dict[str, Any]
 

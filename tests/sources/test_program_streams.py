@@ -17,11 +17,11 @@ from agent.media.cut.cut import cut
 from agent.media.facts import CutPlan, SourceRef, Trim
 from agent.media.inspect import inspect
 from exchange.clock import SECOND
-from tests.agent.recordings import ffmpeg
-from tests.counterparts.hikvision_file import hikvision_file
-from tests.counterparts.packets import coded_frames
-from tests.sources.folder import program_stream
-from tests.sources.pieces import FRAME, piece, shown
+from tests.agent.media.recordings import ffmpeg
+from tests.counterparts.files.hikvision_file import hikvision_file
+from tests.counterparts.files.packets import coded_frames
+from tests.sources.counterpart.folder import program_stream
+from tests.sources.counterpart.pieces import FRAME, piece, shown
 
 SHOWN = datetime(2026, 6, 10, 11)  # noqa: DTZ001 what a recorder's clock shows
 TONE = bytes(index % 251 for index in range(48_000))

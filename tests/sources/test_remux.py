@@ -9,9 +9,9 @@ from agent.footage.files import dav
 from agent.footage.files.remux import Part, container_of, is_torn, remux
 from agent.media.containers import segment as segments
 from agent.media.containers.segment import NotFootage
-from tests.agent.recordings import ffmpeg, stream_hashes
-from tests.counterparts.dav_file import after, write_dav
-from tests.sources.pieces import FRAME, piece, shown
+from tests.agent.media.recordings import ffmpeg, stream_hashes
+from tests.counterparts.files.dav_file import after, write_dav
+from tests.sources.counterpart.pieces import FRAME, piece, shown
 
 LOCAL = datetime(2026, 6, 10, 11, 0, 0, 250_000, UTC)
 
@@ -43,7 +43,7 @@ def test_the_same_frames_at_the_same_distances_come_out(tmp_path: Path, suffix: 
 
 @pytest.mark.parametrize(("suffix", "sound"), [("ts", "aac"), ("avi", "pcm_mulaw"), ("flv", "aac")])
 def test_sound_is_copied_too_and_the_hashes_are_ffmpegs(tmp_path: Path, suffix: str, sound: str) -> None:
-    from tests.agent.recordings import ffmpeg as run
+    from tests.agent.media.recordings import ffmpeg as run
 
     source = piece(0)
     made = tmp_path / f"export.{suffix}"

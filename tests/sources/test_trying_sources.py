@@ -15,17 +15,17 @@ from agent.services import Services
 from agent.sources import registry as all_sources
 from agent.sources.device.session import DeviceSession
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, from_rfc3339
-from tests.counterparts import same_process
-from tests.sources.dahua import DahuaUnderTest
-from tests.sources.folder import FolderUnderTest
-from tests.sources.frigate import FrigateUnderTest
-from tests.sources.hikvision import HikvisionUnderTest
-from tests.sources.mediamtx import MediaMtxUnderTest
-from tests.sources.onvif_replay import OnvifReplayUnderTest
-from tests.sources.pieces import ShiftedClock, piece
-from tests.sources.reolink import ReolinkUnderTest
-from tests.sources.under_test import CAMERA, DeviceUnderTest, Fault
-from tests.sources.unifi import UnifiUnderTest
+from tests.counterparts.processes import same_process
+from tests.sources.counterpart.dahua import DahuaUnderTest
+from tests.sources.counterpart.folder import FolderUnderTest
+from tests.sources.counterpart.frigate import FrigateUnderTest
+from tests.sources.counterpart.hikvision import HikvisionUnderTest
+from tests.sources.counterpart.mediamtx import MediaMtxUnderTest
+from tests.sources.counterpart.onvif_replay import OnvifReplayUnderTest
+from tests.sources.counterpart.pieces import ShiftedClock, piece
+from tests.sources.counterpart.reolink import ReolinkUnderTest
+from tests.sources.counterpart.under_test import CAMERA, DeviceUnderTest, Fault
+from tests.sources.counterpart.unifi import UnifiUnderTest
 
 MOMENT = "2026-06-10T10:00:00Z"
 T = from_rfc3339(MOMENT)

@@ -1,0 +1,252 @@
+"""An upload goes on after every break, from where the server says; to the reference portal and to others alike."""
+
+import asyncio
+import re
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from agent.portal.tus import Breaks, TusUpload, UploadGone, same_origin
+from exchange.clock import HOUR, MINUTE
+from exchange.documents import api
+from exchange.errors import PackageDamaged, PortalAnswerInvalid, PortalRefused, PortalUnreachable
+from exchange.signing.documents import SigningKey
+from tests.counterparts.portals.hostile_portal import HostilePortal, broken_off, each, status
+from tests.counterparts.processes.npm import npm_package
+from tests.journey.home import Siege, besieged
+
+SIZE = 300_000
+QUICK = Breaks(first=0.001, longest=0.002, tries=4)
+
+
+@asynccontextmanager
+async def uploading(tmp_path: Path) -> AsyncIterator[tuple[HostilePortal, TusUpload, list[int]]]:
+    """A file on its way to a portal; the offsets at which it was resumed."""
+    source = tmp_path / "package.zip.age"
+    source.write_bytes(bytes(range(256)) * (SIZE // 256) + b"end" * 11 + bytes(SIZE - SIZE // 256 * 256 - 33))
+    resumed: list[int] = []
+
+    async def note(offset: int) -> None:
+        resumed.append(offset)
+
+    portal = HostilePortal("Force", SigningKey.generate().public)
+    async with portal.running(), aiohttp.ClientSession() as session:
+        upload = TusUpload(session, lambda: {"Authorization": "Bearer x"}, source, SIZE, breaks=QUICK, on_break=note)
+        yield portal, upload, resumed
+        for kept in portal.uploads.values():
+            assert len(kept.content) <= SIZE
+
+
+def endpoint(portal: HostilePortal) -> str:
+    return portal.origin + api.UPLOADS
+
+
+async def whole(portal: HostilePortal, upload: TusUpload, tmp_path: Path) -> None:
+    url = await upload.create(endpoint(portal), {"delivery": "d-1"})
+    await upload.send(url)
+    assert bytes(portal.uploads[url.rpartition("/")[2]].content) == (tmp_path / "package.zip.age").read_bytes()
+
+
+@pytest.mark.parametrize("number", [408, 409, 423, 429, 500, 502, 503])
+async def test_a_server_that_is_busy_is_asked_again(tmp_path: Path, number: int) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        portal.fault("PATCH", api.UPLOADS, status(number), times=2)
+        portal.fault("HEAD", api.UPLOADS, status(number), times=1)
+        await whole(portal, upload, tmp_path)
+
+
+async def test_a_broken_connection_is_resumed_from_the_offset_that_the_server_tells(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, resumed):
+        portal.fault("PATCH", api.UPLOADS, each(broken_off(portal, 70_000), broken_off(portal, 5)), times=2)
+        await whole(portal, upload, tmp_path)
+        assert resumed == [70_000, 70_005]
+        offsets = [int(call.headers["Upload-Offset"]) for call in portal.calls if call.method == "PATCH"]
+        assert offsets == [0, 70_000, 70_005]
+
+
+async def test_an_upload_that_stands_still_is_given_up_for_now(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        portal.fault("PATCH", api.UPLOADS, status(503), times=99)
+        url = await upload.create(endpoint(portal), {})
+        with pytest.raises(PortalUnreachable, match="stands still at 0 of 300000"):
+            await upload.send(url)
+        assert sum(call.method == "PATCH" for call in portal.calls) == QUICK.tries
+
+
+async def test_a_server_that_says_taken_and_keeps_nothing_is_given_up(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+
+        async def swallow(call, request):  # type: ignore[no-untyped-def]
+            await request.read()
+            return await status(204)(call, request)
+
+        portal.fault("PATCH", api.UPLOADS, swallow, times=99)
+        url = await upload.create(endpoint(portal), {})
+        with pytest.raises(PortalUnreachable, match="stands still"):
+            await upload.send(url)
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PATCH"])
+@pytest.mark.parametrize("number", [404, 410])
+async def test_an_upload_that_the_server_forgot_is_gone(tmp_path: Path, method: str, number: int) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        portal.fault(method, api.UPLOADS, status(number))
+        url = await upload.create(endpoint(portal), {})
+        with pytest.raises(UploadGone):
+            await upload.send(url)
+
+
+async def test_a_file_too_large_for_the_server_is_not_tried_again(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        portal.fault("POST", api.UPLOADS, status(413))
+        with pytest.raises(PortalRefused, match="takes no file of 300000 bytes"):
+            await upload.create(endpoint(portal), {})
+        assert len(portal.calls) == 1
+
+
+LOCATIONS = [  # where a server might want the bytes to go
+    "https://elsewhere.example/u/1",
+    "//elsewhere.example/u",
+    "http://u:p@{host}/u",
+    "",
+    "http://[::1",
+    "x" * 3000,
+]
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+async def test_an_upload_at_another_place_is_not_begun(tmp_path: Path, location: str) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        there = location.format(host=portal.origin.removeprefix("http://"))
+        portal.fault("POST", api.UPLOADS, status(201, Location=there))
+        with pytest.raises(PortalAnswerInvalid, match="another host"):
+            await upload.create(endpoint(portal), {})
+
+
+def test_a_default_port_is_the_same_place_as_none() -> None:
+    assert same_origin("https://a.example/x", "https://a.example:443/y")
+    assert not same_origin("https://a.example/x", "http://a.example/x")
+
+
+OFFSETS = [{"Upload-Offset": str(SIZE + 1)}, {"Upload-Offset": "-1"}, {"Upload-Offset": "9" * 5000}, {},
+           {"Upload-Offset": "0", "Upload-Length": "5"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", OFFSETS, ids=["beyond", "negative", "endless", "none", "another length"])
+async def test_an_offset_that_cannot_be_is_refused(tmp_path: Path, headers: dict[str, str]) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        portal.fault("HEAD", api.UPLOADS, status(200, **headers))
+        url = await upload.create(endpoint(portal), {})
+        with pytest.raises(PortalAnswerInvalid, match="offset that cannot be"):
+            await upload.send(url)
+
+
+async def test_a_redirected_upload_goes_nowhere(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        portal.fault("POST", api.UPLOADS, status(307, Location="/v1/elsewhere"))
+        with pytest.raises(PortalRefused):
+            await upload.create(endpoint(portal), {})
+        assert len(portal.calls) == 1
+
+
+async def test_a_file_that_changed_its_size_is_not_sent(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        url = await upload.create(endpoint(portal), {})
+        (tmp_path / "package.zip.age").write_bytes(b"short")
+        with pytest.raises(PackageDamaged):
+            await upload.send(url)
+        assert not portal.uploads["upload-1"].content
+
+
+# -- within the journey ------------------------------------------------------------------------------------------
+
+
+async def approved(at: Siege) -> str:
+    request_id = await at.asked()
+    await at.say(request_id, yes=True)
+    return request_id
+
+
+async def test_a_forgotten_upload_begins_anew_within_the_journey(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        request_id = await approved(at)
+        at.portal.fault("HEAD", api.UPLOADS, status(410))
+        await at.walk()
+        assert await at.state(request_id) == "delivered"
+        assert (await at.events()).count("upload-started") == 2
+
+
+async def test_a_finished_upload_that_was_tidied_away_before_its_announcement_is_sent_again(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        request_id = await approved(at)
+        announce = f"/v1/requests/{request_id}/deliveries"
+        at.portal.fault("PUT", announce, each(status(503), status(400)), times=2)
+        await at.walk()
+        at.portal.uploads.clear()
+        await at.walk(later=MINUTE)
+        assert await at.state(request_id) == "sealed"
+        await at.walk(later=HOUR)
+        assert await at.state(request_id) == "delivered"
+        (package,) = await at.packages(request_id)
+        (upload,) = at.portal.uploads.values()
+        assert bytes(upload.content) == at.settings.package(package.evidence_id).read_bytes()
+
+
+async def test_a_size_that_no_server_takes_stops_the_journey_and_says_so(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        request_id = await approved(at)
+        at.portal.fault("POST", api.UPLOADS, status(413), times=99)
+        await at.walk()
+        assert await at.state(request_id) == "sealed"
+        assert "handed over on a medium" in (await at.listed(request_id))["trouble"]
+
+
+async def test_nothing_but_sealed_bytes_and_opaque_names_reaches_the_courier(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        await approved(at)
+        await at.walk()
+        (upload,) = at.portal.uploads.values()
+        assert bytes(upload.content[:21]) == b"age-encryption.org/v1"
+        (create,) = [call for call in at.portal.calls if call.method == "POST" and call.path == api.UPLOADS]
+        assert re.fullmatch(r"delivery [A-Za-z0-9+/=]+", create.headers["Upload-Metadata"])
+
+
+TUS_SERVER = """
+import http from "node:http";
+import { Server } from "@tus/server";
+import { FileStore } from "@tus/file-store";
+const tus = new Server({ path: "/files", datastore: new FileStore({ directory: process.argv[2] }) });
+const server = http.createServer((request, response) => tus.handle(request, response));
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+"""
+
+
+async def test_the_tus_server_of_others_is_as_good_a_courier(tmp_path: Path) -> None:
+    folder = await asyncio.to_thread(npm_package, "@tus/server", "2.4.5", "@tus/file-store@2.1.1")
+    (folder / "serve.mjs").write_text(TUS_SERVER)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    node = await asyncio.create_subprocess_exec(
+        "node", "serve.mjs", str(kept), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert node.stdout is not None
+        port = int(await asyncio.wait_for(node.stdout.readline(), 30))
+        async with besieged(tmp_path) as at:
+            uploads = f"http://127.0.0.1:{port}/files"
+            await at.execute("UPDATE force SET uploads = ?", uploads)
+            request_id = await approved(at)
+            await at.walk()
+            assert await at.state(request_id) == "delivered"
+            (package,) = await at.packages(request_id)
+            assert (package.upload_url or "").startswith(uploads)
+            (received,) = [path for path in kept.iterdir() if path.suffix != ".json"]
+            assert received.read_bytes() == at.settings.package(package.evidence_id).read_bytes()
+            assert not at.portal.uploads
+    finally:
+        node.kill()
+        await node.wait()
