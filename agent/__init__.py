@@ -1,3 +1,1 @@
 """The owner's daemon: finds cameras, asks the owner, hands over exactly what was approved."""
-
-VERSION = "0.1.0"

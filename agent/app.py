@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from agent import VERSION
 from agent.cameras.inventory import Inventory
 from agent.devices.passwords import Passwords
 from agent.host.lock import state_lock
@@ -30,6 +29,7 @@ from agent.store.custody import Custody
 from agent.store.database import Store
 from agent.store.keys import AgentKeys, load_or_create_keys
 from agent.workers.process import run_job
+from exchange import VERSION
 from exchange.clock import Clock, SystemClock
 from exchange.errors import InputInvalid, NotEnrolled, SettingsInvalid
 from exchange.signing.timestamps import read_certificates

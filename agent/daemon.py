@@ -11,13 +11,13 @@ from pathlib import Path
 
 import sdnotify
 
-from agent import VERSION
 from agent.app import Agent, build
 from agent.background import housekeeping
 from agent.background.inbox import InboxPoll
 from agent.background.schedule import Schedule
 from agent.owner import control
 from agent.settings.model import Settings
+from exchange import VERSION
 from exchange.custody.log import CustodyKind
 
 log = logging.getLogger(__name__)

@@ -2,3 +2,6 @@
 
 The ground floor: it imports neither the agent nor the portal.
 """
+
+VERSION = "0.1.0"
+"""Of all of Handover; the package's own metadata are read from here."""

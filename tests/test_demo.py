@@ -21,7 +21,6 @@ PATIENCE = 180
 _OPEN = """
 import { readFileSync, writeFileSync } from "node:fs";
 import * as age from "age-encryption";
-from tests.paths import ROOT
 const [key, sealed, target] = process.argv.slice(2);
 const decrypter = new age.Decrypter();
 const line = readFileSync(key, "utf8").split("\\n").find((line) => line.startsWith("AGE-SECRET-KEY"));

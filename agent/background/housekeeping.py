@@ -7,7 +7,6 @@ import asyncio
 import logging
 import shutil
 
-from agent import VERSION
 from agent.background.clock_watch import look_at_host_clock
 from agent.background.deletion_clock import deletion_now
 from agent.background.schedule import Nightly, Recurring
@@ -20,6 +19,7 @@ from agent.requests.journey import Journey
 from agent.requests.states import State
 from agent.services import Services
 from agent.settings.model import Settings
+from exchange import VERSION
 from exchange.clock import DAY, HOUR, MINUTE
 from exchange.custody.log import CustodyKind
 from exchange.documents import api

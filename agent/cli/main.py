@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
-from agent import VERSION
 from agent.cli import cameras as camera_commands
 from agent.cli import requests as request_commands
 from agent.cli import setup as setup_command
@@ -22,6 +21,7 @@ from agent.cli.caller import ask_agent, take_state_of
 from agent.cli.requests import as_json, print_json
 from agent.owner.terminal import prompt
 from agent.settings.model import DEFAULT_PATH, Settings, load_settings, settings_sha256
+from exchange import VERSION
 from exchange.errors import HandoverError
 
 INTERRUPTED = 130

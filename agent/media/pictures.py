@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from agent.media.containers.tables import NotFootage
 from agent.media.cut import approved
 from agent.media.cut.approved import Approved
-from agent.media.cut.payload import parts, payloads
+from agent.media.cut.payload import packet_runs, payloads
 from agent.media.facts import JsonObject, Stretch, first_of, stretch
 from exchange.durable import durable_file
 from exchange.errors import ClipFailed
@@ -102,7 +102,7 @@ def _packets(what: Approved, start: int, end: int) -> Iterator[bytes]:
         sizes = [size for low, high in mine for size in placed.segment.video.sizes[low:high]]
         if sum(sizes) > MAX_GOP_BYTES:
             raise NotFootage("its key frames are too far apart to show one frame")
-        content = b"".join(bytes(piece) for _, piece in payloads(placed.segment, parts(placed.segment, mine, [])))
+        content = b"".join(bytes(piece) for _, piece in payloads(placed.segment, packet_runs(placed.segment, mine, [])))
         edges = [0]
         for size in sizes:
             edges.append(edges[-1] + size)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from agent import VERSION
 from agent.devices.camera_facts import CameraFacts as DeviceFacts
 from agent.devices.clock_history import Around
 from agent.footage.provenance import SourceProvenance
@@ -17,6 +16,7 @@ from agent.recordings.layout import parse as parse_name
 from agent.requests.clocks import clock_check_entry, displayed, host_clock_entry, offset_range
 from agent.requests.decision import Approval, ApprovedCut
 from agent.requests.plan import PlannedCamera
+from exchange import VERSION
 from exchange.clock import SECOND, Window
 from exchange.documents.evidence import (
     CameraFacts,

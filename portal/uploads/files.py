@@ -109,15 +109,15 @@ class Turn:
     def __init__(self, break_off: Callable[[], None]) -> None:
         self.break_off = break_off
         self.over = asyncio.Event()
-        self.heard()
+        self.made_progress()
 
-    def heard(self) -> None:
+    def made_progress(self) -> None:
         """The sender just sent something."""
-        self.last_heard = asyncio.get_running_loop().time()
+        self.last_progress = asyncio.get_running_loop().time()
 
     def busy(self) -> None:
-        """It is the portal that works now: nobody takes over until ``heard`` again, or the end."""
-        self.last_heard = math.inf
+        """It is the portal that works now: nobody takes over until ``made_progress`` again, or the end."""
+        self.last_progress = math.inf
 
 
 class UploadFolder:
@@ -200,7 +200,7 @@ class UploadFolder:
         self._threads.shutdown(wait=True)
 
     async def _take_over(self, other: Turn) -> None:
-        if asyncio.get_running_loop().time() - other.last_heard < IDLE_SECONDS:
+        if asyncio.get_running_loop().time() - other.last_progress < IDLE_SECONDS:
             raise _locked()
         other.break_off()
         with contextlib.suppress(TimeoutError):
@@ -237,7 +237,7 @@ class _Receiving:
         self.length = self._pushed = await self._folder._run(_file_length, self._descriptor)
         await self._folder._run(running.catch_up, self._descriptor, self.length)
         self._running = running
-        self._turn.heard()
+        self._turn.made_progress()
 
     async def pump(self, source: Source, checksum: Checksum | None) -> None:
         """Until the source ends; ProblemError 413 when it has more than was announced, 460 when it doesn't fit."""
@@ -278,7 +278,7 @@ class _Receiving:
                     data, ends_chunk = await source.readchunk()
                 if not data and (source.at_eof() or not ends_chunk):
                     return part
-                self._turn.heard()
+                self._turn.made_progress()
                 if len(data) > self._size - self.length - held:
                     raise ProblemError(413, "There is more than the upload's length.", "Send Upload-Length bytes.")
                 block.append(data)

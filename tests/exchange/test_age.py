@@ -129,11 +129,13 @@ def test_pyrage_opens_what_we_seal_and_we_open_what_it_seals(size: int) -> None:
     assert unseal(pyrage.encrypt(data, [recipient]), identity) == data
 
 
+@pytest.mark.slow
 def test_a_file_that_somebody_sealed_with_a_passphrase_opens() -> None:
     sealed = pyrage.passphrase.encrypt(b"by hand", "correct horse")
     assert unseal(sealed, Passphrase("correct horse")) == b"by hand"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_age_encryption_opens_what_we_seal_and_we_open_what_it_seals(tmp_path: Path, kind: Kind) -> None:
     identities = [generate_identity(kind), generate_identity(kind)]
@@ -267,6 +269,7 @@ def test_somebody_elses_identity_of_either_kind_does_not_open(kind: Kind) -> Non
             unseal(sealed, *openers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flipped_bit_anywhere_in_a_sealed_file_is_found(kind: Kind) -> None:
     identity = generate_identity(kind)

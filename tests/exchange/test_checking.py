@@ -1,4 +1,7 @@
-"""Checking a package: a good one holds in every check, and each way of spoiling it fails the check that is about it."""
+"""Checking a package: a good one holds in every check, and each way of spoiling it fails the check that is about it.
+
+Long because every check has its package that fails it, and all are made of one good one.
+"""
 
 import os
 import re

@@ -71,6 +71,7 @@ def test_what_is_not_seen_or_breaks_the_screen_is_unfit(text: str) -> None:
     assert "yes" in shown
 
 
+@pytest.mark.slow
 def test_nothing_that_is_allowed_alone_is_of_a_kind_that_is_not_shown() -> None:
     kinds = {unicodedata.category(chr(code)) for code in range(0x110000) if first_unfit(chr(code)) is None}
     assert kinds == {"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm",

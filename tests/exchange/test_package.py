@@ -1,4 +1,7 @@
-"""The evidence package: written in one pass, accepted by other programs, and every changed byte of it found."""
+"""The evidence package: written in one pass, accepted by other programs, and every changed byte of it found.
+
+Long because every way to harm a zip stands beside the one way to write it.
+"""
 
 import hashlib
 import io
@@ -250,6 +253,7 @@ def open_bytes(folder: Path, package: bytes, limits: PackageLimits | None = None
         assert left == []
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_anywhere_in_the_zip_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "exchange.package.writing._SMALL", 50
@@ -410,6 +414,7 @@ def test_any_splice_ends_in_one_of_our_errors(
             open_bytes(tmp_path, altered)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(

@@ -81,6 +81,7 @@ def test_json_says_the_same_to_programs(case: Case, tmp_path: Path) -> None:
     assert failing == ["custody"]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_there_or_not_usable_is_told_in_words(case: Case, tmp_path: Path) -> None:
     answer = run(tmp_path / "none.zip")
     assert answer.returncode == 44

@@ -1,6 +1,8 @@
 """An owner's home for tests: real recordings, the real agent, the real portal on a socket, an officer with keys.
 
 Not for: tests themselves, or a camera (the footage is recorded by ffmpeg and lies where the recorder would put it).
+
+Long because a home is an owner, an agent, a portal and an officer, who know of each other.
 """
 
 import atexit

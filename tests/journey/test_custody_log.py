@@ -26,7 +26,7 @@ async def store_at(tmp_path: Path) -> Store:
 async def note(log: Custody, store: Store, count: int = 1) -> None:
     async with store.transaction() as tx:
         for _ in range(count):
-            await log.record(tx, CustodyKind.ASKED, "robin", "r-1")
+            await log.record(tx, CustodyKind.APPROVED, "robin", "r-1")
 
 
 async def assert_true(log: Custody, store: Store) -> None:
@@ -48,7 +48,7 @@ async def undone(log: Custody, store: Store, count: int) -> None:
     with suppress(Undone):
         async with store.transaction() as tx:
             for number in range(count):
-                await log.record(tx, CustodyKind.ASKED, f"mallory {number}", "r-1")
+                await log.record(tx, CustodyKind.APPROVED, f"mallory {number}", "r-1")
             await log.checkpoint(tx)
             raise Undone
 

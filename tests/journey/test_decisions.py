@@ -35,6 +35,7 @@ async def test_a_no_sends_one_word_and_leaves_nothing_behind(tmp_path: Path) -> 
             "kind", "request_id", "request_sha256", "status", "decided", "cameras",
         }  # fmt: skip
         assert json.loads(signed.document)["cameras"] == []
+        assert (await at.events())[-1] == "hold-released"
         assert await at.state(request_id) == "closed"
         assert (await at.listed(request_id))["outcome"] == "declined"
         assert await at.agent.services.footage.held_bytes() == 0

@@ -90,7 +90,9 @@ async def test_a_request_that_may_not_be_asked_is_refused_with_its_reason(tmp_pa
     async with besieged(tmp_path) as at:
         signed = make(at)
         row_id = await at.take(signed)
-        assert "asked" not in await at.events()
+        events = await at.events()
+        assert "asked" not in events
+        assert "request-refused" in events
         listed = await at.listed(row_id)
         assert listed["state"] == "closed"
         assert words in listed["trouble"]

@@ -13,7 +13,7 @@ from exchange.age.files import encrypt_file, parse_recipient
 from exchange.clock import DAY, HOUR, MINUTE, to_rfc3339
 from exchange.documents.api import InboxKind
 from exchange.documents.messages import Receipt, Request, Signed, Stretch
-from exchange.errors import InputInvalid
+from exchange.errors import DeviceKeyChanged, InputInvalid
 from exchange.signing.documents import document_sha256
 from exchange.signing.timestamps import make_query
 from portal.force.keys import Force, validity, write_public, write_signed
@@ -208,7 +208,7 @@ async def test_a_camera_that_changes_its_device_key_is_not_asked_again_unseen(de
     await desk.run(*search)
     times = ("--from", to_rfc3339(WINDOW.start), "--to", to_rfc3339(WINDOW.end))
     again = ("request", "--device", other.name, "--camera", "front", *times, *REQUEST)
-    assert agent.name in (await desk.run(*again, code=34))["meaning"]
+    assert agent.name in (await desk.run(*again, code=DeviceKeyChanged.exit_code))["meaning"]
     await desk.run(*again, "--accept-changed-device")
     await desk.run(*again)
 

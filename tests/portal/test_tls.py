@@ -8,7 +8,9 @@ import aiohttp
 import pytest
 import trustme
 
+from agent import app
 from agent.portal.client import PortalClient
+from agent.settings.model import settings_from_text
 from exchange.documents import api
 from exchange.errors import PortalUnreachable, SettingsInvalid
 from exchange.signing.documents import SigningKey
@@ -94,3 +96,36 @@ def test_a_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "bad.pem").write_text("nonsense")
     with pytest.raises(SettingsInvalid, match=r"bad\.pem"):
         tls_context(tmp_path / "bad.pem", tmp_path / "missing.pem")
+
+
+async def test_an_owners_agent_trusts_the_authority_that_its_settings_name(
+    place: Place, clock: SetClock, authority: trustme.CA, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    async with running(place.folder, place.settings, Listen("127.0.0.1", 0), tls_context(*files), clock) as portal:
+        for ca_file, trusted in ((tmp_path / "authority.pem", True), (None, False)):
+            named = f", ca_file: {ca_file}" if ca_file else ""
+            text = f"""
+data: {tmp_path / "agent"}
+portal: {{url: "{portal.portal.origin}"{named}}}
+owner: {{kind: household, name: Robin Example, contact: 01632 960001}}
+"""
+            async with app.build(settings_from_text(text, tmp_path / "handover.yaml")) as agent:
+                client = await agent.open_portal(portal.portal.origin)
+                if trusted:
+                    assert (await client.force()).force == place.settings.force
+                else:
+                    with pytest.raises(PortalUnreachable, match="certificate"):
+                        await client.force()
+
+
+async def test_an_authority_that_is_no_certificate_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "authority.pem").write_text("not a certificate")
+    text = f"""
+data: {tmp_path / "agent"}
+portal: {{url: "https://127.0.0.1:9", ca_file: {tmp_path / "authority.pem"}}}
+owner: {{kind: household, name: Robin Example, contact: 01632 960001}}
+"""
+    with pytest.raises(SettingsInvalid, match="ca_file"):
+        async with app.build(settings_from_text(text, tmp_path / "handover.yaml")):
+            pass

@@ -1,4 +1,7 @@
-"""Uploads by tus 1.0: to the byte, through breaks, restarts and kills, from our own calls and from tus-js-client."""
+"""Uploads by tus 1.0: to the byte, through breaks, restarts and kills, from our own calls and from tus-js-client.
+
+Long because tus is tried header by header, on one server.
+"""
 
 import asyncio
 import base64
@@ -201,7 +204,7 @@ async def until_received(town: Town, url: str) -> None:
     """The portal holds the upload's turn, and is no longer busy with what was there before."""
     turns = town.running.portal.uploads._turns
     async with asyncio.timeout(10):
-        while (turn := turns.get(url.rpartition("/")[2])) is None or math.isinf(turn.last_heard):  # noqa: ASYNC110
+        while (turn := turns.get(url.rpartition("/")[2])) is None or math.isinf(turn.last_progress):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

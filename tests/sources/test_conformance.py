@@ -18,6 +18,7 @@ from tests.sources.counterpart.dahua import DahuaByTimeUnderTest, DahuaUnderTest
 from tests.sources.counterpart.folder import FOLDERS
 from tests.sources.counterpart.frigate import FrigateClipUnderTest, FrigateUnderTest
 from tests.sources.counterpart.hikvision import HikvisionUnderTest, HikvisionUtcUnderTest
+from tests.sources.counterpart.made_up import MadeUpUnderTest
 from tests.sources.counterpart.mediamtx import MediaMtxUnderTest
 from tests.sources.counterpart.onvif_replay import OnvifReplayUnderTest
 from tests.sources.counterpart.pieces import Piece, ShiftedClock, brought, piece
@@ -33,6 +34,7 @@ SOURCES: tuple[type[SourceUnderTest], ...] = (
     HikvisionUtcUnderTest,
     DahuaUnderTest,
     DahuaByTimeUnderTest,
+    MadeUpUnderTest,
     MediaMtxUnderTest,
     OnvifReplayUnderTest,
     FrigateUnderTest,

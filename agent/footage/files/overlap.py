@@ -20,7 +20,7 @@ from agent.footage.files.remux import container_of, remux
 from agent.media.containers import segment as segments
 from agent.media.containers.tables import Segment
 from agent.media.cut.hashing import sha256
-from agent.media.cut.payload import parts, payloads
+from agent.media.cut.payload import packet_runs, payloads
 from exchange.clock import to_rfc3339
 
 _NEAR = 5_000_000
@@ -85,7 +85,7 @@ def _packets(segment: Segment, first: int, end: int) -> Iterator[bytes]:
     """A digest of each video packet in [first, end)."""
     sizes = iter(segment.video.sizes[first:end])
     digest, left = hashlib.blake2b(digest_size=16), next(sizes)
-    for sound, content in payloads(segment, parts(segment, [(first, end)], [])):
+    for sound, content in payloads(segment, packet_runs(segment, [(first, end)], [])):
         assert not sound
         view = memoryview(content)
         while len(view):

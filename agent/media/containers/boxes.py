@@ -75,12 +75,12 @@ def number(content: memoryview, position: int, length: int) -> int:
     return int.from_bytes(content[position : position + length], "big")
 
 
-def box(kind: bytes, *parts: bytes) -> bytes:
+def box(kind: bytes, *packet_runs: bytes) -> bytes:
     """A box of these parts."""
-    body = b"".join(parts)
+    body = b"".join(packet_runs)
     return (len(body) + 8).to_bytes(4, "big") + kind + body
 
 
-def full_box(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
+def full_box(kind: bytes, version: int, flags: int, *packet_runs: bytes) -> bytes:
     """A box with version and flags."""
-    return box(kind, bytes((version,)) + flags.to_bytes(3, "big"), *parts)
+    return box(kind, bytes((version,)) + flags.to_bytes(3, "big"), *packet_runs)

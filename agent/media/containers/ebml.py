@@ -82,9 +82,9 @@ def identifier(kind: int) -> bytes:
     return kind.to_bytes((kind.bit_length() + 7) // 8, "big")
 
 
-def made(kind: int, *parts: bytes) -> bytes:
+def made(kind: int, *packet_runs: bytes) -> bytes:
     """An element of these parts."""
-    body = b"".join(parts)
+    body = b"".join(packet_runs)
     return identifier(kind) + size(len(body)) + body
 
 

@@ -146,16 +146,16 @@ def _edits(track: Out, scale: int) -> bytes:
 
 def _tables(track: Out) -> bytes:
     """What of a track's tables doesn't depend on where the packets will be."""
-    parts = [
+    packet_runs = [
         full_box(b"stsd", 0, 0, _u32(1), track.entry),
         full_box(b"stts", 0, 0, _pairs(track.timing.deltas)),
     ]
     if track.timing.offsets:
-        parts.append(full_box(b"ctts", 0, 0, _pairs(track.timing.offsets)))
+        packet_runs.append(full_box(b"ctts", 0, 0, _pairs(track.timing.offsets)))
     if track.keys is not None:
-        parts.append(full_box(b"stss", 0, 0, _u32(len(track.keys)), _table("I", [key + 1 for key in track.keys])))
-    parts.append(full_box(b"stsz", 0, 0, bytes(4), _u32(len(track.sizes)), _table("I", track.sizes)))
-    return b"".join(parts)
+        packet_runs.append(full_box(b"stss", 0, 0, _u32(len(track.keys)), _table("I", [key + 1 for key in track.keys])))
+    packet_runs.append(full_box(b"stsz", 0, 0, bytes(4), _u32(len(track.sizes)), _table("I", track.sizes)))
+    return b"".join(packet_runs)
 
 
 def _places(chunks: list[tuple[int, int]], large: bool) -> bytes:

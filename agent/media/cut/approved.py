@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from agent.media.containers import segment as segments
 from agent.media.containers.mp4 import Out, timing
 from agent.media.containers.tables import NotFootage, Track
-from agent.media.cut.payload import Part, parts
+from agent.media.cut.payload import PacketRun, packet_runs
 from agent.media.cut.timeline import PlacedSegment, Ranges, Selection, put, select, sound_within
 from agent.media.facts import SourceRef, Stretch, Trim
 from exchange.errors import FootageChanged
@@ -29,7 +29,7 @@ class Approved:
     group: list[PlacedSegment]
     chosen: Selection
     sound: list[Ranges]
-    parts: list[list[Part]]
+    packet_runs: list[list[PacketRun]]
     video_us: list[int]
     sound_us: list[int]
 
@@ -44,13 +44,13 @@ class Approved:
 
     @property
     def payload_bytes(self) -> int:
-        return sum(part.length for each in self.parts for part in each)
+        return sum(part.length for each in self.packet_runs for part in each)
 
     def count(self, *, sound: bool) -> int:
-        return sum(part.count for each in self.parts for part in each if part.sound == sound)
+        return sum(part.count for each in self.packet_runs for part in each if part.sound == sound)
 
     def length(self, *, sound: bool) -> int:
-        return sum(part.length for each in self.parts for part in each if part.sound == sound)
+        return sum(part.length for each in self.packet_runs for part in each if part.sound == sound)
 
 
 def find(stretch: Stretch, *, sound: bool) -> Approved:
@@ -62,7 +62,8 @@ def find(stretch: Stretch, *, sound: bool) -> Approved:
         raise _no_longer(stretch)
     heard = [sound_within(placed, stretch.first_us, stretch.end_us) if sound else [] for placed in group]
     each = [
-        parts(placed.segment, ranges, mine) for placed, ranges, mine in zip(group, chosen.ranges, heard, strict=True)
+        packet_runs(placed.segment, ranges, mine)
+        for placed, ranges, mine in zip(group, chosen.ranges, heard, strict=True)
     ]
     what = Approved(
         stretch,

@@ -33,7 +33,9 @@ class Written:
 def write(path: Path, what: Approved, copied: Callable[[int], None]) -> Written:
     """Copy the packets behind a header made for them. ``copied`` is told of bytes. Raises NotFootage, OSError."""
     tracks = [approved.video_out(what)] + ([approved.sound_out(what)] if what.audio else [])
-    head = mp4.head(tracks, [(part.sound, part.count, part.length) for parts in what.parts for part in parts])
+    head = mp4.head(
+        tracks, [(part.sound, part.count, part.length) for packet_runs in what.packet_runs for part in packet_runs]
+    )
     with open(path, "wb", buffering=0) as stream, InStep(len(tracks)) as hashes, InStep(1) as whole:
         file = DurableFile(stream)
         file.reserve(len(head) + what.payload_bytes)
@@ -50,8 +52,8 @@ def write(path: Path, what: Approved, copied: Callable[[int], None]) -> Written:
 
 
 def _source(what: Approved) -> Iterator[tuple[bool, memoryview]]:
-    for placed, parts in zip(what.group, what.parts, strict=True):
-        yield from payloads(placed.segment, parts)
+    for placed, packet_runs in zip(what.group, what.packet_runs, strict=True):
+        yield from payloads(placed.segment, packet_runs)
 
 
 def prove(path: Path, what: Approved, written: Written, read: Callable[[int], None]) -> None:

@@ -73,9 +73,9 @@ def prove(path: Path, what: Approved, hashes: list[str], read: Callable[[int], N
 
 def _packets(what: Approved) -> Iterator[tuple[bool, memoryview]]:
     """Packet by packet: a payload may come in pieces."""
-    for placed, parts in zip(what.group, what.parts, strict=True):
-        pieces = payloads(placed.segment, parts)
-        for part in parts:
+    for placed, packet_runs in zip(what.group, what.packet_runs, strict=True):
+        pieces = payloads(placed.segment, packet_runs)
+        for part in packet_runs:
             track = placed.segment.audio if part.sound else placed.segment.video
             assert track is not None
             for wanted in track.sizes[part.first : part.first + part.count]:
@@ -91,8 +91,8 @@ def _packets(what: Approved) -> Iterator[tuple[bool, memoryview]]:
 def _blocks(what: Approved) -> Iterator[_Block]:
     seen, keys = [0, 0], set(what.chosen.keys)
     times = (what.video_us, what.sound_us)
-    for placed, parts in zip(what.group, what.parts, strict=True):
-        for part in parts:
+    for placed, packet_runs in zip(what.group, what.packet_runs, strict=True):
+        for part in packet_runs:
             track = placed.segment.audio if part.sound else placed.segment.video
             assert track is not None
             for size in track.sizes[part.first : part.first + part.count]:

@@ -26,7 +26,7 @@ KEPT = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PacketRun:
     """Chosen packets of one track that are copied in one go: ``count`` from the ``first`` of the segment's track."""
 
     sound: bool
@@ -36,9 +36,9 @@ class Part:
     length: int
 
 
-def parts(segment: Segment, video: Ranges, sound: Ranges) -> list[Part]:
+def packet_runs(segment: Segment, video: Ranges, sound: Ranges) -> list[PacketRun]:
     """The chosen packets in the order in which they lie in the file."""
-    found: list[Part] = []
+    found: list[PacketRun] = []
     for run in segment.runs:
         track = segment.audio if run.sound else segment.video
         assert track is not None
@@ -46,11 +46,11 @@ def parts(segment: Segment, video: Ranges, sound: Ranges) -> list[Part]:
             first, behind = max(low, run.first), min(high, run.first + run.count)
             if first < behind:
                 offset = -1 if run.offset < 0 else run.offset + sum(track.sizes[run.first : first])
-                found.append(Part(run.sound, first, behind - first, offset, sum(track.sizes[first:behind])))
+                found.append(PacketRun(run.sound, first, behind - first, offset, sum(track.sizes[first:behind])))
     return found
 
 
-def payloads(segment: Segment, chosen: list[Part]) -> Iterator[tuple[bool, memoryview]]:
+def payloads(segment: Segment, chosen: list[PacketRun]) -> Iterator[tuple[bool, memoryview]]:
     """(is sound, bytes) of the parts in order, at most PIECE or one packet at a time; see KEPT.
 
     Raises NotFootage when the file no longer holds what its tables say.
@@ -58,7 +58,7 @@ def payloads(segment: Segment, chosen: list[Part]) -> Iterator[tuple[bool, memor
     return _straight(segment, chosen) if all(part.offset >= 0 for part in chosen) else _demuxed(segment, chosen)
 
 
-def _straight(segment: Segment, chosen: list[Part]) -> Iterator[tuple[bool, memoryview]]:
+def _straight(segment: Segment, chosen: list[PacketRun]) -> Iterator[tuple[bool, memoryview]]:
     buffers = cycle([memoryview(bytearray(PIECE)) for _ in range(KEPT + 1)])
     descriptor = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -75,7 +75,7 @@ def _straight(segment: Segment, chosen: list[Part]) -> Iterator[tuple[bool, memo
         os.close(descriptor)
 
 
-def _demuxed(segment: Segment, chosen: list[Part]) -> Iterator[tuple[bool, memoryview]]:
+def _demuxed(segment: Segment, chosen: list[PacketRun]) -> Iterator[tuple[bool, memoryview]]:
     from agent.media.containers.demuxed import Demuxer
 
     with Demuxer(segment.path, segment.container, segment.size) as demuxer:
@@ -83,7 +83,7 @@ def _demuxed(segment: Segment, chosen: list[Part]) -> Iterator[tuple[bool, memor
             yield sound, memoryview(packet)
 
 
-def packets(demuxer: Demuxer, chosen: list[Part]) -> Iterator[tuple[bool, int, Packet[Stream]]]:
+def packets(demuxer: Demuxer, chosen: list[PacketRun]) -> Iterator[tuple[bool, int, Packet[Stream]]]:
     """(is sound, index in its track, packet) of the parts in order, from an open demuxer. Raises NotFootage."""
     wanted = iter(chosen)
     part = next(wanted, None)

@@ -123,7 +123,7 @@ def _write(path: Path, approved: Approved, heard: Out, sound: BinaryIO) -> None:
     video = video_out(approved)
     pieces: list[tuple[bool, int, int]] = []
     shown = spoken = 0
-    for part in (part for each in approved.parts for part in each if not part.sound):
+    for part in (part for each in approved.packet_runs for part in each if not part.sound):
         pieces.append((False, part.count, part.length))
         shown += part.count
         until = approved.video_us[shown - 1] * _RATE // (1_000_000 * _FRAME)
@@ -134,8 +134,8 @@ def _write(path: Path, approved: Approved, heard: Out, sound: BinaryIO) -> None:
             spoken = until
     pictures = (
         bytes(content)
-        for placed, parts in zip(approved.group, approved.parts, strict=True)
-        for _, content in payloads(placed.segment, [part for part in parts if not part.sound])
+        for placed, packet_runs in zip(approved.group, approved.packet_runs, strict=True)
+        for _, content in payloads(placed.segment, [part for part in packet_runs if not part.sound])
     )
     sound.seek(0)
     with open(path, "wb") as stream:

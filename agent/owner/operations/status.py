@@ -6,13 +6,13 @@ Not for: any one subject's details (the modules beside this one).
 import asyncio
 from dataclasses import asdict
 
-from agent import VERSION
 from agent.membership import membership
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.recordings.disk import recordings_mount, trouble_of_disks
 from agent.requests import restored_records
 from agent.requests.states import State
 from agent.settings.model import settings_sha256
+from exchange import VERSION
 from exchange.errors import HandoverError
 
 

@@ -21,7 +21,7 @@ from agent.media.cut.hashing import sha256
 from agent.media.facts import CutPlan, CutResult, Master, SourceRef, Trim
 from agent.media.inspect import inspect
 from agent.workers.process import CLIP, run_job
-from exchange.errors import ClipFailed
+from exchange.errors import ClipFailed, FootageChanged
 from tests.agent.media.recordings import (
     KINDS,
     START_US,
@@ -268,7 +268,7 @@ def test_segments_that_are_no_longer_what_was_approved_are_not_cut(folder: Path,
         os.truncate(target, target.stat().st_size // 2)
     else:
         target.write_bytes(copies[0].path.read_bytes() + b"\0" * 1_000_000)
-    with pytest.raises(ClipFailed):
+    with pytest.raises(FootageChanged):
         cut(plan, tmp_path / "out")
     assert left(tmp_path / "out") == []
 

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -93,6 +94,12 @@ class OwnerHome:
     def state(self, request_id: str) -> str:
         rows = {row["request_id"]: row["state"] for row in self.ask("requests")["requests"]}
         return str(rows.get(request_id))
+
+    def last_event(self) -> str:
+        """What the custody log tells last."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.settings.database}?mode=ro", uri=True)) as db:
+            (line,) = db.execute("SELECT line FROM custody ORDER BY seq DESC LIMIT 1").fetchone()
+        return str(json.loads(line)["event"])
 
     def decision(self, request_id: str) -> dict[str, Any] | None:
         told = self.ask("show", request_id=request_id)["decision"]

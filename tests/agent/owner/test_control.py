@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent.owner import control
+from exchange.custody.log import CustodyKind
+from exchange.errors import DaemonNotRunning
 from tests.agent.owner.owner_home import OwnerHome, owner_home, until
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
@@ -134,7 +136,7 @@ def test_a_killed_daemon_leaves_a_socket_that_means_nothing_and_is_replaced(home
     assert home.settings.socket.exists()
     for command in (["status"], ["requests"], ["review"], ["show", "x"], ["approve", "x"], ["decline", "x"]):
         ended = home.handover(*command)
-        assert ended.exit_code == 12, command
+        assert ended.exit_code == DaemonNotRunning.exit_code == 12, command
         assert "nothing listens on its socket" in ended.output
     assert home.handover("records").exit_code == 0  # works by itself
     home.start()
@@ -147,6 +149,7 @@ def test_sigterm_in_the_middle_of_an_upload_ends_the_daemon_cleanly_and_the_uplo
         assert home.handover("approve", request_id).exit_code == 0
         until("the package to be on its way", lambda: home.state(request_id) == "sealed")
         assert home.end() == 0
+        assert home.last_event() == CustodyKind.AGENT_STOPPED.value
         log = home.log.read_text()
         assert "Traceback" not in log
         assert "never" not in log

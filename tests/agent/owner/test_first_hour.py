@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from agent.cli import cameras as camera_commands
 from agent.cli.main import main
 from exchange.clock import SystemClock
+from exchange.errors import NotPermitted
 from tests.counterparts.http.hikvision_stand_in import HikvisionStandIn
 
 NOBODY = 65534
@@ -78,7 +79,7 @@ def test_whoever_forgot_sudo_is_told_so_before_any_question_and_nothing_changes(
         text=True,
         timeout=60,
     )
-    assert ended.returncode == 18, ended.stderr
+    assert ended.returncode == NotPermitted.exit_code == 18, ended.stderr
     assert "with sudo before it" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""

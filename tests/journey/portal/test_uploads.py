@@ -177,7 +177,16 @@ async def test_a_forgotten_upload_begins_anew_within_the_journey(tmp_path: Path)
         at.portal.fault("HEAD", api.UPLOADS, status(410))
         await at.walk()
         assert await at.state(request_id) == "delivered"
-        assert (await at.events()).count("upload-started") == 2
+        events = await at.events()
+        assert (events.count("upload-started"), events.count("upload-finished")) == (2, 1)
+
+
+async def test_an_upload_that_the_line_breaks_is_told_as_that_in_the_log(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        await approved(at)
+        at.portal.fault("PATCH", api.UPLOADS, status(503), times=99)
+        await at.walk()
+        assert (await at.events())[-1] == "upload-interrupted"
 
 
 async def test_a_finished_upload_that_was_tidied_away_before_its_announcement_is_sent_again(tmp_path: Path) -> None:

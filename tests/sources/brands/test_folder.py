@@ -1,4 +1,7 @@
-"""A folder of recordings: what its names and files tell, what is still written, and an index that follows."""
+"""A folder of recordings: what its names and files tell, what is still written, and an index that follows.
+
+Long because files are named in many ways, and each way is tried on the same folder.
+"""
 
 import os
 import re

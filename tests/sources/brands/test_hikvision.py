@@ -1,4 +1,7 @@
-"""Hikvision's ISAPI beyond the common cases: zones, what Z means, forms of a search, downloads, lock-outs."""
+"""Hikvision's ISAPI beyond the common cases: zones, what Z means, forms of a search, downloads, lock-outs.
+
+Long because its times have two meanings, and each habit is tried with both.
+"""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,0 +1,83 @@
+"""What the code declares is used, and some test meets it: settings, errors, kinds of custody events, columns."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+import pytest
+from pydantic import BaseModel
+
+from agent.settings.model import Settings
+from exchange import errors
+from exchange.custody.log import CustodyKind
+from exchange.errors import HandoverError
+from portal.storage.models import Table
+from tests.paths import ROOT
+
+
+@cache
+def text(*wings: str, but: str = "") -> str:
+    """All that the modules of some wings say, but for one module."""
+    paths = (path for wing in wings for path in sorted((ROOT / wing).rglob("*.py")) if "node_modules" not in path.parts)
+    return "\n".join(path.read_text() for path in paths if str(path.relative_to(ROOT)) != but)
+
+
+def missing(words: Iterable[str], where: str) -> list[str]:
+    return [word for word in words if not re.search(rf"\b{re.escape(word)}\b", where)]
+
+
+def test_every_kind_of_custody_event_is_written_and_some_test_reads_it() -> None:
+    written = text("agent")
+    tests = text("tests", but="tests/house/test_promises.py")
+    assert missing((f"CustodyKind.{kind.name}" for kind in CustodyKind), written) == []
+    unread = [
+        kind.name for kind in CustodyKind if f'"{kind.value}"' not in tests and f"CustodyKind.{kind.name}" not in tests
+    ]
+    assert unread == []
+
+
+def kinds(kind: type[HandoverError]) -> Iterable[type[HandoverError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from kinds(below)
+
+
+def test_every_error_is_raised_and_some_test_meets_it() -> None:
+    declared = [kind.__name__ for kind in kinds(HandoverError) if kind.__module__ == errors.__name__]
+    assert len(declared) > 30
+    assert missing(declared, text("agent", "exchange", "portal", but="exchange/errors.py")) == []
+    assert missing(declared, text("tests", but="tests/house/test_promises.py")) == []
+
+
+def settings_of(model: type[BaseModel]) -> Iterable[str]:
+    for name, field in model.model_fields.items():
+        yield name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from settings_of(field.annotation)
+
+
+def test_every_setting_is_used_and_some_test_sets_it() -> None:
+    names = sorted(set(settings_of(Settings)))
+    assert len(names) > 15
+    used = text("agent")
+    assert [name for name in names if not re.search(rf"\.{name}\b", used)] == []
+    assert missing(names, text("tests", but="tests/house/test_promises.py")) == []
+
+
+def agent_columns() -> set[str]:
+    schema = (ROOT / "agent/store/schema.py").read_text()
+    return set(re.findall(r"^\s+(\w+) +(?:TEXT|INTEGER|REAL|BLOB)\b", schema, re.MULTILINE))
+
+
+def portal_columns() -> set[str]:
+    return {column.key for table in Table.metadata.tables.values() for column in table.columns}
+
+
+@pytest.mark.parametrize("wing", ["agent", "portal"])
+def test_every_column_is_read_or_written_by_name(wing: str) -> None:
+    columns, declared = {
+        "agent": (agent_columns(), "agent/store/schema.py"),
+        "portal": (portal_columns(), "portal/storage/models.py"),
+    }[wing]
+    assert len(columns) > 20
+    assert missing(sorted(columns), text(wing, but=declared)) == []

@@ -1,0 +1,51 @@
+"""What the layout of the code promises: small files, small folders, a word on what each is for."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT
+
+WINGS = ("agent", "exchange", "portal", "scripts", "tests")
+PRODUCT = ("agent", "exchange", "portal")
+LONGEST = 400
+FULLEST = 20
+
+
+def modules(*wings: str) -> Iterator[Path]:
+    for wing in wings:
+        yield from (path for path in sorted((ROOT / wing).rglob("*.py")) if "node_modules" not in path.parts)
+
+
+def opening(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text())) or ""
+
+
+def test_a_file_above_400_lines_says_why() -> None:
+    long = [path for path in modules(*WINGS) if len(path.read_text().splitlines()) > LONGEST]
+    unexplained = [str(path.relative_to(ROOT)) for path in long if "Long because " not in opening(path)]
+    assert unexplained == [], "make two of it, or say in its first lines: Long because …"
+
+
+def test_no_file_says_why_it_is_long_that_is_not() -> None:
+    said = [path for path in modules(*WINGS) if "Long because " in opening(path) and "test_rooms" not in path.name]
+    assert [str(path) for path in said if len(path.read_text().splitlines()) <= LONGEST] == []
+
+
+def test_no_folder_has_more_than_20_files() -> None:
+    folders = {path.parent for path in modules(*WINGS)}
+    full = {str(each.relative_to(ROOT)): len(list(each.glob("*.py"))) for each in folders}
+    assert {name: count for name, count in full.items() if count > FULLEST} == {}
+
+
+@pytest.mark.parametrize("wing", PRODUCT)
+def test_every_module_opens_with_what_it_is_for(wing: str) -> None:
+    silent = [path for path in modules(wing) if path.name != "__init__.py" and not opening(path)]
+    assert silent == []
+
+
+def test_nothing_is_called_by_a_word_that_fits_everything() -> None:
+    anything = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
+    assert [path for path in modules(*WINGS) if anything & {path.stem, path.parent.name}] == []
