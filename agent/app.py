@@ -15,7 +15,7 @@ import aiohttp
 from agent.cameras.inventory import Inventory
 from agent.devices.passwords import Passwords
 from agent.host.lock import state_lock
-from agent.membership.membership import OpenPortal
+from agent.membership.enrolment import OpenPortal
 from agent.portal.client import PortalClient
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.segments import RecordedFootage, SegmentStore

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 
-from agent.recorder.arrival import boot_id
+from agent.host.wall_clock import boot_id
 from agent.recordings.clock_set import ClockSeen, History, noticed, set_by
 from agent.services import Services
 from exchange.clock import HOUR, MINUTE, to_rfc3339

@@ -11,7 +11,7 @@ from agent.background.clock_watch import look_at_host_clock
 from agent.background.deletion_clock import deletion_now
 from agent.background.schedule import Nightly, Recurring
 from agent.cameras.inventory import Inventory
-from agent.membership import membership
+from agent.membership import registration
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.retention import Policy
 from agent.recordings.segments import SegmentStore
@@ -104,7 +104,7 @@ async def heartbeat(services: Services, inventory: Inventory) -> None:
 
 async def _registered(services: Services) -> None:
     try:
-        await membership.register(services, await services.portal())
+        await registration.register(services, await services.portal())
     except NotEnrolled:
         return
 

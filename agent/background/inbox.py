@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from agent.background.long_poll import Hold
-from agent.membership import membership
+from agent.membership import enrolment
 from agent.portal.client import CallCut, PortalClient
 from agent.requests import intake, receipt
 from agent.requests import restored_records as went_back
@@ -146,7 +146,7 @@ class InboxPoll:
         if self._failures or self._key_checked is None or now - self._key_checked >= _CHECK_KEY:
             self._key_checked = None
             try:
-                await membership.check_force(self._services, portal)
+                await enrolment.check_force(self._services, portal)
             except PortalUnreachable as error:  # it has just answered: with the next poll, then
                 log.debug("the force's key could not be asked for: %s", error)
                 return

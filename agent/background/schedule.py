@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from agent.recorder.arrival import HostClock
+from agent.host.wall_clock import WallClock
 from exchange.clock import MINUTE, SECOND, Clock, SystemClock
 from exchange.errors import HandoverError, PortalUnreachable
 
@@ -70,7 +70,7 @@ class Schedule:
         )
         for job in self._nightly:
             scheduler.add_job(_guarded, _Daily(hour=job.hour, timezone=scheduler.timezone), args=[job], id=job.name)
-        host = HostClock(self._clock)
+        host = WallClock(self._clock)
         scheduler.start()
         try:
             while True:

@@ -1,6 +1,6 @@
 """The cameras that the owner added: found, asked what they are, given a place, recorded, registered.
 
-Not for: speaking to a camera (``onvif.py``), or telling the portal (``agent/membership/membership.py``). Nothing is
+Not for: speaking to a camera (``onvif.py``), or telling the portal (``agent/membership``). Nothing is
 ever set on a camera. Passwords are kept in one file under ``keys/`` and cross to workers on standard input.
 """
 

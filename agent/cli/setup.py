@@ -1,6 +1,6 @@
 """``handover setup`` and ``handover withdraw``: joining a force's portal, and leaving it.
 
-Not for: what is sent (``agent/membership/membership.py``). Every question has a flag that answers it.
+Not for: what is sent (``agent/membership``). Every question has a flag that answers it.
 """
 
 from pathlib import Path

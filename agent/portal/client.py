@@ -3,10 +3,9 @@
 Not for: what a request means (``agent/requests``), or moving the bytes of a package (``agent/portal/tus.py``).
 """
 
-import json
 import ssl
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,9 +13,10 @@ import aiohttp
 from exchange.certificates import certificate_problem
 from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.documents import api
-from exchange.documents.letters import harmless, quoted
+from exchange.documents.answers import not_understood, problem, read_bounded
+from exchange.documents.letters import quoted
 from exchange.documents.messages import Part, Signed
-from exchange.errors import DocumentInvalid, PortalAnswerInvalid, PortalRefused, PortalUnreachable
+from exchange.errors import DocumentInvalid, PortalRefused, PortalUnreachable
 from exchange.signing.documents import SigningKey, parse_strictly
 from exchange.signing.tokens import mint
 
@@ -84,7 +84,7 @@ class PortalClient:
         inbox = await self._read("GET", api.INBOX, api.Inbox, query=query, extra_wait=wait)
         cursors = [after, *(item.cursor for item in inbox.items)]
         if inbox.cursor < after or any(later <= earlier for earlier, later in pairwise(cursors)):
-            raise _nonsense("an inbox that goes backward")
+            raise not_understood("an inbox that goes backward")
         return inbox
 
     async def decide(self, request_id: str, decision: Signed) -> None:
@@ -122,7 +122,7 @@ class PortalClient:
         try:
             return parse_strictly(data, model, api.MAX_BODY)
         except DocumentInvalid as error:
-            raise _nonsense("an answer that is not the protocol's") from error
+            raise not_understood("an answer that is not the protocol's") from error
 
     async def _call(
         self,
@@ -150,7 +150,7 @@ class PortalClient:
                 allow_redirects=False,
                 timeout=timeout,
             ) as answer:
-                content = await _bounded(answer)
+                content = await read_bounded(answer)
                 return _judge(answer.status, content)
         except ssl.SSLError as error:
             raise _certificate(self.url, error) from error
@@ -168,45 +168,18 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
-    """The whole body, or an error as soon as it passes the limit: what is not read is never held."""
-    content = bytearray()
-    async for block in answer.content.iter_chunked(65536):
-        content += block
-        if len(content) > api.MAX_BODY:
-            answer.close()
-            raise _nonsense(f"an answer of more than {api.MAX_BODY} bytes")
-    return bytes(content)
-
-
 def _judge(status: int, content: bytes) -> bytes:
     if 200 <= status < 300:
         return content
     if 300 <= status < 400:
-        raise _nonsense("a redirect to another place, which is not followed")
+        raise not_understood("a redirect to another place, which is not followed")
     if status in (408, 425, 429) or status >= 500:
         unable = CallCut if status in _GATEWAY else PortalUnreachable
         raise unable(f"The portal can't answer now (status {status}).", meaning=_LATER)
     kind = {401: NotRecognised, 404: NoSuchCall, 405: NoSuchCall}.get(status, PortalRefused)
-    raise kind(f"The portal refused (status {status}{_reason(content)}).")
-
-
-def _reason(content: bytes) -> str:
-    """What the portal says of it, on one line, visibly its words."""
-    try:
-        problem: Any = json.loads(content[:4096])
-        reply = str(problem.get("detail") or problem.get("title") or "")
-    except (ValueError, AttributeError, RecursionError):
-        return ""
-    return f": {quoted(reply)}" if harmless(reply) else ""
-
-
-def _nonsense(what: str) -> PortalAnswerInvalid:
-    return PortalAnswerInvalid(
-        f"The portal sent {what}.",
-        meaning="It was thrown away; nothing was decided or sent because of it.",
-        do="If it stays so, tell the force that runs the portal.",
-    )
+    title, detail = problem(content)
+    reason = f": {quoted(detail or title)}" if detail or title else ""
+    raise kind(f"The portal refused (status {status}{reason}).")
 
 
 def _certificate(url: str, error: ssl.SSLError) -> PortalUnreachable:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from agent.host.mount import GONE, READ_ONLY, is_mounted
-from agent.recorder.arrival import HostClock
+from agent.host.wall_clock import WallClock
 from agent.recorder.config import CameraSource, RecorderConfig
 from agent.recorder.copying import LONGEST_SEGMENT, Copying
 from agent.recorder.finishing import Finisher, Noted
@@ -67,7 +67,7 @@ class CameraRecorder(threading.Thread):
     def __init__(self, camera: CameraSource, config: RecorderConfig, clock: Clock, finisher: Finisher) -> None:
         super().__init__(name=f"camera {camera.camera_id}", daemon=True)
         self.camera, self.config, self.clock, self.finisher = camera, config, clock, finisher
-        self.host = HostClock(clock)
+        self.host = WallClock(clock)
         self.meter = Meter()
         self.state, self.since, self.error = CameraState.CONNECTING, clock.now(), ""
         self.reconnects = 0

@@ -20,9 +20,10 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from agent.host.mount import GONE, is_mounted
+from agent.host.wall_clock import WallClock, boot_id
 from agent.media.containers import parameter_sets
 from agent.media.containers.live_file import Track, can_hold
-from agent.recorder.arrival import Arrival, HostClock, boot_id
+from agent.recorder.arrival import Arrival
 from agent.recorder.config import CameraSource, RecorderConfig
 from agent.recorder.finishing import OPENED, Finished, Finisher, Noted
 from agent.recorder.meter import Meter, NoRoom, no_room
@@ -55,7 +56,7 @@ class Copying:
         camera: CameraSource,
         config: RecorderConfig,
         connection: Connection,
-        host: HostClock,
+        host: WallClock,
         finisher: Finisher,
         meter: Meter,
         why: str,

@@ -6,11 +6,10 @@ Not for: keys and files of the officer (``portal.officer.state``), or what is sh
 import asyncio
 import contextlib
 import hashlib
-import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -18,13 +17,12 @@ import aiohttp
 from exchange.certificates import certificate_problem
 from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.documents import api
-from exchange.documents.letters import harmless
+from exchange.documents.answers import not_understood, problem, read_bounded
 from exchange.documents.messages import Part, Signed
 from exchange.durable import sync_folder
 from exchange.errors import (
     DocumentInvalid,
     EvidenceMismatch,
-    PortalAnswerInvalid,
     PortalRefused,
     PortalUnreachable,
 )
@@ -132,7 +130,7 @@ class OfficerClient:
                 raise await _refusal(answer)
             expected = f"bytes {offset}-{size - 1}/{size}"
             if answer.status == 206 and answer.headers.get("Content-Range") != expected:
-                raise _nonsense("another part of the package than was asked for")
+                raise not_understood("another part of the package than was asked for")
             mode = "ab" if answer.status == 206 else "wb"
             room = size - (offset if answer.status == 206 else 0)
             file = await asyncio.to_thread(open, part, mode, opener=_private)
@@ -140,7 +138,7 @@ class OfficerClient:
                 async for block in answer.content.iter_any():
                     room -= len(block)
                     if room < 0:
-                        raise _nonsense("more than the package's size")
+                        raise not_understood("more than the package's size")
                     await asyncio.to_thread(file.write, block)
             finally:
                 await asyncio.to_thread(file.close)
@@ -159,7 +157,7 @@ class OfficerClient:
         try:
             return parse_strictly(content, model, api.MAX_BODY)
         except DocumentInvalid as error:
-            raise _nonsense("an answer that is not the protocol's") from error
+            raise not_understood("an answer that is not the protocol's") from error
 
     async def _call(
         self,
@@ -174,7 +172,7 @@ class OfficerClient:
             async with self._answer(method, path, body=body, query=query, token=token) as answer:
                 if not 200 <= answer.status < 300:
                     raise await _refusal(answer)
-                return await _bounded(answer)
+                return await read_bounded(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unreachable(self.origin, error) from error
 
@@ -211,31 +209,11 @@ class OfficerClient:
             raise _unreachable(self.origin, error) from error
 
 
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
-    content = bytearray()
-    async for block in answer.content.iter_any():
-        content += block
-        if len(content) > api.MAX_BODY:
-            raise _nonsense(f"an answer of more than {api.MAX_BODY} bytes")
-    return bytes(content)
-
-
 async def _refusal(answer: aiohttp.ClientResponse) -> Exception:
-    title, detail = _problem(await _bounded(answer))
+    title, detail = problem(await read_bounded(answer))
     if answer.status in (408, 425, 429) or answer.status >= 500:
         return PortalUnreachable(title or f"The portal can't answer now ({answer.status}).", do=detail)
     return PortalRefused(title or f"The portal refused ({answer.status}).", do=detail)
-
-
-def _problem(content: bytes) -> tuple[str, str]:
-    """Title and detail, made safe to show."""
-    try:
-        found: Any = json.loads(content[:8192])
-        reply = [str(found.get(name) or "") for name in ("title", "detail")]
-    except (ValueError, AttributeError):
-        return "", ""
-    title, detail = (harmless(text, 500) for text in reply)
-    return title, detail
 
 
 def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:
@@ -246,12 +224,6 @@ def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:
     return PortalUnreachable(
         f"The portal at {origin} does not answer ({type(error).__name__}).",
         do="Check the network and the portal's address.",
-    )
-
-
-def _nonsense(what: str) -> PortalAnswerInvalid:
-    return PortalAnswerInvalid(
-        f"The portal sent {what}.", meaning="It was thrown away.", do="Tell who runs the portal."
     )
 
 

@@ -21,7 +21,7 @@ from unittest import mock
 from agent import app
 from agent.background.inbox import InboxPoll
 from agent.devices.address import CameraAddress
-from agent.membership import membership
+from agent.membership import enrolment, registration
 from agent.owner.operations.context import Actor, Json, Nothing, RequestNamed
 from agent.owner.operations.table import OPERATIONS
 from agent.recordings import layout
@@ -351,9 +351,9 @@ async def add_camera(agent: app.Agent, camera_id: str = CAMERA) -> None:
 async def join(agent: app.Agent, origin: str) -> None:
     """Enrol with the portal at ``origin`` and register what was added."""
     client = await agent.open_portal(origin)
-    introduction = await membership.introduce(agent.services, client)
-    await membership.enrol(agent.services, client, introduction.fingerprint, "robin")
-    await membership.register(agent.services, await agent.services.portal())
+    introduction = await enrolment.introduce(agent.services, client)
+    await enrolment.enrol(agent.services, client, introduction.fingerprint, "robin")
+    await registration.register(agent.services, await agent.services.portal())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agent.cameras.inventory import Inventory
-from agent.membership.membership import OpenPortal
+from agent.membership.enrolment import OpenPortal
 from agent.requests.journey import Journey
 from agent.services import Services
 from exchange.documents.messages import Id, Part

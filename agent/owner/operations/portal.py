@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agent.membership import membership
+from agent.membership import enrolment, leaving, registration
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.portal.client import PortalClient
 from exchange.documents.messages import Line, Part
@@ -27,7 +27,7 @@ class Enrol(Part):
 
 async def introduce(agent: Owned, portal: PortalAt, actor: Actor) -> Json:
     with _not_tried_again():
-        introduction = await membership.introduce(agent.services, await agent.open_portal(portal.url))
+        introduction = await enrolment.introduce(agent.services, await agent.open_portal(portal.url))
     return {
         "force": introduction.info.force,
         "fingerprint": introduction.fingerprint,
@@ -40,7 +40,7 @@ async def enrol(agent: Owned, asked: Enrol, actor: Actor) -> Json:
     client: PortalClient = await agent.open_portal(asked.url)
     with _not_tried_again():
         async with agent.journey.paused():  # what is under way may be for another force
-            force = await membership.enrol(agent.services, client, asked.fingerprint, actor.name)
+            force = await enrolment.enrol(agent.services, client, asked.fingerprint, actor.name)
     registered = await register(agent)
     return {"force": force.name, "device": agent.services.keys.device.public.fingerprint, "registered": registered}
 
@@ -48,7 +48,7 @@ async def enrol(agent: Owned, asked: Enrol, actor: Actor) -> Json:
 async def withdraw(agent: Owned, _: Nothing, actor: Actor) -> Json:
     with _not_tried_again():
         async with agent.journey.paused():
-            stopped = await membership.withdraw(agent.services, await agent.services.portal(), actor.name)
+            stopped = await leaving.withdraw(agent.services, await agent.services.portal(), actor.name)
     return {"stopped": stopped}
 
 
@@ -59,7 +59,7 @@ async def register(agent: Owned) -> Json:
         if await tx.force() is None:
             return {"registered": False, "portal_trouble": None}
     try:
-        await membership.register(agent.services, await agent.services.portal())
+        await registration.register(agent.services, await agent.services.portal())
     except HandoverError as error:
         return {"registered": False, "portal_trouble": error.what}
     return {"registered": True, "portal_trouble": None}

@@ -6,7 +6,7 @@ Not for: any one subject's details (the modules beside this one).
 import asyncio
 from dataclasses import asdict
 
-from agent.membership import membership
+from agent.membership import registration
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.recordings.disk import recordings_mount, trouble_of_disks
 from agent.requests import restored_records
@@ -24,7 +24,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         contact = await tx.note("portal-contact")
         trouble = await tx.note("portal-trouble")
         cameras = await tx.cameras()
-        details = await membership.cameras_at_portal(tx)
+        details = await registration.cameras_at_portal(tx)
         records_trouble = await restored_records.trouble(tx)
     return {
         "version": VERSION,

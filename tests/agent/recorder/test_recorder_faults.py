@@ -16,8 +16,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from agent.devices.address import Password
+from agent.host.wall_clock import WallClock, boot_id
 from agent.media.containers.live_file import Track
-from agent.recorder.arrival import Arrival, HostClock, boot_id
+from agent.recorder.arrival import Arrival
 from agent.recorder.camera import CameraRecorder
 from agent.recorder.config import CameraSource, RecorderConfig, load, save
 from agent.recorder.finishing import Finisher
@@ -225,7 +226,7 @@ def _until(true: object) -> None:
 
 def test_a_slow_drift_of_the_clock_is_no_step() -> None:
     clock = SteppedClock()
-    host = HostClock(clock)
+    host = WallClock(clock)
     for _ in range(20):
         clock.by += 50_000
         assert host.step() == 0

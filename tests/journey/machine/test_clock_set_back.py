@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from agent.background import housekeeping
-from agent.recorder.arrival import boot_id
+from agent.host.wall_clock import boot_id
 from agent.recordings import journal, layout
 from exchange.clock import DAY, MINUTE, SECOND, Window
 from exchange.custody.log import CustodyKind, read_line

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from agent.background import housekeeping
 from agent.cameras.stored import NewCamera
-from agent.membership import membership
+from agent.membership import registration
 from agent.owner.operations.context import CameraNamed, Nothing
 from agent.owner.terminal import prompt
 from exchange.documents import api
@@ -23,7 +23,7 @@ def yard(folder: Path) -> NewCamera:
 
 
 async def register_again(at: Siege) -> None:
-    await membership.register(at.agent.services, await at.agent.services.portal())
+    await registration.register(at.agent.services, await at.agent.services.portal())
 
 
 async def test_what_was_said_is_done_and_the_portal_is_told_as_soon_as_it_answers(tmp_path: Path) -> None:

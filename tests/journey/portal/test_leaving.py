@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.membership import membership
+from agent.membership import leaving
 from agent.owner.operations.context import Nothing
 from exchange.clock import HOUR, MINUTE
 from exchange.documents import api
@@ -116,10 +116,10 @@ async def test_a_withdrawal_whose_answer_was_lost_is_finished_by_the_next(tmp_pa
     async with home(tmp_path) as at:
         request_id = await at.asked()
         portal = await at.agent.services.portal()
-        document = membership.Withdrawal(device=at.agent.services.keys.device.public.fingerprint, issued=at.clock.now())
+        document = leaving.Withdrawal(device=at.agent.services.keys.device.public.fingerprint, issued=at.clock.now())
         async with at.agent.services.store.transaction() as tx:
             await tx.set_note("leaving", "yes")
-        await portal.withdraw(membership.sign_document(document, at.agent.services.keys.device))  # and the power went
+        await portal.withdraw(leaving.sign_document(document, at.agent.services.keys.device))  # and the power went
         assert await leave(at) == 1
         assert await at.state(request_id) in ("withdrawn", "closed")
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from agent.background.inbox import InboxPoll
-from agent.membership import membership
+from agent.membership import enrolment
 from agent.owner.operations.context import Nothing
 from agent.portal import client as portal
 from agent.services import Services
@@ -196,9 +196,9 @@ async def test_under_a_changed_force_key_requests_are_refused_until_the_owner_co
         refusal = open_document(Signed.model_validate_json(told.body), Refusal, at.agent.services.keys.device.public)
         assert refusal.reason is RefusalReason.UNPINNED_FORCE
         client = await at.agent.open_portal(at.portal.origin)
-        introduction = await membership.introduce(at.agent.services, client)
+        introduction = await enrolment.introduce(at.agent.services, client)
         assert introduction.pinned is not None
-        await membership.enrol(at.agent.services, client, introduction.fingerprint, "robin")
+        await enrolment.enrol(at.agent.services, client, introduction.fingerprint, "robin")
         await at.walk()
         assert await at.state(old) == "closed"  # it ended with the key that vouched for who asked
         assert at.portal.about(old) == []
@@ -208,10 +208,10 @@ async def test_under_a_changed_force_key_requests_are_refused_until_the_owner_co
 async def test_a_key_that_changes_between_question_and_confirmation_is_not_pinned(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         client = await at.agent.open_portal(at.portal.origin)
-        introduction = await membership.introduce(at.agent.services, client)
+        introduction = await enrolment.introduce(at.agent.services, client)
         at.portal.key = SigningKey.generate().public
         with pytest.raises(ForceKeyChanged):
-            await membership.enrol(at.agent.services, client, introduction.fingerprint, "robin")
+            await enrolment.enrol(at.agent.services, client, introduction.fingerprint, "robin")
 
 
 async def test_a_portal_that_gives_itself_another_address_is_not_joined(tmp_path: Path) -> None:
@@ -220,4 +220,4 @@ async def test_a_portal_that_gives_itself_another_address_is_not_joined(tmp_path
         fingerprint = at.portal.key.fingerprint
         at.portal.origin = "https://elsewhere.example"
         with pytest.raises(PortalAnswerInvalid, match="calls itself"):
-            await membership.enrol(at.agent.services, client, fingerprint, "robin")
+            await enrolment.enrol(at.agent.services, client, fingerprint, "robin")

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from agent.membership import membership
+from agent.membership import registration
 from exchange.clock import DAY, HOUR
 from exchange.documents.messages import Registration
 from exchange.signing.documents import read_unverified
@@ -12,11 +12,11 @@ from tests.journey.home import CAMERA, Siege, besieged
 
 async def told(at: Siege) -> int | None:
     """What the portal was told last of the camera; registers anew if there is something to tell."""
-    await membership.register(at.agent.services, await at.agent.services.portal())
+    await registration.register(at.agent.services, await at.agent.services.portal())
     async with at.agent.services.store.transaction() as tx:
         row = await tx.one("SELECT * FROM registrations ORDER BY revision DESC LIMIT 1")
     assert row is not None
-    signed = membership.Signed(document=row["document"], signature=row["signature"])
+    signed = registration.Signed(document=row["document"], signature=row["signature"])
     (camera,) = [each for each in read_unverified(signed, Registration).cameras if each.camera_id == CAMERA]
     return camera.recordings_since
 

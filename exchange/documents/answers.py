@@ -1,0 +1,45 @@
+"""A portal's answers as agents and officers read them: within a limit, and its problems (RFC 9457) as text to show.
+
+Not for: making calls (``agent.portal``, ``portal.officer.client``), or what an answer's document means (``api``).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from exchange.documents import api
+from exchange.documents.letters import harmless
+from exchange.errors import PortalAnswerInvalid
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+async def read_bounded(answer: aiohttp.ClientResponse, most: int = api.MAX_BODY) -> bytes:
+    """The whole body; PortalAnswerInvalid as soon as it passes the limit: what is not read is never held."""
+    content = bytearray()
+    async for block in answer.content.iter_chunked(65536):
+        content += block
+        if len(content) > most:
+            answer.close()
+            raise not_understood(f"an answer of more than {most} bytes")
+    return bytes(content)
+
+
+def problem(content: bytes) -> tuple[str, str]:
+    """Title and detail of what the portal says is wrong, made safe to show; empty where it says nothing usable."""
+    try:
+        found: Any = json.loads(content[:8192])
+        title, detail = (harmless(str(found.get(name) or ""), 500) for name in ("title", "detail"))
+    except (ValueError, AttributeError, RecursionError):
+        return "", ""
+    return title, detail
+
+
+def not_understood(what: str) -> PortalAnswerInvalid:
+    return PortalAnswerInvalid(
+        f"The portal sent {what}.",
+        meaning="It was thrown away; nothing was decided or sent because of it.",
+        do="If it stays so, tell the force that runs the portal.",
+    )
