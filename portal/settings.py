@@ -61,7 +61,7 @@ class Limits(Part):
 
 
 class PortalSettings(Part):
-    """``portal.yaml``."""
+    """What ``portal.yaml`` sets."""
 
     force: Line
     force_key: PublicKeyLine

@@ -1,6 +1,6 @@
 """A download on its way: what came of it, and what it is a part of, so that a later one can go on with it.
 
-Not for: asking for it (``device_http``).
+Not for: asking for it (``http``).
 """
 
 import http.client

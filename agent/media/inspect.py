@@ -62,7 +62,7 @@ def inspect(files: Sequence[SourceRef], start_us: int, end_us: int) -> Inspectio
 
 
 def _touching(files: Sequence[SourceRef], start_us: int, end_us: int) -> list[SourceRef]:
-    """Those that overlap the window, and the one before the first: its key frame, or its last frame, may be needed."""
+    """The segments that overlap the window, and the one before the first, whose last key frame may be needed."""
     touching: list[SourceRef] = []
     before: SourceRef | None = None
     for index, ref in enumerate(files):

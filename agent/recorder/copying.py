@@ -147,7 +147,7 @@ class Copying:
             done = clock()
 
     def _arrived(self, packet: Packet[Stream]) -> None:
-        """A picture that had to be waited for: its arrival tells the time."""
+        """Note when a picture arrived. Only one that had to be waited for tells the time: others lay in a buffer."""
         if packet.pts is None:
             return
         media, now = packet.pts * self.scale, self.host.clock.monotonic()

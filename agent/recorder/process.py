@@ -1,7 +1,7 @@
 """``handover record``: one process that records all cameras, with no key and no business on the internet.
 
 Not for: deciding what is kept, for how long, or for whom; the daemon does that with the files. Reads its own small
-file (``recorder_config``), again when it changes or on SIGHUP; says how it fares in ``<root>/.state/recorder.json``.
+file (``config``), again when it changes or on SIGHUP; says how it fares in ``<root>/.state/recorder.json``.
 """
 
 import contextlib

@@ -167,7 +167,7 @@ class Retention:
 
 
 def remove_if_left(folder: Path) -> None:
-    """Remove a day's folder that has nothing but its journal."""
+    """Remove a day's folder when only its journal is left in it."""
     if set(os.listdir(folder)) <= {layout.JOURNAL}:
         (folder / layout.JOURNAL).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # a segment began in it meanwhile

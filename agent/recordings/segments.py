@@ -280,7 +280,7 @@ class SegmentStore:
         return self._holds.bytes()
 
     def settle(self, history: clock_set.History) -> int:
-        """Give what was recorded by a clock that was wrong its true time; how many segments. OSError.
+        """Rename segments that were recorded while the clock was wrong to their true time. Returns how many. OSError.
 
         To be called before ``purge``, so that nothing is removed for an age that it doesn't have.
         """

@@ -51,7 +51,8 @@ async def accept(services: Services, signed: Signed) -> bool:
 
 
 async def settle(services: Services, row: RequestRow) -> Move:
-    """DELIVERED -> CLOSED, once every package has its receipt: the sealed packages stay, their makings go at once.
+    """DELIVERED -> CLOSED, once every package has its receipt: the sealed packages stay, the clips they were made of
+    are removed.
 
     An owner who left the portal gets no receipts any more, and waits for none. Nor does footage stay held for ever for
     one that never comes; should it come after all, it is kept all the same.

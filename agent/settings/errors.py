@@ -16,7 +16,7 @@ _LONGEST_SHOWN = 60
 
 
 def problems_of(error: ValidationError, file: YamlFile, model: type[BaseModel]) -> list[Problem]:
-    """One problem a place; of a list that is wrong in one item, that item only."""
+    """The problems in the order of the file, one for each place; of a list with a wrong item, only that item."""
     found: dict[Keys, list[str]] = {}
     places: dict[Keys, Place] = {}
     for detail in error.errors(include_url=False):

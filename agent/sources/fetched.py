@@ -1,6 +1,6 @@
 """Windows fetched from device sources: at hand in plain while they are needed, and kept sealed until a request closes.
 
-Not for: fetching (``device``), or which windows (``agent/requests``). What is kept lies under
+Not for: fetching (``sources.device``), or which windows (``agent/requests``). What is kept lies under
 ``<preserved>/<hold id>/<camera>-<start>-<end>/``: age files for the owner's archive key, and ``window.json``, which is
 written last: without it, nothing is kept. What is at hand lies under ``<work>/<hold id>/footage/`` at the same names
 every time, so that a plan made before finds it after.
@@ -289,7 +289,7 @@ def _name(device: Device, window: Window) -> str:
 
 
 def _file_json(file: SourceFile, into: Path) -> Json:
-    """As ``placing`` writes it down, and ``source_file`` reads it."""
+    """As ``files.place`` writes it down, and ``source_file`` reads it."""
     from dataclasses import asdict
 
     return {

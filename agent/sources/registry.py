@@ -1,6 +1,6 @@
 """Which sources there are, which one each camera's footage comes from, and the way to all of them as one.
 
-Not for: fetching (``device``), our own recordings (``segments``), or what is kept of a fetch (``fetched``).
+Not for: fetching (``sources.device``), our own recordings (``segments``), or what is kept of a fetch (``fetched``).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The age v1 file format (C2SP age): sealing and opening files as streams, in bounded memory.
 
-Not for: reading a key's text or file beyond what is passed on from ``age_keys``; armored output; plugins.
+Not for: reading a key's text or file beyond what is passed on from ``keys``; armored output; plugins.
 """
 
 import io

@@ -1,6 +1,6 @@
 """The text at the head of an age file: who can open it, and the MAC that holds it together (C2SP age, "Header").
 
-Not for: what a stanza means (``age_keys``), or the encrypted payload (``age``).
+Not for: what a stanza means (``keys``), or the encrypted payload (``age``).
 """
 
 import base64

@@ -50,7 +50,7 @@ class Force:
 
     @classmethod
     def load(cls, folder: Path) -> "Force":
-        """NotFound, KeyFileUnusable or SettingsInvalid."""
+        """The force's key in a folder. Raises NotFound, KeyFileUnusable or SettingsInvalid."""
         try:
             found = _ForceFile.model_validate(yaml.safe_load((folder / "force.yaml").read_bytes()[:4096]))
         except OSError:

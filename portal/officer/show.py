@@ -101,7 +101,7 @@ def answer(console: Console, found: Answer, zone: ZoneInfo | None) -> None:
 
 
 def opened(console: Console, found: Opened) -> None:
-    """Every check, and the sum of them."""
+    """The result of every check of a package, and of all of them together."""
     console.print(f"\nPackage {found.delivery.evidence_id}: {found.sealed}", soft_wrap=True)
     for finding in found.report.findings:
         console.print(f"{MARKS[finding.verdict]}  {escape(finding.text)}", soft_wrap=True)

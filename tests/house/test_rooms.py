@@ -1,6 +1,7 @@
 """What the layout of the code promises: small files, small folders, a word on what each is for."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,3 +50,16 @@ def test_every_module_opens_with_what_it_is_for(wing: str) -> None:
 def test_nothing_is_called_by_a_word_that_fits_everything() -> None:
     anything = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
     assert [path for path in modules(*WINGS) if anything & {path.stem, path.parent.name}] == []
+
+
+def test_every_module_that_a_docstring_names_is_there() -> None:
+    gone = []
+    for path in modules(*PRODUCT):
+        for name in re.findall(
+            r"``((?:agent|exchange|portal)(?:[./][a-z_]+)+?)(?:\.py)?(?:\.[A-Z]\w*|\.\w+)?``", path.read_text()
+        ):
+            place = ROOT / name.replace(".", "/")
+            above = place.parent
+            if not (name.endswith((".yaml", ".db", ".json")) or place.is_dir() or place.with_suffix(".py").is_file() or above.with_suffix(".py").is_file()):
+                gone.append(f"{path.relative_to(ROOT)}: {name}")
+    assert gone == []

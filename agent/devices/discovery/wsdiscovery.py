@@ -1,6 +1,6 @@
 """WS-Discovery as cameras speak it: the probes, and what their answers mean (WS-Discovery 2005/04, ONVIF Core 7).
 
-Not for: sockets and timing (``discovery``). It runs in worker processes only.
+Not for: sockets and timing (``search``). It runs in worker processes only.
 """
 
 import uuid

@@ -1,6 +1,6 @@
 """What a camera streams, from the answers of either media service, in one set of words.
 
-Not for: where the streams are (``onvif_urls``). It runs in worker processes only.
+Not for: where the streams are (``urls``). It runs in worker processes only.
 """
 
 from dataclasses import asdict, dataclass

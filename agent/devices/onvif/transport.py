@@ -1,6 +1,6 @@
 """One camera's SOAP over HTTP, within limits: read-only, no redirects, a pinned certificate, bounded answers.
 
-Not for: what the answers mean (``onvif_job``). It runs in worker processes only: it is what meets a hostile camera.
+Not for: what the answers mean (``job``). It runs in worker processes only: it is what meets a hostile camera.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Finds, among the times of a file's pictures, wild single ones, and places where the file's clock begins anew.
 
-Not for: pictures without any time (``times_between``), or the wall clock (``placing``).
+Not for: pictures without any time (``times_between``), or the wall clock (``place``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Puts what a device source brought on the wall clock: first key frame, true end, torn tail; remuxed where needed.
 
-Not for: fetching (``device``), or frames that two files have (``overlap``). For a worker process: see ``job``.
+Not for: fetching (``agent.sources.device``), or frames that two files have (``overlap``). For a worker process: see
+``job``.
 """
 
 from __future__ import annotations

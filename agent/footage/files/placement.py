@@ -1,6 +1,6 @@
 """A file on the wall clock, as a device source's worker tells of it: where its frames begin and end.
 
-Not for: how that is found out (``placing``).
+Not for: how that is found out (``place``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Copies footage out of containers that cannot be cut (AVI, MPEG-TS, DAV …) into Matroska: packets, never re-encoded.
 
-Not for: placing it on the wall clock (``placing``), or MP4 and Matroska that can be cut as they are. In workers only.
+Not for: placing it on the wall clock (``place``), or MP4 and Matroska that can be cut as they are. In workers only.
 
 The copy is read again and every packet compared: the same bytes, or, where Matroska wants lengths in place of start
 codes (H.264, H.265), the same NAL units, one by one.

@@ -198,7 +198,7 @@ class _Cut:
 
 
 def _tracks(what: Approved, hashes: list[str]) -> tuple[TrackCopy, ...]:
-    """Before and after are one: the proof would have failed otherwise."""
+    """Each track with its hash before and after the copy. They are equal: the copy fails where they are not."""
     return tuple(
         TrackCopy(track.kind, track.codec, what.count(sound=sound), what.length(sound=sound), digest, digest)
         for (track, sound), digest in zip(((what.video, False), (what.audio, True)), hashes, strict=False)

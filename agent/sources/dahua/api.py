@@ -1,6 +1,6 @@
 """Dahua's HTTP CGI as far as footage needs it: key=value answers, a search with a finder, downloads. Read-only.
 
-Not for: what times mean (``dahua_time``). Source: Dahua's and Amcrest's "HTTP API" (mediaFileFind, loadfile), and what
+Not for: what times mean (``time``). Source: Dahua's and Amcrest's "HTTP API" (mediaFileFind, loadfile), and what
 recorders answer: see tests/counterparts/http/dahua_stand_in.py. In worker processes only.
 """
 

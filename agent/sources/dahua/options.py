@@ -1,6 +1,6 @@
 """What an owner types of Dahua, an Amcrest or a Lorex.
 
-Not for: the jobs (``dahua``). Both those and what they use need it.
+Not for: how it is asked (``session``).
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
 """Dahua's clock: local time without a zone, and the settings that say which zone is meant.
 
-Not for: asking (``dahua_cgi``). Nothing is ever set on a recorder.
+Not for: asking (``api``). Nothing is ever set on a recorder.
 """
 
 import re

@@ -263,7 +263,7 @@ def _span(device: Device, found: FoundSpan) -> Span:
 
 
 def source_file(folder: Path, reply: Json) -> SourceFile:
-    """A file as ``placing`` (or ``fetched``) wrote it down; its name is relative to the folder."""
+    """A file as ``place`` (or ``fetched``) described it; its name is relative to the folder."""
     remux = reply.get("remux")
     return SourceFile(
         path=folder / reply["name"],

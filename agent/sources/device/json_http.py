@@ -1,6 +1,6 @@
 """What sources share whose recorders answer JSON over HTTP and tell UTC: their JSON, their clock by Date, addresses.
 
-Not for: HTTP itself (``device_http``), or recorders that speak local time (``device_time``).
+Not for: HTTP itself (``agent.devices.http``), or recorders that speak local time (``device_time``).
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
 """What a device source is: its options as an owner types them, and what its module says of itself.
 
-Not for: running its jobs (``device``, which also tells how a source is written). Light: workers import it too.
+Not for: running its jobs (``footage``). Light: workers import it too.
 """
 
 from dataclasses import dataclass

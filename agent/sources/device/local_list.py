@@ -1,6 +1,6 @@
 """A recorder's list of recordings in its local time: which true instants its times mean, the repeated hour too.
 
-Not for: how a list is asked for (``hikvision_isapi``, ``dahua_cgi``), or the device's clock (``device_time``).
+Not for: how a list is asked for (a brand's ``api``), or the device's clock (``device_time``).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -103,7 +103,7 @@ def within(
 
 
 def plausible(moment: datetime) -> datetime:
-    """A time that a recorder can have shown. ValueError for one that cannot be, or that no calculation survives."""
+    """A time that a recorder can have shown. ValueError for a year before 1971 or after 2199."""
     if not 1971 <= moment.year <= 2199:
         raise ValueError(f"it tells a time in the year {moment.year}")
     return moment

@@ -1,6 +1,6 @@
 """What crosses between the daemon and a device source's worker: the orders, the answers, and their limits.
 
-Not for: how a job is run (``device``), or how a brand does it. Light to import: both ends do.
+Not for: how a job is run (``footage``), or how a brand does it. Light to import: both ends do.
 """
 
 from collections.abc import Callable

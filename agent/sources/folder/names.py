@@ -1,6 +1,6 @@
 """When a recording began, by its file's name or folder: common exports' ways to write it, and patterns of the owner.
 
-Not for: what the file says inside (``folder_probe``). Times are local unless the name says otherwise.
+Not for: what the file says inside (``probe``). Times are local unless the name says otherwise.
 """
 
 import re

@@ -1,6 +1,6 @@
 """How long a recording in a file is, and when it says that it was made: from a few reads, without a media library.
 
-Not for: exactness (``placing`` reads the packets of what is fetched). Untrusted input: every read is bounded.
+Not for: exactness (``place`` reads the packets of what is fetched). Untrusted input: every read is bounded.
 """
 
 import struct

@@ -150,7 +150,7 @@ class Session(DeviceSession[Options]):
 
 
 def index_settings(options: Options) -> str:
-    """What an index's rows rest on: with other options it is made anew."""
+    """A hash of the options that the rows depend on; with others the index is made anew."""
     rest = {"timeout", "fetches", "margin", "certificate"}
     settings = options.model_dump_json(exclude=rest) + (machine_zone() if options.zone == "local" else "")
     return sha256(settings.encode()).hexdigest()

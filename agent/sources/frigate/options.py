@@ -1,6 +1,6 @@
 """What an owner types of Frigate.
 
-Not for: the jobs (``frigate``). Both those and what they use need it.
+Not for: how it is asked (``session``).
 """
 
 from typing import Literal

@@ -85,7 +85,7 @@ class Reference(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Want:
-    """What one fetch is about."""
+    """One fetch: its order, how the device's times are read, and its progress."""
 
     order: FetchOrder
     time: DeviceTime

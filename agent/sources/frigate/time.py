@@ -1,6 +1,6 @@
 """When Frigate's segments really began, and which of them follow each other without a gap.
 
-Not for: asking for them (``frigate_api``).
+Not for: asking for them (``session``).
 
 Frigate names a segment by the whole second in which it began, and knows its length to the millisecond. Two that
 follow each other so seem to overlap, or to have a gap, by up to a second. But all segments of an unbroken stretch

@@ -1,6 +1,6 @@
 """Hikvision's ISAPI as far as footage needs it: questions, searches page by page, downloads. Read-only.
 
-Not for: what times mean (``hikvision_time``). Source: Hikvision's "IP Surveillance API, RaCM Part" (search, 8.1;
+Not for: what times mean (``time``). Source: Hikvision's "IP Surveillance API, RaCM Part" (search, 8.1;
 download), and what recorders answer: see tests/counterparts/http/hikvision_stand_in.py. In worker processes only.
 """
 

@@ -1,6 +1,6 @@
 """What an owner types of Hikvision.
 
-Not for: the jobs (``hikvision``). Both those and what they use need it.
+Not for: how it is asked (``session``).
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
 """Hikvision's clock: what ``/ISAPI/System/time`` says, and whether the ``Z`` in its lists means UTC or local time.
 
-Not for: asking (``hikvision_isapi``). Nothing is ever set on a recorder.
+Not for: asking (``api``). Nothing is ever set on a recorder.
 """
 
 import re

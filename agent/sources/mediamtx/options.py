@@ -1,6 +1,6 @@
 """What an owner types of MediaMTX.
 
-Not for: the jobs (``mediamtx``). Both those and what they use need it.
+Not for: how it is asked (``session``).
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
 """Footage that MediaMTX recorded, from its playback server: its list, then span by span.
 
-Not for: the questions themselves (``mediamtx_playback``).
+Not for: the questions themselves (``session``).
 """
 
 from agent.sources.device.kind import DeviceKind

@@ -1,6 +1,6 @@
 """What Reolinks answer, as far as footage needs it, within limits.
 
-Not for: asking (``reolink_api``). Names are as the devices write them.
+Not for: asking (``session``). Names are as the devices write them.
 """
 
 from typing import Annotated, Any

@@ -1,6 +1,6 @@
 """Footage from Reolink's cameras, recorders and hubs, over their HTTP API: a search, then a download.
 
-Not for: the questions themselves (``reolink_api``), or the device's time zone (``reolink_time``).
+Not for: the questions themselves (``session``), or the device's time zone (``time``).
 """
 
 from agent.sources.device.kind import DeviceKind

@@ -1,6 +1,6 @@
 """What an owner types of UniFi Protect.
 
-Not for: the jobs (``unifi``). Both those and what they use need it.
+Not for: how it is asked (``session``).
 """
 
 from pydantic import Field

@@ -1,6 +1,6 @@
 """Footage from UniFi Protect, by its export: a camera's time, in milliseconds since 1970.
 
-Not for: the questions themselves (``unifi_protect``).
+Not for: the questions themselves (``session``).
 """
 
 from agent.sources.device.kind import DeviceKind
