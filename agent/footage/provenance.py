@@ -12,6 +12,11 @@ from exchange.documents.messages import Line, Part, Sha256, Text
 
 
 class TrackProvenance(Part):
+    """SHA-256 over a track's packets, as FFmpeg's streamhash muxer makes it, before and after a remux.
+
+    They are equal, unless ``why`` says what of the packets' wrapping was changed, never of the pictures or the sound.
+    """
+
     kind: Line
     codec: Line
     before: Sha256
@@ -20,7 +25,8 @@ class TrackProvenance(Part):
 
 
 class RemuxProvenance(Part):
-    """The recorder's file, and what was done to it; see ``agent.footage.source.Remux``."""
+    """The file that the source gave, and what was done to have it in a container that can be cut: copied, never
+    re-encoded."""
 
     name: Line
     sha256: Sha256

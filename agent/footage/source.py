@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from agent.footage.provenance import RemuxProvenance
 from exchange.clock import Window
 
 
@@ -115,33 +116,6 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class TrackHash:
-    """SHA-256 over a track's packets, as FFmpeg's streamhash muxer makes it, before and after a remux.
-
-    They are equal, unless ``why`` says what of the packets' wrapping was changed, never of the pictures or the sound.
-    """
-
-    kind: str
-    codec: str
-    before: str
-    after: str
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Remux:
-    """The file that the source gave, and what was done to have it in a container that can be cut: copied, never
-    re-encoded."""
-
-    name: str
-    sha256: str
-    size: int
-    container: str
-    tracks: tuple[TrackHash, ...]
-    done: str
-
-
-@dataclass(frozen=True, slots=True)
 class SourceFile:
     """An original media file on this disk, byte for byte as the source gave it; or, with ``remux``, its copy.
 
@@ -157,7 +131,7 @@ class SourceFile:
     uncertainty: int
     torn: bool = False
     sha256: str | None = None
-    remux: Remux | None = None
+    remux: RemuxProvenance | None = None
     notes: tuple[str, ...] = ()
 
 

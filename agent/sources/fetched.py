@@ -290,8 +290,6 @@ def _name(device: Device, window: Window) -> str:
 
 def _file_json(file: SourceFile, into: Path) -> Json:
     """As ``files.place`` writes it down, and ``source_file`` reads it."""
-    from dataclasses import asdict
-
     return {
         "name": str(file.path.relative_to(into)),
         "start": file.start,
@@ -300,7 +298,7 @@ def _file_json(file: SourceFile, into: Path) -> Json:
         "uncertainty_us": file.uncertainty,
         "torn": file.torn,
         "sha256": file.sha256,
-        "remux": asdict(file.remux) if file.remux else None,
+        "remux": file.remux.model_dump(mode="json") if file.remux else None,
         "notes": list(file.notes),
     }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from agent.footage.files.packets import Part
@@ -151,7 +151,7 @@ def _cut(into: Path, placed: PlacedFile, segment: Segment, low: int, high: int |
     key = segment.video.keys[0] if low == 0 else low
     start = placed.start + in_us(segment.video.pts[key] - segment.anchor, segment.video)
     first_key, end = edges(cut, start, at_key=True)
-    reported = asdict(copied.remux)
+    reported = copied.remux.model_dump(mode="json")
     if placed.remux is not None:
         reported |= {name: placed.remux[name] for name in ("name", "sha256", "size", "container")}
     return replace(

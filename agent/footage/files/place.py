@@ -199,7 +199,7 @@ def _place(
         uncertainty_us=uncertainty,
         torn=torn or not segment.whole,
         sha256=sha256(path),
-        remux=asdict(copied.remux) if copied else None,
+        remux=copied.remux.model_dump(mode="json") if copied else None,
         notes=tuple(notes),
     )
 

@@ -31,7 +31,7 @@ from agent.footage.files.packets import Part as Part
 from agent.footage.files.times_between import times_between
 from agent.footage.files.torn import is_torn as is_torn
 from agent.footage.files.tracks import NALS, Track, digest, why_different
-from agent.footage.source import Remux, TrackHash
+from agent.footage.provenance import RemuxProvenance, TrackProvenance
 from agent.media.containers.tables import NotFootage
 from agent.media.cut.hashing import sha256
 from exchange.durable import raising_disk_full, sync_folder
@@ -52,7 +52,7 @@ class Copied:
     the source's sound began, in microseconds."""
 
     path: Path
-    remux: Remux
+    remux: RemuxProvenance
     torn: bool
     sound_ahead_us: int = 0
 
@@ -86,13 +86,26 @@ def remux(
         finally:
             unfinished.unlink(missing_ok=True)
     hashes = tuple(
-        TrackHash(track.kind, track.codec, before, after, why_different(track) if before != after else "")
+        TrackProvenance(
+            kind=track.kind,
+            codec=track.codec,
+            before=before,
+            after=after,
+            why=why_different(track) if before != after else "",
+        )
         for track in tracks
         for before, after in ((track.before.hexdigest(), track.after.hexdigest()),)
     )
     return Copied(
         target,
-        Remux(source.name, sha256(source), source.stat().st_size, container, hashes, f"{done or _DONE}{note}"),
+        RemuxProvenance(
+            name=source.name,
+            sha256=sha256(source),
+            size=source.stat().st_size,
+            container=container,
+            tracks=hashes,
+            done=f"{done or _DONE}{note}",
+        ),
         torn=is_torn(source, container),
         sound_ahead_us=ahead,
     )

@@ -4,6 +4,7 @@ Not for: the work in the worker (``jobs``), or how any brand is asked (CONTRIBUT
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from agent.devices.address import Credentials
 from agent.devices.clock import ClockCheck
 from agent.devices.clock_history import Around
+from agent.footage.provenance import RemuxProvenance
 from agent.footage.source import (
     ClockQuality,
     CodecHint,
@@ -25,10 +27,8 @@ from agent.footage.source import (
     GapReason,
     Pace,
     Progress,
-    Remux,
     SourceFile,
     Span,
-    TrackHash,
 )
 from agent.recordings.segments import gaps_between
 from agent.sources.device.kind import DeviceKind, DeviceOptions
@@ -273,6 +273,6 @@ def source_file(folder: Path, reply: Json) -> SourceFile:
         uncertainty=reply["uncertainty_us"],
         torn=reply["torn"],
         sha256=reply["sha256"],
-        remux=Remux(**remux | {"tracks": tuple(TrackHash(**track) for track in remux["tracks"])}) if remux else None,
+        remux=RemuxProvenance.model_validate_json(json.dumps(remux)) if remux else None,
         notes=tuple(reply["notes"]),
     )
