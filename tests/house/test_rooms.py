@@ -60,6 +60,11 @@ def test_every_module_that_a_docstring_names_is_there() -> None:
         ):
             place = ROOT / name.replace(".", "/")
             above = place.parent
-            if not (name.endswith((".yaml", ".db", ".json")) or place.is_dir() or place.with_suffix(".py").is_file() or above.with_suffix(".py").is_file()):
+            if not (
+                name.endswith((".yaml", ".db", ".json"))
+                or place.is_dir()
+                or place.with_suffix(".py").is_file()
+                or above.with_suffix(".py").is_file()
+            ):
                 gone.append(f"{path.relative_to(ROOT)}: {name}")
     assert gone == []
