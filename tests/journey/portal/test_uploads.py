@@ -181,7 +181,10 @@ async def test_a_forgotten_upload_begins_anew_within_the_journey(tmp_path: Path)
         assert (events.count("upload-started"), events.count("upload-finished")) == (2, 1)
 
 
-async def test_an_upload_that_the_line_breaks_is_told_as_that_in_the_log(tmp_path: Path) -> None:
+async def test_an_upload_that_the_line_breaks_is_told_as_that_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.portal.tus.Breaks", lambda: QUICK)
     async with besieged(tmp_path) as at:
         await approved(at)
         at.portal.fault("PATCH", api.UPLOADS, status(503), times=99)
