@@ -15,23 +15,42 @@ from typing import Any
 
 from exchange.durable import sync_folder
 
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a download goes. No more than ``most_bytes`` may come; ``report`` gets ``{"bytes": …, "total": …}``."""
+
+    folder: Path
+    name: str
+    most_bytes: int
+    report: Progress
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.name
+
+    @property
+    def part(self) -> Path:
+        """What came so far of one that is not whole yet."""
+        return self.folder / f"{self.name}.part"
+
 
 @dataclass
 class Part:
     """A download on its way: ``name.part``, and beside it what it is a part of."""
 
-    into: Path
-    name: str
+    to: Destination
     question: str
-    skip: int
 
     def __post_init__(self) -> None:
-        self.path = self.into / f"{self.name}.part"
-        self.note = self.into / f"{self.name}.from.part"
+        self.path = self.to.part
+        self.note = self.to.folder / f"{self.to.name}.from.part"
         self._known: dict[str, Any] = {}
         try:
             known = json.loads(self.note.read_bytes()[:65536])
-            if known.get("question") == sha256(self.question.encode()).hexdigest() and known.get("skip") == self.skip:
+            if known.get("question") == sha256(self.question.encode()).hexdigest():
                 self._known = known
         except (OSError, ValueError, AttributeError):
             pass
@@ -42,10 +61,9 @@ class Part:
         if not self._known.get("total"):
             return 0
         try:
-            here = self.path.stat().st_size
+            return self.path.stat().st_size
         except OSError:
             return 0
-        return here + self.skip if here else 0
 
     def goes_on(self, reply: http.client.HTTPResponse, done: int) -> bool:
         expected = f"bytes {done}-{self._known['total'] - 1}/{self._known['total']}"
@@ -63,26 +81,18 @@ class Part:
     @contextmanager
     def writing(
         self, reply: http.client.HTTPResponse, done: int, total: int | None
-    ) -> Iterator[Callable[[bytes], None]]:
+    ) -> Iterator[Callable[[bytes], object]]:
         if not done:
-            reported = {"question": sha256(self.question.encode()).hexdigest(), "skip": self.skip, "total": total}
+            reported = {"question": sha256(self.question.encode()).hexdigest(), "total": total}
             self.note.write_text(json.dumps(reported | {"etag": reply.headers.get("ETag", "")}))
-        left = max(0, self.skip - done)
         with self.path.open("r+b" if done else "wb") as file:
             file.seek(0, os.SEEK_END)
-
-            def write(chunk: bytes) -> None:
-                nonlocal left
-                taken, left = min(left, len(chunk)), max(0, left - len(chunk))
-                file.write(chunk[taken:])
-
-            yield write
+            yield file.write
             file.flush()
             os.fsync(file.fileno())
 
     def finish(self) -> Path:
-        target = self.into / self.name
-        self.path.rename(target)
+        self.path.rename(self.to.path)
         self.note.unlink(missing_ok=True)
-        sync_folder(self.into)
-        return target
+        sync_folder(self.to.folder)
+        return self.to.path

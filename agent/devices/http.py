@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from agent.devices import http_digest
 from agent.devices.address import Credentials
 from agent.devices.clock import HTTP_DATE, ClockCheck, compare, http_date
-from agent.devices.download import Part
+from agent.devices.download import Destination, Part
 from exchange.durable import raising_disk_full
 from exchange.errors import (
     CameraAnswerInvalid,
@@ -32,8 +32,6 @@ MOST_BYTES = 4 * 1024 * 1024
 """Of one answer that is read into memory."""
 _CHUNK = 256 * 1024
 _TOLD = 1024 * 1024
-
-Progress = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,36 +132,28 @@ class Http:
     def download(
         self,
         target: str,
-        into: Path,
-        name: str,
+        to: Destination,
         *,
-        most_bytes: int,
-        report: Progress,
         method: str = "GET",
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         resume: bool = True,
-        skip: int = 0,
     ) -> Path:
-        """Stream an answer into ``into``/``name``; durable and whole when it returns.
+        """Stream an answer into ``to.path``; durable and whole when it returns.
 
-        What came of a download that broke off stays as ``name.part``, and is gone on with by a range request when
-        ``resume``, the question, the length and the ETag are the same; else it begins anew. ``skip``: bytes at its
-        beginning that are not kept. ``report`` gets ``{"bytes", "total"}``. Raises as ``ask`` does, NoFootage (404,
-        410), DiskFull.
+        What came of a download that broke off stays as ``to.part``, and is gone on with by a range request when
+        ``resume``, the question, the length and the ETag are the same; else it begins anew. Raises as ``ask`` does,
+        NoFootage (404, 410), DiskFull.
         """
-        part = Part(into, name, f"{method} {target} {sha256(body or b'').hexdigest()}", skip)
+        part = Part(to, f"{method} {target} {sha256(body or b'').hexdigest()}")
         done = part.size if resume else 0
         asked = dict(headers or {}) | ({"Range": f"bytes={done}-"} if done else {})
-        with self._answer(method, target, body, asked) as reply, raising_disk_full(into):
+        with self._answer(method, target, body, asked) as reply, raising_disk_full(to.folder):
             if done and not part.goes_on(reply, done):
                 if reply.status != 200:
                     reply.close()
                     part.drop()
-                    return self.download(
-                        target, into, name, most_bytes=most_bytes, report=report, method=method, body=body,
-                        headers=headers, resume=False, skip=skip,
-                    )  # fmt: skip
+                    return self.download(target, to, method=method, body=body, headers=headers, resume=False)
                 done = 0
             elif reply.status in (404, 410):
                 raise NoFootage(
@@ -172,12 +162,11 @@ class Http:
                 )
             elif reply.status not in (200, 206):
                 raise self.nonsense(f"it answered {reply.status} to a download")
-            self._stream(reply, part, done, most_bytes, report)
+            self._stream(reply, part, done)
         return part.finish()
 
-    def _stream(
-        self, reply: http.client.HTTPResponse, part: Part, done: int, most_bytes: int, report: Progress
-    ) -> None:
+    def _stream(self, reply: http.client.HTTPResponse, part: Part, done: int) -> None:
+        most_bytes, report = part.to.most_bytes, part.to.report
         length = reply.headers.get("Content-Length", "")
         total = done + int(length) if length.isdecimal() else None
         if total is not None and total > most_bytes:

@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from agent.devices.http import Http, Progress
+from agent.devices.download import Destination
+from agent.devices.http import Http
 from agent.sources.dahua.time import local_time, written
 from exchange.errors import CameraAnswerInvalid, CameraRefused
 
@@ -157,21 +158,18 @@ class Cgi(Http):
             start, end, path, row.get("VideoStream", ""), int(size) if re.fullmatch(r"\d{1,15}", size) else None
         )
 
-    def by_file(self, path: str, into: Path, name: str, *, most_bytes: int, report: Progress) -> Path:
+    def by_file(self, path: str, to: Destination) -> Path:
         """One of its files, whole; gone on with where the recorder allows."""
         target = f"/cgi-bin/RPC_Loadfile{quote(path)}"
-        return self._media(self.download(target, into, name, most_bytes=most_bytes, report=report))
+        return self._media(self.download(target, to))
 
-    def by_time(
-        self, channel: int, start: datetime, end: datetime, sub: bool, into: Path, name: str, *,
-        most_bytes: int, report: Progress,
-    ) -> Path:  # fmt: skip
+    def by_time(self, channel: int, start: datetime, end: datetime, sub: bool, to: Destination) -> Path:
         """A stretch of time, cut out by the recorder. ``channel`` from 1."""
         target = (
             f"/cgi-bin/loadfile.cgi?action=startLoad&channel={channel}&startTime={_when(start)}&endTime={_when(end)}"
             f"&subtype={int(sub)}"
         )
-        return self._media(self.download(target, into, name, most_bytes=most_bytes, report=report, resume=False))
+        return self._media(self.download(target, to, resume=False))
 
     def _media(self, path: Path) -> Path:
         """Recorders tell of errors with HTTP 200 and some text."""

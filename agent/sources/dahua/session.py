@@ -185,7 +185,7 @@ class Session(HttpSession[Options]):
             return self._by_time(order, wide.intersect(listed) or order.window, wanted, report)
         name = _name(there, Path(there).suffix)
         try:
-            path = self.http.by_file(there, order.into, name, most_bytes=order.most_bytes, report=report)
+            path = self.http.by_file(there, order.destination(name, report))
         except (CameraAnswerInvalid, NoFootage):
             # Some answer with an empty file, or an error, and bring the same footage by its time.
             part = order.into / f"{name}.part"
@@ -200,10 +200,8 @@ class Session(HttpSession[Options]):
         start = max(start, datetime.fromisoformat(wanted["from"]))
         end = min(end, datetime.fromisoformat(wanted["to"]))
         name = _name(f"{wanted['path']} {start} {end}", ".dav")
-        path = self.http.by_time(
-            self.options.channel, start, end, bool(wanted["sub"]), order.into, name,
-            most_bytes=order.most_bytes, report=report,
-        )  # fmt: skip
+        to = order.destination(name, report)
+        path = self.http.by_time(self.options.channel, start, end, bool(wanted["sub"]), to)
         return [placed_file(path, window, self.time)]
 
 

@@ -13,6 +13,7 @@ from agent.devices.address import Credentials
 from agent.devices.camera_facts import Line
 from agent.devices.clock import Again, ClockCheck, narrow
 from agent.devices.device_time import DeviceTime
+from agent.devices.download import Destination
 from agent.footage.source import ClockQuality, Progress
 from exchange.clock import SECOND, SystemClock, Window
 from exchange.errors import HandoverError
@@ -130,6 +131,10 @@ class FetchOrder(Order):
     needed_end: Micros | None = None
     into: Path
     most_bytes: int
+
+    def destination(self, name: str, report: Report, *, written: int = 0) -> Destination:
+        """Where a file of this fetch goes; ``written``: bytes that went into files before it."""
+        return Destination(self.into, name, self.most_bytes - written, report)
 
     @property
     def needed(self) -> Window:

@@ -279,14 +279,8 @@ class Session(HttpSession[Options]):
         if (want.order.into / name).exists() and not again:
             return
         want.tally.next()
-        self.http.download(
-            target,
-            want.order.into,
-            name,
-            most_bytes=want.order.most_bytes - want.tally.bytes,
-            report=want.tally,
-            resume=resume,
-        )
+        to = want.order.destination(name, want.tally, written=want.tally.bytes)
+        self.http.download(target, to, resume=resume)
 
     def _file(self, want: _Want, name: str, start: int, at: Located, *notes: str) -> FetchedFile:
         return FetchedFile(

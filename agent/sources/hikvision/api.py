@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
 from agent.devices.bounded_xml import Element, XmlRefused, read_xml
-from agent.devices.http import Answer, Http, Progress
+from agent.devices.download import Destination
+from agent.devices.http import Answer, Http
 from agent.sources.hikvision.files import is_media
 from exchange.errors import CameraAnswerInvalid, CameraRefused
 
@@ -130,8 +131,8 @@ class Isapi(Http):
         codec = segment.text_at("codecType") or ""
         return Item(track, start, end, uri, codec, int(size) if re.fullmatch(r"\d{1,15}", size) else None, name)
 
-    def fetch(self, uri: str, into: Path, name: str, *, most_bytes: int, report: Progress) -> Path:
-        """Bring a listed recording, as the recorder gives it, into ``into``/``name``.
+    def fetch(self, uri: str, to: Destination) -> Path:
+        """Bring a listed recording, as the recorder gives it.
 
         Busy recorders answer 400 now and then; old ones know the download as GET only.
         """
@@ -144,13 +145,11 @@ class Isapi(Http):
         for tried, (method, pause) in enumerate(ways, 1):
             time.sleep(pause)
             try:
-                path = self.download(
-                    "/ISAPI/ContentMgmt/download", into, name, most_bytes=most_bytes, report=report,
-                    method=method, body=body, headers={"Content-Type": "application/xml"},
-                )  # fmt: skip
+                headers = {"Content-Type": "application/xml"}
+                path = self.download("/ISAPI/ContentMgmt/download", to, method=method, body=body, headers=headers)
             except CameraAnswerInvalid:
                 # Once footage came, another try would only bring the same again.
-                if tried == len(ways) or (into / f"{name}.part").exists():
+                if tried == len(ways) or to.part.exists():
                     raise
                 continue
             if is_media(path):

@@ -219,7 +219,7 @@ class Session(HttpSession[Options]):
         if size is not None and size > order.most_bytes:
             raise self.http.nonsense(f"the recording has {size} bytes, more than the {order.most_bytes} allowed")
         try:
-            self.http.fetch(wanted["uri"], order.into, path.name, most_bytes=order.most_bytes, report=report)
+            self.http.fetch(wanted["uri"], order.destination(path.name, report))
         except (CameraRefused, CameraAnswerInvalid, NoFootage) as refusal:
             if self.options.by == "file" or path.with_name(f"{path.name}.part").exists():
                 raise

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter
 
 from agent.devices.device_time import DeviceTime
+from agent.devices.download import Destination
 from agent.devices.http import Http
 from agent.media.containers import segment as segments
 from agent.media.containers.segment import NotFootage, Segment
@@ -227,14 +228,8 @@ class Session(HttpSession[Options]):
     def _get(self, start: int, end: int, name: str, tally: Tally) -> None:
         asked = {"path": self.path, "start": to_rfc3339(start), "duration": _seconds(end - start), "format": "fmp4"}
         tally.next()
-        self.http.download(
-            f"/get?{urlencode(asked)}",
-            self._into,
-            name,
-            most_bytes=self._most - tally.bytes,
-            report=tally,
-            resume=False,
-        )
+        to = Destination(self._into, name, self._most - tally.bytes, tally)
+        self.http.download(f"/get?{urlencode(asked)}", to, resume=False)
 
     def _key_before(self, at: int, wanted: Reference, tally: Tally) -> Key:
         """The last key frame at or before an instant; the stretch's first when there is none."""

@@ -365,7 +365,7 @@ class Session(HttpSession[Options]):
         query = {"cmd": "Download", "source": source, "output": name, "token": self.token}
         target = f"/cgi-bin/api.cgi?{urlencode(query)}"
         if not path.exists():
-            self.http.download(target, order.into, name, most_bytes=order.most_bytes, report=report)
+            self.http.download(target, order.destination(name, report))
         came = path.stat().st_size
         with path.open("rb") as file:
             if file.read(1) in (b"[", b"{"):

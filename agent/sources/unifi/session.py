@@ -256,13 +256,8 @@ class Session(HttpSession[Options]):
             if not path.exists() or torn:
                 tally.next()
                 try:
-                    self.http.download(
-                        f"{_API}/video/export?{urlencode(query)}",
-                        order.into,
-                        name,
-                        most_bytes=order.most_bytes - tally.bytes,
-                        report=tally,
-                    )
+                    to = order.destination(name, tally, written=tally.bytes)
+                    self.http.download(f"{_API}/video/export?{urlencode(query)}", to)
                 except NoFootage:
                     return None
             try:

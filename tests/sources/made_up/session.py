@@ -44,6 +44,6 @@ class Session(HttpSession[DeviceOptions]):
     def fetch(self, order: FetchOrder, report: Report) -> list[FetchedFile]:
         name = f"{int(order.reference)}.mp4"
         target = f"/file/{int(order.reference)}"
-        path = self.http.download(target, order.into, name, most_bytes=order.most_bytes, report=report)
+        path = self.http.download(target, order.destination(name, report))
         unsure = MINUTE // 60 if self.check is None else self.check.uncertainty_us
         return [FetchedFile(name=name, start=order.start, torn=is_torn(path, "mp4"), uncertainty_us=unsure)]
