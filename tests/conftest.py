@@ -2,5 +2,14 @@
 
 import signal
 
+import pytest
+
 # Who starts the tests in the background may leave Ctrl-C ignored, and each program that they start would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+LONGEST = ("test_demo.py", "test_install.py", "test_crashes.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first: begun last, one of them would keep one process busy while the others have ended."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)

@@ -4,13 +4,17 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+import click
 import pytest
 from pydantic import BaseModel
 
+from agent.cli.main import main as handover
 from agent.settings.model import Settings
 from exchange import errors
 from exchange.custody.log import CustodyKind
 from exchange.errors import HandoverError
+from portal import cli as portal_cli
+from portal.officer import cli as officer_cli
 from portal.storage.models import Table
 from tests.paths import ROOT
 
@@ -62,6 +66,29 @@ def test_every_setting_is_used_and_some_test_sets_it() -> None:
     used = text("agent")
     assert [name for name in names if not re.search(rf"\.{name}\b", used)] == []
     assert missing(names, text("tests", but="tests/house/test_promises.py")) == []
+
+
+def commands(group: click.Group) -> Iterable[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from (f"{name} {below}" for below in commands(command))
+        else:
+            yield name
+
+
+def is_typed(command: str, tests: str) -> bool:
+    """Whether a command stands there as words of a list, or within one text."""
+    words = command.split()
+    as_list, as_text = '", *"'.join(words), " ".join(words)
+    return re.search(rf'"{as_list}"|["( {{]{as_text}["\'\\s\\\\]', tests) is not None
+
+
+@pytest.mark.parametrize("program", [handover, portal_cli.main, officer_cli.main], ids=["agent", "portal", "officer"])
+def test_every_command_is_typed_by_some_test(program: click.Group) -> None:
+    tests = text("tests", "scripts", but="tests/house/test_promises.py")
+    names = list(commands(program))
+    assert len(names) > 5
+    assert [name for name in names if not is_typed(name, tests)] == []
 
 
 def agent_columns() -> set[str]:

@@ -58,6 +58,7 @@ def test_an_officer_is_let_in_listed_and_shut_out(tmp_path: Path, force: Path, t
     assert added["name"] == "Ada Okafor"
     (listed,) = portal("officer", "list", there)
     assert (listed["collar_number"], listed["revoked"]) == ("4711", None)
+    assert portal("officer", "searches", there) == []
     assert portal("officer", "revoke", there, "4711") == {"name": "Ada Okafor", "requests_taken_back": 0}
     assert portal("officer", "list", there)[0]["revoked"] is not None
     again = portal("officer", "add", there, tmp_path / "officer.json", code=10)
