@@ -24,7 +24,8 @@ _ROUNDS = 5
 
 _OURS = """
 import json, sys
-from agent.media import facts, inspect, cut
+from agent.media import facts, inspect
+from agent.media.cut import cut
 order = json.load(sys.stdin)
 seen = facts.inspection(inspect.job(order, lambda _: None))
 plan = facts.CutPlan(seen.before.stretches, True)

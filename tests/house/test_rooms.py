@@ -1,6 +1,7 @@
 """What the layout of the code promises: small files, small folders, a word on what each is for."""
 
 import ast
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,4 +68,20 @@ def test_every_module_that_a_docstring_names_is_there() -> None:
                 or above.with_suffix(".py").is_file()
             ):
                 gone.append(f"{path.relative_to(ROOT)}: {name}")
+    assert gone == []
+
+
+def imports_in(text: str) -> Iterator[tuple[str, str]]:
+    """What is imported of ours, also in programs that stand within a string."""
+    for module, names in re.findall(r"from ((?:agent|exchange|portal)[\w.]*) import ([\w, ]+)", text):
+        yield from ((module, name.strip().split(" ")[0]) for name in names.split(",") if name.strip())
+
+
+def test_whatever_a_script_or_a_test_imports_is_there() -> None:
+    gone = []
+    for path in (*modules("scripts", "tests"), ROOT / "scripts/install", ROOT / "scripts/demo"):
+        for module, name in set(imports_in(path.read_text())):
+            there = importlib.import_module(module)
+            if not hasattr(there, name) and importlib.util.find_spec(f"{module}.{name}") is None:
+                gone.append(f"{path.relative_to(ROOT)}: {module}.{name}")
     assert gone == []
