@@ -117,16 +117,15 @@ async def own_call(settings: Settings) -> AsyncIterator[Call]:
     # The daemon's parts take a second to load on a small machine; most commands don't need them.
     from agent.app import build
     from agent.owner.control import actor_of
-    from agent.owner.operations.arguments import read_arguments
-    from agent.owner.operations.table import OPERATIONS
+    from agent.owner.operations import table
 
     take_state_of(settings)
-    actor = actor_of(os.getuid(), "at a terminal of the owner's machine")
+    uid = os.getuid()
     async with build(settings) as agent:
+        actor = await actor_of(agent, uid)
 
         async def call(operation: str, **arguments: Any) -> Json:
-            model, method = OPERATIONS[operation]
-            return await method(agent, read_arguments(json.dumps(arguments).encode(), model), actor)
+            return await table.call(agent, operation, json.dumps(arguments).encode(), actor)
 
         yield call
 

@@ -14,6 +14,8 @@ import click
 from rich.console import Console
 
 from agent.cli import cameras as camera_commands
+from agent.cli import people as people_commands
+from agent.cli import records as record_commands
 from agent.cli import requests as request_commands
 from agent.cli import setup as setup_command
 from agent.cli import sources as source_commands
@@ -137,8 +139,12 @@ for _command in (
     request_commands.no_footage,
     request_commands.look_again,
     request_commands.show,
-    request_commands.records,
-    request_commands.restored,
+    request_commands.narrow,
+    request_commands.agree,
+    record_commands.records,
+    record_commands.custody_log,
+    record_commands.restored,
+    people_commands.people,
     source_commands.sources,
     source_commands.keep,
 ):

@@ -13,8 +13,9 @@ import click
 from rich.console import Console
 
 from agent.cli.caller import Call, ask_agent
-from agent.owner.terminal import prompt, saved_pictures
-from exchange.errors import DecisionRefused, NoFootage, NotFound
+from agent.cli.typed import typed_time
+from agent.owner.terminal import prompt, question, saved_pictures
+from exchange.errors import DecisionRefused, InputInvalid, NoFootage, NotFound
 
 Json = dict[str, Any]
 
@@ -64,7 +65,7 @@ def review(config: Path, request_id: str | None, pictures: Path | None, name: st
     if pictures is not None:
         _save_pictures(config, reply["request_id"], pictures)
     try:
-        answer = prompt.ask(out, reply, lambda: _save_pictures(config, reply["request_id"]))
+        answer = question.ask(out, reply, lambda: _save_pictures(config, reply["request_id"]))
     except click.Abort:
         click.echo("\nNothing was decided. The officer is told nothing.", err=True)
         raise
@@ -128,6 +129,7 @@ def _say_decision(reply: Json) -> None:
             "unavailable": "The officer is told that you say there is no such footage.",
             "approved": f"Approved. {sent}",
             "partly-approved": f"Approved in part. {sent}",
+            "waits-for-another": "You said yes. Nothing is sent until another person agrees: handover agree REQUEST",
         }[reply["status"]]
     )
 
@@ -142,6 +144,7 @@ def _say_decision(reply: Json) -> None:
 )
 @click.option("--sound/--no-sound", default=False, help="Hand over the sound too, where the officer asks for it.")
 @click.option("--remark", help="A remark for the officer.")
+@click.option("--note", "notes", multiple=True, metavar="CAMERA@TIME=TEXT", help="A note at a moment (again for more).")
 @by_name
 @click.option("--plan", "plan_sha256", help="Only if what would be sent is still this (plan_sha256 of 'show').")
 @click.pass_obj
@@ -152,6 +155,7 @@ def approve(
     none_recorded: bool,
     sound: bool,
     remark: str | None,
+    notes: tuple[str, ...],
     name: str | None,
     plan_sha256: str | None,
 ) -> None:
@@ -182,7 +186,63 @@ def approve(
         choices += _none_recorded(cameras)
     plan = plan_sha256 or reply["plan_sha256"]
     decision = {"plan_sha256": plan, "choices": choices, "observations": remark, "name": name}
+    decision["notes"] = [_note(note, cameras) for note in notes]
     _say_decision(_decide(config, request_id, decision))
+
+
+def _note(text: str, cameras: list[Json]) -> Json:
+    """``1@18:41:05=the van stops`` of camera 1; the time as ``--from`` of narrow takes it."""
+    number, _, rest = text.partition("@")
+    moment, equals, words = rest.partition("=")
+    camera = next((each for each in cameras if str(each["position"] + 1) == number.strip()), None)
+    if not equals or camera is None:
+        raise InputInvalid(
+            f"The note {text!r} can't be used.",
+            meaning="Nothing was decided.",
+            do='Write the camera\'s number, the time and the words, such as --note "1@18:41:05=the van stops here"',
+        )
+    at = typed_time(moment, (camera.get("actual") or camera["requested"])["from"])
+    return {"position": camera["position"], "at": at, "text": words.strip()}
+
+
+@click.command()
+@click.argument("request_id")
+@click.option("--camera", "number", type=int, default=1, show_default=True, help="Which number of the list.")
+@click.option("--from", "start", help="The new beginning, such as 18:40 or 2026-05-03T18:40:00+01:00.")
+@click.option("--to", "end", help="The new end.")
+@click.option("--whole", is_flag=True, help="All that the officer asked for, again.")
+@click.pass_obj
+def narrow(config: Path, request_id: str, number: int, start: str | None, end: str | None, whole: bool) -> None:
+    """Shorten what would be sent of one camera. Nothing is decided by it."""
+    reply = _to_decide(config, request_id)
+    camera = next((each for each in reply["plan"]["cameras"] if each["position"] + 1 == number), None)
+    if camera is None:
+        raise NotFound(f"The request has no camera number {number}.", meaning="Nothing was changed.")
+    if not (start or end or whole):
+        raise InputInvalid("No beginning and no end was named.", do="Give --from, --to or both; or --whole.")
+    before = camera.get("narrowed") or camera["requested"]
+    window = None
+    if not whole:
+        asked = camera["requested"]["from"]
+        window = {
+            "from": typed_time(start, asked) if start else before["from"],
+            "to": typed_time(end, asked) if end else before["to"],
+        }
+    wanted = {"plan_sha256": reply["plan_sha256"], "position": camera["position"], "window": window}
+    ask_agent(config, lambda call: call("narrow", request_id=request_id, **wanted), needs_daemon=True)
+    prompt.show_request(out, _to_decide(config, request_id))
+
+
+@click.command()
+@click.argument("request_id")
+@by_name
+@click.pass_obj
+def agree(config: Path, request_id: str, name: str | None) -> None:
+    """Say yes as the second person, where two must agree."""
+    reply = _to_decide(config, request_id)
+    agreed = {"plan_sha256": reply["plan_sha256"], "name": name}
+    _say_decision(ask_agent(config, lambda call: call("agree", request_id=request_id, **agreed), needs_daemon=True))
+    _remove_pictures(config)
 
 
 @click.command()
@@ -253,43 +313,4 @@ def show(config: Path, request_id: str, plain: bool) -> None:
         return print_json(reply)
     prompt.show_request(out, reply)
     prompt.show_progress(out, reply)
-    return None
-
-
-@click.command()
-@click.argument("what")
-@click.pass_obj
-def restored(config: Path, what: str) -> None:
-    """Say what happened when the agent's records went back to an earlier state, as "status" told you.
-
-    It goes into the custody log. Requests that were answered before then end here too; nothing of them is sent.
-    """
-    reply = ask_agent(config, lambda call: call("restored", what=what), needs_daemon=True)
-    ended = reply["ended"]
-    click.echo("Written into the custody log. Requests can be decided again.")
-    if ended:
-        click.echo(f"{ended} request{' was' if ended == 1 else 's were'} answered before, and ended here too.")
-
-
-@click.command()
-@as_json
-@click.pass_obj
-def records(config: Path, plain: bool) -> None:
-    """What was handed over, when, for which crime, and the receipts."""
-    reply = ask_agent(config, lambda call: call("records"))
-    if plain:
-        return print_json(reply)
-    for package in reply["packages"]:
-        delivered = prompt.local(package["delivered"]) if package["delivered"] else "not yet"
-        receipt = prompt.local(package["receipt"]) if package["receipt"] else "none yet"
-        click.echo(f"{package['crime_reference']}: delivered {delivered}; receipt {receipt}")
-        if package["path"]:
-            click.echo(f"  {package['path']} ({prompt.size(package['size'] or 0)})")
-        click.echo(f"  SHA-256 {package['ciphertext_sha256']}")
-    count = len(reply["packages"])
-    click.echo(
-        f"{count} package{'' if count == 1 else 's'}; the custody log has {reply['custody_events']} lines."
-        if count
-        else f"Nothing was handed over yet; the custody log has {reply['custody_events']} lines."
-    )
     return None

@@ -5,12 +5,14 @@ Not for: what the operations accept (each has a model of its own, which checks a
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from exchange.clock import SECOND, from_rfc3339, to_rfc3339
 from exchange.errors import InputInvalid
 
 
@@ -51,6 +53,28 @@ def _wanted(error: ValidationError) -> str:
     if kind in ("url", "path"):
         return f"wanted {complaint['msg']}"
     return str(complaint["msg"]).removeprefix("Value error, ")
+
+
+def typed_time(text: str, near: str) -> str:
+    """A moment as RFC 3339: as it was typed, or a time of day of the host's zone, the one nearest after ``near``.
+
+    ``near`` is RFC 3339 too. InputInvalid.
+    """
+    try:
+        if "T" in text:
+            return to_rfc3339(from_rfc3339(text))
+        clock = time.fromisoformat(text.strip())
+        start = datetime.fromtimestamp(from_rfc3339(near) / SECOND, UTC).astimezone()
+        moment = datetime.combine(start.date(), clock).astimezone()
+        if moment < start - timedelta(hours=12):
+            moment = datetime.combine(start.date() + timedelta(days=1), clock).astimezone()
+        return to_rfc3339(round(moment.timestamp() * SECOND))
+    except ValueError:
+        raise InputInvalid(
+            f"The time {text!r} can't be used.",
+            meaning="Nothing was changed.",
+            do="Type it as 18:40, 18:40:30 or 2026-05-03T18:40:00+01:00.",
+        ) from None
 
 
 def require_all(missing: Sequence[str]) -> None:

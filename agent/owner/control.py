@@ -17,54 +17,52 @@ from pathlib import Path
 
 from aiohttp import web
 
-from agent.owner.operations.arguments import MAX_CALL, read_arguments
+from agent.owner.operations.arguments import MAX_CALL
 from agent.owner.operations.context import Actor, Owned
-from agent.owner.operations.table import OPERATIONS
+from agent.owner.operations.table import OPERATIONS, call
+from agent.owner.people.register import person_of_user
+from agent.owner.people.roles import Role
 from agent.settings.model import Settings
-from exchange.errors import DocumentInvalid, HandoverError, InputInvalid
+from exchange.errors import DocumentInvalid, HandoverError, InputInvalid, NotPermitted
 
 log = logging.getLogger(__name__)
 
 READ_SECONDS = 10
 GROUP = "handover"
-_SAID_BY_THE_SYSTEM = {"status", "requests", "cameras"}
-"""Operations that change nothing and show no crime: any user who may open the socket may call them."""
+_HOW = "at a terminal of the owner's machine"
 
 
-def actor_of(uid: int, how: str) -> Actor:
-    """A user of this machine by number."""
+async def actor_of(agent: Owned, uid: int) -> Actor:
+    """A user of this machine by number: the person whom the owner wrote down for them, or themselves.
+
+    The daemon's own user, root, and those whom ``decide.allow_users`` names may do everything.
+    """
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
         name = f"uid {uid}"
-    return Actor(name, uid, f"operating system user {name} (uid {uid}) {how}")
-
-
-def may_decide(actor: Actor, settings: Settings) -> bool:
-    """The daemon's own user, root, and those whom the settings name."""
-    return actor.uid in (0, os.geteuid()) or actor.name in settings.decide.allow_users
+    method = f"operating system user {name} (uid {uid}) {_HOW}"
+    async with agent.services.store.transaction() as tx:
+        known = await person_of_user(tx, name)
+    if known is not None:
+        return Actor(known.name, method, known.role, known.person_id, known.cameras)
+    trusted = uid in (0, os.geteuid()) or name in agent.services.settings.decide.allow_users
+    return Actor(name, method, Role.ADMINISTRATOR if trusted else Role.ANYONE, f"user-{uid}" if trusted else None)
 
 
 class Control:
-    def __init__(self, agent: Owned, settings: Settings) -> None:
+    def __init__(self, agent: Owned) -> None:
         self._agent = agent
-        self._settings = settings
 
     async def call(self, request: web.Request) -> web.Response:
-        actor = actor_of(_peer(request), "at a terminal of the owner's machine")
         name = request.match_info["operation"]
         if name not in OPERATIONS:
             return _error(404, HandoverError(f"The daemon has no operation {name!r}.", do="Upgrade the command."))
-        if name not in _SAID_BY_THE_SYSTEM and not may_decide(actor, self._settings):
-            error = HandoverError(
-                f"The user {actor.name} may not do this.",
-                do="Use sudo, or let the owner add the name to decide.allow_users in handover.yaml.",
-            )
-            return _error(403, error)
-        model, operation = OPERATIONS[name]
         try:
-            arguments = read_arguments(await _body(request), model)
-            return web.json_response(await operation(self._agent, arguments, actor))
+            actor = await actor_of(self._agent, _peer(request))
+            return web.json_response(await call(self._agent, name, await _body(request), actor))
+        except NotPermitted as error:
+            return _error(403, error)
         except _TooLarge:
             return _error(413, DocumentInvalid(f"A call has {MAX_CALL} bytes at most."))
         except (DocumentInvalid, InputInvalid) as error:
@@ -108,7 +106,7 @@ def _error(status: int, error: HandoverError) -> web.Response:
 @asynccontextmanager
 async def serve(agent: Owned, settings: Settings) -> AsyncIterator[None]:
     """Listen on ``settings.socket`` while the block runs; the caller holds the state's lock."""
-    control = Control(agent, settings)
+    control = Control(agent)
     app = web.Application(client_max_size=MAX_CALL)
     app.router.add_post("/{operation}", control.call)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5, lingering_time=1.0)

@@ -4,19 +4,26 @@ This is the only door. Nothing is cut, sealed or sent without an ``Approval``, a
 from a decision whose signature holds. Not for: how the owner is asked (``agent/owner``).
 """
 
+import json
 import uuid
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from agent.requests.intake import verified_request
 from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan
 from agent.requests.restored_records import refuse_while_unclear
+from agent.requests.review.agreement import first_yes, keep_first_yes
 from agent.requests.states import State, change_state
 from agent.requests.step import Move
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
-from exchange.clock import Instant
+from exchange.clock import Instant, to_rfc3339
 from exchange.custody.log import CustodyKind
+from exchange.documents.evidence import Observation, observations_sha256
 from exchange.documents.messages import (
+    Agreement,
     DecidedBy,
     DecidedCamera,
     Decision,
@@ -27,6 +34,7 @@ from exchange.documents.messages import (
     Signed,
     Status,
     Text,
+    one_line,
 )
 from exchange.errors import DecisionRefused, FootageChanged, NotFound, SignatureInvalid
 from exchange.signing.documents import document_sha256, open_document, sign_document
@@ -42,12 +50,21 @@ class Choice(Part):
     """The owner says that there is no such footage, and wants the officer to know. Not said, it reads as declined."""
 
 
+class Note(Part):
+    """The owner's words on a moment of one camera's footage. They go into its package, sealed."""
+
+    position: int
+    at: Instant
+    text: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(one_line)]
+
+
 class Verdict(Part):
     """The owner's word on a request. ``plan_sha256`` names the plan that was before them; no choice means no."""
 
     plan_sha256: Line
-    choices: tuple[Choice, ...] = ()
+    choices: Annotated[tuple[Choice, ...], Field(max_length=64)] = ()
     observations: Text | None = None
+    notes: Annotated[tuple[Note, ...], Field(max_length=50)] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,7 @@ class ApprovedCut:
     evidence_id: str
     camera: PlannedCamera
     sound: bool
+    observed: tuple[Observation, ...] = ()
 
 
 class Approval:
@@ -101,15 +119,19 @@ _DOOR = object()
 _UNDER_WAY = (State.APPROVED, State.CLIPPED, State.SEALED)
 
 
-async def decide(services: Services, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision:
-    """Record the owner's answer, once. DecisionRefused when it was answered before, ran out, or the plan changed."""
+async def decide(services: Services, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision | None:
+    """Record the owner's answer, once. DecisionRefused when it was answered before, ran out, or the plan changed.
+
+    None where two people must agree and this is the first: their yes is kept, and nothing is decided. One person's no
+    is a no.
+    """
     async with services.store.transaction() as tx:
         row = await tx.request(request_id)
         if row is None:
             raise NotFound(f"There is no request {request_id}.", do="List them with: handover requests")
         await refuse_while_unclear(tx)
         now = services.clock.now()
-        _refuse_unless_open(row, now)
+        refuse_unless_asked(row, now)
         shown = await tx.one("SELECT plan, sha256 FROM plans WHERE request_id = ?", [request_id])
         if shown is None or shown["sha256"] != verdict.plan_sha256:
             raise DecisionRefused(
@@ -118,7 +140,12 @@ async def decide(services: Services, request_id: str, verdict: Verdict, by: Deci
                 do="Look at it again with: handover review",
             )
         plan = read_plan(shown["plan"])
-        decision = _decision(row, plan, verdict, by, now)
+        decision, observed = _decision(row, plan, verdict, by, now)
+        if services.settings.decide.people > 1 and decision.status in _SENT:
+            agreed = await _agreed(services, tx, plan.request_id, verdict, by)
+            if agreed is None:
+                return None
+            decision = decision.model_copy(update={"people_needed": 2, "agreed": agreed})
         signed = sign_document(decision, services.keys.device)
         to, kind = _OUTCOMES[decision.status]
         if not await change_state(tx, row, to, now):
@@ -129,7 +156,11 @@ async def decide(services: Services, request_id: str, verdict: Verdict, by: Deci
             document=signed.document,
             signature=signed.signature,
             decided_at=now,
+            observed=json.dumps(
+                {key: [note.model_dump(mode="json") for note in mine] for key, mine in observed.items()}
+            ),
         )
+        await tx.execute("DELETE FROM agreements WHERE request_id = ?", [request_id])
         if to is State.APPROVED:
             await _record_preserved(services, tx, plan)
         await services.custody.record(
@@ -139,6 +170,29 @@ async def decide(services: Services, request_id: str, verdict: Verdict, by: Deci
     return decision
 
 
+_SENT = (Status.APPROVED, Status.PARTLY_APPROVED)
+
+
+async def _agreed(
+    services: Services, tx: Transaction, request_id: str, verdict: Verdict, by: DecidedBy
+) -> tuple[Agreement, ...] | None:
+    """Both people's yes; None when this is the first, or another one than the first, which then waits anew."""
+    now, text = services.clock.now(), verdict.model_dump_json()
+    details: dict[str, str | int | bool] = {"plan_sha256": verdict.plan_sha256, "method": by.method}
+    await services.custody.record(tx, CustodyKind.AGREED, by.name, request_id, details=details)
+    first = await first_yes(tx, request_id)
+    if by.person is None:
+        raise DecisionRefused(
+            "Two people must agree here, and nobody knows who this is.",
+            meaning="Nothing was decided.",
+            do="Add the people with: handover people add",
+        )
+    if first is None or first.verdict != text or first.by.person == by.person:
+        await keep_first_yes(tx, request_id, text, by, now)
+        return None
+    return (first.agreement, Agreement(by=by, at=now))
+
+
 async def _record_preserved(services: Services, tx: Transaction, plan: Plan) -> None:
     """How the footage was kept until the yes. Only now: a line before it would tell that there is something to keep."""
     setting = services.settings.requests.preserve.value
@@ -146,7 +200,8 @@ async def _record_preserved(services: Services, tx: Transaction, plan: Plan) -> 
     await services.custody.record(tx, CustodyKind.PRESERVED, "agent", plan.request_id, details=details)
 
 
-def _refuse_unless_open(row: RequestRow, now: int) -> None:
+def refuse_unless_asked(row: RequestRow, now: int) -> None:
+    """DecisionRefused when a request doesn't wait for the owner's answer, or no longer."""
     if row.state in (State.RECEIVED, State.VERIFIED, State.PRESERVED):
         raise DecisionRefused(
             "The request is not ready to be decided.",
@@ -159,24 +214,29 @@ def _refuse_unless_open(row: RequestRow, now: int) -> None:
         raise DecisionRefused("It has expired.", meaning="Nothing was sent and nobody was told anything.")
 
 
-def _decision(row: RequestRow, plan: Plan, verdict: Verdict, by: DecidedBy, now: int) -> Decision:
+def _decision(
+    row: RequestRow, plan: Plan, verdict: Verdict, by: DecidedBy, now: int
+) -> tuple[Decision, dict[str, tuple[Observation, ...]]]:
+    """The decision, and by evidence id the notes that it names by their hash."""
     choices = {choice.position: choice for choice in verdict.choices}
     if len(choices) != len(verdict.choices):
         raise DecisionRefused("A camera was answered twice.", meaning="Nothing was decided.")
     if unknown := choices.keys() - {camera.position for camera in plan.cameras}:
         raise DecisionRefused(f"The plan has no position {min(unknown)}.", meaning="Nothing was decided.")
-    cameras = tuple(_decided(camera, choices.get(camera.position)) for camera in plan.cameras)
+    notes = {camera.position: _observed(camera, verdict.notes) for camera in plan.cameras}
+    cameras = tuple(_decided(camera, choices.get(camera.position), notes[camera.position]) for camera in plan.cameras)
     outcomes = {camera.outcome for camera in cameras}
     if Outcome.APPROVED not in outcomes:
         none = outcomes == {Outcome.UNAVAILABLE}
-        return Decision(
+        answer = Decision(
             request_id=plan.request_id,
             request_sha256=row.sha256,
             status=Status.UNAVAILABLE if none else Status.DECLINED,
             decided=now,
             decided_by=by if none else None,
         )
-    return Decision(
+        return answer, {}
+    answer = Decision(
         request_id=plan.request_id,
         request_sha256=row.sha256,
         status=Status.APPROVED if outcomes == {Outcome.APPROVED} else Status.PARTLY_APPROVED,
@@ -186,9 +246,25 @@ def _decision(row: RequestRow, plan: Plan, verdict: Verdict, by: DecidedBy, now:
         cameras=cameras,
         observations=verdict.observations,
     )
+    approved = zip(plan.cameras, cameras, strict=True)
+    return answer, {
+        decided.evidence_id: notes[camera.position] for camera, decided in approved if decided.evidence_id is not None
+    }
 
 
-def _decided(camera: PlannedCamera, choice: Choice | None) -> DecidedCamera:
+def _observed(camera: PlannedCamera, notes: tuple[Note, ...]) -> tuple[Observation, ...]:
+    mine = sorted((note for note in notes if note.position == camera.position), key=lambda note: note.at)
+    for note in mine:
+        if camera.actual is None or not camera.actual.start <= note.at < camera.actual.end:
+            raise DecisionRefused(
+                f"A note is of {to_rfc3339(note.at)}, which would not be sent of {camera.label}.",
+                meaning="Nothing was decided.",
+                do="Remove the note, or choose a part that holds its moment.",
+            )
+    return tuple(Observation(at=note.at, text=note.text) for note in mine)
+
+
+def _decided(camera: PlannedCamera, choice: Choice | None, observed: tuple[Observation, ...]) -> DecidedCamera:
     """A camera without footage is declined like any other, unless the owner says that there was none."""
     if choice is not None and choice.none_recorded and (choice.share or camera.available):
         raise DecisionRefused(
@@ -213,6 +289,8 @@ def _decided(camera: PlannedCamera, choice: Choice | None) -> DecidedCamera:
         sound=bool(choice.sound and camera.sound_codec),
         gaps=camera.gaps,
         evidence_id=str(uuid.uuid4()),
+        narrowed=camera.narrowed,
+        observed_sha256=observations_sha256(observed),
     )
 
 
@@ -260,11 +338,18 @@ async def load_approval(services: Services, request_id: str) -> Approval:
         signed_request,
         decision,
         signed,
-        tuple(_cuts(decision, plan)),
+        tuple(_cuts(decision, plan, _notes_of(decided["observed"]))),
     )
 
 
-def _cuts(decision: Decision, plan: Plan) -> list[ApprovedCut]:
+def _notes_of(text: str) -> dict[str, tuple[Observation, ...]]:
+    stored = json.loads(text)
+    return {
+        key: tuple(Observation.model_validate_json(json.dumps(note)) for note in mine) for key, mine in stored.items()
+    }
+
+
+def _cuts(decision: Decision, plan: Plan, notes: dict[str, tuple[Observation, ...]]) -> list[ApprovedCut]:
     cuts = []
     for camera, decided in zip(plan.cameras, decision.cameras, strict=True):
         if decided.outcome is not Outcome.APPROVED:
@@ -276,7 +361,10 @@ def _cuts(decision: Decision, plan: Plan) -> list[ApprovedCut]:
         )
         if not same or decided.evidence_id is None:
             raise DecisionRefused("The decision and the plan name different footage.", meaning="Nothing is sent.")
-        cuts.append(ApprovedCut(decided.evidence_id, camera, decided.sound))
+        observed = notes.get(decided.evidence_id, ())
+        if observations_sha256(observed) != decided.observed_sha256:
+            raise DecisionRefused("The notes are not those that were decided on.", meaning="Nothing is sent.")
+        cuts.append(ApprovedCut(decided.evidence_id, camera, decided.sound, observed))
     return cuts
 
 

@@ -99,6 +99,7 @@ def build(
         source=_source(planned.source),
         windows=Windows(
             requested=planned.requested,
+            narrowed=planned.narrowed,
             approved=Stretch.of(planned.actual.window) if planned.actual else planned.requested,
             delivered=Stretch.of(delivered),
             delivered_as_displayed=shown,
@@ -128,6 +129,7 @@ def build(
         device=device,
         issued=issued,
         notes=_notes(planned, result.masters),
+        observed=cut.observed,
     )
 
 

@@ -56,6 +56,10 @@ class PlannedCamera(Part):
     requested: Stretch
     sound_asked: bool
     trim: Line
+    narrowed: Stretch | None = None
+    """What the owner shortened the window to; None: all of it."""
+    whole: Stretch | None = None
+    """What there is of the whole requested window, once the owner shortened it."""
     actual: Stretch | None = None
     """From the first frame to the end of the last one's display; None when there is no footage."""
     last_frame: Instant | None = None
@@ -112,6 +116,14 @@ def read_plan(text: str) -> Plan:
     return parse_strictly(text.encode(), Plan, MAX_PLAN)
 
 
+async def stored_plan(tx: Transaction, request_id: str) -> tuple[Plan, str]:
+    """The plan that waits for the owner, and its SHA-256. NotFound when nothing is planned."""
+    shown = await tx.one("SELECT plan, sha256 FROM plans WHERE request_id = ?", [request_id])
+    if shown is None:
+        raise NotFound("There is nothing to show of that request.", do="handover requests lists what is open.")
+    return read_plan(shown["plan"]), str(shown["sha256"])
+
+
 async def ask(services: Services, row: RequestRow) -> Move:
     """PRESERVED -> ASKED with a plan, also when there is no footage: that is for the owner to say, or not to say.
 
@@ -128,7 +140,7 @@ async def ask(services: Services, row: RequestRow) -> Move:
         label = labels.get(asked.camera_id, asked.camera_id)
         services.progress.doing[row.request_id] = f"looking at {label}"
         try:
-            cameras.append(await _plan_camera(services, row, position, asked, label))
+            cameras.append(await plan_camera(services, row, position, asked, label))
         except HandoverError as error:
             if not waited:  # before the others are fetched once more for nothing
                 raise
@@ -145,15 +157,21 @@ async def ask(services: Services, row: RequestRow) -> Move:
         void=await _void(services, row),
         held_bytes=held,
     )
-    text = plan.to_text()
 
     async def write(tx: Transaction) -> None:
-        await tx.execute("DELETE FROM plans WHERE request_id = ?", [row.request_id])
-        await tx.insert(
-            "plans", request_id=row.request_id, plan=text, sha256=plan_sha256(text), made_at=services.clock.now()
-        )
+        await store_plan(tx, plan, services.clock.now())
 
     return Move(State.ASKED, write)
+
+
+async def store_plan(tx: Transaction, plan: Plan, now: Instant) -> str:
+    """Put a plan in the place of the one before, which nobody can agree to any more; its SHA-256."""
+    text = plan.to_text()
+    sha256 = plan_sha256(text)
+    for table in ("plans", "agreements"):
+        await tx.execute(f"DELETE FROM {table} WHERE request_id = ?", [plan.request_id])  # noqa: S608 names above
+    await tx.insert("plans", request_id=plan.request_id, plan=text, sha256=sha256, made_at=now)
+    return sha256
 
 
 async def look_again(services: Services, request_id: str) -> None:
@@ -180,10 +198,13 @@ async def _planned_host(services: Services) -> PlannedHost:
     return PlannedHost(**dict(answer), synchronised=host.synchronised)
 
 
-async def _plan_camera(services: Services, row: RequestRow, position: int, asked: Asked, label: str) -> PlannedCamera:
+async def plan_camera(
+    services: Services, row: RequestRow, position: int, asked: Asked, label: str, narrowed: Stretch | None = None
+) -> PlannedCamera:
+    """What would be handed over of one asked camera and window, or of the part that the owner shortened it to."""
     async with open_footage(services, row, asked.camera_id, asked.window.window) as there:
         source = None if there.answer is None else await _with_outlook(services, asked, there.answer)
-        planned = await _plan_files(services, asked, there, source, position, label)
+        planned = await _plan_files(services, asked, there, source, position, label, narrowed)
     return planned.model_copy(update={"clock": await _planned_clock(services, asked)})
 
 
@@ -230,10 +251,14 @@ async def _plan_files(
     source: SourceProvenance | None,
     position: int,
     label: str,
+    narrowed: Stretch | None,
 ) -> PlannedCamera:
-    window = asked.window.window
-    trim = services.settings.requests.trim.value
+    window = (narrowed or asked.window).window
+    # Nothing from before the moment that the owner chose: a copy from the key frame before it would hold that.
+    later = narrowed is not None and narrowed.start > asked.window.start
+    trim = facts.Trim.INSIDE.value if later else services.settings.requests.trim.value
     planned = {
+        "narrowed": narrowed,
         "position": position,
         "camera_id": asked.camera_id,
         "label": label,

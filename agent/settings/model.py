@@ -111,6 +111,20 @@ class PollSettings(Section):
 class DecideSettings(Section):
     allow_users: tuple[User, ...] = Field((), max_length=64)
     """Users of this machine who may review and decide, beside root and the daemon's own user."""
+    people: int = Field(1, ge=1, le=2)
+    """How many people must say yes before anything is sent: 1 or 2. One person's no is enough for a no."""
+
+
+class PageSettings(Section):
+    enabled: bool = True
+    """Whether the owner's page is served."""
+    address: Host = "127.0.0.1"
+    """Where it listens: 127.0.0.1 for this machine only; 0.0.0.0, or an address of your network, opens it to that, over
+    HTTPS."""
+    port: int = Field(8480, ge=1024, le=65535)
+    """The port that it listens on."""
+    names: tuple[Host, ...] = Field((), max_length=16)
+    """Other names and addresses that the page may be called by, such as camera-pi.local."""
 
 
 class TimestampSettings(Section):
@@ -144,6 +158,8 @@ class Settings(Section):
     """How often the agent talks to the portal."""
     decide: DecideSettings = DecideSettings()
     """Who may say yes or no."""
+    page: PageSettings = PageSettings()
+    """The owner's page in a browser."""
     timestamp_authority: TimestampSettings | None = None
     """Who countersigns the time of what you hand over (RFC 3161): url and certificates; null for none."""
     log: LogSettings = LogSettings()

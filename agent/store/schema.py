@@ -136,5 +136,57 @@ ALTER TABLE packages ADD COLUMN bytes_sent INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE packages ADD COLUMN bytes_counted INTEGER NOT NULL DEFAULT 0;
 """
 
-STEPS: tuple[str, ...] = (V1, V2, V3, V4)
+V5 = """
+-- What a first person said yes to, where two must agree: FirstYes, JSON. It goes when the plan changes.
+CREATE TABLE agreements (
+    request_id      TEXT PRIMARY KEY REFERENCES requests ON DELETE CASCADE,
+    agreement       TEXT NOT NULL
+) STRICT;
+
+-- The owner's notes by evidence id, JSON: the decision names them by their hash, the packages hold them.
+ALTER TABLE decisions ADD COLUMN observed TEXT NOT NULL DEFAULT '{}';
+
+CREATE TABLE people (
+    person_id       TEXT PRIMARY KEY,
+    name            TEXT NOT NULL,
+    role            TEXT NOT NULL,
+    os_user         TEXT UNIQUE,                 -- the operating system's user who is this person at a terminal
+    cameras         TEXT,                        -- JSON: the camera ids that they may hand over; NULL: all
+    password        TEXT,                        -- Argon2id, as its own encoded text
+    joined_at       INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE passkeys (
+    credential_id   BLOB PRIMARY KEY,
+    person_id       TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+    passkey         BLOB NOT NULL,               -- the public key (COSE)
+    sign_count      INTEGER NOT NULL,
+    joined_at       INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE invitations (
+    code_sha256     TEXT PRIMARY KEY,
+    person_id       TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+    ends_at         INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+    token_sha256    TEXT PRIMARY KEY,
+    person_id       TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+    ends_at         INTEGER NOT NULL,
+    seen_at         INTEGER NOT NULL,
+    proven_by       TEXT NOT NULL                -- passkey, password, or code
+) STRICT;
+
+-- Who did what, on the page or at a terminal. Not the custody log: this never leaves the house.
+CREATE TABLE deeds (
+    deed_id         INTEGER PRIMARY KEY,
+    at              INTEGER NOT NULL,
+    person          TEXT NOT NULL,
+    deed            TEXT NOT NULL,
+    about           TEXT
+) STRICT;
+"""
+
+STEPS: tuple[str, ...] = (V1, V2, V3, V4, V5)
 """Step N brings a file from version N to N + 1 (``PRAGMA user_version``)."""

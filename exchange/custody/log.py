@@ -37,6 +37,8 @@ class CustodyKind(StrEnum):
     PLANNED = "planned"
     ASKED = "asked"
     REVIEWED = "reviewed"
+    AGREED = "agreed"
+    """One of the people who are needed said yes."""
     APPROVED = "approved"
     APPROVAL_VOID = "approval-void"
     """The footage is no longer what was approved; nothing of it left, and the owner is asked anew."""

@@ -2,8 +2,13 @@
 
 Not for: saying it in words (``exchange.package.readme``), the bag it lies in (``exchange.package.contents``), or
 checking it (``exchange.verify.checking``).
+
+Long because a manifest is one document.
 """
 
+import hashlib
+import json
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -21,6 +26,7 @@ from exchange.documents.messages import (
     Sha256,
     Stretch,
     Text,
+    one_line,
 )
 
 Count = Annotated[int, Field(ge=0)]
@@ -82,6 +88,8 @@ class Windows(Part):
 
     requested: Stretch
     approved: Stretch
+    narrowed: Stretch | None = None
+    """What the owner shortened the requested window to; None when they did not."""
     delivered: Stretch
     """From the first frame's presentation time to the last frame's end."""
     delivered_as_displayed: DisplayedStretch | None = None
@@ -294,6 +302,21 @@ class Sound(Part):
         return self
 
 
+class Observation(Part):
+    """What the owner noted of a moment in the recording."""
+
+    at: Instant
+    text: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(one_line)]
+
+
+def observations_sha256(observed: Sequence[Observation]) -> str | None:
+    """What a decision names the owner's notes by: SHA-256 of their JSON, lower-case hex. None when there are none."""
+    if not observed:
+        return None
+    text = json.dumps([note.model_dump(mode="json") for note in observed], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class Evidence(Document):
     """The manifest of one package: one camera, one window. Signed by the device key."""
 
@@ -322,6 +345,8 @@ class Evidence(Document):
     issued: Instant
     notes: Annotated[tuple[Text, ...], Field(max_length=50)] = ()
     """Limits that a reader should know."""
+    observed: Annotated[tuple[Observation, ...], Field(max_length=50)] = ()
+    """What the owner noted, each at a moment of the delivered window."""
 
     @property
     def files(self) -> tuple[Master | WorkingCopy, ...]:
@@ -351,6 +376,8 @@ class Evidence(Document):
         sound = any(track.kind is TrackKind.AUDIO for master in self.masters for track in master.tracks)
         if sound != self.sound.delivered:
             raise ValueError("the sound that is said to be delivered is not that of the masters")
+        if any(not delivered.start <= note.at < delivered.end for note in self.observed):
+            raise ValueError("a note is of a moment that was not delivered")
         return self
 
 

@@ -2,6 +2,8 @@
 
 Each is a JSON text signed as it stands (``exchange.signing.documents``). Not for: the evidence manifest
 (``exchange.documents.evidence``), or the unsigned envelopes of the HTTP interface (``exchange.documents.api``).
+
+Long because they are one protocol.
 """
 
 from enum import StrEnum
@@ -21,7 +23,8 @@ def _printable(text: str) -> str:
     return _fit(text, lines=True)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text that is one line of letters which people read. ValueError says what is not."""
     if "\n" in text or "\t" in text:
         raise ValueError("one line only")
     return _fit(text, lines=False)
@@ -34,7 +37,7 @@ def _fit(text: str, *, lines: bool) -> str:
     return text
 
 
-Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
 Text = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_printable)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 """Opaque: a UUID in lower case, or a short name; safe in a path and a URL."""
@@ -204,6 +207,8 @@ class Incident(Part):
     place: Line
     happened: Stretch
     description: Text
+    location: Place | None = None
+    """Where it was, for a plan; None when the officer gave no coordinates."""
 
 
 class Asked(Part):
@@ -313,11 +318,22 @@ class DecidedCamera(Part):
     gaps: tuple[GapNote, ...] = ()
     evidence_id: Id | None = None
     """The package that will answer it."""
+    narrowed: Stretch | None = None
+    """What the owner shortened the requested window to; None when they did not."""
+    observed_sha256: Sha256 | None = None
+    """Of the owner's notes in the package's manifest (``evidence.observations_sha256``); None when there are none."""
 
     @model_validator(mode="after")
     def _approval_has_a_window(self) -> Self:
-        if (self.outcome is Outcome.APPROVED) != (self.approved is not None):
+        approved = self.outcome is Outcome.APPROVED
+        if approved != (self.approved is not None):
             raise ValueError("an approved camera has an approved window, and no other has")
+        if not approved and (self.narrowed or self.observed_sha256):
+            raise ValueError("only an approved camera was shortened or has notes")
+        if self.narrowed and not (
+            self.requested.start <= self.narrowed.start and self.narrowed.end <= self.requested.end
+        ):
+            raise ValueError("a window can only be shortened")
         return self
 
 
@@ -326,6 +342,15 @@ class DecidedBy(Part):
     """As the owner wants to be named."""
     method: Line
     """How they were authenticated, such as 'operating system user pi (uid 1000) at a terminal'."""
+    person: Id | None = None
+    """Who it is in the agent's own list of people, where there is one: two names may be one person's."""
+
+
+class Agreement(Part):
+    """One person's yes to all that a decision says, where two are needed."""
+
+    by: DecidedBy
+    at: Instant
 
 
 class Decision(Document):
@@ -344,6 +369,10 @@ class Decision(Document):
     """Of the agent's plan that the owner was shown; it stays with the agent."""
     cameras: tuple[DecidedCamera, ...] = ()
     observations: Text | None = None
+    people_needed: Literal[2] | None = None
+    """Where the owner wants it that two people agree; None where one is enough."""
+    agreed: Annotated[tuple[Agreement, ...], Field(max_length=8)] = ()
+    """Who agreed, where more than one person is needed, in the order of time."""
 
     @model_validator(mode="after")
     def _tells_no_more_than_it_may(self) -> Self:
@@ -351,10 +380,15 @@ class Decision(Document):
         if approved != (self.status in (Status.APPROVED, Status.PARTLY_APPROVED)):
             raise ValueError("the status contradicts the cameras")
         if self.status is Status.DECLINED and (
-            self.cameras or self.decided_by or self.observations or self.plan_sha256
+            self.cameras or self.decided_by or self.observations or self.plan_sha256 or self.agreed
         ):
             raise ValueError("a declined request tells nothing else")
         return self
+
+    @property
+    def people(self) -> frozenset[str | None]:
+        """Who agreed, each once."""
+        return frozenset(each.by.person for each in self.agreed)
 
 
 # -- delivery ----------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from exchange.clock import MINUTE, Instant, Window
 from exchange.custody.log import CustodyEvent, CustodyKind
-from exchange.documents.evidence import Evidence
+from exchange.documents.evidence import Evidence, observations_sha256
 from exchange.documents.human_time import time_text
+from exchange.documents.letters import quoted
 from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Request
 from exchange.package.bag import BagFile
 from exchange.package.report import Finding, fails, holds, mismatch
@@ -49,7 +50,17 @@ def compare_documents(
         "The owner decided before the request expired.",
         {"The owner decided after the request had expired.": decision.decided >= request.expires},
     )
+    if decision.people_needed is not None:
+        yield _judge(
+            "decision.people",
+            f"The owner wanted two people to agree, and these did: {_names(decision)}.",
+            {"The owner wanted two people to agree, and fewer did.": len(decision.people) < decision.people_needed},
+        )
     yield from _compare_windows(request, decision, evidence)
+
+
+def _names(decision: Decision) -> str:
+    return " and ".join(dict.fromkeys(quoted(agreement.by.name) for agreement in decision.agreed))
 
 
 def _compare_windows(request: Request, decision: Decision, evidence: Evidence) -> Iterator[Finding]:
@@ -77,6 +88,21 @@ def _compare_windows(request: Request, decision: Decision, evidence: Evidence) -
         "The window in the manifest is the one that the owner approved.",
         {"The manifest says another window was approved.": evidence.windows.approved != camera.approved},
     )
+    if camera.narrowed or evidence.windows.narrowed:
+        yield _judge(
+            "windows.narrowed",
+            "The owner shortened the window; the manifest says so, as the decision does.",
+            {
+                "The decision and the manifest differ in how it was shortened.": camera.narrowed
+                != evidence.windows.narrowed
+            },
+        )
+    if camera.observed_sha256 or evidence.observed:
+        yield _judge(
+            "observed",
+            "The notes in the manifest are those that the owner made.",
+            {"The owner made other notes.": observations_sha256(evidence.observed) != camera.observed_sha256},
+        )
     yield _compare_delivery(camera.approved.window if camera.approved else None, evidence)
     yield _compare_sound(asked[0], camera, evidence)
 

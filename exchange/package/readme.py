@@ -21,7 +21,7 @@ from exchange.documents.human_time import (
     range_text,
     time_text,
 )
-from exchange.documents.messages import Credential, Decision, Request
+from exchange.documents.messages import Credential, Decision, Request, Stretch
 from exchange.signing.sshsig import PublicKey
 
 _TEMPLATE = "read_me_first.html"
@@ -62,7 +62,7 @@ def render_readme(
         facts=", ".join(fact for fact in facts if fact),
         shown_us=sum(master.duration_us for master in evidence.masters),
         torn=sum(segment.torn for segment in evidence.segments),
-        windows=(("Asked for", windows.requested), ("Approved", windows.approved), ("Delivered", windows.delivered)),
+        windows=_windows(windows),
         displayed=_displayed(windows),
         widening_text=widening_text(evidence.widening),
         clock_sentences=clock_sentences(evidence.clocks, evidence.windows.delivered.window),
@@ -71,6 +71,12 @@ def render_readme(
         style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
     return page.encode()
+
+
+def _windows(windows: Windows) -> list[tuple[str, Stretch]]:
+    shortened = [("Shortened by the owner to", windows.narrowed)] if windows.narrowed else []
+    rows = [("Asked for", windows.requested), *shortened]
+    return [*rows, ("Approved", windows.approved), ("Delivered", windows.delivered)]
 
 
 def _displayed(windows: Windows) -> list[tuple[str, DisplayedStretch]]:

@@ -23,7 +23,8 @@ from agent.background.inbox import InboxPoll
 from agent.devices.address import CameraAddress
 from agent.membership import enrolment, registration
 from agent.owner.operations.context import Actor, Json, Nothing, RequestNamed
-from agent.owner.operations.table import OPERATIONS
+from agent.owner.operations.table import OPERATIONS, call
+from agent.owner.people.roles import Role
 from agent.recordings import layout
 from agent.requests.decision import Choice, Verdict, decide
 from agent.settings.model import Settings, settings_from_text
@@ -54,14 +55,13 @@ from tests.counterparts.portals.hostile_portal import HostilePortal
 from tests.counterparts.processes import same_process
 
 OWNER = DecidedBy(name="Robin Example", method="operating system user robin (uid 1000) at a terminal")
-ACTOR = Actor("robin", 1000, OWNER.method)
+ACTOR = Actor("robin", OWNER.method, Role.ADMINISTRATOR, "robin")
 
 
 async def owner_does(agent: app.Agent, name: str, arguments: Part, actor: Actor) -> Json:
     """An operation of the table, as the socket would call it."""
-    model, operation = OPERATIONS[name]
-    assert type(arguments) is model
-    return await operation(agent, arguments, actor)
+    assert type(arguments) is OPERATIONS[name].arguments
+    return await call(agent, name, arguments.model_dump_json(exclude_none=True).encode(), actor)
 
 
 CAMERA = "front-door"
@@ -96,6 +96,7 @@ data: {data}
 portal: {{url: "{url}"}}
 owner: {{kind: household, name: Robin Example, contact: 01632 960001}}
 discovery: {{enabled: false}}
+page: {{enabled: false}}
 poll: {{every: 1s, jitter: 0s}}
 recordings: {{segment: 10s, keep_free: 1 MB}}
 {extra}
@@ -241,7 +242,9 @@ class Home:
         """The owner's answer to all that is asked."""
         choices = (Choice(position=0, share=True, sound=sound),) if yes else ()
         verdict = Verdict(plan_sha256=await self.plan_sha256(request_id), choices=choices)
-        return await decide(self.agent.services, request_id, verdict, OWNER)
+        decided = await decide(self.agent.services, request_id, verdict, OWNER)
+        assert decided is not None
+        return decided
 
     def receipt_for(self, request_id: str, delivery: Any, **changed: object) -> Signed:
         """The officer's, for a ``Delivery`` or a row of packages."""

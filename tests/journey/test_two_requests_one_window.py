@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.requests.pictures import stills
+from agent.requests.review.pictures import stills
 from tests.journey.home import besieged
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from agent.cameras.inventory import Inventory
 from agent.membership.enrolment import OpenPortal
+from agent.owner.people.roles import Role
 from agent.requests.journey import Journey
 from agent.services import Services
 from exchange.documents.messages import Id, Part
@@ -30,11 +31,16 @@ class Owned(Protocol):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who is at the other end, as the operating system vouches."""
+    """Who is at the other end, as the operating system vouches, or as they proved on the page.
+
+    ``person``: their id, where it is known who they are. ``cameras``: those that they may hand over; None for all.
+    """
 
     name: str
-    uid: int
     method: str
+    role: Role
+    person: str | None = None
+    cameras: frozenset[str] | None = None
 
 
 class Nothing(Part):

@@ -3,11 +3,23 @@
 Not for: keeping the custody log (``agent.store.custody``).
 """
 
+from typing import Annotated
+
+from pydantic import Field
+
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.owner.operations.requests import summary
 from agent.requests import restored_records
 from exchange.clock import to_rfc3339
-from exchange.documents.messages import Part, Text
+from exchange.custody.log import read_line
+from exchange.documents.messages import Id, Part, Text
+
+
+class CustodyAsked(Part):
+    """``most``: of the newest lines. ``request_id``: of one request only."""
+
+    most: Annotated[int, Field(ge=1, le=10_000)] = 200
+    request_id: Id | None = None
 
 
 class Restored(Part):
@@ -37,6 +49,14 @@ async def list_packages(agent: Owned, _: Nothing, actor: Actor) -> Json:
             for row in packages
         ],
     }
+
+
+async def list_custody(agent: Owned, asked: CustodyAsked, actor: Actor) -> Json:
+    """The custody log's newest lines, the newest first."""
+    where, values = ("WHERE request_id = ?", [asked.request_id]) if asked.request_id else ("", [])
+    async with agent.services.store.transaction() as tx:
+        rows = await tx.all(f"SELECT line FROM custody {where} ORDER BY seq DESC LIMIT ?", [*values, asked.most])  # noqa: S608
+    return {"events": [read_line(row["line"]).model_dump(mode="json", exclude_none=True) for row in rows]}
 
 
 async def explain_restored(agent: Owned, given: Restored, actor: Actor) -> Json:

@@ -5,17 +5,22 @@ Not for: how it is asked or shown (``agent.owner.terminal``, ``agent.cli``), or 
 
 import base64
 from dataclasses import asdict
+from typing import Annotated
+
+from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
 from agent.requests import decision, restored_records
 from agent.requests.intake import verified_request
-from agent.requests.pictures import stills
 from agent.requests.plan import look_again, read_plan
 from agent.requests.preserve import keep
+from agent.requests.review.agreement import MAX_FIRST_YES, FirstYes, first_yes
+from agent.requests.review.narrowing import narrow, refuse_if_changed
+from agent.requests.review.pictures import stills
 from agent.requests.states import State
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import to_rfc3339
-from exchange.documents.messages import Credential, DecidedBy, Decision, Id, Line, Part, Text
+from exchange.documents.messages import Credential, DecidedBy, Decision, Id, Line, Part, Stretch, Text
 from exchange.errors import DecisionRefused, NotFound
 from exchange.signing.documents import PublicKey, parse_strictly
 
@@ -25,8 +30,26 @@ class Decide(Part):
     plan_sha256: Line
     choices: tuple[decision.Choice, ...] = ()
     observations: Text | None = None
+    notes: Annotated[tuple[decision.Note, ...], Field(max_length=50)] = ()
     name: Line | None = None
     """How the person who decides wants to be named; their user name otherwise."""
+
+
+class Narrow(Part):
+    """Shorten one camera's window; without ``window`` it is given back whole."""
+
+    request_id: Id
+    plan_sha256: Line
+    position: int
+    window: Stretch | None = None
+
+
+class Agree(Part):
+    """The second person's yes to what the first one said yes to."""
+
+    request_id: Id
+    plan_sha256: Line
+    name: Line | None = None
 
 
 async def list_requests(agent: Owned, _: Nothing, actor: Actor) -> Json:
@@ -46,6 +69,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         decided = await decision.stored_decision(tx, row.request_id)
         force = await tx.force()
         unclear = await restored_records.trouble(tx)
+        waiting = await first_yes(tx, row.request_id)
     details: Json = summary(agent, row)
     details["unclear"] = (
         None if unclear is None else {"what": unclear.what, "meaning": unclear.meaning, "do": unclear.do}
@@ -58,12 +82,15 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
     if shown is not None:
         plan = read_plan(shown["plan"]).model_dump(mode="json")
         for camera in plan["cameras"]:
+            camera["stretches_at"] = [[s["first_us"], s["end_us"]] for s in camera["stretches"]]
             camera["gop_us"] = max((s["gops"]["longest_us"] for s in camera.pop("stretches")), default=0)
             if camera["source"]:  # as it is now: the owner may have had it kept since
                 camera["source"]["kept"] = await services.footage.kept_bytes(row.request_id, camera["camera_id"]) > 0
         details["plan"], details["plan_sha256"] = plan, shown["sha256"]
         details["host_clock"] = asdict(await services.host_clock())
     details["kept_bytes"] = await services.footage.kept_bytes(row.request_id)
+    details["people_needed"] = services.settings.decide.people
+    details["first_yes"] = None if waiting is None else _first_yes(waiting)
     details["decision"] = None if decided is None else decided.document
     details["packages"] = [
         {
@@ -86,11 +113,76 @@ async def pictures(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
 
 
 async def decide(agent: Owned, asked: Decide, actor: Actor) -> Json:
-    verdict = decision.Verdict(plan_sha256=asked.plan_sha256, choices=asked.choices, observations=asked.observations)
-    by = DecidedBy(name=asked.name or actor.name, method=actor.method)
-    decided = await decision.decide(agent.services, asked.request_id, verdict, by)
+    verdict = decision.Verdict(
+        plan_sha256=asked.plan_sha256, choices=asked.choices, observations=asked.observations, notes=asked.notes
+    )
+    return await _decide(agent, asked.request_id, verdict, actor, asked.name)
+
+
+async def agree(agent: Owned, asked: Agree, actor: Actor) -> Json:
+    async with agent.services.store.transaction() as tx:
+        await find(tx, asked.request_id)
+        waiting = await first_yes(tx, asked.request_id)
+    if waiting is None:
+        raise DecisionRefused(
+            "Nobody has said yes to this yet, or what would be sent has changed since.",
+            meaning="Nothing was decided.",
+            do=f"Look at it with: handover review {asked.request_id}",
+        )
+    verdict = parse_strictly(waiting.verdict.encode(), decision.Verdict, MAX_FIRST_YES)
+    refuse_if_changed(verdict.plan_sha256, asked.plan_sha256)
+    if waiting.by.person == actor.person:
+        raise DecisionRefused(
+            "You said yes to this already: another person must agree.",
+            meaning="Nothing was decided.",
+            do="Ask somebody else who may decide.",
+        )
+    return await _decide(agent, asked.request_id, verdict, actor, asked.name)
+
+
+async def _decide(agent: Owned, request_id: str, verdict: decision.Verdict, actor: Actor, name: str | None) -> Json:
+    await _refuse_cameras_of_others(agent, request_id, verdict, actor)
+    by = DecidedBy(name=name or actor.name, method=actor.method, person=actor.person)
+    decided = await decision.decide(agent.services, request_id, verdict, by)
     agent.journey.kick()
-    return {"status": decided.status.value}
+    return {"status": "waits-for-another" if decided is None else decided.status.value}
+
+
+async def _refuse_cameras_of_others(agent: Owned, request_id: str, verdict: decision.Verdict, actor: Actor) -> None:
+    """Whoever answers for some cameras only can hand over those, and decline or tell of nothing else."""
+    if actor.cameras is None:
+        return
+    async with agent.services.store.transaction() as tx:
+        row = await find(tx, request_id)
+        asked = verified_request(row).asked if row.officer is not None else ()
+    others = sorted({each.camera_id for each in asked} - actor.cameras)
+    shared = {
+        asked[choice.position].camera_id for choice in verdict.choices if choice.share and choice.position < len(asked)
+    }
+    if (others and not shared) or not shared <= actor.cameras:
+        raise DecisionRefused(
+            f"{actor.name} answers for {', '.join(sorted(actor.cameras)) or 'no camera'} only.",
+            meaning="Nothing was decided.",
+            do="Leave the other cameras to somebody who answers for them.",
+        )
+
+
+async def narrow_window(agent: Owned, wanted: Narrow, actor: Actor) -> Json:
+    """Shorten a camera's window; the plan is another one then."""
+    sha256 = await narrow(agent.services, wanted.request_id, wanted.plan_sha256, wanted.position, wanted.window)
+    return {"plan_sha256": sha256}
+
+
+def _first_yes(waiting: FirstYes) -> Json:
+    verdict = parse_strictly(waiting.verdict.encode(), decision.Verdict, MAX_FIRST_YES)
+    return {
+        "by": waiting.by.name,
+        "person": waiting.by.person,
+        "at": to_rfc3339(waiting.at),
+        "choices": [choice.model_dump(mode="json") for choice in verdict.choices],
+        "observations": verdict.observations,
+        "notes": [note.model_dump(mode="json") for note in verdict.notes],
+    }
 
 
 async def keep_footage(agent: Owned, named: RequestNamed, actor: Actor) -> Json:

@@ -1,41 +1,94 @@
 """The table of what an owner can do: an operation a line, by the name that a command, a page or a script calls.
 
-Not for: who may call (``agent.owner.control``), or the operations themselves (the modules beside this one).
+Not for: who somebody is (``agent.owner.control``), or the operations themselves (beside this one).
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from agent.cameras.footage_sources import AskChannels, SetSource, SetStart, TestSources
 from agent.cameras.stored import NewCamera
-from agent.owner.operations import cameras, portal, records, requests, sources, status
+from agent.owner.operations import cameras, people, portal, records, requests, sources, status
+from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
+from agent.owner.people.register import NewPerson, note_deed
+from agent.owner.people.roles import Role, allows
 from exchange.documents.messages import Part
+from exchange.errors import NotPermitted
 
-Operation = Callable[[Owned, Any, Actor], Awaitable[Json]]
+ANYONE, VIEWER, APPROVER, ADMINISTRATOR = Role
 
-OPERATIONS: dict[str, tuple[type[Part], Operation]] = {
-    "status": (Nothing, status.status),
-    "requests": (Nothing, requests.list_requests),
-    "show": (RequestNamed, requests.show),
-    "pictures": (RequestNamed, requests.pictures),
-    "decide": (requests.Decide, requests.decide),
-    "keep": (RequestNamed, requests.keep_footage),
-    "look-again": (RequestNamed, requests.look_for_footage_again),
-    "records": (Nothing, records.list_packages),
-    "restored": (records.Restored, records.explain_restored),
-    "cameras": (Nothing, cameras.list_cameras),
-    "discover": (cameras.Discover, cameras.discover),
-    "add-camera": (NewCamera, cameras.add),
-    "check-camera": (CameraNamed, cameras.check),
-    "remove-camera": (CameraNamed, cameras.remove),
-    "sources": (Nothing, sources.list_sources),
-    "source-channels": (AskChannels, sources.channels),
-    "camera-source": (SetSource, sources.set_source),
-    "source-start": (SetStart, sources.set_start),
-    "test-sources": (TestSources, sources.test),
-    "introduce": (portal.PortalAt, portal.introduce),
-    "enrol": (portal.Enrol, portal.enrol),
-    "withdraw": (Nothing, portal.withdraw),
+
+@dataclass(frozen=True)
+class Operation:
+    """``role``: who may call it. ``noted``: whether it goes into the log of who did what, if it was done."""
+
+    arguments: type[Part]
+    work: Callable[[Owned, Any, Actor], Awaitable[Json]]
+    role: Role
+    noted: bool = False
+
+
+OPERATIONS: dict[str, Operation] = {
+    "status": Operation(Nothing, status.status, ANYONE),
+    "requests": Operation(Nothing, requests.list_requests, ANYONE),
+    "show": Operation(RequestNamed, requests.show, VIEWER),
+    "pictures": Operation(RequestNamed, requests.pictures, VIEWER),
+    "narrow": Operation(requests.Narrow, requests.narrow_window, APPROVER, noted=True),
+    "decide": Operation(requests.Decide, requests.decide, APPROVER, noted=True),
+    "agree": Operation(requests.Agree, requests.agree, APPROVER, noted=True),
+    "keep": Operation(RequestNamed, requests.keep_footage, APPROVER, noted=True),
+    "look-again": Operation(RequestNamed, requests.look_for_footage_again, APPROVER, noted=True),
+    "records": Operation(Nothing, records.list_packages, VIEWER),
+    "custody": Operation(records.CustodyAsked, records.list_custody, VIEWER),
+    "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),
+    "people": Operation(Nothing, people.list_people, VIEWER),
+    "add-person": Operation(NewPerson, people.add, ADMINISTRATOR, noted=True),
+    "change-person": Operation(people.ChangePerson, people.change, ADMINISTRATOR, noted=True),
+    "remove-person": Operation(people.PersonNamed, people.remove, ADMINISTRATOR, noted=True),
+    "invite-person": Operation(people.PersonNamed, people.invite, ADMINISTRATOR, noted=True),
+    "deeds": Operation(Nothing, people.list_deeds, ADMINISTRATOR),
+    "cameras": Operation(Nothing, cameras.list_cameras, ANYONE),
+    "discover": Operation(cameras.Discover, cameras.discover, ADMINISTRATOR),
+    "add-camera": Operation(NewCamera, cameras.add, ADMINISTRATOR, noted=True),
+    "check-camera": Operation(CameraNamed, cameras.check, ADMINISTRATOR),
+    "remove-camera": Operation(CameraNamed, cameras.remove, ADMINISTRATOR, noted=True),
+    "sources": Operation(Nothing, sources.list_sources, VIEWER),
+    "source-channels": Operation(AskChannels, sources.channels, ADMINISTRATOR),
+    "camera-source": Operation(SetSource, sources.set_source, ADMINISTRATOR, noted=True),
+    "source-start": Operation(SetStart, sources.set_start, ADMINISTRATOR, noted=True),
+    "test-sources": Operation(TestSources, sources.test, ADMINISTRATOR),
+    "introduce": Operation(portal.PortalAt, portal.introduce, ADMINISTRATOR),
+    "enrol": Operation(portal.Enrol, portal.enrol, ADMINISTRATOR, noted=True),
+    "withdraw": Operation(Nothing, portal.withdraw, ADMINISTRATOR, noted=True),
 }
-"""By name: what its arguments are, and what is called."""
+"""By name."""
+
+
+async def call(agent: Owned, name: str, body: bytes, actor: Actor) -> Json:
+    """Do one operation for one person: the only way in, for every door. KeyError when there is no such operation.
+
+    NotPermitted, InputInvalid, DocumentInvalid, and what the operation raises.
+    """
+    operation = OPERATIONS[name]
+    if not allows(actor.role, operation.role):
+        raise NotPermitted(
+            f"{actor.name} may not do this.",
+            meaning=f"It needs the role {operation.role}.",
+            do="Use sudo, or let an administrator give you the role: handover people change",
+        )
+    arguments = read_arguments(body, operation.arguments)
+    reply = await operation.work(agent, arguments, actor)
+    if operation.noted:
+        async with agent.services.store.transaction() as tx:
+            await note_deed(tx, agent.services.clock.now(), actor.name, name, _about(arguments))
+    return reply
+
+
+def _about(arguments: Part) -> str | None:
+    """What an operation was about: never more than an id."""
+    for name in ("request_id", "camera_id", "person_id"):
+        if isinstance(value := getattr(arguments, name, None), str):
+            return value
+    return None

@@ -1,13 +1,11 @@
-"""The terminal's question: who asks, for what crime, why, what exactly would be sent; and the owner's yes or no.
+"""A request at a terminal: who asks, for what crime, why, what exactly would be sent; and how the agent is.
 
-Not for: recording the answer (``desk.py``). Works in 80 columns, without colour, and through a pipe.
+Not for: the question itself (``question``). Works in 80 columns, without colour, and through a pipe.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import click
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.panel import Panel
@@ -122,7 +120,7 @@ def show_request(console: Console, details: Json) -> None:
     who.append("Identity: signed by this officer, vouched for by the force key that you confirmed.")
     incident = request["incident"]
     whole = f"handover show {details['request_id']} --json"
-    why = _pairs(
+    why = pairs(
         ("Crime", f"{quoted(incident['kind'])} (reference {quoted(request['crime_reference'])})"),
         ("Where", quoted(incident["place"])),
         ("When", stretch(incident["happened"]["from"], incident["happened"]["to"])),
@@ -148,8 +146,20 @@ def show_request(console: Console, details: Json) -> None:
     if cameras and host is not None and not host["synchronised"]:
         words = f"This machine's clock {host_clock(host)}. All times above may be wrong; what is sent says so too."
         console.print(Panel(Text(words), title="Please note", title_align="left"))
+    if details.get("people_needed", 1) > 1 and cameras:
+        console.print(Panel(Text(_people(details)), title="Two people must agree", title_align="left"))
     if sum(camera.get("actual") is not None for camera in cameras) > 1:
         console.print(Text(f"Together: {size(sum(map(_bytes, cameras)))}"))
+
+
+def _people(details: Json) -> str:
+    first = details.get("first_yes")
+    if first is None:
+        return "Nobody has said yes yet. Nothing is sent before two people have."
+    return (
+        f"{first['by']} said yes on {local(first['at'])}. It is sent once another person agrees with: "
+        f"handover agree {details['request_id']}"
+    )
 
 
 def _camera_title(camera: Json) -> str:
@@ -159,6 +169,8 @@ def _camera_title(camera: Json) -> str:
 def _camera(camera: Json) -> Group:
     requested, actual = camera["requested"], camera.get("actual")
     rows = [("Asked for", stretch(requested["from"], requested["to"]))]
+    if shorter := camera.get("narrowed"):
+        rows.append(("Shortened to", stretch(shorter["from"], shorter["to"])))
     if actual is None:
         rows.append(("Found", "no footage of this time"))
     else:
@@ -172,7 +184,7 @@ def _camera(camera: Json) -> Group:
             ("Sound", _sound(camera)),
         ]
         early = from_rfc3339(requested["from"]) - from_rfc3339(actual["from"])
-        if early > 0:
+        if early > 0 and not camera.get("narrowed"):
             why = "a copy can only start at a key frame"
             rows.append(("Please note", f"it starts {duration(early)} earlier than asked: {why}"))
         if camera.get("gop_us", 0) > FAR_APART:
@@ -183,7 +195,7 @@ def _camera(camera: Json) -> Group:
     rows.append(("Its clock", _camera_clock(camera.get("clock"))))
     if camera.get("source"):
         rows += _source(camera["source"])
-    return Group(_pairs(*rows))
+    return Group(pairs(*rows))
 
 
 def _camera_clock(clock: Json | None) -> str:
@@ -246,7 +258,8 @@ def _sound(camera: Json) -> str:
     return f"recorded ({camera['sound_codec']}); {asked}"
 
 
-def _pairs(*rows: tuple[str, str]) -> Table:
+def pairs(*rows: tuple[str, str]) -> Table:
+    """Names and values beside each other."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -280,7 +293,7 @@ def show_progress(console: Console, details: Json) -> None:
         delivered = f"delivered {local(package['delivered'])}" if package["delivered"] else "not delivered yet"
         receipt = f"receipt {local(package['receipt'])}" if package["receipt"] else "no receipt yet"
         rows.append(("Package", f"{package['evidence_id']}: {delivered}, {receipt}"))
-    console.print(_pairs(*rows))
+    console.print(pairs(*rows))
 
 
 def show_status(console: Console, details: Json) -> None:
@@ -312,81 +325,4 @@ def show_status(console: Console, details: Json) -> None:
     rows += [("For you", f"handover review {request_id}") for request_id in waiting]
     if not waiting:
         rows.append(("For you", "nothing waits"))
-    console.print(_pairs(*rows))
-
-
-LOOK_AGAIN = "again"
-"""What ``ask`` returns when the owner wants the footage looked for once more."""
-Answer = tuple[list[Json], str | None]
-
-
-def ask(console: Console, details: Json, save_pictures: Callable[[], None]) -> Answer | str | None:
-    """The owner's choices and observations; LOOK_AGAIN; None when they want to think. Nothing is decided here.
-
-    click.Abort when the input ends or is interrupted.
-    """
-    cameras = [camera for camera in details["plan"]["cameras"] if camera.get("actual")]
-    without = [camera for camera in details["plan"]["cameras"] if not camera.get("actual")]
-    if not cameras:
-        return _ask_of_none(console, without)
-    console.print(
-        _pairs(
-            ("yes", f"copied as it is, sealed so that only this case's key opens it, and sent to {details['force']}"),
-            ("no", "nothing is sent; the officer is told that you decline, no more"),
-            ("later", "nothing is decided, and nobody is told anything"),
-            ("pictures", "look at the first and the last frame before you answer"),
-        )
-    )
-    choices = []
-    for camera in cameras:
-        which = f"{camera['label']}: " if len(cameras) > 1 else ""
-        answer = _answer(f"{which}Hand over exactly this?", "yes", "no", "later", "pictures")
-        while answer == "pictures":
-            save_pictures()
-            answer = _answer(f"{which}Hand over exactly this?", "yes", "no", "later", "pictures")
-        if answer == "later":
-            return None
-        sound = False
-        if answer == "yes" and camera.get("sound_codec") and camera["sound_asked"]:
-            sound = _answer(f"{which}With its sound?", "yes", "no") == "yes"
-        choices.append({"position": camera["position"], "share": answer == "yes", "sound": sound})
-    if not any(choice["share"] for choice in choices):
-        return choices, None
-    for camera in without:
-        tell = f"{camera['label']} has no footage of this time. Tell the officer so? With no, it reads as declined."
-        choices.append(_without(camera, _answer(tell, "yes", "no") == "yes"))
-    note = click.prompt("A remark for the officer (optional)", default="", show_default=False).strip()
-    return choices, note or None
-
-
-def _ask_of_none(console: Console, without: list[Json]) -> Answer | str | None:
-    """No footage was found: whether anybody learns that is the owner's to say."""
-    console.print("No footage was found. Nobody was told, and nobody is unless you say so.")
-    console.print(
-        _pairs(
-            ("tell", "the officer is told, as your word, that there is no such footage"),
-            ("again", "it is looked for once more, and you are asked again; nobody is told anything"),
-            ("no", "the officer is told that you decline, no more"),
-            ("later", "nothing is decided, and nobody is told anything"),
-        )
-    )
-    answer = _answer("What shall be said?", "tell", "again", "no", "later")
-    if answer == "later":
-        return None
-    if answer == "again":
-        return LOOK_AGAIN
-    return [_without(camera, answer == "tell") for camera in without], None
-
-
-def _without(camera: Json, details: bool) -> Json:
-    return {"position": camera["position"], "share": False, "none_recorded": details}
-
-
-def _answer(question: str, *allowed: str) -> str:
-    """One of ``allowed``, typed whole or as its first letter; nothing else is taken for an answer, Enter least."""
-    known = {word: word for word in allowed} | {word[0]: word for word in allowed}
-    while True:
-        typed = str(click.prompt(f"{question} ({', '.join(allowed)})", default="", show_default=False)).strip().lower()
-        if typed in known:
-            return known[typed]
-        click.echo(f"Please type one of: {', '.join(allowed)}.")
+    console.print(pairs(*rows))

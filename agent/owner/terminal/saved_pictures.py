@@ -1,6 +1,6 @@
 """Where the pictures of a request lie that the owner looks at before they decide, and that they go when it is decided.
 
-Not for: making them (``agent/requests/pictures.py``), or a folder that the owner named: that is theirs.
+Not for: making them (``agent/requests/review/pictures.py``), or a folder that the owner named: that is theirs.
 """
 
 import os

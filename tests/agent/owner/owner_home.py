@@ -133,7 +133,8 @@ def owner_home(folder: Path, *, kind: str = "h264-aac") -> Iterator[OwnerHome]:
         config.write_text(
             f"data: {folder / 'a'}\nportal: {{url: '{portal.origin}'}}\n"
             "owner: {kind: household, name: Robin Example, contact: 01632 960001}\n"
-            "discovery: {enabled: false}\npoll: {every: 1s, jitter: 0s}\nrecordings: {segment: 10s, keep_free: 1 MB}\n"
+            "discovery: {enabled: false}\npage: {enabled: false}\n"
+            "poll: {every: 1s, jitter: 0s}\nrecordings: {segment: 10s, keep_free: 1 MB}\n"
         )
         settings = load_settings(config)
         start = time.time_ns() // 1000 - 60 * SECOND

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from agent.owner import control
+from agent.owner.people.register import NewPerson
+from agent.owner.people.roles import Role
 from exchange.custody.log import CustodyKind
 from exchange.errors import DaemonNotRunning
 from tests.agent.owner.owner_home import OwnerHome, owner_home, until
+from tests.journey.home import ACTOR, besieged, owner_does
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 _AS_NOBODY = f"""
@@ -72,7 +75,7 @@ def test_the_user_at_the_other_end_stands_in_the_decision(home: OwnerHome) -> No
     assert decision is not None
     name = pwd.getpwuid(os.getuid()).pw_name
     method = f"operating system user {name} (uid {os.getuid()}) at a terminal of the owner's machine"
-    assert decision["decided_by"] == {"name": "Robin", "method": method}
+    assert decision["decided_by"] == {"name": "Robin", "method": method, "person": f"user-{os.getuid()}"}
 
 
 def test_a_user_who_was_not_allowed_sees_no_crime_and_decides_nothing(home: OwnerHome) -> None:
@@ -82,17 +85,28 @@ def test_a_user_who_was_not_allowed_sees_no_crime_and_decides_nothing(home: Owne
     for operation, body in (("decide", order), ("show", {"request_id": request_id}), ("records", {})):
         answer = as_nobody(home, operation, json.dumps(body))
         assert answer.startswith("HTTP/1.1 403"), answer
-        assert "The user nobody may not do this." in answer
+        assert "nobody may not do this." in answer
         assert "Burglary" not in answer
     assert home.state(request_id) == "asked"
     assert as_nobody(home, "status", "{}").startswith("HTTP/1.1 200")
 
 
-def test_a_user_whom_the_settings_name_is_allowed(home: OwnerHome) -> None:
-    nobody = control.actor_of(NOBODY, "here")
-    assert not control.may_decide(nobody, home.settings)
-    decide = home.settings.decide.model_copy(update={"allow_users": ("nobody",)})
-    assert control.may_decide(nobody, home.settings.model_copy(update={"decide": decide}))
+@pytest.mark.parametrize(
+    ("extra", "role"), [("", Role.ANYONE), ("decide: {allow_users: [nobody]}", Role.ADMINISTRATOR)]
+)
+async def test_a_user_whom_the_settings_name_is_allowed(tmp_path: Path, extra: str, role: Role) -> None:
+    async with besieged(tmp_path, extra=extra) as at:
+        assert (await control.actor_of(at.agent, NOBODY)).role is role
+
+
+async def test_a_user_who_is_written_down_is_that_person(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        anna = NewPerson(person_id="anna", name="Anna", os_user="nobody", cameras=("front-door",))
+        await owner_does(at.agent, "add-person", anna, ACTOR)
+        known = await control.actor_of(at.agent, NOBODY)
+        assert (known.name, known.role, known.person) == ("Anna", Role.APPROVER, "anna")
+        assert known.cameras == {"front-door"}
+        assert "operating system user nobody" in known.method
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""The custody log's lines in plain words, for an owner who wants to know what happened.
+
+Not for: the log itself (``exchange.custody.log``): these words are made for reading, and prove nothing.
+"""
+
+from typing import Any
+
+from exchange.custody.log import CustodyKind
+
+WORDS = {
+    CustodyKind.REQUEST_RECEIVED: "A request came.",
+    CustodyKind.REQUEST_VERIFIED: "Its signature holds: it is from an officer of the force.",
+    CustodyKind.REQUEST_REFUSED: "The request was refused for you.",
+    CustodyKind.PRESERVED: "The footage was kept from being overwritten.",
+    CustodyKind.PLANNED: "What would be sent was looked up.",
+    CustodyKind.ASKED: "You were asked.",
+    CustodyKind.REVIEWED: "The request was looked at.",
+    CustodyKind.AGREED: "Said yes, where two people must agree.",
+    CustodyKind.APPROVED: "Said yes: it may be sent.",
+    CustodyKind.APPROVAL_VOID: "The recording had changed, so the yes no longer counts.",
+    CustodyKind.DECLINED: "Said no.",
+    CustodyKind.UNAVAILABLE: "Said that there is no such footage.",
+    CustodyKind.EXPIRED: "Nobody answered in time; nobody was told anything.",
+    CustodyKind.WITHDRAWN: "It was stopped by you.",
+    CustodyKind.CLIPPED: "The approved part was copied.",
+    CustodyKind.HASHED: "The copy got its fingerprint.",
+    CustodyKind.SIGNED: "The copy's papers were signed.",
+    CustodyKind.TIMESTAMPED: "Its time was countersigned.",
+    CustodyKind.SEALED: "It was sealed for the case.",
+    CustodyKind.UPLOAD_STARTED: "Sending began.",
+    CustodyKind.UPLOAD_INTERRUPTED: "Sending broke off.",
+    CustodyKind.UPLOAD_RESUMED: "Sending went on.",
+    CustodyKind.UPLOAD_FINISHED: "All of it was sent.",
+    CustodyKind.DELIVERED: "It was handed over.",
+    CustodyKind.RECEIPT: "The police confirmed that they have it.",
+    CustodyKind.HOLD_RELEASED: "The footage may be overwritten again.",
+    CustodyKind.DELETED: "A stored copy was deleted.",
+    CustodyKind.FAILED: "Something went wrong.",
+    CustodyKind.AGENT_STARTED: "Handover started.",
+    CustodyKind.AGENT_STOPPED: "Handover stopped.",
+    CustodyKind.CLOCK_STEPPED: "This machine's clock was set.",
+    CustodyKind.ENROLLED: "Joined a portal.",
+    CustodyKind.REGISTERED: "The cameras were registered.",
+    CustodyKind.RECORDS_RESTORED: "Said why the records had gone back.",
+}
+
+
+def custody_line(event: dict[str, Any]) -> str:
+    """One line in words: what happened, who did it, and to which request or camera."""
+    words = WORDS[CustodyKind(event["event"])]
+    if event["actor"] not in ("agent", "portal"):
+        words = f"{event['actor']}: {words[:1].lower()}{words[1:]}"
+    if event.get("reason"):
+        words += f" {event['reason']}"
+    about = event.get("camera_id") or ""
+    if event.get("request_id"):
+        about = f"{about} request {event['request_id']}".strip()
+    return f"{words} ({about})" if about else words

@@ -1,0 +1,75 @@
+"""People, shortening, agreeing and the log, typed at a terminal."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.owner.terminal.custody_words import WORDS, custody_line
+from exchange.clock import SECOND, to_rfc3339
+from exchange.custody.log import CustodyKind
+from tests.agent.owner.owner_home import OwnerHome, owner_home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnerHome]:
+    with owner_home(tmp_path_factory.mktemp("people")) as made:
+        made.config.write_text(made.config.read_text() + "decide: {people: 2}\n")
+        made.start()
+        yield made
+
+
+def test_people_are_listed_with_what_they_may_do(home: OwnerHome) -> None:
+    assert "Nobody is written down yet" in home.handover("people", "list").output
+    added = home.handover("people", "add", "anna", "--name", "Anna Example", "--role", "administrator")
+    assert "Added Anna Example." in added.output
+    assert home.handover("people", "add", "ben", "--name", "Ben", "--camera", "front-door").exit_code == 0
+    listed = home.handover("people", "list").output
+    assert "Anna Example (anna): administrator, may look, say yes or no, and change people" in listed
+    assert "answers for: front-door" in listed
+    assert "2 people must say yes before anything is sent." in listed
+    assert home.handover("people", "change", "ben").exit_code == 17
+    assert home.handover("people", "change", "ben", "--all-cameras").exit_code == 0
+    assert "answers for" not in home.handover("people", "list").output
+    invited = home.handover("people", "invite", "ben").output
+    assert invited.startswith("Code: ")
+    code = invited.split()[1]
+    assert code.encode() not in home.settings.database.read_bytes()
+    assert home.handover("people", "remove", "ben").exit_code == 0
+    assert "invite-person ben" in home.handover("people", "deeds").output
+
+
+def test_the_first_yes_waits_for_another_person(home: OwnerHome) -> None:
+    request_id = home.asked()
+    start = to_rfc3339(home.window.start + SECOND)
+    longer = home.handover("narrow", request_id, "--from", to_rfc3339(home.window.start - SECOND))
+    assert longer.exit_code == 41
+    assert "more than the officer asked for" in longer.output
+    assert home.handover("narrow", request_id).exit_code == 17
+    assert home.handover("narrow", request_id, "--from", "half past").exit_code == 17
+    shorter = home.handover("narrow", request_id, "--from", start)
+    assert shorter.exit_code == 0, shorter.output
+    assert "Shortened to" in shorter.output
+    plan = home.ask("show", request_id=request_id)["plan"]["cameras"][0]
+    said = home.handover("approve", request_id, "--note", f"1@{plan['actual']['from']}=a van stops")
+    assert "Nothing is sent until another person agrees" in said.output
+    assert "Two people must agree" in home.handover("show", request_id).output
+    same = home.handover("agree", request_id)
+    assert same.exit_code == 41
+    assert "another person must agree" in same.output
+    assert home.handover("approve", request_id, "--note", "1@=").exit_code == 17
+    home.decline_all()
+
+
+def test_the_log_tells_in_words_what_happened(home: OwnerHome) -> None:
+    told = home.handover("log", "--most", "500").output
+    assert "joined a portal." in told
+    assert "said no." in told
+    events = json.loads(home.handover("log", "--json").output)["events"]
+    assert events[0]["seq"] > events[-1]["seq"]
+
+
+@pytest.mark.parametrize("kind", list(CustodyKind))
+def test_every_kind_of_event_has_its_words(kind: CustodyKind, tmp_path: Path) -> None:
+    assert custody_line({"event": kind.value, "actor": "agent"}) == WORDS[kind]
