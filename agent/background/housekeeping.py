@@ -57,8 +57,9 @@ def jobs(
 
 def clear_leftovers(settings: Settings) -> None:
     """Stills and unfinished files of a process that was killed. Clips of open requests stay: they are made once."""
-    for path in settings.work_dir.glob("stills-*"):
-        shutil.rmtree(path, ignore_errors=True)
+    for left in ("stills-*", "watch-*"):
+        for path in settings.work_dir.glob(left):
+            shutil.rmtree(path, ignore_errors=True)
     for path in settings.work_dir.glob("*/footage"):  # fetched or unsealed: it is fetched or unsealed again
         shutil.rmtree(path, ignore_errors=True)
     for path in (*settings.packages_dir.glob(".*.partial"), *settings.receipts_dir.glob(".*.partial")):

@@ -59,31 +59,37 @@ def stills(stretches: Sequence[Stretch], out_dir: Path) -> Stills:
     opening, closing = approved.find(stretches[0], sound=False), approved.find(stretches[-1], sound=False)
     last = max(range(len(closing.video_us)), key=closing.video_us.__getitem__)
     for name, what, index in ((names.first, opening, 0), (names.last, closing, last)):
-        frame = _decoded(what, index)
-        _write(out_dir / name, _picture(frame, min(STILL_WIDTH, frame.width)))
+        frame = decoded(what, index)
+        write(out_dir / name, picture(frame, min(STILL_WIDTH, frame.width)))
     return names
 
 
-def _decoded(what: Approved, index: int) -> av.VideoFrame:
+def decoded(what: Approved, index: int) -> av.VideoFrame:
     """The ``index``-th frame of the stretch, in decode order, decoded from the key frame that it needs."""
     key = max(key for key in what.chosen.keys if key <= index)
     decoder = av.CodecContext.create(what.video.codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.extradata, decoder.thread_count = what.video.config, 1
     try:
-        for frame in _frames(decoder, what, key, index + 1):
+        for frame in frames(decoder, what, key, index + 1):
             if frame.pts == what.video_us[index]:
                 return frame
     except (FFmpegError, NotFootage, ValueError):
         pass
-    raise _not_shown()
+    raise not_shown()
 
 
-def _frames(decoder: av.VideoCodecContext, what: Approved, start: int, end: int) -> Iterator[av.VideoFrame]:
-    for number, content in enumerate(_packets(what, start, end), start):
-        packet = av.Packet(content)
-        packet.pts, packet.time_base = what.video_us[number], _TICK
-        yield from decoder.decode(packet)
+def frames(decoder: av.VideoCodecContext, what: Approved, start: int, end: int) -> Iterator[av.VideoFrame]:
+    """The pictures of the packets from ``start``, a key frame's, to ``end``; ``pts`` is as in ``video_us``.
+
+    Read from key frame to key frame. Raises NotFootage, FFmpegError.
+    """
+    edges = [start, *(key for key in what.chosen.keys if start < key < end), end]
+    for low, high in pairwise(edges):
+        for number, content in enumerate(_packets(what, low, high), low):
+            packet = av.Packet(content)
+            packet.pts, packet.time_base = what.video_us[number], _TICK
+            yield from decoder.decode(packet)
     yield from decoder.decode(None)
 
 
@@ -120,14 +126,14 @@ def contact_sheet(masters: Sequence[Path], target: Path, pictures: int = SHEET_P
     for master in masters[:pictures]:
         tiles.extend(_tile(frame, time) for time, frame in _spaced(master, each))
     if not tiles:
-        raise _not_shown()
+        raise not_shown()
     height = max(tile.shape[0] for tile in tiles)
     columns = min(SHEET_COLUMNS, len(tiles))
     sheet = np.zeros((height * -(-len(tiles) // columns), SHEET_WIDTH * columns, 3), np.uint8)
     for number, tile in enumerate(tiles):
         top, left = number // columns * height, number % columns * SHEET_WIDTH
         sheet[top : top + tile.shape[0], left : left + SHEET_WIDTH] = tile
-    _write(target, sheet)
+    write(target, sheet)
 
 
 def _spaced(master: Path, count: int) -> Iterator[tuple[str, av.VideoFrame]]:
@@ -158,18 +164,18 @@ def _utc(microseconds: int) -> str:
 
 
 def _tile(frame: av.VideoFrame, label: str) -> Picture:
-    picture = _picture(frame, SHEET_WIDTH)
-    tile = np.zeros((picture.shape[0] + _LABEL, SHEET_WIDTH, 3), np.uint8)
-    tile[: picture.shape[0]] = picture
-    place = (6, picture.shape[0] + _LABEL - 7)
+    small = picture(frame, SHEET_WIDTH)
+    tile = np.zeros((small.shape[0] + _LABEL, SHEET_WIDTH, 3), np.uint8)
+    tile[: small.shape[0]] = small
+    place = (6, small.shape[0] + _LABEL - 7)
     cv2.putText(tile, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     return tile
 
 
-def _picture(frame: av.VideoFrame, width: int) -> Picture:
+def picture(frame: av.VideoFrame, width: int) -> Picture:
     """The frame as BGR, ``width`` wide, its shape kept."""
     if not 0 < frame.width <= MAX_SIDE or not 0 < frame.height <= MAX_SIDE:
-        raise _not_shown()
+        raise not_shown()
     height = max(1, min(MAX_SIDE, frame.height * width // frame.width))
     picture: Any = frame.to_ndarray(format="bgr24")
     if width == frame.width:
@@ -177,15 +183,17 @@ def _picture(frame: av.VideoFrame, width: int) -> Picture:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _write(target: Path, picture: Picture) -> None:
-    done, content = cv2.imencode(".jpg", picture, _QUALITY)
+def write(target: Path, shown: Picture) -> None:
+    """A JPEG. DiskFull."""
+    done, content = cv2.imencode(".jpg", shown, _QUALITY)
     if not done:
-        raise _not_shown()
+        raise not_shown()
     with durable_file(target) as file:
         file.write(content.tobytes())
 
 
-def _not_shown() -> ClipFailed:
+def not_shown() -> ClipFailed:
+    """What is raised for footage that doesn't decode."""
     return ClipFailed(
         "A frame of the footage cannot be shown.",
         meaning="The recording may be damaged there, or of a kind that cannot be decoded here.",

@@ -47,7 +47,7 @@ async def narrow(services: Services, request_id: str, plan_sha256: str, position
     if wanted is not None:
         new = new.model_copy(update={"whole": camera.whole or camera.actual})
     cameras = tuple(new if each.position == position else each for each in plan.cameras)
-    changed = plan.model_copy(update={"cameras": cameras, "made": services.clock.now()})
+    changed = plan.model_copy(update={"cameras": cameras})
     async with services.store.transaction() as tx:
         fresh = await tx.request(request_id)
         _, shown = await stored_plan(tx, request_id)
