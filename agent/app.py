@@ -20,6 +20,7 @@ from agent.portal.client import PortalClient
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.segments import RecordedFootage, SegmentStore
 from agent.requests.journey import Journey
+from agent.requests.review.viewing import Viewings
 from agent.services import Progress, Services
 from agent.settings.model import Settings
 from agent.sources.device.footage import DeviceFootage
@@ -47,6 +48,7 @@ class Agent:
     inventory: Inventory
     open_portal: OpenPortal
     recordings: SegmentStore
+    viewings: Viewings
 
 
 @asynccontextmanager
@@ -84,7 +86,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         recordings.gone = lambda: gone(mount)
         journey = Journey(services)
         inventory = Inventory(services)
-        yield Agent(settings, services, journey, inventory, open_portal, recordings)
+        yield Agent(settings, services, journey, inventory, open_portal, recordings, Viewings(services))
 
 
 def _sources(

@@ -16,6 +16,7 @@ from agent.background import housekeeping
 from agent.background.inbox import InboxPoll
 from agent.background.schedule import Schedule
 from agent.owner import control
+from agent.owner.web.server import serve_page
 from agent.settings.model import Settings
 from exchange import VERSION
 from exchange.custody.log import CustodyKind
@@ -33,8 +34,10 @@ async def run(settings: Settings, *, ready: Path | None = None) -> None:
         await _record(agent, CustodyKind.AGENT_STARTED)
         await asyncio.to_thread(housekeeping.clear_leftovers, settings)
         await agent.inventory.tell_recorder()
-        schedule = Schedule(housekeeping.jobs(agent.services, agent.journey, agent.inventory, agent.recordings))
-        async with control.serve(agent, settings):
+        schedule = Schedule(
+            housekeeping.jobs(agent.services, agent.journey, agent.inventory, agent.recordings, agent.viewings)
+        )
+        async with control.serve(agent, settings), serve_page(agent, agent.viewings, settings):
             tasks = [
                 asyncio.create_task(agent.journey.run(), name="journey"),
                 asyncio.create_task(InboxPoll(agent.services, agent.journey).run(), name="inbox"),

@@ -25,6 +25,8 @@ class Progress:
     """How far the long steps are, for ``handover status``: request id to what is being done."""
 
     doing: dict[str, str] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+    """What hinders a part of the agent: its name to what is wrong, in words."""
 
 
 @dataclass(frozen=True)

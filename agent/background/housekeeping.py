@@ -16,6 +16,7 @@ from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.retention import Policy
 from agent.recordings.segments import SegmentStore
 from agent.requests.journey import Journey
+from agent.requests.review.viewing import Viewings
 from agent.requests.states import State
 from agent.services import Services
 from agent.settings.model import Settings
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def jobs(
-    services: Services, journey: Journey, inventory: Inventory, recordings: SegmentStore
+    services: Services, journey: Journey, inventory: Inventory, recordings: SegmentStore, viewings: Viewings
 ) -> tuple[Recurring | Nightly, ...]:
     settings = services.settings
 
@@ -45,6 +46,7 @@ def jobs(
         Recurring("checkpoints", 5 * MINUTE, lambda: send_checkpoints(services)),
         Recurring("recordings", MINUTE, lambda: keep_recordings_within_bounds(services, recordings)),
         Recurring("expiry", MINUTE, journey.expire),
+        Recurring("windows that nobody looks at", MINUTE, viewings.close_idle),
         Recurring("reminders", MINUTE, lambda: remind(services)),
         Nightly("old packages", 3, lambda: delete_old_packages(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),

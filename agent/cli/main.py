@@ -141,10 +141,13 @@ for _command in (
     request_commands.show,
     request_commands.narrow,
     request_commands.agree,
+    request_commands.pause,
+    request_commands.stop,
     record_commands.records,
     record_commands.custody_log,
     record_commands.restored,
     people_commands.people,
+    people_commands.page,
     source_commands.sources,
     source_commands.keep,
 ):

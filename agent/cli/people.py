@@ -3,9 +3,11 @@
 Not for: what the roles mean (``agent.owner.people.roles``).
 """
 
+import sys
 from pathlib import Path
 
 import click
+import segno
 
 from agent.cli.caller import ask_agent
 from agent.cli.requests import as_json, print_json
@@ -102,6 +104,37 @@ def invite_person(config: Path, person_id: str) -> None:
     reply = ask_agent(config, lambda call: call("invite-person", person_id=person_id))
     click.echo(f"Code: {reply['code']}")
     click.echo(f"It counts once, within {reply['minutes']} minutes.")
+
+
+@click.command()
+@click.option("--invite", "person_id", help="Make a one-time code for this person, and show it as a QR code too.")
+@as_json
+@click.pass_obj
+def page(config: Path, person_id: str | None, plain: bool) -> None:
+    """Where the owner's page is, and how to let a phone in."""
+    reply = ask_agent(config, lambda call: call("page"))
+    if person_id is not None:
+        reply |= ask_agent(config, lambda call: call("invite-person", person_id=person_id))
+    if plain:
+        return print_json(reply)
+    if not reply["enabled"]:
+        click.echo("The page is switched off (page.enabled in handover.yaml).")
+        return None
+    click.echo(f"The page: {reply['url']}")
+    if reply["fingerprint"]:
+        click.echo(
+            "Your browser warns once, as it doesn't know the certificate. It is the right one if it shows, as SHA-256:"
+        )
+        click.echo(f"  {reply['fingerprint']}")
+    else:
+        click.echo("Only this machine reaches it. To open it to your network, set page.address in handover.yaml.")
+    if person_id is not None:
+        # Behind the #, which a browser sends to nobody.
+        link = f"{reply['url']}/pair#{reply['code']}"
+        click.echo(f"Code: {reply['code']}, good once, within {reply['minutes']} minutes. Or scan this:")
+        segno.make(link, error="l", micro=False).terminal(out=sys.stdout, compact=True)
+        click.echo(link)
+    return None
 
 
 @people.command("deeds")

@@ -9,8 +9,8 @@ import click
 
 from agent.cli.caller import ask_agent
 from agent.cli.requests import as_json, print_json
+from agent.owner.operations.custody_words import custody_line
 from agent.owner.terminal import prompt
-from agent.owner.terminal.custody_words import custody_line
 
 
 @click.command()

@@ -270,6 +270,25 @@ def no_footage(config: Path, request_id: str, name: str | None) -> None:
     _say_decision(_decide(config, request_id, decision))
 
 
+@click.command()
+@click.argument("request_id")
+@click.option("--go-on", is_flag=True, help="Go on with what was paused.")
+@click.pass_obj
+def pause(config: Path, request_id: str, go_on: bool) -> None:
+    """Pause what you said yes to, until you let it go on."""
+    ask_agent(config, lambda call: call("pause", request_id=request_id, paused=not go_on), needs_daemon=True)
+    click.echo("It goes on." if go_on else f"Paused. Let it go on with: handover pause {request_id} --go-on")
+
+
+@click.command()
+@click.argument("request_id")
+@click.pass_obj
+def stop(config: Path, request_id: str) -> None:
+    """Take a yes back, as long as nothing of it was handed over. The officer is told that you withdrew it."""
+    ask_agent(config, lambda call: call("stop", request_id=request_id), needs_daemon=True)
+    click.echo("Stopped. Nothing of it is sent.")
+
+
 @click.command("look-again")
 @click.argument("request_id")
 @click.pass_obj

@@ -14,7 +14,7 @@ from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from exchange.custody.log import CustodyKind
 from exchange.documents.api import MAX_BODY
-from exchange.documents.messages import Refusal, Signed
+from exchange.documents.messages import Decision, Refusal, Signed, Status
 from exchange.errors import NotEnrolled, PortalRefused
 from exchange.signing.documents import parse_strictly, read_unverified
 
@@ -44,7 +44,10 @@ async def close(services: Services, row: RequestRow) -> Move:
     Nothing that was made for the request stays: no hold, no clip, and no package that was never sent.
     """
     trouble = row.trouble if row.state == State.REFUSED else None
-    if row.state not in (State.EXPIRED, State.WITHDRAWN):
+    async with services.store.transaction() as tx:
+        signed = await stored_decision(tx, row.request_id)
+    taken_back = signed is not None and read_unverified(signed, Decision).status is Status.WITHDRAWN
+    if row.state not in (State.EXPIRED, State.WITHDRAWN) or taken_back:
         try:
             await tell(services, row)
         except (PortalRefused, NotEnrolled) as error:

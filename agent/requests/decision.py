@@ -116,7 +116,8 @@ _OUTCOMES = {
 }
 """What a decision makes of a request, and what the custody log calls it."""
 _DOOR = object()
-_UNDER_WAY = (State.APPROVED, State.CLIPPED, State.SEALED)
+UNDER_WAY = (State.APPROVED, State.CLIPPED, State.SEALED)
+"""Approved, and not all of it has left."""
 
 
 async def decide(services: Services, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision | None:
@@ -316,7 +317,7 @@ async def load_approval(services: Services, request_id: str) -> Approval:
         row = await tx.request(request_id)
         decided = await tx.one("SELECT * FROM decisions WHERE request_id = ?", [request_id])
         shown = await tx.one("SELECT plan FROM plans WHERE request_id = ?", [request_id])
-    if row is None or decided is None or shown is None or row.state not in _UNDER_WAY:
+    if row is None or decided is None or shown is None or row.state not in UNDER_WAY:
         raise DecisionRefused(f"Nobody approved {request_id}.", meaning="Nothing of it is cut or sent.")
     signed = Signed(document=decided["document"], signature=decided["signature"])
     signed_request = Signed(document=row.document, signature=row.signature)

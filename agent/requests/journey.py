@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
 from agent.requests.states import UNDECIDED, State, change_state
 from agent.requests.step import Later, Move
+from agent.requests.stop import is_paused
 from agent.services import Services
 from agent.store.database import RequestRow
 from exchange.clock import MINUTE, SECOND
@@ -107,6 +108,14 @@ class Journey:
             self._paused = False
             self.kick()
 
+    async def break_off(self, request_id: str) -> None:
+        """End the step that a request is at, at a safe place; it begins again with the next look, if it may."""
+        walk = self._walks.get(request_id)
+        if walk is not None:
+            walk.cancel()
+            await asyncio.gather(walk, return_exceptions=True)
+        self.kick()
+
     async def settle(self) -> None:
         """Walk every request as far as it goes now, then return: what a test, or one pass, needs."""
         await self._start_walks()
@@ -125,7 +134,10 @@ class Journey:
             return
         async with self._services.store.transaction() as tx:
             rows = await tx.requests(*self._steps)
+            paused = {row.request_id for row in rows if await is_paused(tx, row.request_id)}
         for row in rows:
+            if row.request_id in paused:
+                continue
             if row.request_id not in self._walks and self._left(row) <= 0 and not self._paused:
                 walk = asyncio.create_task(self._walk(row.request_id), name=f"request {row.request_id}")
                 self._walks[row.request_id] = walk

@@ -23,7 +23,7 @@ STATUS_WORDS = {
     Status.PARTLY_APPROVED: "approved in part",
     Status.DECLINED: "declined",
     Status.UNAVAILABLE: "the owner says that there is no such footage",
-    Status.WITHDRAWN: "the owner has left the portal",
+    Status.WITHDRAWN: "the owner took their yes back, or left the portal",
     Status.EXPIRED: "expired without an answer",
 }
 

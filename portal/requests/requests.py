@@ -19,7 +19,7 @@ from exchange.signing.documents import document_sha256, open_document
 from portal.problems import conflict, invalid, too_many, unknown
 from portal.requests import inbox
 from portal.settings import Limits, PortalSettings
-from portal.storage.models import Camera, Device, Officer, StoredRequest
+from portal.storage.models import Camera, Device, Officer, StoredDelivery, StoredRequest
 from portal.tokens import Caller
 
 SKEW = 5 * MINUTE
@@ -69,7 +69,10 @@ def decide(session: Session, caller: Caller, request_id: str, signed: Signed, no
     stored = _answerable(session, caller, request_id, decision.request_id, decision.request_sha256)
     if stored.decision_document == signed.document:
         return
-    _check_open(stored)
+    if decision.status is Status.WITHDRAWN and stored.status in (Status.APPROVED, Status.PARTLY_APPROVED):
+        _check_undelivered(session, stored)
+    else:
+        _check_open(stored)
     request = _asked(stored)
     _check_decision(decision, request.asked)
     if decision.decided >= stored.expires or now >= stored.expires + LATE:
@@ -200,6 +203,13 @@ def _answerable(session: Session, caller: Caller, request_id: str, named: str, s
     if named != request_id or sha256 != stored.sha256:
         raise invalid("The answer is to another request.", "It must name this request by its id and SHA-256.")
     return stored
+
+
+def _check_undelivered(session: Session, stored: StoredRequest) -> None:
+    """An owner may take a yes back until something of it lies here whole."""
+    named = select(StoredDelivery.delivery_id).where(StoredDelivery.request_id == stored.request_id).limit(1)
+    if session.scalar(named) is not None:
+        raise conflict("Something of it was delivered already.", "What was handed over can't be taken back here.")
 
 
 def _check_open(stored: StoredRequest) -> None:

@@ -3,6 +3,7 @@
 Not for: what each may do (``agent.owner.people.roles``).
 """
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,6 +11,8 @@ from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.owner.people import register, sessions
+from agent.owner.people.page_address import certified_names, is_open, url_of
+from agent.owner.people.page_certificate import load_or_make
 from agent.owner.people.register import NewPerson
 from agent.owner.people.roles import Role
 from exchange.clock import to_rfc3339
@@ -77,6 +80,15 @@ async def invite(agent: Owned, named: PersonNamed, actor: Actor) -> Json:
     async with agent.services.store.transaction() as tx:
         code = await sessions.invite(tx, named.person_id, agent.services.clock.now())
     return {"code": code, "minutes": sessions.INVITATION // 60_000_000}
+
+
+async def page(agent: Owned, _: Nothing, actor: Actor) -> Json:
+    """Where the owner's page is, and its certificate's fingerprint where it has one."""
+    settings = agent.services.settings
+    opened = is_open(settings.page)
+    pem = settings.keys / "page.pem"
+    known = await asyncio.to_thread(load_or_make, pem, certified_names(settings.page)) if opened else None
+    return {"enabled": settings.page.enabled, "url": url_of(settings.page), "fingerprint": known}
 
 
 async def list_deeds(agent: Owned, _: Nothing, actor: Actor) -> Json:

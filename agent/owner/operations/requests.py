@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
-from agent.requests import decision, restored_records
+from agent.requests import decision, restored_records, stop
 from agent.requests.intake import verified_request
 from agent.requests.plan import look_again, read_plan
 from agent.requests.preserve import keep
@@ -33,6 +33,13 @@ class Decide(Part):
     notes: Annotated[tuple[decision.Note, ...], Field(max_length=50)] = ()
     name: Line | None = None
     """How the person who decides wants to be named; their user name otherwise."""
+
+
+class Pause(Part):
+    """``paused`` False: go on."""
+
+    request_id: Id
+    paused: bool = True
 
 
 class Narrow(Part):
@@ -70,6 +77,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         force = await tx.force()
         unclear = await restored_records.trouble(tx)
         waiting = await first_yes(tx, row.request_id)
+        paused = await stop.is_paused(tx, row.request_id)
     details: Json = summary(agent, row)
     details["unclear"] = (
         None if unclear is None else {"what": unclear.what, "meaning": unclear.meaning, "do": unclear.do}
@@ -89,6 +97,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         details["plan"], details["plan_sha256"] = plan, shown["sha256"]
         details["host_clock"] = asdict(await services.host_clock())
     details["kept_bytes"] = await services.footage.kept_bytes(row.request_id)
+    details["paused"] = paused
     details["people_needed"] = services.settings.decide.people
     details["first_yes"] = None if waiting is None else _first_yes(waiting)
     details["decision"] = None if decided is None else decided.document
@@ -183,6 +192,25 @@ def _first_yes(waiting: FirstYes) -> Json:
         "observations": verdict.observations,
         "notes": [note.model_dump(mode="json") for note in verdict.notes],
     }
+
+
+async def pause_sending(agent: Owned, asked: Pause, actor: Actor) -> Json:
+    """Pause what is on its way, or let it go on."""
+    await stop.pause(agent.services, asked.request_id, paused=asked.paused)
+    if asked.paused:
+        await agent.journey.break_off(asked.request_id)
+    agent.journey.kick()
+    return {"paused": asked.paused}
+
+
+async def stop_sending(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
+    """Take the yes back, as long as nothing of it was handed over."""
+    await stop.refuse_if_handed_over(agent.services, named.request_id)
+    await stop.pause(agent.services, named.request_id, paused=True)
+    await agent.journey.break_off(named.request_id)
+    await stop.stop(agent.services, named.request_id, actor.name)
+    agent.journey.kick()
+    return {}
 
 
 async def keep_footage(agent: Owned, named: RequestNamed, actor: Actor) -> Json:

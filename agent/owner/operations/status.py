@@ -34,6 +34,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         "last_contact": contact,
         "portal_trouble": trouble or None,
         "disk_trouble": None if (trouble_of_disk := await _disk_trouble(agent)) is None else trouble_of_disk.what,
+        "page_trouble": services.progress.troubles.get("page"),
         "records_trouble": None if records_trouble is None else str(records_trouble),
         "still_found": sorted(details - {row.camera_id for row in cameras}) if force is not None else [],
         "host_clock": asdict(await services.host_clock()),

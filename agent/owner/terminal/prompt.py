@@ -47,6 +47,7 @@ OUTCOMES = {
     "unavailable": "closed: there was no such footage",
     "refused": "closed: refused by the agent",
     "unanswered": "closed: ended without an answer",
+    "withdrawn": "closed: stopped by you",
 }
 """How a closed request ended."""
 
@@ -308,6 +309,8 @@ def show_status(console: Console, details: Json) -> None:
         rows.append(("Trouble", details["disk_trouble"]))
     if details["records_trouble"]:
         rows.append(("Trouble", details["records_trouble"]))
+    if details["page_trouble"]:
+        rows.append(("Trouble", details["page_trouble"]))
     if still := details["still_found"]:
         rows.append(
             ("Please note", f"officers can still find {', '.join(still)}: the portal wasn't told yet of its end")

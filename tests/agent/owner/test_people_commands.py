@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.owner.terminal.custody_words import WORDS, custody_line
+from agent.owner.operations.custody_words import WORDS, custody_line
 from exchange.clock import SECOND, to_rfc3339
 from exchange.custody.log import CustodyKind
 from tests.agent.owner.owner_home import OwnerHome, owner_home
@@ -73,3 +73,23 @@ def test_the_log_tells_in_words_what_happened(home: OwnerHome) -> None:
 @pytest.mark.parametrize("kind", list(CustodyKind))
 def test_every_kind_of_event_has_its_words(kind: CustodyKind, tmp_path: Path) -> None:
     assert custody_line({"event": kind.value, "actor": "agent"}) == WORDS[kind]
+
+
+def test_where_the_page_is_and_a_code_for_a_phone(home: OwnerHome) -> None:
+    assert "switched off" in home.handover("page").output
+    as_it_was = home.config.read_text()
+    home.end()
+    try:
+        home.config.write_text(
+            as_it_was.replace("page: {enabled: false}", "page: {address: 0.0.0.0, names: [pi.example]}")
+        )
+        assert home.handover("people", "add", "cleo", "--name", "Cleo").exit_code == 0
+        shown = home.handover("page", "--invite", "cleo").output
+        assert "The page: https://pi.example:8480" in shown
+        assert "as SHA-256:" in shown
+        assert "https://pi.example:8480/pair#" in shown
+        assert "█" in shown or "▀" in shown
+        assert (home.settings.keys / "page.pem").stat().st_mode & 0o777 == 0o600
+    finally:
+        home.config.write_text(as_it_was)
+        home.start()

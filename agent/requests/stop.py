@@ -1,0 +1,78 @@
+"""The owner stops, or pauses, what they said yes to, as long as nothing of it lies at the portal whole.
+
+Not for: leaving the portal (``agent.membership.leaving``), which stops everything.
+"""
+
+from agent.requests.answer import clear_work
+from agent.requests.decision import UNDER_WAY
+from agent.requests.states import State, change_state
+from agent.services import Services
+from agent.store.database import RequestRow, Transaction
+from exchange.custody.log import CustodyKind
+from exchange.documents.messages import Decision, Status
+from exchange.errors import DecisionRefused, NotFound
+from exchange.signing.documents import sign_document
+
+PAUSED = "paused "
+"""What a note of the store begins with that says that a request is paused."""
+
+
+async def pause(services: Services, request_id: str, *, paused: bool) -> None:
+    """Take no more steps of a request until it goes on. DecisionRefused when there is nothing under way."""
+    async with services.store.transaction() as tx:
+        row = await _under_way(tx, request_id)
+        await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + row.request_id])
+        if paused:
+            await tx.set_note(PAUSED + row.request_id, "yes")
+
+
+async def is_paused(tx: Transaction, request_id: str) -> bool:
+    return await tx.note(PAUSED + request_id) is not None
+
+
+async def refuse_if_handed_over(services: Services, request_id: str) -> None:
+    """DecisionRefused when the yes can't be taken back any more, or was never given."""
+    async with services.store.transaction() as tx:
+        await _under_way(tx, request_id)
+        packages = await tx.packages(request_id)
+    if any(package.delivered_at is not None for package in packages):
+        raise DecisionRefused(
+            "A part of it was handed over already.",
+            meaning="Nothing was changed.",
+            do=f"The rest can be paused: handover pause {request_id}. Then call the officer.",
+        )
+
+
+async def stop(services: Services, request_id: str, by: str) -> None:
+    """The yes is taken back: nothing is cut, sealed or sent, and the officer is told that it was withdrawn.
+
+    DecisionRefused when a part of it was handed over, or nothing was approved.
+    """
+    await refuse_if_handed_over(services, request_id)
+    async with services.store.transaction() as tx:
+        row = await _under_way(tx, request_id)
+        now = services.clock.now()
+        if not await change_state(tx, row, State.WITHDRAWN, now):
+            raise DecisionRefused("It has just gone a step further.", do="Try it again.")
+        document = Decision(request_id=row.request_id, request_sha256=row.sha256, status=Status.WITHDRAWN, decided=now)
+        signed = sign_document(document, services.keys.device)
+        key = {"request_id": row.request_id}
+        await tx.update("decisions", key, document=signed.document, signature=signed.signature, observed="{}")
+        await tx.update("requests", key, answered_at=None)
+        await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + row.request_id])
+        await services.custody.record(tx, CustodyKind.WITHDRAWN, by, row.request_id)
+        await services.custody.checkpoint(tx)
+    await clear_work(services, request_id)
+
+
+async def _under_way(tx: Transaction, request_id: str) -> RequestRow:
+    row = await tx.request(request_id)
+    if row is None:
+        raise NotFound(f"There is no request {request_id}.", do="List them with: handover requests")
+    if row.state not in UNDER_WAY:
+        raise DecisionRefused(
+            "Nothing of this request is on its way.",
+            meaning="Nothing was changed.",
+            do="What was handed over can't be taken back; ask the officer.",
+        )
+    return row

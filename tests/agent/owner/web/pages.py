@@ -1,0 +1,71 @@
+"""The owner's page on a socket, over a test's home, and people who have come in.
+
+Not for: tests themselves.
+"""
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page
+
+from agent.owner.people import register, sessions
+from agent.owner.people.proofs import Proofs
+from agent.owner.people.register import NewPerson
+from agent.owner.people.roles import Role
+from agent.owner.web.server import serve_page
+from agent.settings.model import PageSettings
+from tests.journey.home import Siege, Town
+
+PASSWORD = "four plain words here"
+SHOTS = Path(os.environ.get("HANDOVER_SHOTS", "/nonexistent"))
+"""Where screenshots go, when somebody wants them."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Served:
+    at: Town | Siege
+    origin: str
+
+    async def person(
+        self, person_id: str = "robin", name: str = "Robin Example", role: Role = Role.ADMINISTRATOR
+    ) -> None:
+        """Somebody who is written down, and has a password."""
+        services = self.at.agent.services
+        async with services.store.transaction() as tx:
+            await register.join(tx, NewPerson(person_id=person_id, name=name, role=role), services.clock.now())
+        await Proofs(services.store, services.run_job, services.clock.now).set_password(person_id, PASSWORD)
+
+    async def session(self, person_id: str = "robin", proven_by: str = "password") -> str:
+        """A session's cookie, as a browser that has logged in has it."""
+        services = self.at.agent.services
+        async with services.store.transaction() as tx:
+            return await sessions.open_session(tx, person_id, proven_by, services.clock.now())
+
+    async def log_in(self, page: Page, person_id: str = "robin", to: str = "/") -> None:
+        await page.goto(f"/login?to={to}")
+        await page.fill("#person", person_id)
+        await page.fill("#password", PASSWORD)
+        await page.click("main button:not([type=button])")
+        await page.wait_for_url(f"**{to}")
+
+
+@asynccontextmanager
+async def served(at: Town | Siege, **page: Any) -> AsyncIterator[Served]:
+    """The home's page, on loopback, at a port of its own."""
+    port = free_port()
+    settings = at.settings.model_copy(update={"page": PageSettings(enabled=True, port=port, **page)})
+    async with serve_page(at.agent, at.agent.viewings, settings):
+        assert "page" not in at.agent.services.progress.troubles
+        secure = "address" in page
+        yield Served(at, f"{'https' if secure else 'http'}://localhost:{port}")

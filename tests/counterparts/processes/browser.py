@@ -1,0 +1,81 @@
+"""Chromium, as the machine has it, driven through Playwright; and axe-core, which finds what keeps people out.
+
+Not for: tests themselves. The pages' policy forbids evaluated strings, so waiting is done by locators.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from tests.counterparts.processes.npm import npm_package
+
+CHROMIUM = "/usr/bin/chromium"
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 900}
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--mute-audio"]
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def window(browser: Browser, origin: str, **how: object) -> AsyncIterator[Page]:
+    """A browser window of its own, without anybody's cookies; it fails for every error that the page's script has."""
+    context: BrowserContext = await browser.new_context(  # type: ignore[arg-type]
+        **({"viewport": PHONE, "base_url": origin, "locale": "en-GB", "ignore_https_errors": True} | how)
+    )
+    context.set_default_timeout(15_000)
+    page = await context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console",
+        lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None,
+    )
+    try:
+        yield page
+        assert wrong == []
+    finally:
+        await context.close()
+
+
+async def barriers(page: Page) -> list[str]:
+    """What axe-core finds on the page: by WCAG 2.2 A and AA, and its best practices."""
+    folder = npm_package("axe-core", "4.11.0")
+    script = (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    session = await page.context.new_cdp_session(page)
+    # Through the debugger, which the page's policy doesn't bind: it allows no script of others.
+    await session.send("Runtime.evaluate", {"expression": script})
+    found = await session.send(
+        "Runtime.evaluate",
+        {
+            "expression": "axe.run().then(found => JSON.stringify(found.violations.map(each => "
+            "each.id + ': ' + each.nodes.map(node => node.target.join(' ')).join(', '))))",
+            "awaitPromise": True,
+        },
+    )
+    import json
+
+    return [str(each) for each in json.loads(found["result"]["value"])]
+
+
+async def too_wide(page: Page) -> bool:
+    """Whether the page must be scrolled sideways."""
+    return bool(
+        await page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    )
+
+
+async def shoot(page: Page, folder: Path, name: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=folder / f"{name}.png", full_page=True)
