@@ -16,6 +16,8 @@ from agent.background import housekeeping
 from agent.background.inbox import InboxPoll
 from agent.background.schedule import Schedule
 from agent.owner import control
+from agent.owner.notify.outbox import Outbox
+from agent.owner.notify.recipients import Recipients
 from agent.owner.web.server import serve_page
 from agent.settings.model import Settings
 from exchange import VERSION
@@ -42,6 +44,7 @@ async def run(settings: Settings, *, ready: Path | None = None) -> None:
                 asyncio.create_task(agent.journey.run(), name="journey"),
                 asyncio.create_task(InboxPoll(agent.services, agent.journey).run(), name="inbox"),
                 asyncio.create_task(_watchdog(), name="watchdog"),
+                asyncio.create_task(Outbox(agent.services, Recipients(settings.recipients)).run(), name="messages"),
                 asyncio.create_task(schedule.run(), name="schedule"),
             ]
             notify = sdnotify.SystemdNotifier()

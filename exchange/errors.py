@@ -90,6 +90,12 @@ class NotPermitted(HandoverError):
     exit_code = 18
 
 
+class NotDelivered(HandoverError):
+    """A message to the owner's people did not get there."""
+
+    exit_code = 19
+
+
 # -- cameras and recorders ---------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from agent.settings.values import (
     HttpUrl,
     Interfaces,
     PreserveWord,
+    QuietWord,
     User,
     is_plain,
 )
@@ -127,6 +128,15 @@ class PageSettings(Section):
     """Other names and addresses that the page may be called by, such as camera-pi.local."""
 
 
+class NotifySettings(Section):
+    quiet: QuietWord | None = None
+    """Hours in which only urgent messages are sent, such as 22:00-07:00; null for none."""
+    urgent: Annotated[Duration, between("0s", "30d")] = 3 * HOUR
+    """A request that ends within this time is urgent, and is told in quiet hours too."""
+    escalate_after: Annotated[Duration, between("5m", "30d")] = 6 * HOUR
+    """How long a request waits before the next rank of people is told of it."""
+
+
 class TimestampSettings(Section):
     url: HttpUrl
     """Where the authority answers. Plain http:// is customary: a hash goes there, and what comes back is signed."""
@@ -160,6 +170,8 @@ class Settings(Section):
     """Who may say yes or no."""
     page: PageSettings = PageSettings()
     """The owner's page in a browser."""
+    notify: NotifySettings = NotifySettings()
+    """When people are told of requests and troubles; whom, is set with handover notify."""
     timestamp_authority: TimestampSettings | None = None
     """Who countersigns the time of what you hand over (RFC 3161): url and certificates; null for none."""
     log: LogSettings = LogSettings()
@@ -197,6 +209,11 @@ class Settings(Section):
     def archive_key(self) -> Path:
         """The age identity that opens the owner's own copies."""
         return self.keys / "archive.key"
+
+    @property
+    def recipients(self) -> Path:
+        """0600: who is told of requests, and how; it holds passwords and tokens."""
+        return self.keys / "notify.json"
 
     @property
     def run_directory(self) -> Path:

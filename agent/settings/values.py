@@ -121,6 +121,13 @@ def _user(name: str) -> str:
     return name
 
 
+def _quiet(text: str) -> str:
+    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)", text.strip())
+    if found is None or (found[1], found[2]) == (found[3], found[4]):
+        raise PydanticCustomError("quiet", "two times of day, such as 22:00-07:00, or null")
+    return text.strip()
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 HttpsUrl = Annotated[str, Field(max_length=500), AfterValidator(_https)]
 HttpUrl = Annotated[str, Field(max_length=500), AfterValidator(_origin)]
@@ -131,6 +138,8 @@ PreserveWord = Annotated[
     # An editor that reads YAML 1.1 sees "yes" as true.
     WithJsonSchema({"enum": ["yes", "ask", "no", True, False]}),
 ]
+QuietWord = Annotated[str, AfterValidator(_quiet)]
+"""Hours of the day, such as ``22:00-07:00``."""
 DataPath = Annotated[AbsolutePath, AfterValidator(_room_for_socket)]
 Host = Annotated[str, AfterValidator(_host)]
 User = Annotated[str, AfterValidator(_user)]

@@ -178,6 +178,22 @@ CREATE TABLE sessions (
     proven_by       TEXT NOT NULL                -- passkey, password, or code
 ) STRICT;
 
+-- Messages to the owner's people, from when they are due until a month after.
+CREATE TABLE messages (
+    message_key     TEXT PRIMARY KEY,            -- what it is about, and to whom: each goes once
+    recipient_id    TEXT NOT NULL,
+    request_id      TEXT,
+    subject         TEXT NOT NULL,
+    body            TEXT NOT NULL,
+    made_at         INTEGER NOT NULL,
+    due_at          INTEGER NOT NULL,
+    ends_at         INTEGER,                     -- when it is of no use any more
+    tries           INTEGER NOT NULL DEFAULT 0,
+    failure         TEXT,
+    sent_at         INTEGER,
+    given_up_at     INTEGER
+) STRICT;
+
 -- Who did what, on the page or at a terminal. Not the custody log: this never leaves the house.
 CREATE TABLE deeds (
     deed_id         INTEGER PRIMARY KEY,

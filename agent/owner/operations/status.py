@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import asdict
 
 from agent.membership import registration
+from agent.owner.notify.outbox import undelivered
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.recordings.disk import recordings_mount, trouble_of_disks
 from agent.requests import restored_records
@@ -34,6 +35,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         "last_contact": contact,
         "portal_trouble": trouble or None,
         "disk_trouble": None if (trouble_of_disk := await _disk_trouble(agent)) is None else trouble_of_disk.what,
+        "messages_trouble": failed[0]["failure"] if (failed := await undelivered(services)) else None,
         "page_trouble": services.progress.troubles.get("page"),
         "records_trouble": None if records_trouble is None else str(records_trouble),
         "still_found": sorted(details - {row.camera_id for row in cameras}) if force is not None else [],

@@ -9,7 +9,8 @@ from typing import Any
 
 from agent.cameras.footage_sources import AskChannels, SetSource, SetStart, TestSources
 from agent.cameras.stored import NewCamera
-from agent.owner.operations import cameras, people, portal, records, requests, sources, status
+from agent.owner.notify.recipients import Recipient
+from agent.owner.operations import cameras, notify, people, portal, records, requests, sources, status
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
 from agent.owner.people.register import NewPerson, note_deed
@@ -51,6 +52,10 @@ OPERATIONS: dict[str, Operation] = {
     "change-person": Operation(people.ChangePerson, people.change, ADMINISTRATOR, noted=True),
     "remove-person": Operation(people.PersonNamed, people.remove, ADMINISTRATOR, noted=True),
     "invite-person": Operation(people.PersonNamed, people.invite, ADMINISTRATOR, noted=True),
+    "notify": Operation(Nothing, notify.list_recipients, VIEWER),
+    "notify-add": Operation(Recipient, notify.add, ADMINISTRATOR, noted=True),
+    "notify-remove": Operation(notify.RecipientNamed, notify.remove, ADMINISTRATOR, noted=True),
+    "notify-test": Operation(notify.RecipientNamed, notify.test, ADMINISTRATOR),
     "deeds": Operation(Nothing, people.list_deeds, ADMINISTRATOR),
     "cameras": Operation(Nothing, cameras.list_cameras, ANYONE),
     "discover": Operation(cameras.Discover, cameras.discover, ADMINISTRATOR),
@@ -91,7 +96,7 @@ async def call(agent: Owned, name: str, body: bytes, actor: Actor) -> Json:
 
 def _about(arguments: Part) -> str | None:
     """What an operation was about: never more than an id."""
-    for name in ("request_id", "camera_id", "person_id"):
+    for name in ("request_id", "camera_id", "person_id", "recipient_id"):
         if isinstance(value := getattr(arguments, name, None), str):
             return value
     return None

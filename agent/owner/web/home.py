@@ -50,7 +50,7 @@ async def show_home(request: web.Request) -> web.Response:
 
 def _troubles(status: Json) -> list[str]:
     """What is wrong, in words."""
-    names = ("portal_trouble", "disk_trouble", "records_trouble", "page_trouble")
+    names = ("portal_trouble", "disk_trouble", "records_trouble", "page_trouble", "messages_trouble")
     return [status[name] for name in names if status[name]]
 
 

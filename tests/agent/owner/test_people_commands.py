@@ -93,3 +93,21 @@ def test_where_the_page_is_and_a_code_for_a_phone(home: OwnerHome) -> None:
     finally:
         home.config.write_text(as_it_was)
         home.start()
+
+
+def test_recipients_are_added_tested_and_removed(home: OwnerHome, tmp_path: Path) -> None:
+    assert "Nobody is told yet." in home.handover("notify", "list").output
+    address = tmp_path / "address"
+    address.write_text("json://127.0.0.1:9/s3cret\n")
+    refused = home.handover("notify", "add", "robin", "--address-file", str(address))
+    assert refused.exit_code == 19
+    assert "s3cret" not in refused.output
+    assert home.handover("notify", "test", "robin").exit_code == 44
+    assert home.handover("notify", "remove", "robin").exit_code == 44
+
+
+def test_what_is_under_way_can_be_paused_and_stopped(home: OwnerHome) -> None:
+    request_id = home.asked()
+    assert home.handover("pause", request_id).exit_code == 41
+    assert home.handover("stop", request_id).exit_code == 41
+    home.decline_all()

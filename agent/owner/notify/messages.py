@@ -1,0 +1,127 @@
+"""What an owner is told, and once for each thing: a request, a reminder, a receipt, a camera or disk in trouble.
+
+A message says that there is something, and nothing of what it is about unless its reader wants that. Not for: sending.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from agent.cameras.stored import registration_of
+from agent.recorder.state import read_state
+from agent.recordings.disk import recordings_mount, trouble_of_disks
+from agent.requests.intake import verified_request
+from agent.requests.plan import read_plan
+from agent.requests.states import State
+from agent.services import Services
+from agent.sources.registry import RECORDER, setting_of
+from agent.store.database import RequestRow, Transaction
+from exchange.clock import DAY, MINUTE, to_rfc3339
+from exchange.documents.human_time import time_text
+from exchange.documents.letters import harmless
+
+_PATIENCE = 15 * MINUTE
+"""How long a camera may be away before anybody is told."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """``key``: a message of one key goes to each reader once. ``ends``: an instant after which it is no use; for a
+    request, when it ends. ``detail`` is the text for those who want to know what it is about."""
+
+    key: str
+    subject: str
+    text: str
+    detail: str
+    request_id: str | None = None
+    ends: int | None = None
+    urgent: bool = False
+
+
+async def due(services: Services, link: str) -> list[Message]:
+    """All that should have been told by now; most of it was. ``link`` is where the page is, empty where it isn't."""
+    async with services.store.transaction() as tx:
+        found = [message for row in await tx.requests(State.ASKED) for message in await _asked(services, tx, row, link)]
+        found += await _receipts(services, tx)
+        found += await _overwritten(services, tx, link)
+        found += await _cameras(services, tx)
+    return found + await _disk(services)
+
+
+async def _asked(services: Services, tx: Transaction, row: RequestRow, link: str) -> list[Message]:
+    now = services.clock.now()
+    request = verified_request(row)
+    where = f"{link}/requests/{row.request_id}" if link else f"handover review {row.request_id}"
+    until = time_text(row.expires_at)
+    text = f"The police ask for recordings. Answer until {until}, or nothing is sent:\n{where}"
+    incident = request.incident
+    detail = (
+        f"{text}\n{harmless(incident.kind)}, {harmless(incident.place)} (case {harmless(request.crime_reference)})."
+    )
+    urgent = row.expires_at - now <= services.settings.notify.urgent
+    subject = "A request waits for you"
+    messages = [Message(f"asked {row.request_id}", subject, text, detail, row.request_id, row.expires_at, urgent)]
+    reminders = sum(row.state_at + after <= now for after in services.settings.requests.remind_after)
+    if reminders:
+        key = f"reminder {row.request_id} {reminders}"
+        messages.append(
+            Message(key, "A request still waits for you", text, detail, row.request_id, row.expires_at, urgent)
+        )
+    return messages
+
+
+async def _receipts(services: Services, tx: Transaction) -> list[Message]:
+    rows = await tx.all(
+        "SELECT evidence_id, request_id, receipt_at FROM packages WHERE receipt_at > ?", [services.clock.now() - DAY]
+    )
+    text = "The police confirmed that they have what you sent."
+    return [
+        Message(f"receipt {row['evidence_id']}", "A receipt came", text, text, None, row["receipt_at"] + DAY)
+        for row in rows
+    ]
+
+
+async def _overwritten(services: Services, tx: Transaction, link: str) -> list[Message]:
+    """Footage that a recorder writes over within a day, and that nobody keeps."""
+    now, found = services.clock.now(), []
+    for row in await tx.requests(State.ASKED):
+        shown = await tx.one("SELECT plan FROM plans WHERE request_id = ?", [row.request_id])
+        cameras = () if shown is None else read_plan(shown["plan"]).cameras
+        ends = [camera.source.overwritten for camera in cameras if camera.source and not camera.source.kept]
+        first = min((end for end in ends if end is not None), default=None)
+        if first is not None and now < first <= now + DAY:
+            where = f"{link}/requests/{row.request_id}" if link else f"handover keep {row.request_id}"
+            text = (
+                f"Recordings that the police ask for are written over about {time_text(first)}. To keep them:\n{where}"
+            )
+            found.append(
+                Message(f"overwritten {row.request_id}", "Recordings will be lost", text, text, None, first, True)
+            )
+    return found
+
+
+async def _cameras(services: Services, tx: Transaction) -> list[Message]:
+    """Cameras of our own recorder from which nothing came for a while."""
+    now = services.clock.now()
+    state = await asyncio.to_thread(read_state, services.settings.recordings.directory)
+    found = []
+    for row in await tx.cameras():
+        recording = state.cameras.get(row.camera_id)
+        if setting_of(row).kind != RECORDER or recording is None or not state.alive(now):
+            continue
+        last = recording.last_packet or recording.since or now
+        if recording.state != "recording" and now - last > _PATIENCE:
+            label = registration_of(row).label
+            text = f"Nothing is recorded of {harmless(label)} since {time_text(last)}: {recording.as_text()}."
+            found.append(Message(f"camera {row.camera_id} {to_rfc3339(last)}", "A camera is not recorded", text, text))
+    return found
+
+
+async def _disk(services: Services) -> list[Message]:
+    settings = services.settings
+    mount = await recordings_mount(settings, services.store)
+    trouble = await asyncio.to_thread(trouble_of_disks, mount, settings.data, settings.recordings.directory)
+    if trouble is None:
+        return []
+    day = to_rfc3339(services.clock.now() // DAY * DAY)
+    text = f"{trouble.what} {trouble.do}".strip()
+    return [Message(f"disk {day}", "The disk needs you", text, text)]
