@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from agent.cli import cameras as camera_commands
+from agent.cli import noted as noted_commands
 from agent.cli import notify as notify_commands
 from agent.cli import people as people_commands
 from agent.cli import records as record_commands
@@ -148,6 +149,7 @@ for _command in (
     record_commands.custody_log,
     record_commands.restored,
     people_commands.people,
+    noted_commands.request,
     notify_commands.notify,
     people_commands.page,
     source_commands.sources,

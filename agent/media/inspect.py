@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from agent.media.containers import segment as segments
 from agent.media.containers.tables import NotFootage, Segment
+from agent.media.cut import approved
 from agent.media.cut.timeline import PlacedSegment, Selection, gaps, join, select, sound_within
 from agent.media.facts import (
     Gops,
@@ -23,6 +24,7 @@ from agent.media.facts import (
     Trimmed,
     Unreadable,
     source_ref,
+    stretch,
     to_json,
 )
 
@@ -82,6 +84,46 @@ def _touching(files: Sequence[SourceRef], start_us: int, end_us: int) -> list[So
 def _trimmed(groups: Sequence[Sequence[PlacedSegment]], start_us: int, end_us: int, trim: Trim) -> Trimmed:
     selections = (select(group, start_us, end_us, trim) for group in groups)
     return Trimmed(trim, tuple(_stretch(selection) for selection in selections if selection is not None))
+
+
+def split_at_keys(whole: Stretch, most_bytes: int) -> tuple[Stretch, ...]:
+    """The stretch as parts that begin at key frames, each of at most about ``most_bytes`` as a file.
+
+    No frame is lost, and none is in two parts: where a part could not begin without losing some, it goes on. A part of
+    one key frame's pictures may still be larger. Raises FootageChanged.
+    """
+    what = approved.find(whole, sound=False)
+    keys, sizes = what.chosen.keys, _sizes(what.chosen)
+    sound = whole.sound_bytes / max(whole.video_bytes, 1)
+    starts, room = [keys[0]], most_bytes * 0.97 - 65_536
+    for key, following in pairwise([*keys, len(sizes)]):
+        through = sum(sizes[starts[-1] : following]) * (1 + sound)
+        if key != starts[-1] and through > room:
+            starts.append(key)
+    times = [what.chosen.times[key] for key in starts]
+    found = []
+    for start, end in pairwise([*times, whole.end_us]):
+        chosen = select(what.group, start, end, Trim.INSIDE)
+        if chosen is not None:
+            found.append(_stretch(chosen))
+    if sum(part.frames for part in found) != whole.frames:
+        return (whole,)
+    return tuple(found)
+
+
+def _sizes(chosen: Selection) -> list[int]:
+    """Bytes of each picture, in decode order."""
+    found: list[int] = []
+    for placed, ranges in zip(chosen.group, chosen.ranges, strict=True):
+        for low, high in ranges:
+            found += placed.segment.video.sizes[low:high]
+    return found
+
+
+def split_job(job: JsonObject, report: Callable[[JsonObject], None]) -> JsonObject:
+    """``{"stretches", "most_bytes"}`` to ``{"stretches"}``, each in parts that are small enough."""
+    parts = [part for plain in job["stretches"] for part in split_at_keys(stretch(plain), job["most_bytes"])]
+    return {"stretches": [to_json(part) for part in parts]}
 
 
 def _stretch(chosen: Selection) -> Stretch:

@@ -55,6 +55,7 @@ async def close(services: Services, row: RequestRow) -> Move:
             trouble = trouble or error.what
     await services.footage.release(row.request_id)
     await clear_work(services, row.request_id)
+    await asyncio.to_thread(shutil.rmtree, services.settings.outgoing_dir / row.request_id, ignore_errors=True)
     unsent = await _unsent_packages(services, row.request_id)
 
     async def write(tx: Transaction) -> None:

@@ -36,6 +36,7 @@ from exchange.documents.messages import (
     Text,
     one_line,
 )
+from exchange.documents.noted import NotedRequest
 from exchange.errors import DecisionRefused, FootageChanged, NotFound, SignatureInvalid
 from exchange.signing.documents import document_sha256, open_document, sign_document
 
@@ -85,7 +86,7 @@ class Approval:
     def __init__(
         self,
         key: object,
-        request: Request,
+        request: Request | NotedRequest,
         signed_request: Signed,
         decision: Decision,
         signed_decision: Signed,

@@ -13,6 +13,7 @@ from exchange.age.files import parse_recipient
 from exchange.clock import DAY, Window, to_rfc3339
 from exchange.custody.log import CustodyKind
 from exchange.documents.messages import Credential, Refusal, RefusalReason, Request, Signed
+from exchange.documents.noted import NotedRequest
 from exchange.errors import DocumentInvalid, HandoverError, PortalAnswerInvalid, RequestRefused, SignatureInvalid
 from exchange.signing.credentials import CredentialFault, CredentialInvalid, open_by_officer
 from exchange.signing.documents import PublicKey, document_sha256, read_unverified, sign_document
@@ -114,9 +115,12 @@ async def verify(services: Services, row: RequestRow) -> Move:
     return _verified(services, row, credential)
 
 
-def verified_request(row: RequestRow) -> Request:
-    """A request that was verified here once; its row's bytes have not changed since."""
-    return read_unverified(Signed(document=row.document, signature=row.signature), Request)
+def verified_request(row: RequestRow) -> Request | NotedRequest:
+    """A request that was verified here once, or noted by the owner; its row's bytes have not changed since."""
+    signed = Signed(document=row.document, signature=row.signature)
+    if row.origin == "noted":
+        return read_unverified(signed, NotedRequest)
+    return read_unverified(signed, Request)
 
 
 def _open(signed: Signed, force_key: PublicKey, now: int) -> tuple[Request, Credential]:

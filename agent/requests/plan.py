@@ -24,6 +24,7 @@ from exchange.custody.log import CustodyKind
 from exchange.documents.evidence import ClockCheck, HostClock, OffsetRange
 from exchange.documents.letters import harmless
 from exchange.documents.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
+from exchange.documents.noted import NotedRequest, Offered
 from exchange.errors import DecisionRefused, DocumentInvalid, HandoverError, NotFound
 from exchange.signing.documents import parse_strictly
 
@@ -205,7 +206,20 @@ async def plan_camera(
     async with open_footage(services, row, asked.camera_id, asked.window.window) as there:
         source = None if there.answer is None else await _with_outlook(services, asked, there.answer)
         planned = await _plan_files(services, asked, there, source, position, label, narrowed)
+        planned = await _in_parts(services, row, planned)
     return planned.model_copy(update={"clock": await _planned_clock(services, asked)})
+
+
+async def _in_parts(services: Services, row: RequestRow, planned: PlannedCamera) -> PlannedCamera:
+    """As files that the force takes, where it takes recordings up to a size only."""
+    request = verified_request(row)
+    if not isinstance(request, NotedRequest) or not planned.available:
+        return planned
+    if request.way.form is not Offered.RECORDINGS or request.way.most_bytes is None:
+        return planned
+    job = {"stretches": list(planned.stretches), "most_bytes": request.way.most_bytes}
+    made = await services.run_job("agent.media.inspect:split_job", job, limits=CLIP)
+    return planned.model_copy(update={"stretches": tuple(made["stretches"])})
 
 
 async def _planned_clock(services: Services, asked: Asked) -> PlannedClock | None:

@@ -5,6 +5,7 @@ Not for: keeping the owner's own sealed copy, which is the very file that was se
 
 import asyncio
 import logging
+import shutil
 from pathlib import Path
 
 from agent.requests.answer import clear_work
@@ -60,11 +61,12 @@ async def settle(services: Services, row: RequestRow) -> Move:
     await clear_work(services, row.request_id)
     async with services.store.transaction() as tx:
         missing = sum(package.receipt is None for package in await tx.packages(row.request_id))
-        left = await tx.force() is None
+        left = await tx.force() is None and row.origin != "noted"
     patient = services.clock.now() - row.state_at < _PATIENCE
     if missing and not left and patient:
         raise Later(services.clock.now() + HOUR, "the force's receipt is awaited")
     await services.footage.release(row.request_id)
+    await asyncio.to_thread(shutil.rmtree, services.settings.outgoing_dir / row.request_id, ignore_errors=True)
     why = "You left the portal before the force's receipt came." if left else _NONE_CAME
     trouble = row.trouble or (why if missing else None)
 

@@ -40,8 +40,9 @@ async def seal(services: Services, row: RequestRow) -> Move:
     async with services.store.transaction() as tx:
         packages = {package.evidence_id: package for package in await tx.packages(row.request_id)}
         force = await tx.force()
-    if force is None:
+    if force is None and row.origin != "noted":
         raise ClipFailed("The agent left the portal.", meaning="Nothing is sealed.")
+    force_key = None if force is None or row.origin == "noted" else PublicKey.parse(force.public_key)
     for cut in approval.cuts:
         package = packages.get(cut.evidence_id)
         if package is None:
@@ -51,7 +52,7 @@ async def seal(services: Services, row: RequestRow) -> Move:
                 package = await _fix_manifest(services, approval, cut, package)
             if package.custody is None:
                 package = await stamp(services, row, approval, package)
-            await _seal_one(services, approval, package, PublicKey.parse(force.public_key))
+            await _seal_one(services, approval, package, force_key)
 
     async def write(tx: Transaction) -> None:
         await services.custody.record(tx, CustodyKind.SEALED, "agent", row.request_id)
@@ -101,7 +102,7 @@ async def _known(tx: Transaction, camera: CameraRow | None, window: Window) -> C
     return CameraKnown(registration_of(camera), facts_of(camera), await clock_around(tx, camera, window))
 
 
-async def _seal_one(services: Services, approval: Approval, package: PackageRow, force: PublicKey) -> None:
+async def _seal_one(services: Services, approval: Approval, package: PackageRow, force: PublicKey | None) -> None:
     """Seal into ``packages/``, durably, then write the row."""
     assert package.evidence is not None
     assert package.custody is not None
@@ -128,13 +129,14 @@ async def _seal_one(services: Services, approval: Approval, package: PackageRow,
         force=force,
         timestamp=package.timestamp,
     )
-    recipient = parse_recipient(approval.request.recipient)
+    case = approval.request.recipient
+    kind = "hybrid" if case is None else parse_recipient(case).kind
     job: dict[str, Any] = {
         "target": str(target),
         "name": bag_name(evidence),
         "info": bag_info(evidence),
         "entries": [_as_json(entry) for entry in entries],
-        "recipients": [str(recipient), services.keys.archive_recipient(recipient.kind)],
+        "recipients": [*([case] if case else []), services.keys.archive_recipient(kind)],
     }
     total = max(1, sum(file.size for file in evidence.files))
 

@@ -58,7 +58,8 @@ async def stop(services: Services, request_id: str, by: str) -> None:
         signed = sign_document(document, services.keys.device)
         key = {"request_id": row.request_id}
         await tx.update("decisions", key, document=signed.document, signature=signed.signature, observed="{}")
-        await tx.update("requests", key, answered_at=None)
+        if row.origin != "noted":
+            await tx.update("requests", key, answered_at=None)
         await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + row.request_id])
         await services.custody.record(tx, CustodyKind.WITHDRAWN, by, row.request_id)
         await services.custody.checkpoint(tx)

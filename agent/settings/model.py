@@ -255,6 +255,11 @@ class Settings(Section):
         """Sealed packages: what was sent, byte for byte."""
         return self.data / "packages"
 
+    @property
+    def outgoing_dir(self) -> Path:
+        """0700: files for a force that has no portal, until they were handed over."""
+        return self.data / "outgoing"
+
     def package(self, evidence_id: str) -> Path:
         """Where the sealed package of this evidence id lies."""
         return self.packages_dir / f"{evidence_id}.zip.age"

@@ -37,6 +37,7 @@ class RequestRow:
     failures: int
     retry_at: int
     trouble: str | None
+    origin: str = "portal"
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,9 @@ CREATE TABLE agreements (
 -- The owner's notes by evidence id, JSON: the decision names them by their hash, the packages hold them.
 ALTER TABLE decisions ADD COLUMN observed TEXT NOT NULL DEFAULT '{}';
 
+-- Where a request came from: the portal, or the owner who wrote it down (noted).
+ALTER TABLE requests ADD COLUMN origin TEXT NOT NULL DEFAULT 'portal';
+
 CREATE TABLE people (
     person_id       TEXT PRIMARY KEY,
     name            TEXT NOT NULL,

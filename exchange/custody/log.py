@@ -31,6 +31,8 @@ class CustodyKind(StrEnum):
     """What can happen to a request and its footage."""
 
     REQUEST_RECEIVED = "request-received"
+    NOTED = "noted"
+    """The owner wrote a request down that came by no portal."""
     REQUEST_VERIFIED = "request-verified"
     REQUEST_REFUSED = "request-refused"
     PRESERVED = "preserved"

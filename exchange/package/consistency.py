@@ -12,6 +12,7 @@ from exchange.documents.evidence import Evidence, observations_sha256
 from exchange.documents.human_time import time_text
 from exchange.documents.letters import quoted
 from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Request
+from exchange.documents.noted import NotedRequest
 from exchange.package.bag import BagFile
 from exchange.package.report import Finding, fails, holds, mismatch
 
@@ -20,7 +21,7 @@ STAMP_TOLERANCE = 5 * MINUTE
 
 
 def compare_documents(
-    request: Request, request_sha256: str, decision: Decision, decision_sha256: str, evidence: Evidence
+    request: Request | NotedRequest, request_sha256: str, decision: Decision, decision_sha256: str, evidence: Evidence
 ) -> Iterator[Finding]:
     """A finding a promise that holds the three documents together."""
     yield _judge(
@@ -63,7 +64,7 @@ def _names(decision: Decision) -> str:
     return " and ".join(dict.fromkeys(quoted(agreement.by.name) for agreement in decision.agreed))
 
 
-def _compare_windows(request: Request, decision: Decision, evidence: Evidence) -> Iterator[Finding]:
+def _compare_windows(request: Request | NotedRequest, decision: Decision, evidence: Evidence) -> Iterator[Finding]:
     decided = [camera for camera in decision.cameras if camera.evidence_id == evidence.evidence_id]
     if len(decided) != 1 or decided[0].outcome is not Outcome.APPROVED or decided[0].approved is None:
         yield fails("decision.approved", mismatch("The owner's decision does not approve this package."))

@@ -10,7 +10,8 @@ from dataclasses import replace
 from exchange.clock import to_rfc3339
 from exchange.custody.log import ProvenLines, open_lines
 from exchange.documents.evidence import Evidence
-from exchange.documents.messages import Decision, Request, Signed
+from exchange.documents.messages import Credential, Decision, Request, Signed
+from exchange.documents.noted import NotedOfficer, NotedRequest
 from exchange.package.consistency import check_stamp_logged, compare_documents
 from exchange.package.readme import render_readme
 from exchange.package.report import mismatch
@@ -34,7 +35,8 @@ README_NAMESPACE = "read-me-first.v1@handover"
 
 SIGNED = (README, REQUEST, DECISION, EVIDENCE)
 FIXED = frozenset({*SIGNED, *(path + SIGNATURE for path in SIGNED), CUSTODY, CHECKPOINT, DEVICE_KEY, FORCE_KEY})
-"""Every file of a package but its recordings, which the manifest lists, and a time stamp."""
+"""Every file of a package but its recordings, which the manifest lists, and a time stamp. One whose request the owner
+noted has no force key."""
 
 
 def bag_name(evidence: Evidence) -> str:
@@ -65,7 +67,7 @@ def bag_entries(
     custody: ProvenLines,
     recordings: Sequence[PackageEntry],
     device: SigningKey,
-    force: PublicKey,
+    force: PublicKey | None,
     timestamp: bytes | None = None,
 ) -> list[PackageEntry]:
     """The payload of one package, in the order in which it is written; the same arguments give the same bytes.
@@ -76,7 +78,7 @@ def bag_entries(
     """
     opened = open_document(evidence, Evidence, device.public)
     decided = open_document(decision, Decision, device.public)
-    asked, officer = open_by_officer(request, Request, force, read_unverified(request, Request).issued)
+    asked, officer = _open_request(request, device.public, force)
     events, _ = open_lines(custody, device.public)
     check_stamp_logged(timestamp, events, opened.evidence_id)
     for finding in compare_documents(asked, document_sha256(request), decided, document_sha256(decision), opened):
@@ -98,14 +100,25 @@ def bag_entries(
         CUSTODY: custody.jsonl,
         CHECKPOINT: custody.checkpoint.encode(),
         DEVICE_KEY: f"{device.public.line}\n".encode(),
-        FORCE_KEY: f"{force.line}\n".encode(),
     }
+    if force is not None:
+        small[FORCE_KEY] = f"{force.line}\n".encode()
     for path, signed in ((EVIDENCE, evidence), (REQUEST, request), (DECISION, decision)):
         small[path] = signed.document.encode()
         small[path + SIGNATURE] = signed.signature.encode()
     if timestamp is not None:
         small[TIMESTAMP] = timestamp
     return [*(PackageEntry(path, content) for path, content in small.items()), *_listed(opened, recordings)]
+
+
+def _open_request(
+    signed: Signed, device: PublicKey, force: PublicKey | None
+) -> tuple[Request | NotedRequest, Credential | NotedOfficer]:
+    """The request and who made it: signed by an officer, or noted by the owner where no force stands behind it."""
+    if force is None:
+        noted = open_document(signed, NotedRequest, device)
+        return noted, noted.officer
+    return open_by_officer(signed, Request, force, read_unverified(signed, Request).issued)
 
 
 def _listed(evidence: Evidence, recordings: Sequence[PackageEntry]) -> list[PackageEntry]:

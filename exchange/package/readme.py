@@ -22,6 +22,7 @@ from exchange.documents.human_time import (
     time_text,
 )
 from exchange.documents.messages import Credential, Decision, Request, Stretch
+from exchange.documents.noted import IDENTIFIED_WORDS, NotedOfficer, NotedRequest
 from exchange.signing.sshsig import PublicKey
 
 _TEMPLATE = "read_me_first.html"
@@ -35,12 +36,12 @@ _NEVER_CHECKED = (
 
 def render_readme(
     evidence: Evidence,
-    request: Request,
-    officer: Credential,
+    request: Request | NotedRequest,
+    officer: Credential | NotedOfficer,
     decision: Decision,
     *,
     device: PublicKey,
-    force: PublicKey,
+    force: PublicKey | None,
     bag_name: str,
     stamped: bool = False,
 ) -> bytes:
@@ -54,6 +55,9 @@ def render_readme(
         evidence=evidence,
         request=request,
         officer=officer,
+        noted=request if isinstance(request, NotedRequest) else None,
+        officer_text=_officer_text(officer),
+        identified=IDENTIFIED_WORDS,
         decision=decision,
         device=device,
         force=force,
@@ -71,6 +75,12 @@ def render_readme(
         style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
     return page.encode()
+
+
+def _officer_text(officer: Credential | NotedOfficer) -> str:
+    """Who asked, on one line."""
+    named = f"{officer.rank} {officer.name}" if officer.rank else officer.name
+    return ", ".join(filter(None, (named, officer.collar_number, officer.unit, officer.force)))
 
 
 def _windows(windows: Windows) -> list[tuple[str, Stretch]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from exchange.documents.evidence import Evidence
 from exchange.documents.messages import Credential, Decision, Request
+from exchange.documents.noted import NotedRequest
 from exchange.errors import (
     CustodyBroken,
     DocumentInvalid,
@@ -80,7 +81,7 @@ class Report:
     findings: Sequence[Finding]
     bag: Path | None = None
     """The opened bag's folder, if it was kept."""
-    request: Request | None = None
+    request: Request | NotedRequest | None = None
     officer: Credential | None = None
     decision: Decision | None = None
     evidence: Evidence | None = None

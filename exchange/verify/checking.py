@@ -1,7 +1,7 @@
 """Opens an evidence package and checks all of it, going on after a failure so that every failure is told.
 
 Not for: deciding whether footage is admissible; it says what holds, and leaves the judgement to people.
-The command is ``exchange.verify.command``.
+The command is ``exchange.verify.command``. Long because one check follows from another.
 """
 
 import contextlib
@@ -16,7 +16,9 @@ from exchange.age.keys import Opener
 from exchange.custody.log import CustodyEvent, CustodyKind, ProvenLines, open_lines
 from exchange.documents.evidence import Evidence
 from exchange.documents.human_time import time_text
+from exchange.documents.letters import quoted
 from exchange.documents.messages import MAX_DOCUMENT, Credential, Decision, Document, Request, Signed
+from exchange.documents.noted import IDENTIFIED_WORDS, NotedRequest
 from exchange.errors import (
     CustodyBroken,
     DocumentInvalid,
@@ -88,7 +90,7 @@ class _Check:
         self._files: dict[str, BagFile] | None = None
         self._events: list[CustodyEvent] | None = None
         self.findings: list[Finding] = []
-        self.request: Request | None = None
+        self.request: Request | NotedRequest | None = None
         self.officer: Credential | None = None
         self.decision: Decision | None = None
         self.evidence: Evidence | None = None
@@ -139,10 +141,14 @@ class _Check:
     def run(self, folder: Path, deep: bool, tsa_certificates: str | None) -> None:
         """Everything behind the bag's own manifests."""
         self._folder = folder
-        device, force = self._key(layout.DEVICE_KEY), self._key(layout.FORCE_KEY)
+        device = self._key(layout.DEVICE_KEY)
         signed = {path: self._signed(path) for path in (layout.REQUEST, layout.DECISION, layout.EVIDENCE)}
-        self._open_request(signed[layout.REQUEST], self._given_force or force)
-        self._pin_force(force)
+        if _is_noted(signed[layout.REQUEST]):
+            self._open_noted(signed[layout.REQUEST], device)
+        else:
+            force = self._key(layout.FORCE_KEY)
+            self._open_request(signed[layout.REQUEST], self._given_force or force)
+            self._pin_force(force)
         device = self._pin_device(device)
         if device is not None:
             self.decision = self._open(signed[layout.DECISION], Decision, device, "the owner's decision")
@@ -179,6 +185,23 @@ class _Check:
             )
         )
 
+    def _open_noted(self, signed: Signed | None, carried: PublicKey | None) -> None:
+        """A request that the owner wrote down: their word, and no proof that the police asked."""
+        key = self._given_device or carried
+        if signed is None or key is None:
+            return
+        self.request = noted = self._open(signed, NotedRequest, key, "the noted request")
+        if noted is None:
+            return
+        who = quoted(f"{noted.officer.rank or ''} {noted.officer.name}".strip())
+        text = (
+            f"No officer signed the request: the owner wrote down that {who} of {quoted(noted.officer.force)} asked, "
+            f"and that {IDENTIFIED_WORDS[noted.officer.identified]}. Compare it with the force's own record."
+        )
+        self.findings.append(unchecked("request.signature", text))
+        if self._given_force is not None:
+            self.findings.append(unchecked("force-key", "No force's key stands behind a request that was noted."))
+
     def _pin_force(self, carried: PublicKey | None) -> None:
         if carried is None:
             return
@@ -206,6 +229,9 @@ class _Check:
         elif named is not None and carried.fingerprint != named:
             error = mismatch("The device key in the package is not the one that the officer's request names.")
             self.findings.append(fails("device-key", error))
+        elif isinstance(self.request, NotedRequest) and self._given_device is None:
+            text = f"Whose the device key {carried.fingerprint} is could not be checked: compare it with the owner's."
+            self.findings.append(unchecked("device-key", text))
         elif named is not None:
             text = f"The device key {carried.fingerprint} is the one that the officer's request names."
             self.findings.append(holds("device-key", text))
@@ -355,6 +381,16 @@ class _Check:
             return False
         self.findings.append(holds(about, promise))
         return True
+
+
+def _is_noted(signed: Signed | None) -> bool:
+    """Whether a request says of itself that the owner wrote it down; checked when it is opened."""
+    if signed is None:
+        return False
+    with contextlib.suppress(DocumentInvalid):
+        read_unverified(signed, NotedRequest)
+        return True
+    return False
 
 
 def _is_sealed(path: Path) -> bool:

@@ -9,6 +9,7 @@ from exchange.custody.log import CustodyKind
 
 WORDS = {
     CustodyKind.REQUEST_RECEIVED: "A request came.",
+    CustodyKind.NOTED: "Wrote down a request.",
     CustodyKind.REQUEST_VERIFIED: "Its signature holds: it is from an officer of the force.",
     CustodyKind.REQUEST_REFUSED: "The request was refused for you.",
     CustodyKind.PRESERVED: "The footage was kept from being overwritten.",

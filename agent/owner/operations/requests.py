@@ -21,6 +21,7 @@ from agent.requests.states import State
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import to_rfc3339
 from exchange.documents.messages import Credential, DecidedBy, Decision, Id, Line, Part, Stretch, Text
+from exchange.documents.noted import IDENTIFIED_WORDS, NotedOfficer, NotedRequest
 from exchange.errors import DecisionRefused, NotFound
 from exchange.signing.documents import PublicKey, parse_strictly
 
@@ -79,14 +80,17 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         waiting = await first_yes(tx, row.request_id)
         paused = await stop.is_paused(tx, row.request_id)
     details: Json = summary(agent, row)
+    details["outcome"] = _outcome(row, None if decided is None else decided.document)
     details["unclear"] = (
         None if unclear is None else {"what": unclear.what, "meaning": unclear.meaning, "do": unclear.do}
     )
     details["force"] = None if force is None else force.name
-    details["officer"] = None if row.officer is None else _officer(row.officer)
+    details["officer"] = None if row.officer is None else _officer(row)
     if row.officer is not None:
         request = verified_request(row)
         details["request"] = request.model_dump(mode="json", exclude={"credential", "recipient"})
+        if isinstance(request, NotedRequest):
+            details["force"] = request.force
     if shown is not None:
         plan = read_plan(shown["plan"]).model_dump(mode="json")
         for camera in plan["cameras"]:
@@ -246,12 +250,14 @@ def summary(agent: Owned, row: RequestRow) -> Json:
         "expires": to_rfc3339(row.expires_at) if row.expires_at else None,
         "doing": agent.services.progress.doing.get(row.request_id),
         "trouble": row.trouble,
+        "origin": row.origin,
     }
     if row.officer is not None:
         request = verified_request(row)
-        officer = _officer(row.officer)
+        officer = _officer(row)
         details["crime_reference"] = request.crime_reference
-        details["asked_by"] = f"{officer['rank']} {officer['name']}, {officer['unit']}"
+        who = f"{officer['rank'] or ''} {officer['name']}".strip()
+        details["asked_by"] = f"{who}, {officer['unit'] or officer['force']}"
         details["incident"] = request.incident.kind
     return details
 
@@ -265,7 +271,11 @@ def _outcome(row: RequestRow, decision: str | None) -> str | None:
     return "refused" if row.refusal is not None or row.officer is None else "unanswered"
 
 
-def _officer(text: str) -> Json:
+def _officer(row: RequestRow) -> Json:
+    text = row.officer or ""
+    if row.origin == "noted":
+        officer = parse_strictly(text.encode(), NotedOfficer)
+        return officer.model_dump(mode="json") | {"identified_words": IDENTIFIED_WORDS[officer.identified]}
     credential = parse_strictly(text.encode(), Credential)
     details = credential.model_dump(mode="json", exclude={"kind", "public_key"})
     details["fingerprint"] = PublicKey.parse(credential.public_key).fingerprint

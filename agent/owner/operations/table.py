@@ -10,11 +10,12 @@ from typing import Any
 from agent.cameras.footage_sources import AskChannels, SetSource, SetStart, TestSources
 from agent.cameras.stored import NewCamera
 from agent.owner.notify.recipients import Recipient
-from agent.owner.operations import cameras, notify, people, portal, records, requests, sources, status
+from agent.owner.operations import cameras, noted, notify, people, portal, records, requests, sources, status
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
+from agent.requests.noted.noting import NewRequest
 from exchange.documents.messages import Part
 from exchange.errors import NotPermitted
 
@@ -43,6 +44,9 @@ OPERATIONS: dict[str, Operation] = {
     "stop": Operation(RequestNamed, requests.stop_sending, APPROVER, noted=True),
     "keep": Operation(RequestNamed, requests.keep_footage, APPROVER, noted=True),
     "look-again": Operation(RequestNamed, requests.look_for_footage_again, APPROVER, noted=True),
+    "note-request": Operation(NewRequest, noted.note_request, APPROVER, noted=True),
+    "files": Operation(RequestNamed, noted.list_files, APPROVER),
+    "note-receipt": Operation(noted.ReceiptNoted, noted.note_receipt, APPROVER, noted=True),
     "records": Operation(Nothing, records.list_packages, VIEWER),
     "custody": Operation(records.CustodyAsked, records.list_custody, VIEWER),
     "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),

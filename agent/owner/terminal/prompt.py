@@ -113,12 +113,17 @@ def show_request(console: Console, details: Json) -> None:
         console.print(Text(words.strip()))
         return
     who = Text()
-    who.append(quoted(f"{officer['rank']} {officer['name']}"), style="bold")
-    who.append(
-        f", collar number {quoted(officer['collar_number'])}, {quoted(officer['unit'])}, {quoted(details['force'])}\n"
-    )
-    who.append(f"Reach them: {quoted(officer['contact'])}\n")
-    who.append("Identity: signed by this officer, vouched for by the force key that you confirmed.")
+    who.append(quoted(f"{officer['rank'] or ''} {officer['name']}".strip()), style="bold")
+    number, unit = officer["collar_number"], officer["unit"]
+    who.append(f", collar number {quoted(number)}" if number else "")
+    who.append(f", {quoted(unit)}" if unit else "")
+    who.append(f", {quoted(details['force'])}\n")
+    who.append(f"Reach them: {quoted(officer['contact'])}\n" if officer["contact"] else "")
+    if details["origin"] == "noted":
+        note = f" ({quoted(officer['identified_note'])})" if officer["identified_note"] else ""
+        who.append(f"Identity: no signature; it was written down here, and {officer['identified_words']}{note}.")
+    else:
+        who.append("Identity: signed by this officer, vouched for by the force key that you confirmed.")
     incident = request["incident"]
     whole = f"handover show {details['request_id']} --json"
     why = pairs(

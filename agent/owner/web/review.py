@@ -48,8 +48,17 @@ async def show(request: web.Request) -> web.Response:
         return await _asked(request, details)
     return render(
         request, "request.html", details=details, stands=states.stands(details), steps=states.STEPS,
-        names=states.NAMES, can_be_stopped=details["state"] in states.CAN_BE_STOPPED and _may_decide(request),
+        names=states.NAMES, files=await _files(request, details),
+        can_be_stopped=details["state"] in states.CAN_BE_STOPPED and _may_decide(request),
     )  # fmt: skip
+
+
+async def _files(request: web.Request, details: Json) -> list[Json]:
+    """What lies ready of a request that the owner noted."""
+    if details["origin"] != "noted" or details["state"] != "delivered" or not _may_decide(request):
+        return []
+    found: list[Json] = (await operate(request, "files", request_id=details["request_id"]))["files"]
+    return found
 
 
 async def _details(request: web.Request) -> Json:

@@ -38,4 +38,6 @@ CAN_BE_STOPPED = ("approved", "clipped", "sealed")
 
 def stands(row: Json) -> str:
     """How a request stands, in English: the key of a catalogue."""
+    if row.get("origin") == "noted" and row["state"] == "delivered":
+        return "ready: hand it over"
     return ENDED.get(row.get("outcome") or "") or NAMES[row["state"]]

@@ -9,7 +9,7 @@ import pytest
 from agent.owner.operations.custody_words import WORDS, custody_line
 from exchange.clock import SECOND, to_rfc3339
 from exchange.custody.log import CustodyKind
-from tests.agent.owner.owner_home import OwnerHome, owner_home
+from tests.agent.owner.owner_home import OwnerHome, owner_home, until
 
 
 @pytest.fixture(scope="module")
@@ -110,4 +110,23 @@ def test_what_is_under_way_can_be_paused_and_stopped(home: OwnerHome) -> None:
     request_id = home.asked()
     assert home.handover("pause", request_id).exit_code == 41
     assert home.handover("stop", request_id).exit_code == 41
+    home.decline_all()
+
+
+def test_a_request_at_the_door_is_written_down_and_handed_over(home: OwnerHome, tmp_path: Path) -> None:
+    bare = home.handover("request", "new")
+    assert bare.exit_code == 17
+    assert "--who" in bare.output
+    window = to_rfc3339(home.window.start), to_rfc3339(home.window.end)
+    who = ("--who", "PC Marsh", "--force", "Kent Police", "--case", "46/99/26", "--identified", "card-seen")
+    wrong = home.handover("request", "new", *who, "--from", "yesterday", "--to", "now")
+    assert wrong.exit_code == 17
+    said = home.handover("request", "new", *who, "--from", window[0], "--to", window[1], "--most", "500 MB")
+    assert said.exit_code == 0, said.output
+    request_id = said.output.split()[-1]
+    until("to be asked", lambda: home.state(request_id) == "asked")
+    shown = home.handover("show", request_id).output
+    assert "no signature; it was written down here" in shown
+    assert home.handover("request", "files", request_id).exit_code == 44
+    assert home.handover("request", "receipt", request_id, "--taken-by", "x", "--how", "x").exit_code == 41
     home.decline_all()

@@ -1,6 +1,7 @@
 """The owner's page in a real Chromium: looking, watching, shortening, yes and no, on a phone and a desktop."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,48 @@ async def test_german_is_chosen_by_the_browser_and_by_hand(tmp_path: Path) -> No
             await expect(page.locator("html")).to_have_attribute("lang", "de")
             await page.click("text=English")
             await expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tmp_path: Path) -> None:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+        await site.person()
+        async with window(browser, site.origin, accept_downloads=True) as page:
+            await site.log_in(page)
+            await page.click("text=The police asked me some other way")
+            await look_at(page, "new")
+            for name, value in (("who", "PC Sam Marsh"), ("force", "Kent Police"), ("case", "46/99/26")):
+                await page.fill(f"#{name}", value)
+            await page.fill("#day", local(at.window.start, "%Y-%m-%d"))
+            await page.fill("#from", local(at.window.start + 2 * SECOND, "%H:%M:%S"))
+            await page.fill("#to", local(at.window.end - 2 * SECOND, "%H:%M:%S"))
+            await page.select_option("#identified", "card-seen")
+            await page.click("main form button")
+            await at.agent.journey.settle()
+            await page.reload()
+            await expect(page.locator("main")).to_contain_text(
+                "No signature: it was written down here, and their warrant"
+            )
+            await look_at(page, "noted")
+            await page.click("text=Yes, go on")
+            await expect(page.locator(".sentence")).to_contain_text("to PC Sam Marsh of Kent Police")
+            await page.fill("#password", PASSWORD)
+            await page.click("text=Yes, send it")
+            await at.agent.journey.settle()
+            await expect(page.locator("#stands")).to_have_text("ready: hand it over")
+            await look_at(page, "ready")
+            async with page.expect_download() as loading:
+                await page.click("text=.zip")
+            loaded = await (await loading.value).path()
+            assert Path(loaded).read_bytes()[:2] == b"PK"
+            await page.click("text=The police have them")
+            await page.fill("#taken_by", "PC Marsh")
+            await page.fill("#how", "signed the form")
+            await page.fill("#password", PASSWORD)
+            await page.click("text=Write it down")
+            await at.agent.journey.settle()
+            await expect(page.locator("#stands")).to_have_text("handed over")
+
+
+def local(at: int, how: str) -> str:
+    """As a person here types it."""
+    return datetime.fromtimestamp(at / SECOND, UTC).astimezone().strftime(how)

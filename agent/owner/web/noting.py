@@ -1,0 +1,93 @@
+"""The page's form for a request that came by no portal, and the files that are made for it.
+
+Not for: reviewing it, which is as with any other (``review``).
+"""
+
+import asyncio
+from datetime import datetime
+
+from aiohttp import web
+
+from agent.owner.web.login import prove
+from agent.owner.web.site import form_of, operate, render, site_of
+from agent.requests.noted.outgoing import files_in
+from exchange.clock import SECOND, to_rfc3339
+from exchange.documents.noted import IDENTIFIED_WORDS, Identified, Offered
+from exchange.errors import InputInvalid, NotFound
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.get("/new", show_form),
+        web.post("/new", note_request),
+        web.get("/requests/{request_id}/files/{name}", load_file),
+        web.post("/requests/{request_id}/receipt", note_receipt),
+    ]
+
+
+async def show_form(request: web.Request) -> web.Response:
+    cameras = (await operate(request, "cameras"))["cameras"]
+    today = f"{datetime.now().astimezone():%Y-%m-%d}"
+    return render(request, "new.html", cameras=cameras, identified=IDENTIFIED_WORDS, today=today)
+
+
+async def note_request(request: web.Request) -> web.StreamResponse:
+    posted = await request.post()
+    form = await form_of(request)
+    chosen = [str(each) for each in posted.getall("camera", [])]
+    window = {"from": _time(form, "from"), "to": _time(form, "to")}
+    sound = bool(form.get("sound"))
+    way: dict[str, object] = {"form": form.get("form", Offered.PACKAGE)}
+    if form.get("most", "").strip().isdecimal():
+        way |= {"form": Offered.RECORDINGS, "most_bytes": int(form["most"]) * 1_000_000}
+    named = {
+        "name": form.get("who"),
+        "force": form.get("force"),
+        "collar_number": form.get("number"),
+        "contact": form.get("contact"),
+        "identified": form.get("identified", Identified.NOT_IDENTIFIED),
+        "identified_note": form.get("identified_note"),
+    }
+    reply = await operate(
+        request, "note-request",
+        officer={name: value.strip() for name, value in named.items() if value and value.strip()},
+        crime_reference=form.get("case", "").strip(),
+        asked=[{"camera_id": camera, "window": window, "sound": sound} for camera in chosen],
+        kind=form.get("kind", "").strip() or None,
+        place=form.get("place", "").strip() or None,
+        way=way,
+    )  # fmt: skip
+    raise web.HTTPSeeOther(f"/requests/{reply['request_id']}")
+
+
+def _time(form: dict[str, str], name: str) -> str:
+    try:
+        moment = datetime.fromisoformat(f"{form.get('day', '')}T{form.get(name, '')}").astimezone()
+    except ValueError:
+        raise InputInvalid(
+            "The day or time can't be used.", meaning="Nothing was written down.", do="Go back, and type it again."
+        ) from None
+    return to_rfc3339(round(moment.timestamp()) * SECOND)
+
+
+async def load_file(request: web.Request) -> web.StreamResponse:
+    """One of the files that lie ready, to be handed on by the owner."""
+    request_id, name = request.match_info["request_id"], request.match_info["name"]
+    await operate(request, "files", request_id=request_id)
+    files = await asyncio.to_thread(files_in, site_of(request).agent.services, request_id)
+    path = next((path for path in files if path.name == name), None)
+    if path is None:
+        raise NotFound("There is no such file.")
+    response = web.FileResponse(path, headers={"Content-Disposition": f'attachment; filename="{path.name}"'})
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def note_receipt(request: web.Request) -> web.StreamResponse:
+    form = await form_of(request)
+    await prove(request, form)
+    request_id = request.match_info["request_id"]
+    await operate(
+        request, "note-receipt", request_id=request_id, taken_by=form.get("taken_by", ""), how=form.get("how", "")
+    )
+    raise web.HTTPSeeOther(f"/requests/{request_id}")
