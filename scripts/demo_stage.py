@@ -45,6 +45,8 @@ class Stage:
         self.sent = folder / "sent"
         self.config = folder / "handover.yaml"
         self.door = socket.create_server(("127.0.0.1", 0))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.page_port = free.getsockname()[1]
         self.sent_notes = SentNotes(self.sent, self.door)
         self.processes: list[tuple[str, asyncio.subprocess.Process]] = []
 

@@ -7,11 +7,13 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import signal
 import socket
 import sys
 import tempfile
+import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,7 @@ async def find_and_record(stage: Stage, camera: dict[str, Any]) -> None:
         f"discovery:\n  interfaces: [lo]\n  enabled: false\n"
         f"recordings:\n  segment: 10s\n  keep_free: 100 MB\n"
         f"poll:\n  every: 2s\n  jitter: 0s\n"
+        f"page:\n  port: {stage.page_port}\n"
     )
     found = await stage.handover("cameras", "discover", "--seconds", "1.5")
     if camera["onvif"] not in found:
@@ -184,6 +187,10 @@ async def decide(stage: Stage, request_id: str, answer: str | None) -> None:
     if answer is None:
         await _review(stage, request_id)
         return
+    if answer == "page":
+        await _review_on_the_page(stage)
+        await stage.until("your answer on the page", 1800, lambda: _not_in_state(stage, request_id, "asked"))
+        return
     await stage.handover("show", request_id)
     await stage.handover("approve" if answer == "yes" else "decline", request_id)
 
@@ -201,6 +208,23 @@ async def _review(stage: Stage, request_id: str) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def _review_on_the_page(stage: Stage) -> None:
+    """A person who may decide, and a link that lets their browser in."""
+    await stage.handover("people", "add", "owner", "--name", "Demo household", "--role", "administrator")
+    invited = json.loads(await stage.handover("page", "--invite", "owner", "--json", show=False))
+    link = f"{invited['url']}/pair#{invited['code']}"
+    out.print(
+        f"\n[bold]Open this in a browser on this machine, and answer there:[/]\n  {escape(link)}\n", soft_wrap=True
+    )
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(link)
+
+
+async def _not_in_state(stage: Stage, request_id: str, state: str) -> bool:
+    told = await stage.ask_daemon("requests")
+    return all(row["state"] != state for row in told["requests"] if row["request_id"] == request_id)
 
 
 async def _in_state(stage: Stage, request_id: str, *states: str) -> bool:
@@ -305,6 +329,7 @@ def parse_options() -> argparse.Namespace:
     answer = parser.add_mutually_exclusive_group()
     answer.add_argument("--yes", dest="answer", action="store_const", const="yes", help="say yes without a prompt")
     answer.add_argument("--no", dest="answer", action="store_const", const="no", help="say no without a prompt")
+    answer.add_argument("--page", dest="answer", action="store_const", const="page", help="answer in a browser")
     parser.add_argument("--case-key", choices=("hybrid", "x25519"), default="hybrid")
     parser.add_argument("--keep", type=Path, help="leave everything in this folder (a new one under /tmp otherwise)")
     return parser.parse_args()

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
+from tests.counterparts.processes.browser import CHROMIUM
 from tests.counterparts.processes.npm import npm_package
 from tests.paths import ROOT
 
@@ -241,3 +243,32 @@ def test_help_says_what_the_demo_takes() -> None:
     said = run(ROOT / "scripts" / "demo", "--help")
     for word in ("--yes", "--no", "--case-key", "--keep", "--python"):
         assert word in said
+
+
+def test_the_page_is_shown_in_a_browser_and_answered_there(tmp_path: Path) -> None:
+    demo = start(tmp_path, "--page")
+    assert demo.stdout is not None
+    link = ""
+    for line in demo.stdout:
+        if found := re.search(r"http://localhost:\d+/pair#\S+", line):
+            link = found[0]
+            break
+    assert link
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        page = browser.new_page()
+        page.goto(link)
+        page.click("text=Go on")
+        page.fill("#new", "four plain words here")
+        page.fill("#again", "four plain words here")
+        page.click("text=Use this password")
+        page.click("a.ask")
+        page.locator("video").evaluate("video => video.play()")
+        page.click("text=Yes, go on")
+        page.fill("#password", "four plain words here")
+        page.click("text=Yes, send it")
+        page.wait_for_selector("#stands")
+        browser.close()
+    said = finish(demo, tmp_path)
+    assert "Every step was done and checked." in said
+    assert (tmp_path / "kept" / "opened").is_dir()

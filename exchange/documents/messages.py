@@ -371,7 +371,7 @@ class Decision(Document):
     observations: Text | None = None
     people_needed: Literal[2] | None = None
     """Where the owner wants it that two people agree; None where one is enough."""
-    agreed: Annotated[tuple[Agreement, ...], Field(max_length=8)] = ()
+    agreed: Annotated[tuple[Agreement, ...], Field(max_length=8)] | None = None
     """Who agreed, where more than one person is needed, in the order of time."""
 
     @model_validator(mode="after")
@@ -388,7 +388,7 @@ class Decision(Document):
     @property
     def people(self) -> frozenset[str | None]:
         """Who agreed, each once."""
-        return frozenset(each.by.person for each in self.agreed)
+        return frozenset(each.by.person for each in self.agreed or ())
 
 
 # -- delivery ----------------------------------------------------------------------------------------------------

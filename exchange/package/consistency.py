@@ -61,7 +61,7 @@ def compare_documents(
 
 
 def _names(decision: Decision) -> str:
-    return " and ".join(dict.fromkeys(quoted(agreement.by.name) for agreement in decision.agreed))
+    return " and ".join(dict.fromkeys(quoted(agreement.by.name) for agreement in decision.agreed or ()))
 
 
 def _compare_windows(request: Request | NotedRequest, decision: Decision, evidence: Evidence) -> Iterator[Finding]:

@@ -118,6 +118,7 @@ async def test_a_decision_with_one_name_twice_does_not_verify(tmp_path: Path) ->
         assert row is not None
         decision = Decision.model_validate_json(row["document"])
         assert len(decision.people) == 2
+        assert decision.agreed is not None
         (first, _) = decision.agreed
         forged = decision.model_copy(update={"agreed": (first, first)})
         signed = at.request()
