@@ -18,7 +18,16 @@ from agent.footage.source import Span, narrowed
 from agent.services import Services
 from agent.sources.device.footage import LOOK_BACK, Device, Looked
 from agent.sources.device.orders import TestAnswer
-from agent.sources.registry import RECORDER, Sources, SourceSetting, checked_setting, kind_of, kinds, setting_of
+from agent.sources.registry import (
+    BY_HAND,
+    RECORDER,
+    Sources,
+    SourceSetting,
+    checked_setting,
+    kind_of,
+    kinds,
+    setting_of,
+)
 from agent.store.database import CameraRow
 from agent.workers.process import PICTURE
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339, to_rfc3339
@@ -178,7 +187,7 @@ class CameraSources:
         """When a file of a folder began."""
         row = await self._row(wanted.camera_id)
         setting = setting_of(row)
-        if setting.kind != "folder":
+        if setting.kind not in ("folder", BY_HAND):
             raise InputInvalid(f"The footage of {wanted.camera_id} does not come from a folder.")
         try:
             at = to_rfc3339(from_rfc3339(wanted.time))

@@ -26,7 +26,7 @@ from agent.recordings.disk import recordings_mount
 from agent.recordings.stream_clock import latest_stream_check
 from agent.services import Services
 from agent.settings.model import Settings
-from agent.sources.registry import RECORDER, setting_of
+from agent.sources.registry import BY_HAND, RECORDER, setting_of
 from agent.store.database import CameraRow, Transaction
 from exchange.clock import MINUTE
 from exchange.documents.messages import CameraRegistration, Place
@@ -130,7 +130,12 @@ class Inventory:
 
     async def _add_with_source(self, new: NewCamera) -> Json:
         """A camera whose footage another recorder holds: that is asked instead, and nothing is recorded here."""
-        setting = await asyncio.to_thread(footage_sources.typed_setting, new.source, new.options, new.address)
+        options, address = dict(new.options), new.address
+        if new.source == BY_HAND:  # what it is exported from takes the place of an address
+            folder = self._settings.brought_dir / new.camera_id
+            await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+            options, address = {"app": address, "settle": "1", **options, "path": str(folder)}, ""
+        setting = await asyncio.to_thread(footage_sources.typed_setting, new.source, options, address)
         credentials = Credentials(new.user, new.password or "") if new.user else None
         looked = await self.footage_sources.look_first(new.camera_id, setting, credentials)
         assert looked is not None

@@ -256,6 +256,11 @@ class Settings(Section):
         return self.data / "packages"
 
     @property
+    def brought_dir(self) -> Path:
+        """0700: recordings that the owner brought by hand, a folder a camera."""
+        return self.data / "brought"
+
+    @property
     def outgoing_dir(self) -> Path:
         """0700: files for a force that has no portal, until they were handed over."""
         return self.data / "outgoing"

@@ -26,10 +26,13 @@ from exchange.clock import DAY, HOUR, Window
 from exchange.documents.messages import Part
 from exchange.errors import NoFootage, SettingsInvalid
 
+BY_HAND = "by_hand"
+"""Footage that its owner brings."""
 RECORDER = "recorder"
 """Handover's own recorder: what a camera has unless it is given another source."""
 BRANDS = {
     "folder": "agent.sources.folder",
+    BY_HAND: "agent.sources.by_hand",
     "onvif_replay": "agent.sources.onvif",
     "hikvision": "agent.sources.hikvision",
     "dahua": "agent.sources.dahua",

@@ -17,7 +17,7 @@ from agent.sources.device.session import DeviceSession
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, from_rfc3339
 from tests.counterparts.processes import same_process
 from tests.sources.counterpart.dahua import DahuaUnderTest
-from tests.sources.counterpart.folder import FolderUnderTest
+from tests.sources.counterpart.folder import BroughtByHand, FolderUnderTest
 from tests.sources.counterpart.frigate import FrigateUnderTest
 from tests.sources.counterpart.hikvision import HikvisionUnderTest
 from tests.sources.counterpart.mediamtx import MediaMtxUnderTest
@@ -38,7 +38,7 @@ NETWORK: tuple[type[DeviceUnderTest], ...] = (
     ReolinkUnderTest,
     UnifiUnderTest,
 )
-EVERY = (*NETWORK, FolderUnderTest)
+EVERY = (*NETWORK, FolderUnderTest, BroughtByHand)
 
 
 def each_of(kinds: tuple[type[DeviceUnderTest], ...]) -> Any:
@@ -92,7 +92,7 @@ async def test_a_source_that_works_answers_all_four_points(under: DeviceUnderTes
         told = await tried()
     assert told["ok"], told
     assert told["reachable"]
-    if under.kind == "folder":
+    if under.kind in ("folder", "by_hand"):
         assert told["clock"] is None  # nothing compares the clock that wrote its names
     else:
         assert abs(told["clock"]["offset_us"] - under.device_offset) <= told["clock"]["uncertainty_us"] + SECOND

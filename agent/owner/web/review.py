@@ -15,6 +15,7 @@ from agent.cameras.stored import registration_of
 from agent.owner.operations.context import Json
 from agent.owner.people.roles import Role, allows
 from agent.owner.web import states
+from agent.owner.web.bringing import brought_cameras
 from agent.owner.web.drawing import plan
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, session_of, site_of, words_of
@@ -78,7 +79,7 @@ async def _asked(request: web.Request, details: Json) -> web.Response:
     )
     return render(
         request, "review.html", details=details, cameras=cameras, plan=drawn, may_decide=_may_decide(request),
-        available=[camera for camera in cameras if camera["actual"]],
+        by_hand=await brought_cameras(request), available=[camera for camera in cameras if camera["actual"]],
         mine=details["first_yes"] is not None
         and details["first_yes"]["person"] == session_of(request).person.person_id,
         us=from_rfc3339,

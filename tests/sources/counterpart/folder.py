@@ -141,7 +141,14 @@ def program_stream(piece: Piece, path: Path, sound: str = "") -> Path:
     return path
 
 
-FOLDERS = (FolderUnderTest,)
+class BroughtByHand(FolderUnderTest):
+    """Files that an owner brought lie in a folder as well."""
+
+    name = "by hand"
+    kind = "by_hand"
+
+
+FOLDERS = (FolderUnderTest, BroughtByHand)
 """The suite runs once; each other kind of file has its own test in ``test_folder``."""
 KINDS = (FolderUnderTest, FolderOfMatroska, FolderOfAvi, FolderOfTransportStreams, FolderOfDav,
          FolderOfProgramStreams, FolderOfHikvisionFiles, FolderOfMisnamedStreams)  # fmt: skip

@@ -1,18 +1,20 @@
 """The owner's page in a real Chromium: looking, watching, shortening, yes and no, on a phone and a desktop."""
 
 import asyncio
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
 
+from agent.cameras.stored import NewCamera
 from agent.owner.people.roles import Role
-from exchange.clock import SECOND
-from exchange.documents.messages import Decision, Status
+from exchange.clock import SECOND, Window
+from exchange.documents.messages import Asked, Decision, Status, Stretch
 from tests.agent.owner.web.pages import PASSWORD, SHOTS, served
 from tests.counterparts.processes.browser import DESKTOP, PHONE, barriers, chromium, shoot, too_wide, window
-from tests.journey.home import Town, home
+from tests.journey.home import ACTOR, Town, home, owner_does
 
 
 async def look_at(page: Page, name: str) -> None:
@@ -116,8 +118,6 @@ async def test_a_no_is_two_steps_too_and_says_nothing_else(tmp_path: Path) -> No
 async def test_where_nothing_was_recorded_that_can_be_said(tmp_path: Path) -> None:
     async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
         await site.person()
-        from exchange.clock import Window
-
         hour_before = Window(at.window.start - 3600 * SECOND, at.window.start - 3590 * SECOND)
         request_id = await at.asked(at.request(hour_before))
         async with window(browser, site.origin) as page:
@@ -289,6 +289,48 @@ async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tm
             await page.click("text=Write it down")
             await at.agent.journey.settle()
             await expect(page.locator("#stands")).to_have_text("handed over")
+
+
+async def test_a_clip_out_of_another_app_is_brought_and_goes_the_same_way(tmp_path: Path) -> None:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+        await site.person()
+        ring = NewCamera(
+            camera_id="doorbell", address="ring", label="Doorbell", latitude=53.76, longitude=-2.7, source="by_hand"
+        )
+        added = await owner_does(at.agent, "add-camera", ring, ACTOR)
+        assert added["registered"], added
+        clip = tmp_path / "RingVideo.mp4"
+        joined = tmp_path / "joined.txt"
+        joined.write_text("".join(f"file '{segment}'\n" for segment in at.segments))
+        command = ["ffmpeg", "-v", "error", "-f", "concat", "-safe", "0", "-i", joined, "-c", "copy", clip]
+        subprocess.run(command, check=True)
+        window_asked = Window(at.window.start + 2 * SECOND, at.window.end - 2 * SECOND)
+        asked = Asked(camera_id="doorbell", window=Stretch.of(window_asked))
+        request_id = await at.asked(at.request(asked=(asked,)))
+        walking = asyncio.create_task(go_on(at))
+        async with window(browser, site.origin) as page:
+            await site.log_in(page, to=f"/requests/{request_id}")
+            await expect(page.locator("main")).to_contain_text("Open the Ring app")
+            await page.click("text=Bring the file")
+            await look_at(page, "bring")
+            await page.set_input_files("#file", clip)
+            await page.fill("#start", local(at.window.start, "%Y-%m-%dT%H:%M:%S"))
+            await page.click("text=Bring it")
+            await page.wait_for_url(f"**/requests/{request_id}")
+            for _ in range(100):
+                if (await at.shown(request_id)).get("plan", {"cameras": [{}]})["cameras"][0].get("actual"):
+                    break
+                await asyncio.sleep(0.1)
+            await page.reload()
+            await plays(page)
+            camera = (await at.shown(request_id))["plan"]["cameras"][0]
+            assert (camera["source"]["kind"], camera["source"]["make"]) == ("by_hand", "ring")
+            assert "brought by hand" in camera["source"]["how_read"]
+            await page.click("text=Yes, go on")
+            await page.fill("#password", PASSWORD)
+            await page.click("text=Yes, send it")
+            await expect(page.locator("#stands")).to_have_text("handed over; the police have not confirmed it yet")
+        walking.cancel()
 
 
 def local(at: int, how: str) -> str:
