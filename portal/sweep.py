@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from exchange.clock import DAY
 from portal import tokens
+from portal.registry import offers
 from portal.requests import inbox
 from portal.settings import Limits
 from portal.storage.database import Database
@@ -38,6 +39,7 @@ async def remove_strays(db: Database, uploads: UploadFolder) -> None:
 def _forget(session: Session, limits: Limits, now: int) -> list[str]:
     tokens.forget_expired(session, now)
     inbox.remove_expired(session, now)
+    offers.remove_expired(session, now)
     session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY))
     session.execute(delete(StoredUpload).where(StoredUpload.gone, StoredUpload.expires < now - TOMBSTONE))
     stale = select(StoredUpload.upload_id).where(

@@ -16,6 +16,7 @@ from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.retention import Policy
 from agent.recordings.segments import SegmentStore
 from agent.requests.journey import Journey
+from agent.requests.review.offering import end_old_offers, send_offers
 from agent.requests.review.viewing import Viewings
 from agent.requests.states import State
 from agent.services import Services
@@ -47,6 +48,7 @@ def jobs(
         Recurring("recordings", MINUTE, lambda: keep_recordings_within_bounds(services, recordings)),
         Recurring("expiry", MINUTE, journey.expire),
         Recurring("windows that nobody looks at", MINUTE, viewings.close_idle),
+        Recurring("offers", 5 * MINUTE, lambda: _offers(services)),
         Recurring("reminders", MINUTE, lambda: remind(services)),
         Nightly("old packages", 3, lambda: delete_old_packages(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),
@@ -110,6 +112,11 @@ async def _registered(services: Services) -> None:
         await registration.register(services, await services.portal())
     except NotEnrolled:
         return
+
+
+async def _offers(services: Services) -> None:
+    await end_old_offers(services)
+    await send_offers(services)
 
 
 _UNTOLD = (

@@ -16,6 +16,7 @@ from rich.console import Console
 from agent.cli import cameras as camera_commands
 from agent.cli import noted as noted_commands
 from agent.cli import notify as notify_commands
+from agent.cli import offers as offer_commands
 from agent.cli import people as people_commands
 from agent.cli import records as record_commands
 from agent.cli import requests as request_commands
@@ -150,6 +151,7 @@ for _command in (
     record_commands.restored,
     people_commands.people,
     noted_commands.request,
+    offer_commands.offer,
     notify_commands.notify,
     people_commands.page,
     source_commands.sources,

@@ -99,6 +99,12 @@ class PortalClient:
     async def checkpoint(self, note: str) -> None:
         await self._call("POST", api.CHECKPOINTS, api.Checkpoint(note=note))
 
+    async def offer(self, offer: Signed) -> None:
+        await self._call("POST", api.OFFERS, offer)
+
+    async def take_offer_back(self, offer_id: str) -> None:
+        await self._call("DELETE", api.OFFER.format(offer_id=offer_id))
+
     async def witnessed(self) -> api.Witnessed:
         """What the portal holds of what this device signed; nothing where it doesn't know the call."""
         try:

@@ -197,6 +197,19 @@ CREATE TABLE messages (
     given_up_at     INTEGER
 ) STRICT;
 
+-- What the owner offered unasked: the signed notice, and what became of it.
+CREATE TABLE offers (
+    offer_id        TEXT PRIMARY KEY,
+    document        TEXT NOT NULL,
+    signature       TEXT NOT NULL,
+    made_at         INTEGER NOT NULL,
+    ends_at         INTEGER NOT NULL,
+    wanted          INTEGER NOT NULL,            -- 1: the portal is to be told of it, or of its end
+    sent_at         INTEGER,
+    ended_at        INTEGER,
+    failure         TEXT
+) STRICT;
+
 -- Who did what, on the page or at a terminal. Not the custody log: this never leaves the house.
 CREATE TABLE deeds (
     deed_id         INTEGER PRIMARY KEY,

@@ -67,6 +67,8 @@ class CustodyKind(StrEnum):
     CLOCK_STEPPED = "clock-stepped"
     ENROLLED = "enrolled"
     REGISTERED = "registered"
+    OFFERED = "offered"
+    """The owner told the force, unasked, that they have footage."""
     RECORDS_RESTORED = "records-restored"
     """The log had gone back to an earlier state, and the owner said what happened."""
 

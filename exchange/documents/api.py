@@ -40,6 +40,8 @@ DECISION = "/v1/requests/{request_id}/decision"  # PUT Signed[Decision] -> 204; 
 REFUSAL = "/v1/requests/{request_id}/refusal"  # PUT Signed[Refusal] -> 204; other bytes than before: 409
 DELIVERY = "/v1/requests/{request_id}/deliveries/{delivery_id}"  # PUT SignedDelivery -> 204
 CHECKPOINTS = "/v1/checkpoints"  # POST Checkpoint -> 204; GET -> Witnessed
+OFFERS = "/v1/offers"  # POST Signed[Offer] -> 204
+OFFER = "/v1/offers/{offer_id}"  # DELETE -> 204
 HEARTBEAT = "/v1/heartbeat"  # POST Heartbeat -> 204
 UPLOADS = "/v1/uploads"  # tus 1.0: OPTIONS, POST; HEAD, PATCH, DELETE on <UPLOADS>/<id>
 
@@ -47,6 +49,7 @@ UPLOADS = "/v1/uploads"  # tus 1.0: OPTIONS, POST; HEAD, PATCH, DELETE on <UPLOA
 SEARCH = "/v1/officer/search"  # GET ?lat&lon&radius_m | ?south&west&north&east, from, to -> SearchResult
 OFFICER_REQUESTS = "/v1/officer/requests"  # POST Signed[Request] -> 201 ; GET -> Cases
 OFFICER_REQUEST = "/v1/officer/requests/{request_id}"  # GET -> Case
+OFFICER_OFFERS = "/v1/officer/offers"  # GET -> Offers
 CONTENT = "/v1/officer/deliveries/{delivery_id}/content"  # GET (Range) -> the ciphertext
 RECEIPT = "/v1/officer/deliveries/{delivery_id}/receipt"  # PUT Signed[Receipt] -> 204
 OPENAPI = "/openapi.json"

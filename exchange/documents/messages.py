@@ -237,6 +237,8 @@ class Request(Document):
     recipient: RecipientText
     """The case's age recipient, which the package is sealed for."""
     preserve: bool = True
+    answers_offer: Id | None = None
+    """The owner's offer that this answers, where there was one."""
     issued: Instant
     expires: Instant
 

@@ -16,7 +16,7 @@ from exchange.documents import api
 from exchange.documents.messages import Signed
 from portal.problems import invalid
 from portal.registry import cameras as registry
-from portal.registry import checkpoints, devices, searches
+from portal.registry import checkpoints, devices, offers, searches
 from portal.registry.search_query import SearchQuery
 from portal.requests import deliveries, inbox, requests
 from portal.service import Call, answer, done
@@ -59,6 +59,22 @@ async def withdraw(call: Call) -> web.StreamResponse:
     await call.portal.db.forget_erased()
     call.portal.bell.ring(call.known.fingerprint)
     return done()
+
+
+async def keep_offer(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    await call.portal.db.write(lambda session: offers.keep(session, call.known, signed, call.now))
+    return done()
+
+
+async def take_offer_back(call: Call) -> web.StreamResponse:
+    offer_id = call.named("offer_id")
+    await call.portal.db.write(lambda session: offers.take_back(session, call.known, offer_id))
+    return done()
+
+
+async def read_offers(call: Call) -> web.StreamResponse:
+    return answer(await call.portal.db.read(lambda session: offers.read(session, call.now)))
 
 
 async def heartbeat(call: Call) -> web.StreamResponse:

@@ -3,6 +3,7 @@ made from it. Not for: the work itself (``portal.api.handlers``, ``portal.api.tu
 
 from exchange.documents import api
 from exchange.documents.messages import Decision, Enrolment, Receipt, Refusal, Registration, Request, Signed, Withdrawal
+from exchange.documents.offer import Offer, Offers
 from portal.api import handlers, openapi, tus
 from portal.api.route import Answers, Route, Who
 from portal.registry.search_query import SearchQuery
@@ -56,6 +57,11 @@ ROUTES: tuple[Route, ...] = (
         "POST", api.HEARTBEAT, Who.DEVICE, handlers.heartbeat, "Say that the agent lives",
         NOTHING, body=api.Heartbeat, problems=(413, 415, 422),
     ),
+    Route(
+        "POST", api.OFFERS, Who.DEVICE, handlers.keep_offer, "The owner has footage, and says so unasked",
+        NOTHING, body=Signed, document=Offer, problems=(409, 413, 415, 422, 429),
+    ),
+    Route("DELETE", api.OFFER, Who.DEVICE, handlers.take_offer_back, "Take an offer back", NOTHING),
     Route("OPTIONS", api.UPLOADS, Who.ANYONE, tus.options, "What this tus server offers", NOTHING),
     Route("OPTIONS", _UPLOAD, Who.ANYONE, tus.options_of_upload, "The same, asked of an upload", NOTHING),
     Route(
@@ -96,6 +102,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", api.OFFICER_REQUEST, Who.OFFICER, handlers.read_case, "One request, and all that answers it",
         {200: api.Case}, problems=(404,),
+    ),
+    Route(
+        "GET", api.OFFICER_OFFERS, Who.OFFICER, handlers.read_offers, "What owners offer unasked, newest first",
+        {200: Offers},
     ),
     Route(
         "GET", api.CONTENT, Who.OFFICER, handlers.content, "The sealed package", {200: bytes, 206: bytes, 304: None},

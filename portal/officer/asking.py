@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from exchange.age.files import Identity
 from exchange.clock import DAY, Window
-from exchange.documents.messages import Asked, Id, Incident, Line, Part, Request, Signed, Stretch, Text
+from exchange.documents.messages import Asked, Id, Incident, Line, Part, Place, Request, Signed, Stretch, Text
 from exchange.documents.messages import Fingerprint as DeviceFingerprint
 from exchange.errors import DocumentInvalid, InputInvalid, NotFound
 from exchange.signing.documents import SigningKey, sign_document
@@ -43,6 +43,8 @@ class IncidentForm(Part):
     """Without it, the window that is asked for."""
     end: When | None = Field(default=None, alias="to")
     description: Text
+    location: Place | None = None
+    """Where it was, for the owner's plan."""
 
 
 class RequestForm(Part):
@@ -56,6 +58,8 @@ class RequestForm(Part):
     necessity: Text
     asked: Annotated[tuple[AskedForm, ...], Field(min_length=1, max_length=64)]
     preserve: bool = True
+    answers_offer: Id | None = None
+    """The owner's offer that this answers."""
     answer_within_days: Annotated[int, Field(ge=1, le=90)] = 14
 
 
@@ -112,6 +116,7 @@ def sign_request(
                 place=form.incident.place,
                 happened=happened,
                 description=form.incident.description,
+                location=form.incident.location,
             ),
             purpose=form.purpose,
             legal_basis=form.legal_basis,
@@ -119,6 +124,7 @@ def sign_request(
             asked=asked,
             recipient=str(recipient.recipient),
             preserve=form.preserve,
+            answers_offer=form.answers_offer,
             issued=now,
             expires=now + form.answer_within_days * DAY,
         )

@@ -15,9 +15,10 @@ from rich.console import Console
 from exchange.age.files import Kind
 from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents.messages import Receipt
+from exchange.documents.offer import Offer
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
 from exchange.signing.credentials import open_credential
-from exchange.signing.documents import PublicKey
+from exchange.signing.documents import PublicKey, open_document
 from exchange.signing.timestamps import read_certificates
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force.keys import read_public, read_signed
@@ -170,7 +171,9 @@ def search(
 @click.option("--crime", "crime_reference", help="Crime reference.")
 @click.option("--incident", "kind", help="What kind of crime or incident.")
 @click.option("--place", help="Where it happened, as a person says it.")
+@click.option("--at", "at_place", help="Where it happened, as LAT,LON, for the owner's plan.")
 @click.option("--description", help="What happened.")
+@click.option("--offer", "answers_offer", help="The owner's offer that this answers.")
 @click.option("--purpose")
 @click.option("--legal-basis")
 @click.option("--necessity", help="Why this footage is necessary.")
@@ -220,6 +223,24 @@ def inbox(desk: Desk, tz: str | None, as_json: bool) -> None:
         desk.console.print("No request was sent yet.")
     for case in found.cases:
         show.case_line(desk.console, case, zone)
+
+
+@main.command()
+@_tz
+@json_option
+@click.pass_obj
+def offers(desk: Desk, tz: str | None, as_json: bool) -> None:
+    """What owners offer unasked, newest first."""
+    zone = read_zone(tz)
+    found = _run(desk, lambda client: client.offers())
+    if as_json:
+        click.echo(found.model_dump_json())
+        return
+    if not found.offers:
+        desk.console.print("Nobody offers anything.")
+    for each in found.offers:
+        offer = open_document(each.signed, Offer, PublicKey.parse(each.device_key))
+        show.offer(desk.console, offer, zone)
 
 
 @main.command("open")
@@ -335,10 +356,13 @@ def _as_json(opened: list[Opened], receipted: list[str]) -> list[dict[str, Any]]
 def _fields(flags: dict[str, Any]) -> dict[str, Any]:
     """The flags that were given, as the fields of a RequestForm."""
     fields: dict[str, Any] = {}
-    for name in ("device", "crime_reference", "purpose", "legal_basis", "necessity"):
+    for name in ("device", "answers_offer", "crime_reference", "purpose", "legal_basis", "necessity"):
         if flags[name] is not None:
             fields[name] = flags[name]
-    named = {"kind": flags["kind"], "place": flags["place"], "description": flags["description"]}
+    named: dict[str, Any] = {"kind": flags["kind"], "place": flags["place"], "description": flags["description"]}
+    if flags["at_place"] is not None:
+        latitude, longitude = _read_place(flags["at_place"])
+        named["location"] = {"latitude": latitude, "longitude": longitude}
     if incident := {name: value for name, value in named.items() if value is not None}:
         fields["incident"] = incident
     if flags["cameras"]:

@@ -19,6 +19,7 @@ from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.documents import api
 from exchange.documents.answers import not_understood, problem, read_bounded
 from exchange.documents.messages import Part, Signed
+from exchange.documents.offer import Offers
 from exchange.durable import sync_folder
 from exchange.errors import (
     DocumentInvalid,
@@ -87,6 +88,10 @@ class OfficerClient:
             found = await self.cases(found.cases[-1])
             cases += found.cases
         return api.Cases(cases=tuple(cases))
+
+    async def offers(self) -> Offers:
+        """What owners offer unasked."""
+        return await self._read("GET", api.OFFICER_OFFERS, Offers)
 
     async def case(self, request_id: str) -> api.Case:
         return await self._read("GET", api.OFFICER_REQUEST.format(request_id=request_id), api.Case)

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from exchange.clock import to_rfc3339
 from exchange.documents.api import Case, FootageChance, FoundCamera, SearchResult
-from exchange.documents.letters import quoted_lines
+from exchange.documents.letters import quoted, quoted_lines
 from exchange.documents.messages import Receipt, Status
+from exchange.documents.offer import Offer
 from exchange.package.report import Verdict
 from portal.officer.opening import Answer, Opened
 from portal.officer.times import show_time
@@ -26,6 +27,19 @@ STATUS_WORDS = {
     Status.WITHDRAWN: "the owner took their yes back, or left the portal",
     Status.EXPIRED: "expired without an answer",
 }
+
+
+def offer(console: Console, offered: Offer, zone: ZoneInfo | None) -> None:
+    """An owner's notice, with what a request for it needs."""
+    lines = [
+        f"{quoted(offered.incident)}, {quoted(offered.place)}, told {show_time(offered.issued, zone)}",
+        f"  By {quoted(offered.owner.name)}, {quoted(offered.owner.contact)}: {quoted(offered.seen)}",
+    ]
+    for each in offered.offered:
+        window = f"{show_time(each.window.start, zone)} to {show_time(each.window.end, zone)}"
+        lines.append(f"  {quoted(each.camera.label)} ({each.camera.camera_id}): {window}")
+    lines.append(f"  To ask for it: handover-officer request --offer {offered.offer_id} --device {offered.device} …")
+    console.print("\n".join(lines), markup=False, highlight=False)
 
 
 def search_result(console: Console, result: SearchResult) -> None:

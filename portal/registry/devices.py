@@ -18,6 +18,7 @@ from portal.storage.models import (
     Camera,
     Device,
     InboxEntry,
+    KeptOffer,
     StoredCheckpoint,
     StoredDelivery,
     StoredRequest,
@@ -96,7 +97,7 @@ def withdraw(session: Session, caller: Caller, signed: Signed, now: int) -> Eras
     _mark_withdrawn(session, caller.fingerprint)
     session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(unfetched)).values(upload=None))
     session.execute(delete(StoredUpload).where(StoredUpload.upload_id.in_(unfetched)))
-    for table in (Camera, InboxEntry, StoredCheckpoint):
+    for table in (Camera, InboxEntry, StoredCheckpoint, KeptOffer):
         session.execute(delete(table).where(table.device == caller.fingerprint))
     session.execute(delete(Device).where(Device.fingerprint == caller.fingerprint))
     return Erased(unfetched)

@@ -172,6 +172,20 @@ class StoredUpload(Table):
     gone: Mapped[bool] = mapped_column(default=False)
 
 
+class KeptOffer(Table):
+    """An owner's notice that they have footage, until it ends."""
+
+    __tablename__ = "offers"
+    __table_args__ = (Index("offers_by_device", "device"),)
+
+    offer_id: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(ForeignKey("devices.fingerprint", ondelete="CASCADE"))
+    received: Mapped[int]
+    expires: Mapped[int]
+    document: Mapped[str] = mapped_column(Text)
+    signature: Mapped[str] = mapped_column(Text)
+
+
 class StoredCheckpoint(Table):
     """A device's signed word on how long its custody log was: the portal is a witness that none was cut back."""
 

@@ -42,6 +42,7 @@ WORDS = {
     CustodyKind.CLOCK_STEPPED: "This machine's clock was set.",
     CustodyKind.ENROLLED: "Joined a portal.",
     CustodyKind.REGISTERED: "The cameras were registered.",
+    CustodyKind.OFFERED: "Offered recordings to the police.",
     CustodyKind.RECORDS_RESTORED: "Said why the records had gone back.",
 }
 

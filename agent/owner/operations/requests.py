@@ -16,6 +16,7 @@ from agent.requests.plan import look_again, read_plan
 from agent.requests.preserve import keep
 from agent.requests.review.agreement import MAX_FIRST_YES, FirstYes, first_yes
 from agent.requests.review.narrowing import narrow, refuse_if_changed
+from agent.requests.review.offering import answered_offer
 from agent.requests.review.pictures import stills
 from agent.requests.states import State
 from agent.store.database import RequestRow, Transaction
@@ -79,6 +80,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         unclear = await restored_records.trouble(tx)
         waiting = await first_yes(tx, row.request_id)
         paused = await stop.is_paused(tx, row.request_id)
+        offered = None if row.officer is None else await answered_offer(tx, verified_request(row))
     details: Json = summary(agent, row)
     details["outcome"] = _outcome(row, None if decided is None else decided.document)
     details["unclear"] = (
@@ -101,7 +103,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         details["plan"], details["plan_sha256"] = plan, shown["sha256"]
         details["host_clock"] = asdict(await services.host_clock())
     details["kept_bytes"] = await services.footage.kept_bytes(row.request_id)
-    details["paused"] = paused
+    details["paused"], details["answers_offer"] = paused, offered
     details["people_needed"] = services.settings.decide.people
     details["first_yes"] = None if waiting is None else _first_yes(waiting)
     details["decision"] = None if decided is None else decided.document

@@ -10,12 +10,13 @@ from typing import Any
 from agent.cameras.footage_sources import AskChannels, SetSource, SetStart, TestSources
 from agent.cameras.stored import NewCamera
 from agent.owner.notify.recipients import Recipient
-from agent.owner.operations import cameras, noted, notify, people, portal, records, requests, sources, status
+from agent.owner.operations import cameras, noted, notify, offers, people, portal, records, requests, sources, status
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
 from agent.requests.noted.noting import NewRequest
+from agent.requests.review.offering import NewOffer
 from exchange.documents.messages import Part
 from exchange.errors import NotPermitted
 
@@ -47,6 +48,9 @@ OPERATIONS: dict[str, Operation] = {
     "note-request": Operation(NewRequest, noted.note_request, APPROVER, noted=True),
     "files": Operation(RequestNamed, noted.list_files, APPROVER),
     "note-receipt": Operation(noted.ReceiptNoted, noted.note_receipt, APPROVER, noted=True),
+    "offer": Operation(NewOffer, offers.offer, APPROVER, noted=True),
+    "offers": Operation(Nothing, offers.list_offers, VIEWER),
+    "end-offer": Operation(offers.OfferNamed, offers.end, APPROVER, noted=True),
     "records": Operation(Nothing, records.list_packages, VIEWER),
     "custody": Operation(records.CustodyAsked, records.list_custody, VIEWER),
     "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),
@@ -100,7 +104,7 @@ async def call(agent: Owned, name: str, body: bytes, actor: Actor) -> Json:
 
 def _about(arguments: Part) -> str | None:
     """What an operation was about: never more than an id."""
-    for name in ("request_id", "camera_id", "person_id", "recipient_id"):
+    for name in ("request_id", "camera_id", "person_id", "recipient_id", "offer_id"):
         if isinstance(value := getattr(arguments, name, None), str):
             return value
     return None

@@ -130,3 +130,16 @@ def test_a_request_at_the_door_is_written_down_and_handed_over(home: OwnerHome, 
     assert home.handover("request", "files", request_id).exit_code == 44
     assert home.handover("request", "receipt", request_id, "--taken-by", "x", "--how", "x").exit_code == 41
     home.decline_all()
+
+
+def test_a_recording_is_offered_listed_and_taken_back(home: OwnerHome) -> None:
+    assert "Nothing was offered yet." in home.handover("offer", "list").output
+    words = ("--camera", "front-door", "--what", "A theft", "--where", "Mill Road", "--saw", "A red coat")
+    times = ("--from", to_rfc3339(home.window.start), "--to", to_rfc3339(home.window.end))
+    told = home.handover("offer", "new", *words, *times)
+    assert "The police were told: offer " in told.output, told.output
+    assert "A theft" in home.handover("offer", "list").output
+    by_mail = home.handover("offer", "new", *words, *times, "--by-mail").output
+    assert "I keep them from being overwritten until" in by_mail
+    for row in json.loads(home.handover("offer", "list", "--json").output)["offers"]:
+        assert home.handover("offer", "end", row["offer"]["offer_id"]).output == "Taken back.\n"

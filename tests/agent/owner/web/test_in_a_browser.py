@@ -333,6 +333,29 @@ async def test_a_clip_out_of_another_app_is_brought_and_goes_the_same_way(tmp_pa
         walking.cancel()
 
 
+async def test_a_recording_is_offered_unasked(tmp_path: Path) -> None:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+        await site.person()
+        async with window(browser, site.origin) as page:
+            await site.log_in(page)
+            await page.click("text=I saw something: offer a recording")
+            await page.fill("#kind", "A bicycle was taken")
+            await page.fill("#place", "Mill Road")
+            await page.fill("#seen", "A red <b>coat</b>")
+            await page.fill("#day", local(at.window.start, "%Y-%m-%d"))
+            await page.fill("#from", local(at.window.start + 2 * SECOND, "%H:%M:%S"))
+            await page.fill("#to", local(at.window.end - 2 * SECOND, "%H:%M:%S"))
+            await page.check("input[name=camera]")
+            await page.fill("#password", PASSWORD)
+            await page.click("text=Offer it")
+            await expect(page.locator("main")).to_contain_text("The police were told.")
+            await look_at(page, "offer")
+            (found,) = (await at.officer.offers()).offers
+            assert "A red <b>coat</b>" in found.signed.document
+            await page.click("text=Take it back")
+            await expect(page.locator("section.card")).to_contain_text("over")
+
+
 def local(at: int, how: str) -> str:
     """As a person here types it."""
     return datetime.fromtimestamp(at / SECOND, UTC).astimezone().strftime(how)
