@@ -40,22 +40,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what may not come in; everything else passes on with its person."""
     try:
-        response = await _pass(request, handler)
+        return await _pass(request, handler)
     except web.HTTPException as error:
         if error.status >= 400:
-            response = _failed(request, error.status, HandoverError(error.reason))
-        else:
-            _set_headers(request, error)
-            raise
+            return _failed(request, error.status, HandoverError(error.reason))
+        raise
     except HandoverError as error:
-        response = _failed(request, _status(error), error)
+        return _failed(request, _status(error), error)
+    except ConnectionError:  # whoever asked has gone
+        raise
     except Exception:
         log.exception("%s %s: an error that should not be", request.method, request.path)
         unknown = HandoverError("Something went wrong here.", do="Try it again; the log has the details.")
-        response = _failed(request, 500, unknown)
-    if not response.prepared:
-        _set_headers(request, response)
-    return response
+        return _failed(request, 500, unknown)
 
 
 async def _pass(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -105,7 +102,8 @@ def _refuse_other_sites(request: web.Request) -> None:
         raise web.HTTPForbidden(reason="That came from another site.")
 
 
-def _set_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Before any answer begins."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")

@@ -16,7 +16,7 @@ from agent.owner.people.page_address import certified_names, is_open, names_of, 
 from agent.owner.people.proofs import Proofs
 from agent.owner.web import bringing, events, home, login, noting, offering, review, video
 from agent.owner.web.brake import Brake
-from agent.owner.web.gate import gate
+from agent.owner.web.gate import gate, set_headers
 from agent.owner.web.site import SITE, STATIC, Site, set_up, static
 from agent.requests.review.viewing import Viewings
 from agent.settings.model import Settings
@@ -40,6 +40,7 @@ def make_app(agent: Owned, viewings: Viewings, settings: Settings) -> web.Applic
         port=page.port,
         secure=is_open(page),
     )
+    app.on_response_prepare.append(set_headers)
     set_up(app)
     for room in (login, home, review, noting, bringing, offering, video, events):
         app.add_routes(room.routes())

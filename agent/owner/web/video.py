@@ -10,7 +10,7 @@ from aiohttp import web
 from agent.owner.people.roles import Role, allows
 from agent.owner.web.site import session_of, site_of
 from agent.requests.review.viewing import Viewing
-from exchange.errors import InputInvalid, NotFound, NotPermitted
+from exchange.errors import HandoverError, InputInvalid, NotFound, NotPermitted
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 _PIECE = 256 * 1024
@@ -74,8 +74,13 @@ async def play(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     position = start
     while position < end:
-        content = first or await viewing.read(number, position, min(_PIECE, end - position))
-        if not content:
+        try:
+            content = first or await viewing.read(number, position, min(_PIECE, end - position))
+        except HandoverError:
+            content = b""
+        if not content:  # broken off: a shorter answer than was said would be taken for the whole
+            if request.transport is not None:
+                request.transport.close()
             break
         await response.write(content)
         position, first = position + len(content), b""
@@ -89,7 +94,8 @@ def _range(header: str | None, size: int) -> tuple[int, int, bool]:
         return 0, size, False
     if not found[1]:
         return max(0, size - int(found[2])), size, True
-    return int(found[1]), min(size, int(found[2]) + 1) if found[2] else size, True
+    start, end = int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
+    return (start, end, True) if end > start or start >= size else (0, size, False)
 
 
 async def frame(request: web.Request) -> web.Response:

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.counterparts.processes.npm import npm_package
 
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=30_000)
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
 
@@ -34,7 +35,7 @@ async def window(browser: Browser, origin: str, **how: object) -> AsyncIterator[
     context: BrowserContext = await browser.new_context(  # type: ignore[arg-type]
         **({"viewport": PHONE, "base_url": origin, "locale": "en-GB", "ignore_https_errors": True} | how)
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     page = await context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -2,6 +2,8 @@
 
 import asyncio
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,11 +47,21 @@ async def decided(at: Town, request_id: str) -> Decision:
     return Decision.model_validate_json(row["document"])
 
 
-async def go_on(at: Town) -> None:
-    """As the daemon's journey does, while pages are looked at."""
-    while True:
-        await at.agent.journey.settle()
-        await asyncio.sleep(0.1)
+@asynccontextmanager
+async def going_on(at: Town) -> AsyncIterator[None]:
+    """The daemon's journey goes on, while pages are looked at."""
+
+    async def go_on() -> None:
+        while True:
+            await at.agent.journey.settle()
+            await asyncio.sleep(0.1)
+
+    walking = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        walking.cancel()
+        await asyncio.gather(walking, return_exceptions=True)
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
@@ -86,10 +98,9 @@ async def test_from_the_message_to_sent(tmp_path: Path, size: dict[str, int]) ->
             await expect(page.locator("main")).to_contain_text("That is not right. Type your password again.")
             assert await at.state(request_id) == "asked"
             await page.fill("#password", PASSWORD)
-            walking = asyncio.create_task(go_on(at))
-            await page.click("text=Yes, send it")
-            await expect(page.locator("#stands")).to_have_text("handed over; the police have not confirmed it yet")
-            walking.cancel()
+            async with going_on(at):
+                await page.click("text=Yes, send it")
+                await expect(page.locator("#stands")).to_have_text("handed over; the police have not confirmed it yet")
             await look_at(page, "sent")
             decision = await decided(at, request_id)
             assert decision.status is Status.APPROVED
@@ -307,8 +318,7 @@ async def test_a_clip_out_of_another_app_is_brought_and_goes_the_same_way(tmp_pa
         window_asked = Window(at.window.start + 2 * SECOND, at.window.end - 2 * SECOND)
         asked = Asked(camera_id="doorbell", window=Stretch.of(window_asked))
         request_id = await at.asked(at.request(asked=(asked,)))
-        walking = asyncio.create_task(go_on(at))
-        async with window(browser, site.origin) as page:
+        async with going_on(at), window(browser, site.origin) as page:
             await site.log_in(page, to=f"/requests/{request_id}")
             await expect(page.locator("main")).to_contain_text("Open the Ring app")
             await page.click("text=Bring the file")
@@ -330,7 +340,6 @@ async def test_a_clip_out_of_another_app_is_brought_and_goes_the_same_way(tmp_pa
             await page.fill("#password", PASSWORD)
             await page.click("text=Yes, send it")
             await expect(page.locator("#stands")).to_have_text("handed over; the police have not confirmed it yet")
-        walking.cancel()
 
 
 async def test_a_recording_is_offered_unasked(tmp_path: Path) -> None:
