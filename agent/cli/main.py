@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from agent.cli import cameras as camera_commands
+from agent.cli import doctor as doctor_commands
 from agent.cli import noted as noted_commands
 from agent.cli import notify as notify_commands
 from agent.cli import offers as offer_commands
@@ -150,6 +151,8 @@ for _command in (
     record_commands.custody_log,
     record_commands.restored,
     people_commands.people,
+    doctor_commands.doctor,
+    doctor_commands.support,
     noted_commands.request,
     offer_commands.offer,
     notify_commands.notify,

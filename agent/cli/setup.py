@@ -33,32 +33,44 @@ TypedPortal = Annotated[HttpsUrl, BeforeValidator(_with_https)]
 
 @click.command()
 @click.option("--portal", help="The portal's address, such as https://portal.example.org")
+@click.option("--no-portal", is_flag=True, help="Join none: requests are those that you write down yourself.")
 @click.option("--kind", type=click.Choice(["household", "business"]), help="household or business")
 @click.option("--name", help="Your name, or the business's, as officers read it.")
 @click.option("--contact", help="How officers reach you: a telephone number or e-mail.")
 @click.option("--confirm", "confirmed", metavar="FINGERPRINT", help="The force key's fingerprint, which you compared.")
 @click.pass_obj
 def setup(
-    config: Path, portal: str | None, kind: str | None, name: str | None, contact: str | None, confirmed: str | None
+    config: Path,
+    portal: str | None,
+    no_portal: bool,
+    kind: str | None,
+    name: str | None,
+    contact: str | None,
+    confirmed: str | None,
 ) -> None:
     """Write the settings, make this agent's keys, and join the force's portal."""
     require_writable(config, "the settings file")
-    url = answer(portal, "--portal", "The portal's address (from your police force)", TypedPortal)
-    click.echo(f"Portal: {url}")
+    url = None
+    if not no_portal:
+        url = answer(portal, "--portal", "The portal's address (from your police force)", TypedPortal)
+        click.echo(f"Portal: {url}")
     owner = {
         "kind": answer(kind, "--kind", "Whose cameras are they, a household's or a business's?", OwnerKind),
         "name": answer(name, "--name", "Your name, or the business's", Line),
         "contact": answer(contact, "--contact", "How officers reach you (telephone or e-mail)", Line),
     }
-    settings = fill_in(config, {"portal": {"url": url}, "owner": owner})
+    settings = fill_in(config, ({} if url is None else {"portal": {"url": url}}) | {"owner": owner})
     click.echo(f"Settings: {config}")
+    if url is None:
+        click.echo("No portal was joined. Write down what the police ask with: handover request new")
+        return _say_next(settings)
     if confirmed is None:
         confirmed = _confirm(ask_agent(config, lambda call: call("introduce", url=url)))
     else:
         _show(ask_agent(config, lambda call: call("introduce", url=url)))
     reply = ask_agent(config, lambda call: call("enrol", url=url, fingerprint=confirmed))
     click.echo(f"This agent belongs to the portal of {reply['force']} now; its device key is {reply['device']}.")
-    _say_next(settings)
+    return _say_next(settings)
 
 
 def _say_next(settings: Settings) -> None:

@@ -57,8 +57,8 @@ class RecordingSettings(Section):
 
 
 class PortalSettings(Section):
-    url: HttpsUrl
-    """Where your force's or town's portal is."""
+    url: HttpsUrl | None = None
+    """Where your force's or town's portal is; null for none: you write requests down yourself then."""
     proxy: HttpUrl | None = None
     """The HTTP proxy that leads to the portal, if your network needs one."""
     ca_file: AbsolutePath | None = None
@@ -154,7 +154,7 @@ class Settings(Section):
 
     data: DataPath = DEFAULT_DATA
     """Where Handover keeps its database, keys, packages and proof."""
-    portal: PortalSettings
+    portal: PortalSettings = PortalSettings()
     """The portal that requests come from."""
     owner: OwnerSettings
     """Who owns the cameras."""

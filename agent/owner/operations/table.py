@@ -10,7 +10,20 @@ from typing import Any
 from agent.cameras.footage_sources import AskChannels, SetSource, SetStart, TestSources
 from agent.cameras.stored import NewCamera
 from agent.owner.notify.recipients import Recipient
-from agent.owner.operations import cameras, noted, notify, offers, people, portal, records, requests, sources, status
+from agent.owner.operations import (
+    cameras,
+    doctor,
+    noted,
+    notify,
+    offers,
+    people,
+    portal,
+    records,
+    requests,
+    sources,
+    status,
+    support,
+)
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
 from agent.owner.people.register import NewPerson, note_deed
@@ -64,6 +77,8 @@ OPERATIONS: dict[str, Operation] = {
     "notify-add": Operation(Recipient, notify.add, ADMINISTRATOR, noted=True),
     "notify-remove": Operation(notify.RecipientNamed, notify.remove, ADMINISTRATOR, noted=True),
     "notify-test": Operation(notify.RecipientNamed, notify.test, ADMINISTRATOR),
+    "doctor": Operation(doctor.Examine, doctor.examine, VIEWER),
+    "support": Operation(Nothing, support.support, ADMINISTRATOR),
     "deeds": Operation(Nothing, people.list_deeds, ADMINISTRATOR),
     "cameras": Operation(Nothing, cameras.list_cameras, ANYONE),
     "discover": Operation(cameras.Discover, cameras.discover, ADMINISTRATOR),
