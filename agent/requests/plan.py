@@ -31,7 +31,7 @@ from exchange.signing.documents import parse_strictly
 MAX_PLAN = 32 * 1024 * 1024
 """Bytes of a stored plan at most: it names every source segment."""
 _PATIENCE = 12 * HOUR
-_GAP_WORDS = {
+GAP_WORDS = {
     facts.Missing.START: "no recording at the beginning",
     facts.Missing.BETWEEN: "the recording was interrupted",
     facts.Missing.WITHIN: "the camera sent nothing",
@@ -290,7 +290,7 @@ async def _plan_files(
         "end_us": window.end,
     }
     seen = facts.inspection(await services.run_job("agent.media.inspect:job", job, limits=CLIP))
-    gaps = tuple(GapNote(start=gap.start_us, end=gap.end_us, reason=_GAP_WORDS[gap.kind]) for gap in seen.gaps)
+    gaps = tuple(GapNote(start=gap.start_us, end=gap.end_us, reason=GAP_WORDS[gap.kind]) for gap in seen.gaps)
     unreadable = tuple(_line(f"{entry.path.name}: {entry.why}") for entry in seen.unreadable)
     would = seen.trimmed(facts.Trim(trim))
     if not would.stretches:

@@ -3,6 +3,7 @@
 Not for: the log itself (``exchange.custody.log``): these words are made for reading, and prove nothing.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from exchange.custody.log import CustodyKind
@@ -47,14 +48,12 @@ WORDS = {
 }
 
 
-def custody_line(event: dict[str, Any]) -> str:
-    """One line in words: what happened, who did it, and to which request or camera."""
-    words = WORDS[CustodyKind(event["event"])]
+def custody_line(event: dict[str, Any], translated: Callable[[str], str] = str) -> str:
+    """One line in words: who did it, what happened, why, and to which camera or request."""
+    words = translated(WORDS[CustodyKind(event["event"])])
     if event["actor"] not in ("agent", "portal"):
-        words = f"{event['actor']}: {words[:1].lower()}{words[1:]}"
+        words = f"{event['actor']}: {words}"
     if event.get("reason"):
         words += f" {event['reason']}"
-    about = event.get("camera_id") or ""
-    if event.get("request_id"):
-        about = f"{about} request {event['request_id']}".strip()
+    about = ", ".join(event[name] for name in ("camera_id", "request_id") if event.get(name))
     return f"{words} ({about})" if about else words

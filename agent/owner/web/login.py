@@ -15,7 +15,7 @@ from agent.owner.web.site import form_of, render, session_of, site_of
 from agent.owner.web.words import LANGUAGES
 from exchange.errors import InputInvalid, NotPermitted
 
-_WRONG = "That is not right."
+WRONG = "That is not right."
 
 
 def routes() -> list[web.RouteDef]:
@@ -129,7 +129,7 @@ async def prove(request: web.Request, form: dict[str, str]) -> str:
         holds, proven_by = await site.proofs.password_holds(person_id, form.get("password", "")), "password"
     if not holds:
         site.brake.wrong(f"person {person_id}")
-        raise NotPermitted(_WRONG, meaning="Nothing was done.", do="Type your password again.")
+        raise NotPermitted(WRONG, meaning="Nothing was done.", do="Type your password again.")
     site.brake.right(f"person {person_id}")
     return proven_by
 

@@ -64,8 +64,8 @@ def test_the_first_yes_waits_for_another_person(home: OwnerHome) -> None:
 
 def test_the_log_tells_in_words_what_happened(home: OwnerHome) -> None:
     told = home.handover("log", "--most", "500").output
-    assert "joined a portal." in told
-    assert "said no." in told
+    assert "Joined a portal." in told
+    assert "Said no." in told
     events = json.loads(home.handover("log", "--json").output)["events"]
     assert events[0]["seq"] > events[-1]["seq"]
 

@@ -253,11 +253,20 @@ async def test_pausing_and_taking_the_yes_back(tmp_path: Path) -> None:
 
 
 async def test_german_is_chosen_by_the_browser_and_by_hand(tmp_path: Path) -> None:
-    async with home(tmp_path) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
         await site.person()
+        request_id = await at.asked()
         async with window(browser, site.origin, locale="de-DE") as page:
             await page.goto("/login")
             await expect(page.locator("html")).to_have_attribute("lang", "de")
+            await expect(page.locator("h1")).to_have_text("Anmelden")
+            await site.log_in(page, to=f"/requests/{request_id}")
+            await expect(page.locator("h1")).to_have_text("Die Polizei bittet um Ihre Hilfe")
+            await look_at(page, "german")
+            await page.click("text=Ja, weiter …")
+            await expect(page.locator(".sentence")).to_contain_text("ohne Ton")
+            await look_at(page, "german-check")
+            await page.goto("/login")
             await page.click("text=English")
             await expect(page.locator("html")).to_have_attribute("lang", "en")
 

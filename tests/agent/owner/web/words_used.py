@@ -1,0 +1,59 @@
+"""Every text of the page that is to be translated, found in its templates and in the tables that it shows.
+
+Not for: tests themselves. Words that people wrote, and errors with a value in them, are shown as they are.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+from agent.owner.operations.custody_words import WORDS as CUSTODY
+from agent.owner.people.roles import WORDS as ROLES
+from agent.owner.web import bringing, login, states
+from agent.requests import plan
+from exchange.documents.noted import IDENTIFIED_WORDS
+from tests.paths import ROOT
+
+WEB = ROOT / "agent" / "owner" / "web"
+
+
+def in_templates() -> set[str]:
+    found: set[str] = set()
+    for path in (WEB / "templates").glob("*.html"):
+        for text in re.findall(r'_\(\s*("(?:[^"\\]|\\.)*")', path.read_text()):
+            found.add(ast.literal_eval(text))
+    return found
+
+
+def in_modules() -> set[str]:
+    """The first argument of ``words(…)`` and ``self(…)``, and sentences of errors that have no value in them."""
+    found: set[str] = set()
+    for path in (*WEB.glob("*.py"), ROOT / "agent/owner/people/proofs.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            texts = [*node.args[:1], *(each.value for each in node.keywords if each.arg in ("meaning", "do"))]
+            if name in ("words", "self") or name.endswith(
+                ("Invalid", "Permitted", "Refused", "NotFound", "HandoverError")
+            ):
+                found |= {
+                    each.value for each in texts if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                }
+    return {text for text in found if " " in text or text == "N"}
+
+
+def in_tables() -> set[str]:
+    found = {*states.NAMES.values(), *states.ENDED.values(), "ready: hand it over"}
+    found |= {*ROLES.values(), *CUSTODY.values(), *IDENTIFIED_WORDS.values()}
+    found |= {*bringing.APPS.values(), bringing.OTHER, *plan.GAP_WORDS.values(), "nothing was recorded"}
+    return found | {login.WRONG, "bytes", "kB", "MB", "GB"}
+
+
+def everything() -> set[str]:
+    return in_templates() | in_modules() | in_tables()
+
+
+def path_of(language: str) -> Path:
+    return WEB / "locale" / f"{language}.po"
