@@ -10,6 +10,7 @@ import shutil
 from agent.background.clock_watch import look_at_host_clock
 from agent.background.deletion_clock import deletion_now
 from agent.background.schedule import Nightly, Recurring
+from agent.cameras.health import EVERY, look_at_cameras, troubles
 from agent.cameras.inventory import Inventory
 from agent.membership import registration
 from agent.recordings.disk import gone, recordings_mount
@@ -52,6 +53,7 @@ def jobs(
         Recurring("reminders", MINUTE, lambda: remind(services)),
         Nightly("old packages", 3, lambda: delete_old_packages(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),
+        Recurring("camera health", EVERY, lambda: look_at_cameras(services), jitter=MINUTE),
         Recurring("camera clocks", HOUR, inventory.check_clocks, jitter=5 * MINUTE),
     ]
     if settings.discovery.enabled:
@@ -98,10 +100,11 @@ async def heartbeat(services: Services, inventory: Inventory) -> None:
     async with services.store.transaction() as tx:
         enrolled = await tx.force() is not None
         cameras = await tx.cameras()
+        blind = len(await troubles(tx))
     if enrolled:
         beat = api.Heartbeat(
             version=VERSION,
-            cameras_recording=await inventory.recording_now(),
+            cameras_recording=max(0, await inventory.recording_now() - blind),
             cameras_registered=sum(bool(camera.registered) for camera in cameras),
         )
         await (await services.portal()).heartbeat(beat)

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agent.cameras import footage_sources as footage_sources
+from agent.cameras import health
 from agent.cameras.stored import NewCamera, address_of, facts_of, registration_of
 from agent.devices.address import CameraAddress, Credentials
 from agent.devices.camera_facts import CameraFacts, Profile
@@ -253,6 +254,9 @@ class Inventory:
             await tx.execute("DELETE FROM clock_checks WHERE camera_id = ?", [camera_id])
         await asyncio.to_thread(self._passwords.keep, camera_id, None)
         await self.footage_sources.forget(camera_id)
+        async with self._services.store.transaction() as tx:
+            for table in ("health_looks", "health_references"):
+                await tx.execute(f"DELETE FROM {table} WHERE camera_id = ?", [camera_id])  # noqa: S608 names above
         await self.tell_recorder()
 
     async def _source_credentials(self, camera_id: str) -> Credentials | None:
@@ -261,7 +265,11 @@ class Inventory:
     async def summaries(self, rows: Sequence[CameraRow]) -> list[Json]:
         """Each camera, and how its recording goes, for a person."""
         recorder = await asyncio.to_thread(read_state, self._settings.recordings.directory)
-        return [self._summary(row, recorder) for row in rows]
+        async with self._services.store.transaction() as tx:
+            wrong = await health.troubles(tx)
+        return [
+            self._summary(row, recorder) | {"health": health.WORDS.get(wrong.get(row.camera_id, ""))} for row in rows
+        ]
 
     def _summary(self, row: CameraRow, recorder: RecorderState) -> Json:
         registration, facts = registration_of(row), facts_of(row)

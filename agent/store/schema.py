@@ -210,6 +210,19 @@ CREATE TABLE offers (
     failure         TEXT
 ) STRICT;
 
+-- How cameras' pictures were of late, in figures, and what each usually looks like (96 x 54 grey levels, base64).
+CREATE TABLE health_looks (
+    camera_id       TEXT NOT NULL,
+    at              INTEGER NOT NULL,
+    measured        TEXT NOT NULL,
+    PRIMARY KEY (camera_id, at)
+) STRICT;
+
+CREATE TABLE health_references (
+    camera_id       TEXT PRIMARY KEY,
+    reference       TEXT NOT NULL
+) STRICT;
+
 -- Who did what, on the page or at a terminal. Not the custody log: this never leaves the house.
 CREATE TABLE deeds (
     deed_id         INTEGER PRIMARY KEY,

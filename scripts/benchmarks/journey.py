@@ -56,8 +56,8 @@ async def _measure(folder: Path, size: int) -> tuple[dict[str, float], dict[str,
     place = make_place(folder / "force")
     with PortalProcess(place) as portal:
         settings = settings_at(folder / "agent", portal.origin, "requests: {longest_window: 12h}")
-        segments = _lay(settings.recordings.directory, minute, start, count)
-        await _enrol(settings, portal.origin)
+        segments = lay(settings.recordings.directory, minute, start, count)
+        await enrol(settings, portal.origin)
         window = Window(start, start + count * SEGMENT)
         config = _config(settings, folder, portal.origin)
         process = await asyncio.create_subprocess_exec(
@@ -87,7 +87,7 @@ def _config(settings: Settings, folder: Path, url: str) -> Path:
     return path
 
 
-def _lay(root: Path, minute: Path, start: int, count: int) -> list[Path]:
+def lay(root: Path, minute: Path, start: int, count: int) -> list[Path]:
     """The window's segments, each with bytes of its own, as the recorder would leave them."""
     made = []
     for number in range(count):
@@ -102,7 +102,7 @@ def _lay(root: Path, minute: Path, start: int, count: int) -> list[Path]:
     return made
 
 
-async def _enrol(settings: Settings, origin: str) -> None:
+async def enrol(settings: Settings, origin: str) -> None:
     async with app.build(settings) as agent:
         await add_camera(agent)
         await join(agent, origin)
@@ -115,12 +115,12 @@ async def _ours(
         while not settings.socket.exists():  # noqa: ASYNC110 another process makes it
             await asyncio.sleep(0.05)
     await asyncio.sleep(_IDLE_SECONDS)
-    idle = _megabytes(psutil.Process(pid))
+    idle = megabytes(psutil.Process(pid))
     async with daemon_call(settings) as call, place.client(origin) as officer:
         device = (await call("status"))["device"]
-        request_id = await _ask(officer, place, device, window)
-        told = await _until(call, request_id, "asked")
-        with _Watch(pid) as watch:
+        request_id = await ask(officer, place, device, window)
+        told = await until(call, request_id, "asked")
+        with Watch(pid) as watch:
             begun = time.monotonic()
             await call(
                 "decide",
@@ -129,12 +129,12 @@ async def _ours(
                 choices=[{"position": 0, "share": True, "sound": False}],
             )
             await _receipt(officer, place, request_id)
-            await _until(call, request_id, "closed")
+            await until(call, request_id, "closed")
             took = time.monotonic() - begun
     return took, {"idle": idle, "all": watch.worst_all, "daemon": watch.worst_daemon}
 
 
-async def _ask(officer: OfficerClient, place: Place, device: str, window: Window) -> str:
+async def ask(officer: OfficerClient, place: Place, device: str, window: Window) -> str:
     now = time.time_ns() // 1000
     asked = Asked(camera_id=CAMERA, window=Stretch.of(window))
     request = Request(
@@ -147,7 +147,7 @@ async def _ask(officer: OfficerClient, place: Place, device: str, window: Window
     return (await officer.send(sign_document(request, place.officer))).request_id
 
 
-async def _until(call: Call, request_id: str, state: str, seconds: float = 300) -> dict[str, object]:
+async def until(call: Call, request_id: str, state: str, seconds: float = 300) -> dict[str, object]:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         rows = {row["request_id"]: row for row in (await call("requests"))["requests"]}
@@ -212,7 +212,7 @@ def _headers(origin: str, settings: Settings) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
 
 
-class _Watch:
+class Watch:
     """Looks at the daemon and all its children twenty times a second."""
 
     def __init__(self, pid: int) -> None:
@@ -220,7 +220,7 @@ class _Watch:
         self._stop = threading.Event()
         self.worst_all = self.worst_daemon = 0.0
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> "Watch":
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
         return self
@@ -231,15 +231,15 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._stop.wait(0.05):
-            own = _megabytes(self._process)
+            own = megabytes(self._process)
             children = 0.0
             for child in self._process.children(recursive=True):
                 with suppress(psutil.Error):
-                    children += _megabytes(child)
+                    children += megabytes(child)
             self.worst_daemon = max(self.worst_daemon, own)
             self.worst_all = max(self.worst_all, own + children)
 
 
-def _megabytes(process: psutil.Process) -> float:
+def megabytes(process: psutil.Process) -> float:
     """Proportional set size: pages that processes share are counted once."""
     return process.memory_full_info().pss / 1e6

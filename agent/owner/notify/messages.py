@@ -6,6 +6,7 @@ A message says that there is something, and nothing of what it is about unless i
 import asyncio
 from dataclasses import dataclass
 
+from agent.cameras.health import WORDS, troubles
 from agent.cameras.stored import registration_of
 from agent.recorder.state import read_state
 from agent.recordings.disk import recordings_mount, trouble_of_disks
@@ -113,6 +114,12 @@ async def _cameras(services: Services, tx: Transaction) -> list[Message]:
             label = registration_of(row).label
             text = f"Nothing is recorded of {harmless(label)} since {time_text(last)}: {recording.as_text()}."
             found.append(Message(f"camera {row.camera_id} {to_rfc3339(last)}", "A camera is not recorded", text, text))
+    wrong = await troubles(tx)
+    for row in await tx.cameras():
+        if kind := wrong.get(row.camera_id):
+            text = f"{harmless(registration_of(row).label)} {WORDS[kind]}."
+            day = to_rfc3339(now // (7 * DAY) * 7 * DAY)
+            found.append(Message(f"health {row.camera_id} {kind} {day}", "A camera needs a look", text, text))
     return found
 
 

@@ -96,6 +96,9 @@ def _cameras(cameras: list[Json]) -> Iterator[Finding]:
         yield Finding("cameras", State.NOTE, "No camera was added yet.", "Find them with: handover cameras discover")
     for camera in cameras:
         words = f"{camera['label']} ({camera['camera_id']}): {camera['recording']}"
+        if camera["health"]:
+            text = f"{camera['label']} {camera['health']}."
+            yield Finding("health", State.BAD, text, "Look at it, and at its picture.")
         if camera["source"] != RECORDER or camera["recording"].startswith("recording"):
             yield Finding("cameras", State.GOOD, f"{words}.")
         elif camera["recording"] == "no recorder runs":

@@ -7,6 +7,7 @@ import ast
 import re
 from pathlib import Path
 
+from agent.cameras.health import WORDS as HEALTH
 from agent.owner.operations.custody_words import WORDS as CUSTODY
 from agent.owner.people.roles import WORDS as ROLES
 from agent.owner.web import bringing, login, states
@@ -48,6 +49,7 @@ def in_tables() -> set[str]:
     found = {*states.NAMES.values(), *states.ENDED.values(), "ready: hand it over"}
     found |= {*ROLES.values(), *CUSTODY.values(), *IDENTIFIED_WORDS.values()}
     found |= {*bringing.APPS.values(), bringing.OTHER, *plan.GAP_WORDS.values(), "nothing was recorded"}
+    found |= {*HEALTH.values()}
     return found | {login.WRONG, "bytes", "kB", "MB", "GB"}
 
 
