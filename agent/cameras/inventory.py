@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.cameras import footage_sources as footage_sources
 from agent.cameras import health
+from agent.cameras.live_picture import snapshot_of
 from agent.cameras.stored import NewCamera, address_of, facts_of, registration_of
 from agent.devices.address import CameraAddress, Credentials
 from agent.devices.camera_facts import CameraFacts, Profile
@@ -203,6 +204,20 @@ class Inventory:
             log.warning("camera %s: its stream has another address now, which is recorded from here on", camera_id)
             await self.tell_recorder()
         return {"camera_id": camera_id, "facts": facts.model_dump(mode="json"), "stream_moved": moved is not None}
+
+    async def snapshot(self, camera_id: str) -> bytes:
+        """A JPEG of what the camera sees now. NotFound for one whose stream isn't known here; CameraUnreachable."""
+        row = await self._row(camera_id)
+        credentials = await asyncio.to_thread(self._passwords.of, camera_id)
+        return await snapshot_of(self._services, row, credentials)
+
+    async def change(self, camera_id: str, **changed: object) -> None:
+        """Say anew where a camera stands and looks, or what it is called; ``changed``: fields of its registration."""
+        row = await self._row(camera_id)
+        before = registration_of(row)
+        after = CameraRegistration.model_validate(before.model_dump() | changed)
+        async with self._services.store.transaction() as tx:
+            await tx.update("cameras", {"camera_id": camera_id}, registration=after.model_dump_json())
 
     async def learn_streams(self) -> int:
         """Ask cameras that can't be recorded for a while where their stream is: some change its address when they

@@ -3,6 +3,7 @@
 Not for: asking a camera anything itself (``agent/cameras``).
 """
 
+import base64
 import json
 import re
 import sys
@@ -259,6 +260,69 @@ def check(config: Path, camera_id: str, plain: bool) -> None:
     for note in facts["notes"]:
         click.echo(note)
     return None
+
+
+@cameras.command("change")
+@click.argument("camera_id")
+@click.option("--label", help="What people call it.")
+@click.option("--place", help="Where it stands: latitude,longitude.")
+@click.option("--description", help="Where it stands, in words.")
+@click.option("--direction", type=float, help="Degrees from north, clockwise, to the middle of its view.")
+@click.option("--field-of-view", type=float, help="Degrees that it sees.")
+@click.option("--range", "range_m", type=float, help="Metres that it sees well.")
+@click.option("--indoors/--outdoors", default=None, help="Whether it looks at an inside.")
+@click.pass_obj
+def change(config: Path, /, camera_id: str, place: str | None, **changed: Any) -> None:
+    """Say anew where a camera stands and looks, or what it is called."""
+    if place is not None:
+        latitude, longitude = (float(part) for part in answer(place, "--place", "", PlaceText).split(","))
+        changed |= {"latitude": latitude, "longitude": longitude}
+    wanted = {name: value for name, value in changed.items() if value is not None}
+    if not wanted:
+        raise InputInvalid("Nothing to change was named.", do="The options are listed by --help.")
+    reply = ask_agent(config, lambda call: call("change-camera", camera_id=camera_id, **wanted))
+    click.echo(f"Changed.{' ' + reply['portal_trouble'] if reply['portal_trouble'] else ''}")
+
+
+@cameras.command("snapshot")
+@click.argument("camera_id")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def snapshot(config: Path, camera_id: str, target: Path) -> None:
+    """Save what a camera sees now as a JPEG."""
+    reply = ask_agent(config, lambda call: call("snapshot", camera_id=camera_id))
+    target.write_bytes(base64.b64decode(reply["jpeg"]))
+    click.echo(f"Picture: {target}")
+
+
+@cameras.command("known")
+@as_json
+@click.pass_obj
+def known(config: Path, plain: bool) -> None:
+    """Exactly what the portal knows, or would know, of you and your cameras."""
+    reply = ask_agent(config, lambda call: call("known-to-officers"))
+    if plain:
+        return click.echo(json.dumps(reply, indent=2, ensure_ascii=False))
+    owner = reply["owner"]
+    click.echo(f"Of you: {owner['name']}, a {owner['kind']}; reached by {owner['contact']}")
+    for camera in reply["cameras"]:
+        click.echo(f"Of {camera['label']}: {known_text(camera)}")
+    return click.echo("Never: its address, user name, password, or any picture.")
+
+
+def known_text(camera: Json) -> str:
+    """A registration in words."""
+    place = camera["place"]
+    words = [f"at {place['latitude']}, {place['longitude']}"]
+    words += [place["description"]] if place.get("description") else []
+    if "direction" in camera:
+        words.append(f"looking {camera['direction']:.0f}° from north")
+    if "field_of_view" in camera:
+        words.append(f"seeing {camera['field_of_view']:.0f}°")
+    words.append("with sound" if camera["sound"] else "without sound")
+    words.append(f"recordings of {camera['retention_days']} days")
+    words += [f"{camera.get('make', '')} {camera.get('model', '')}".strip()] if camera.get("make") else []
+    return ", ".join(words)
 
 
 @cameras.command("remove")

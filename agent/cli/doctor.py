@@ -3,6 +3,7 @@
 Not for: mending anything, or sending anything.
 """
 
+import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -59,6 +60,19 @@ def support(config: Path, target: Path) -> None:
     for name, text in files.items():
         click.echo(f"  {name} ({len(text.encode())} bytes)")
     click.echo(f"Packed into {target}. Read it before you give it to anybody: unzip -p {target} | less")
+
+
+@click.command("recovery-sheet")
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def recovery_sheet(config: Path, target: Path) -> None:
+    """Write a page to print: the key that opens your own copies when this machine is gone."""
+    if target.exists():
+        raise InputInvalid(f"{target} is there already.", do="Name another file.")
+    reply = ask_agent(config, lambda call: call("recovery-sheet"))
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(reply["page"])
+    click.echo(f"Written: {target}. Print it, keep the paper safe, and delete the file: it opens your copies.")
 
 
 def _log() -> str:

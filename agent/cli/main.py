@@ -153,6 +153,7 @@ for _command in (
     people_commands.people,
     doctor_commands.doctor,
     doctor_commands.support,
+    doctor_commands.recovery_sheet,
     noted_commands.request,
     offer_commands.offer,
     notify_commands.notify,

@@ -3,6 +3,7 @@
 Not for: what is sent (``agent/membership``). Every question has a flag that answers it.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,8 @@ import click
 from pydantic import BeforeValidator
 
 from agent.cli.caller import ask_agent, daemon_listens
-from agent.cli.typed import answer
+from agent.cli.guide import Answers, carry_out, guide, read_answers
+from agent.cli.typed import answer, somebody_is_there
 from agent.host.privileges import require_writable
 from agent.settings.edit import fill_in
 from agent.settings.model import Settings
@@ -34,6 +36,12 @@ TypedPortal = Annotated[HttpsUrl, BeforeValidator(_with_https)]
 @click.command()
 @click.option("--portal", help="The portal's address, such as https://portal.example.org")
 @click.option("--no-portal", is_flag=True, help="Join none: requests are those that you write down yourself.")
+@click.option(
+    "--answers",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A YAML file with cameras, people and messages to add, without questions.",
+)
+@click.option("--guide/--no-guide", "guided", default=None, help="Ask for cameras, people and messages as well.")
 @click.option("--kind", type=click.Choice(["household", "business"]), help="household or business")
 @click.option("--name", help="Your name, or the business's, as officers read it.")
 @click.option("--contact", help="How officers reach you: a telephone number or e-mail.")
@@ -43,6 +51,8 @@ def setup(
     config: Path,
     portal: str | None,
     no_portal: bool,
+    answers: Path | None,
+    guided: bool | None,
     kind: str | None,
     name: str | None,
     contact: str | None,
@@ -50,6 +60,7 @@ def setup(
 ) -> None:
     """Write the settings, make this agent's keys, and join the force's portal."""
     require_writable(config, "the settings file")
+    given = None if answers is None else read_answers(answers)
     url = None
     if not no_portal:
         url = answer(portal, "--portal", "The portal's address (from your police force)", TypedPortal)
@@ -63,14 +74,23 @@ def setup(
     click.echo(f"Settings: {config}")
     if url is None:
         click.echo("No portal was joined. Write down what the police ask with: handover request new")
-        return _say_next(settings)
+        return _go_on(config, settings, given, guided=guided)
     if confirmed is None:
         confirmed = _confirm(ask_agent(config, lambda call: call("introduce", url=url)))
     else:
         _show(ask_agent(config, lambda call: call("introduce", url=url)))
     reply = ask_agent(config, lambda call: call("enrol", url=url, fingerprint=confirmed))
     click.echo(f"This agent belongs to the portal of {reply['force']} now; its device key is {reply['device']}.")
-    return _say_next(settings)
+    return _go_on(config, settings, given, guided=guided)
+
+
+def _go_on(config: Path, settings: Settings, given: Answers | None, *, guided: bool | None) -> None:
+    """What else there is to set up: from a file, or by questions where somebody is there."""
+    if given is not None:
+        carry_out(config, given)
+    elif guided or (guided is None and somebody_is_there() and sys.stdout.isatty()):
+        guide(config)
+    _say_next(settings)
 
 
 def _say_next(settings: Settings) -> None:

@@ -3,18 +3,34 @@
 Not for: the work itself (``agent.cameras``).
 """
 
+import base64
 from typing import Annotated
 
 from pydantic import Field
 
-from agent.cameras.stored import NewCamera
+from agent.cameras.stored import NewCamera, registration_of, registrations
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned
 from agent.owner.operations.portal import register
-from exchange.documents.messages import Part
+from exchange.documents.messages import Id, Latitude, Line, Longitude, Part
+from exchange.errors import NotFound
 
 
 class Discover(Part):
     seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
+
+
+class ChangeCamera(Part):
+    """What isn't given stays as it is."""
+
+    camera_id: Id
+    label: Line | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    description: Line | None = None
+    direction: Annotated[float, Field(ge=0, lt=360)] | None = None
+    field_of_view: Annotated[float, Field(gt=0, le=360)] | None = None
+    range_m: Annotated[float, Field(gt=0, le=1000)] | None = None
+    indoors: bool | None = None
 
 
 async def list_cameras(agent: Owned, _: Nothing, actor: Actor) -> Json:
@@ -34,6 +50,36 @@ async def add(agent: Owned, new: NewCamera, actor: Actor) -> Json:
 
 async def check(agent: Owned, named: CameraNamed, actor: Actor) -> Json:
     return await agent.inventory.check(named.camera_id)
+
+
+async def change(agent: Owned, wanted: ChangeCamera, actor: Actor) -> Json:
+    """Say anew what a camera is called, where it stands and where it looks; the portal is told."""
+    changed = wanted.model_dump(exclude={"camera_id", "latitude", "longitude", "description"}, exclude_none=True)
+    async with agent.services.store.transaction() as tx:
+        row = await tx.camera(wanted.camera_id)
+    if row is None:
+        raise NotFound(f"There is no camera {wanted.camera_id}.", do="List them with: handover cameras list")
+    place = registration_of(row).place
+    named = {"latitude": wanted.latitude, "longitude": wanted.longitude, "description": wanted.description}
+    changed["place"] = place.model_dump() | {name: value for name, value in named.items() if value is not None}
+    await agent.inventory.change(wanted.camera_id, **changed)
+    return await register(agent)
+
+
+async def snapshot(agent: Owned, named: CameraNamed, actor: Actor) -> Json:
+    """What the camera sees now, as JPEG."""
+    return {"jpeg": base64.b64encode(await agent.inventory.snapshot(named.camera_id)).decode()}
+
+
+async def known_to_officers(agent: Owned, _: Nothing, actor: Actor) -> Json:
+    """All that the portal knows, or would know, of this owner and their cameras."""
+    async with agent.services.store.transaction() as tx:
+        found = registrations(await tx.cameras())
+    owner = agent.services.settings.owner
+    return {
+        "owner": {"kind": owner.kind.value, "name": owner.name, "contact": owner.contact},
+        "cameras": [each.model_dump(mode="json", exclude_none=True) for each in found],
+    }
 
 
 async def remove(agent: Owned, named: CameraNamed, actor: Actor) -> Json:
