@@ -211,14 +211,6 @@ class Inventory:
         credentials = await asyncio.to_thread(self._passwords.of, camera_id)
         return await snapshot_of(self._services, row, credentials)
 
-    async def change(self, camera_id: str, **changed: object) -> None:
-        """Say anew where a camera stands and looks, or what it is called; ``changed``: fields of its registration."""
-        row = await self._row(camera_id)
-        before = registration_of(row)
-        after = CameraRegistration.model_validate(before.model_dump() | changed)
-        async with self._services.store.transaction() as tx:
-            await tx.update("cameras", {"camera_id": camera_id}, registration=after.model_dump_json())
-
     async def learn_streams(self) -> int:
         """Ask cameras that can't be recorded for a while where their stream is: some change its address when they
         start. How many were asked."""
@@ -265,13 +257,10 @@ class Inventory:
         """Forget a camera. What was recorded stays until its time is over."""
         await self._row(camera_id)
         async with self._services.store.transaction() as tx:
-            await tx.execute("DELETE FROM cameras WHERE camera_id = ?", [camera_id])
-            await tx.execute("DELETE FROM clock_checks WHERE camera_id = ?", [camera_id])
+            for table in ("cameras", "clock_checks", "health_looks", "health_references"):
+                await tx.execute(f"DELETE FROM {table} WHERE camera_id = ?", [camera_id])  # noqa: S608 names above
         await asyncio.to_thread(self._passwords.keep, camera_id, None)
         await self.footage_sources.forget(camera_id)
-        async with self._services.store.transaction() as tx:
-            for table in ("health_looks", "health_references"):
-                await tx.execute(f"DELETE FROM {table} WHERE camera_id = ?", [camera_id])  # noqa: S608 names above
         await self.tell_recorder()
 
     async def _source_credentials(self, camera_id: str) -> Credentials | None:

@@ -13,7 +13,7 @@ from agent.cameras.footage_sources import KindName, Options
 from agent.devices.address import CameraAddress, Password, UserName
 from agent.devices.camera_facts import CameraFacts
 from agent.sources.registry import RECORDER
-from agent.store.database import CameraRow
+from agent.store.database import CameraRow, Transaction
 from exchange.documents.messages import CameraRegistration, Id, Line, Part
 
 
@@ -60,3 +60,9 @@ def address_of(row: CameraRow) -> CameraAddress | None:
 
 def facts_of(row: CameraRow) -> CameraFacts:
     return CameraFacts.model_validate_json(row.facts)
+
+
+async def change_registration(tx: Transaction, row: CameraRow, changed: dict[str, object]) -> None:
+    """Say anew where a camera stands and looks, or what it is called; ``changed``: fields of its registration."""
+    after = CameraRegistration.model_validate(registration_of(row).model_dump() | changed)
+    await tx.update("cameras", {"camera_id": row.camera_id}, registration=after.model_dump_json())

@@ -315,13 +315,13 @@ def known_text(camera: Json) -> str:
     place = camera["place"]
     words = [f"at {place['latitude']}, {place['longitude']}"]
     words += [place["description"]] if place.get("description") else []
-    if "direction" in camera:
+    if camera["direction"] is not None:
         words.append(f"looking {camera['direction']:.0f}° from north")
-    if "field_of_view" in camera:
+    if camera["field_of_view"] is not None:
         words.append(f"seeing {camera['field_of_view']:.0f}°")
     words.append("with sound" if camera["sound"] else "without sound")
     words.append(f"recordings of {camera['retention_days']} days")
-    words += [f"{camera.get('make', '')} {camera.get('model', '')}".strip()] if camera.get("make") else []
+    words += [f"{camera['make']} {camera['model'] or ''}".strip()] if camera["make"] else []
     return ", ".join(words)
 
 

@@ -95,7 +95,7 @@ def settings_at(data: Path, url: str, extra: str = "") -> Settings:
 data: {data}
 portal: {{url: "{url}"}}
 owner: {{kind: household, name: Robin Example, contact: 01632 960001}}
-discovery: {{enabled: false}}
+{"" if "discovery:" in extra else "discovery: {enabled: false}"}
 page: {{enabled: false}}
 poll: {{every: 1s, jitter: 0s}}
 recordings: {{segment: 10s, keep_free: 1 MB}}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agent.cameras.stored import NewCamera, registration_of, registrations
+from agent.cameras.stored import NewCamera, change_registration, registration_of, registrations
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned
 from agent.owner.operations.portal import register
 from exchange.documents.messages import Id, Latitude, Line, Longitude, Part
@@ -55,14 +55,14 @@ async def check(agent: Owned, named: CameraNamed, actor: Actor) -> Json:
 async def change(agent: Owned, wanted: ChangeCamera, actor: Actor) -> Json:
     """Say anew what a camera is called, where it stands and where it looks; the portal is told."""
     changed = wanted.model_dump(exclude={"camera_id", "latitude", "longitude", "description"}, exclude_none=True)
+    named = {"latitude": wanted.latitude, "longitude": wanted.longitude, "description": wanted.description}
     async with agent.services.store.transaction() as tx:
         row = await tx.camera(wanted.camera_id)
-    if row is None:
-        raise NotFound(f"There is no camera {wanted.camera_id}.", do="List them with: handover cameras list")
-    place = registration_of(row).place
-    named = {"latitude": wanted.latitude, "longitude": wanted.longitude, "description": wanted.description}
-    changed["place"] = place.model_dump() | {name: value for name, value in named.items() if value is not None}
-    await agent.inventory.change(wanted.camera_id, **changed)
+        if row is None:
+            raise NotFound(f"There is no camera {wanted.camera_id}.", do="List them with: handover cameras list")
+        place = registration_of(row).place.model_dump()
+        changed["place"] = place | {name: value for name, value in named.items() if value is not None}
+        await change_registration(tx, row, changed)
     return await register(agent)
 
 
@@ -78,7 +78,7 @@ async def known_to_officers(agent: Owned, _: Nothing, actor: Actor) -> Json:
     owner = agent.services.settings.owner
     return {
         "owner": {"kind": owner.kind.value, "name": owner.name, "contact": owner.contact},
-        "cameras": [each.model_dump(mode="json", exclude_none=True) for each in found],
+        "cameras": [each.model_dump(mode="json") for each in found],
     }
 
 

@@ -52,9 +52,14 @@ def plan(cameras: Sequence[CameraRegistration], asked: frozenset[str], incident:
         )
     names = ", ".join(camera.label for camera in cameras)
     title = words("Plan of the cameras: %(names)s", names=names)
-    return Markup('<svg class="plan" viewBox="0 0 {0} {0}" role="img" aria-label="{1}">{2}{3}{4}</svg>').format(
-        SIDE, title, _north(words), Markup("").join(marks), _ruler(scale, words)
-    )
+    each = (SIDE - 2 * _MARGIN) / scale.metres
+    return Markup(
+        '<svg class="plan" viewBox="0 0 {0} {0}" role="img" aria-label="{1}" data-latitude="{5}" data-longitude="{6}" '
+        'data-north="{7}" data-east="{8}">{2}{3}{4}</svg>'
+    ).format(
+        SIDE, title, _north(words), Markup("").join(marks), _ruler(scale, words), scale.latitude, scale.longitude,
+        1 / (each * _METRES), 1 / (each * _METRES * math.cos(math.radians(scale.latitude))),
+    )  # fmt: skip
 
 
 def _scale(places: Sequence[Place]) -> _Scale:

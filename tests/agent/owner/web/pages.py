@@ -3,6 +3,7 @@
 Not for: tests themselves.
 """
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from agent.owner.people import register, sessions
 from agent.owner.people.proofs import Proofs
@@ -19,6 +20,7 @@ from agent.owner.people.register import NewPerson
 from agent.owner.people.roles import Role
 from agent.owner.web.server import serve_page
 from agent.settings.model import PageSettings
+from tests.counterparts.processes.browser import barriers, shoot, too_wide
 from tests.journey.home import Siege, Town
 
 PASSWORD = "four plain words here"
@@ -69,3 +71,41 @@ async def served(at: Town | Siege, **page: Any) -> AsyncIterator[Served]:
         assert "page" not in at.agent.services.progress.troubles
         secure = "address" in page
         yield Served(at, f"{'https' if secure else 'http'}://localhost:{port}")
+
+
+async def look_at(page: Page, name: str) -> None:
+    """No barrier for anybody, nothing wider than the window; and a picture for whoever wants to see it."""
+    assert await barriers(page) == [], name
+    assert not await too_wide(page), name
+    if SHOTS.name != "nonexistent":
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        await shoot(page, SHOTS, f"{name}-{width}")
+
+
+async def plays(page: Page) -> None:
+    """The video moves."""
+    video = page.locator("video")
+    await expect(video).to_have_js_property("readyState", 4)
+    await video.evaluate("video => video.play()")
+    for _ in range(100):
+        if await video.evaluate("video => video.currentTime") > 0.3:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it does not play")
+
+
+@asynccontextmanager
+async def going_on(at: Town) -> AsyncIterator[None]:
+    """The daemon's journey goes on, while pages are looked at."""
+
+    async def go_on() -> None:
+        while True:
+            await at.agent.journey.settle()
+            await asyncio.sleep(0.1)
+
+    walking = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        walking.cancel()
+        await asyncio.gather(walking, return_exceptions=True)

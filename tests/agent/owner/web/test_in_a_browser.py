@@ -1,43 +1,17 @@
 """The owner's page in a real Chromium: looking, watching, shortening, yes and no, on a phone and a desktop."""
 
-import asyncio
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-from agent.cameras.stored import NewCamera
 from agent.owner.people.roles import Role
+from agent.owner.people.sessions import invite
 from exchange.clock import SECOND, Window
-from exchange.documents.messages import Asked, Decision, Status, Stretch
-from tests.agent.owner.web.pages import PASSWORD, SHOTS, served
-from tests.counterparts.processes.browser import DESKTOP, PHONE, barriers, chromium, shoot, too_wide, window
-from tests.journey.home import ACTOR, Town, home, owner_does
-
-
-async def look_at(page: Page, name: str) -> None:
-    """No barrier for anybody, nothing wider than the window; and a picture for whoever wants to see it."""
-    assert await barriers(page) == [], name
-    assert not await too_wide(page), name
-    if SHOTS.name != "nonexistent":
-        width = page.viewport_size["width"] if page.viewport_size else 0
-        await shoot(page, SHOTS, f"{name}-{width}")
-
-
-async def plays(page: Page) -> None:
-    """The video moves."""
-    video = page.locator("video")
-    await expect(video).to_have_js_property("readyState", 4)
-    await video.evaluate("video => video.play()")
-    for _ in range(100):
-        if await video.evaluate("video => video.currentTime") > 0.3:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it does not play")
+from exchange.documents.messages import Decision, Status
+from tests.agent.owner.web.pages import PASSWORD, going_on, look_at, plays, served
+from tests.counterparts.processes.browser import DESKTOP, PHONE, chromium, window
+from tests.journey.home import Town, home
 
 
 async def decided(at: Town, request_id: str) -> Decision:
@@ -45,23 +19,6 @@ async def decided(at: Town, request_id: str) -> Decision:
         row = await tx.one("SELECT document FROM decisions WHERE request_id = ?", [request_id])
     assert row is not None
     return Decision.model_validate_json(row["document"])
-
-
-@asynccontextmanager
-async def going_on(at: Town) -> AsyncIterator[None]:
-    """The daemon's journey goes on, while pages are looked at."""
-
-    async def go_on() -> None:
-        while True:
-            await at.agent.journey.settle()
-            await asyncio.sleep(0.1)
-
-    walking = asyncio.create_task(go_on())
-    try:
-        yield
-    finally:
-        walking.cancel()
-        await asyncio.gather(walking, return_exceptions=True)
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
@@ -188,8 +145,6 @@ async def test_a_code_a_passkey_and_a_decision_by_it(tmp_path: Path) -> None:
         services = at.agent.services
         async with services.store.transaction() as tx:
             await tx.execute("UPDATE people SET password = NULL")
-            from agent.owner.people.sessions import invite
-
             code = await invite(tx, "robin", services.clock.now())
         request_id = await at.asked()
         async with window(browser, site.origin) as page:
@@ -269,111 +224,3 @@ async def test_german_is_chosen_by_the_browser_and_by_hand(tmp_path: Path) -> No
             await page.goto("/login")
             await page.click("text=English")
             await expect(page.locator("html")).to_have_attribute("lang", "en")
-
-
-async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
-        await site.person()
-        async with window(browser, site.origin, accept_downloads=True) as page:
-            await site.log_in(page)
-            await page.click("text=The police asked me some other way")
-            await look_at(page, "new")
-            for name, value in (("who", "PC Sam Marsh"), ("force", "Kent Police"), ("case", "46/99/26")):
-                await page.fill(f"#{name}", value)
-            await page.fill("#day", local(at.window.start, "%Y-%m-%d"))
-            await page.fill("#from", local(at.window.start + 2 * SECOND, "%H:%M:%S"))
-            await page.fill("#to", local(at.window.end - 2 * SECOND, "%H:%M:%S"))
-            await page.select_option("#identified", "card-seen")
-            await page.click("main form button")
-            await at.agent.journey.settle()
-            await page.reload()
-            await expect(page.locator("main")).to_contain_text(
-                "No signature: it was written down here, and their warrant"
-            )
-            await look_at(page, "noted")
-            await page.click("text=Yes, go on")
-            await expect(page.locator(".sentence")).to_contain_text("to PC Sam Marsh of Kent Police")
-            await page.fill("#password", PASSWORD)
-            await page.click("text=Yes, send it")
-            await at.agent.journey.settle()
-            await expect(page.locator("#stands")).to_have_text("ready: hand it over")
-            await look_at(page, "ready")
-            async with page.expect_download() as loading:
-                await page.click("text=.zip")
-            loaded = await (await loading.value).path()
-            assert Path(loaded).read_bytes()[:2] == b"PK"
-            await page.click("text=The police have them")
-            await page.fill("#taken_by", "PC Marsh")
-            await page.fill("#how", "signed the form")
-            await page.fill("#password", PASSWORD)
-            await page.click("text=Write it down")
-            await at.agent.journey.settle()
-            await expect(page.locator("#stands")).to_have_text("handed over")
-
-
-async def test_a_clip_out_of_another_app_is_brought_and_goes_the_same_way(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
-        await site.person()
-        ring = NewCamera(
-            camera_id="doorbell", address="ring", label="Doorbell", latitude=53.76, longitude=-2.7, source="by_hand"
-        )
-        added = await owner_does(at.agent, "add-camera", ring, ACTOR)
-        assert added["registered"], added
-        clip = tmp_path / "RingVideo.mp4"
-        joined = tmp_path / "joined.txt"
-        joined.write_text("".join(f"file '{segment}'\n" for segment in at.segments))
-        command = ["ffmpeg", "-v", "error", "-f", "concat", "-safe", "0", "-i", joined, "-c", "copy", clip]
-        subprocess.run(command, check=True)
-        window_asked = Window(at.window.start + 2 * SECOND, at.window.end - 2 * SECOND)
-        asked = Asked(camera_id="doorbell", window=Stretch.of(window_asked))
-        request_id = await at.asked(at.request(asked=(asked,)))
-        async with going_on(at), window(browser, site.origin) as page:
-            await site.log_in(page, to=f"/requests/{request_id}")
-            await expect(page.locator("main")).to_contain_text("Open the Ring app")
-            await page.click("text=Bring the file")
-            await look_at(page, "bring")
-            await page.set_input_files("#file", clip)
-            await page.fill("#start", local(at.window.start, "%Y-%m-%dT%H:%M:%S"))
-            await page.click("text=Bring it")
-            await page.wait_for_url(f"**/requests/{request_id}")
-            for _ in range(100):
-                if (await at.shown(request_id)).get("plan", {"cameras": [{}]})["cameras"][0].get("actual"):
-                    break
-                await asyncio.sleep(0.1)
-            await page.reload()
-            await plays(page)
-            camera = (await at.shown(request_id))["plan"]["cameras"][0]
-            assert (camera["source"]["kind"], camera["source"]["make"]) == ("by_hand", "ring")
-            assert "brought by hand" in camera["source"]["how_read"]
-            await page.click("text=Yes, go on")
-            await page.fill("#password", PASSWORD)
-            await page.click("text=Yes, send it")
-            await expect(page.locator("#stands")).to_have_text("handed over; the police have not confirmed it yet")
-
-
-async def test_a_recording_is_offered_unasked(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
-        await site.person()
-        async with window(browser, site.origin) as page:
-            await site.log_in(page)
-            await page.click("text=I saw something: offer a recording")
-            await page.fill("#kind", "A bicycle was taken")
-            await page.fill("#place", "Mill Road")
-            await page.fill("#seen", "A red <b>coat</b>")
-            await page.fill("#day", local(at.window.start, "%Y-%m-%d"))
-            await page.fill("#from", local(at.window.start + 2 * SECOND, "%H:%M:%S"))
-            await page.fill("#to", local(at.window.end - 2 * SECOND, "%H:%M:%S"))
-            await page.check("input[name=camera]")
-            await page.fill("#password", PASSWORD)
-            await page.click("text=Offer it")
-            await expect(page.locator("main")).to_contain_text("The police were told.")
-            await look_at(page, "offer")
-            (found,) = (await at.officer.offers()).offers
-            assert "A red <b>coat</b>" in found.signed.document
-            await page.click("text=Take it back")
-            await expect(page.locator("section.card")).to_contain_text("over")
-
-
-def local(at: int, how: str) -> str:
-    """As a person here types it."""
-    return datetime.fromtimestamp(at / SECOND, UTC).astimezone().strftime(how)

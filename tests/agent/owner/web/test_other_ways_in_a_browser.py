@@ -1,0 +1,166 @@
+"""What owners do on the page besides answering a request of the portal: other forces, other apps, offers, cameras."""
+
+import asyncio
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from agent.cameras.stored import NewCamera
+from exchange.clock import SECOND, Window
+from exchange.documents.messages import Asked, Stretch
+from tests.agent.owner.web.pages import PASSWORD, going_on, look_at, plays, served
+from tests.counterparts.onvif.ipycam_camera import ipycam_camera
+from tests.counterparts.processes.browser import chromium, window
+from tests.journey.home import ACTOR, home, owner_does
+
+
+async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tmp_path: Path) -> None:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+        await site.person()
+        async with window(browser, site.origin, accept_downloads=True) as page:
+            await site.log_in(page)
+            await page.click("text=The police asked me some other way")
+            await look_at(page, "new")
+            for name, value in (("who", "PC Sam Marsh"), ("force", "Kent Police"), ("case", "46/99/26")):
+                await page.fill(f"#{name}", value)
+            await page.fill("#day", local(at.window.start, "%Y-%m-%d"))
+            await page.fill("#from", local(at.window.start + 2 * SECOND, "%H:%M:%S"))
+            await page.fill("#to", local(at.window.end - 2 * SECOND, "%H:%M:%S"))
+            await page.select_option("#identified", "card-seen")
+            await page.click("main form button")
+            await at.agent.journey.settle()
+            await page.reload()
+            await expect(page.locator("main")).to_contain_text(
+                "No signature: it was written down here, and their warrant"
+            )
+            await look_at(page, "noted")
+            await page.click("text=Yes, go on")
+            await expect(page.locator(".sentence")).to_contain_text("to PC Sam Marsh of Kent Police")
+            await page.fill("#password", PASSWORD)
+            await page.click("text=Yes, send it")
+            await at.agent.journey.settle()
+            await expect(page.locator("#stands")).to_have_text("ready: hand it over")
+            await look_at(page, "ready")
+            async with page.expect_download() as loading:
+                await page.click("text=.zip")
+            loaded = await (await loading.value).path()
+            assert Path(loaded).read_bytes()[:2] == b"PK"
+            await page.click("text=The police have them")
+            await page.fill("#taken_by", "PC Marsh")
+            await page.fill("#how", "signed the form")
+            await page.fill("#password", PASSWORD)
+            await page.click("text=Write it down")
+            await at.agent.journey.settle()
+            await expect(page.locator("#stands")).to_have_text("handed over")
+
+
+async def test_a_clip_out_of_another_app_is_brought_and_goes_the_same_way(tmp_path: Path) -> None:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+        await site.person()
+        ring = NewCamera(
+            camera_id="doorbell", address="ring", label="Doorbell", latitude=53.76, longitude=-2.7, source="by_hand"
+        )
+        added = await owner_does(at.agent, "add-camera", ring, ACTOR)
+        assert added["registered"], added
+        clip = tmp_path / "RingVideo.mp4"
+        joined = tmp_path / "joined.txt"
+        joined.write_text("".join(f"file '{segment}'\n" for segment in at.segments))
+        command = ["ffmpeg", "-v", "error", "-f", "concat", "-safe", "0", "-i", joined, "-c", "copy", clip]
+        subprocess.run(command, check=True)
+        window_asked = Window(at.window.start + 2 * SECOND, at.window.end - 2 * SECOND)
+        asked = Asked(camera_id="doorbell", window=Stretch.of(window_asked))
+        request_id = await at.asked(at.request(asked=(asked,)))
+        async with going_on(at), window(browser, site.origin) as page:
+            await site.log_in(page, to=f"/requests/{request_id}")
+            await expect(page.locator("main")).to_contain_text("Open the Ring app")
+            await page.click("text=Bring the file")
+            await look_at(page, "bring")
+            await page.set_input_files("#file", clip)
+            await page.fill("#start", local(at.window.start, "%Y-%m-%dT%H:%M:%S"))
+            await page.click("text=Bring it")
+            await page.wait_for_url(f"**/requests/{request_id}")
+            for _ in range(100):
+                if (await at.shown(request_id)).get("plan", {"cameras": [{}]})["cameras"][0].get("actual"):
+                    break
+                await asyncio.sleep(0.1)
+            await page.reload()
+            await plays(page)
+            camera = (await at.shown(request_id))["plan"]["cameras"][0]
+            assert (camera["source"]["kind"], camera["source"]["make"]) == ("by_hand", "ring")
+            assert "brought by hand" in camera["source"]["how_read"]
+            await page.click("text=Yes, go on")
+            await page.fill("#password", PASSWORD)
+            await page.click("text=Yes, send it")
+            await expect(page.locator("#stands")).to_have_text("handed over; the police have not confirmed it yet")
+
+
+async def test_a_recording_is_offered_unasked(tmp_path: Path) -> None:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+        await site.person()
+        async with window(browser, site.origin) as page:
+            await site.log_in(page)
+            await page.click("text=I saw something: offer a recording")
+            await page.fill("#kind", "A bicycle was taken")
+            await page.fill("#place", "Mill Road")
+            await page.fill("#seen", "A red <b>coat</b>")
+            await page.fill("#day", local(at.window.start, "%Y-%m-%d"))
+            await page.fill("#from", local(at.window.start + 2 * SECOND, "%H:%M:%S"))
+            await page.fill("#to", local(at.window.end - 2 * SECOND, "%H:%M:%S"))
+            await page.check("input[name=camera]")
+            await page.fill("#password", PASSWORD)
+            await page.click("text=Offer it")
+            await expect(page.locator("main")).to_contain_text("The police were told.")
+            await look_at(page, "offer")
+            (found,) = (await at.officer.offers()).offers
+            assert "A red <b>coat</b>" in found.signed.document
+            await page.click("text=Take it back")
+            await expect(page.locator("section.card")).to_contain_text("over")
+
+
+async def test_a_camera_is_found_added_placed_and_turned(tmp_path: Path) -> None:
+    extra = "discovery: {interfaces: [lo], enabled: false}"
+    async with (
+        ipycam_camera() as camera,
+        home(tmp_path, workers=True, extra=extra) as at,
+        served(at) as site,
+        chromium() as browser,
+    ):
+        await site.person()
+        async with window(browser, site.origin) as page:
+            await site.log_in(page, to="/cameras")
+            await page.click("text=Add a camera")
+            await look_at(page, "add")
+            await page.fill("#address", "127.0.0.1:9")
+            await page.fill("#camera_id", "yard")
+            await page.fill("#label", "Back yard")
+            await page.fill("#latitude", "53.7634")
+            await page.fill("#longitude", "-2.7033")
+            await page.click("text=Add it")
+            await expect(page.locator(".box.bad")).to_be_visible()
+            await expect(page.locator("#label")).to_have_value("Back yard")  # nothing typed is lost
+            await page.fill("#address", camera.onvif)
+            await page.click("text=Add it")
+            await expect(page.locator("h1")).to_have_text("Back yard")
+            await expect(page.locator("[data-again]")).to_be_visible()
+            await expect(page.locator("[data-now]")).to_be_visible()
+            await look_at(page, "camera")
+            before = await page.locator("#latitude").input_value()
+            await page.locator("svg.plan").click(position={"x": 60, "y": 60})
+            assert await page.locator("#latitude").input_value() != before
+            await page.locator("#direction").evaluate(
+                "field => { field.value = 270; field.dispatchEvent(new Event('input', {bubbles: true})); }"
+            )
+            await page.click("text=Keep this")
+            await expect(page.locator("#direction")).to_have_value("270")
+            await page.goto("/cameras/known")
+            await expect(page.locator("main")).to_contain_text("looks to 270° from north")
+            await look_at(page, "known")
+            text = await page.content()
+            assert str(camera.onvif_port) not in text
+
+
+def local(at: int, how: str) -> str:
+    """As a person here types it."""
+    return datetime.fromtimestamp(at / SECOND, UTC).astimezone().strftime(how)
