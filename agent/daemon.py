@@ -19,17 +19,35 @@ from agent.owner import control
 from agent.owner.notify.outbox import Outbox
 from agent.owner.notify.recipients import Recipients
 from agent.owner.web.server import serve_page
-from agent.settings.model import Settings
+from agent.settings.model import Settings, load_settings
 from exchange import VERSION
 from exchange.custody.log import CustodyKind
 
 log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings, *, ready: Path | None = None) -> None:
-    """The daemon, until SIGTERM or SIGINT. What is under way stops at a safe place and goes on after the next start."""
+def run_with(config: Path) -> None:
+    """The daemon, with the settings of a file, and again whenever the owner wants changed ones to count."""
+    while asyncio.run(run(load_settings(config), config)):
+        log.info("beginning again, with the settings of %s", config)
+
+
+async def run(settings: Settings, config: Path | None = None) -> bool:
+    """The daemon, until SIGTERM or SIGINT; whether it is to begin again with other settings.
+
+    What is under way stops at a safe place and goes on after the next start.
+    """
+    anew = False
     async with build(settings) as agent:
         stop = asyncio.Event()
+
+        def begin_anew() -> None:
+            nonlocal anew
+            anew = True
+            stop.set()
+
+        if config is not None:
+            agent.services.progress.begin_anew, agent.services.progress.config = begin_anew, config
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
@@ -62,6 +80,7 @@ async def run(settings: Settings, *, ready: Path | None = None) -> None:
     for outcome in ended:
         if isinstance(outcome, Exception):
             raise outcome
+    return anew
 
 
 async def _record(agent: Agent, kind: CustodyKind) -> None:

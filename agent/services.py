@@ -5,6 +5,7 @@ Not for: anything that a single step or operation keeps for itself.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from agent.host.clock import HostClock, host_clock
@@ -25,6 +26,10 @@ class Progress:
     """How far the long steps are, for ``handover status``: request id to what is being done."""
 
     doing: dict[str, str] = field(default_factory=dict)
+    begin_anew: Callable[[], None] | None = None
+    """Ends the daemon's run so that it begins again with the settings as they are in the file now."""
+    config: Path | None = None
+    """That file."""
     troubles: dict[str, str] = field(default_factory=dict)
     """What hinders a part of the agent: its name to what is wrong, in words."""
 

@@ -43,6 +43,14 @@ def doctor(config: Path, cameras: bool, plain: bool) -> None:
 
 
 @click.command()
+@click.pass_obj
+def restart(config: Path) -> None:
+    """Let changed settings count now: the file is checked, and the daemon begins again with it."""
+    reply = ask_agent(config, lambda call: call("restart"), needs_daemon=True)
+    click.echo("The daemon begins again." if reply["changed"] else "Nothing was changed; the daemon begins again.")
+
+
+@click.command()
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_obj
 def support(config: Path, target: Path) -> None:

@@ -3,7 +3,6 @@
 Not for: doing any of it. A command calls the desk (``agent/owner``), shows the answer, and ends with an exit code.
 """
 
-import asyncio
 import io
 import logging
 import sys
@@ -78,7 +77,7 @@ def run(config: Path) -> None:
     settings = load_settings(config)
     take_state_of(settings)
     _log_to_stderr(settings)
-    asyncio.run(daemon.run(settings))
+    daemon.run_with(config)
 
 
 @main.command()
@@ -113,8 +112,8 @@ def status(config: Path, plain: bool) -> None:
     prompt.show_status(out, reply)
     if changed:
         out.print(
-            "The settings were changed since the daemon started, and count from its next start: "
-            "sudo systemctl restart handover handover-recorder"
+            "The settings were changed since the daemon started. To let them count now: sudo handover restart "
+            "(of the recorder: sudo systemctl restart handover-recorder)"
         )
     return None
 
@@ -153,6 +152,7 @@ for _command in (
     people_commands.people,
     doctor_commands.doctor,
     doctor_commands.support,
+    doctor_commands.restart,
     doctor_commands.recovery_sheet,
     noted_commands.request,
     offer_commands.offer,

@@ -12,6 +12,7 @@ from pydantic import Field
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
 from agent.requests import decision, restored_records, stop
 from agent.requests.intake import verified_request
+from agent.requests.noted.noting import NOT_SAID
 from agent.requests.plan import look_again, read_plan
 from agent.requests.preserve import keep
 from agent.requests.review.agreement import MAX_FIRST_YES, FirstYes, first_yes
@@ -260,7 +261,8 @@ def summary(agent: Owned, row: RequestRow) -> Json:
         details["crime_reference"] = request.crime_reference
         who = f"{officer['rank'] or ''} {officer['name']}".strip()
         details["asked_by"] = f"{who}, {officer['unit'] or officer['force']}"
-        details["incident"] = request.incident.kind
+        known = request.incident.kind != NOT_SAID
+        details["incident"] = request.incident.kind if known else f"Request by {details['asked_by']}"
     return details
 
 

@@ -4,7 +4,6 @@ Not for: a request that waits (``review``).
 """
 
 from collections import defaultdict
-from typing import Any
 
 from aiohttp import web
 
@@ -33,7 +32,6 @@ def routes() -> list[web.RouteDef]:
         web.get("/log", show_log),
         web.get("/people", show_people),
         web.post("/people", change_people),
-        web.get("/settings", show_settings),
     ]
 
 
@@ -138,22 +136,3 @@ async def change_people(request: web.Request) -> web.StreamResponse:
         case _:
             raise InputInvalid("That button is not known.", do="Load the page again.")
     return await _people(request, code)
-
-
-async def show_settings(request: web.Request) -> web.Response:
-    settings = site_of(request).agent.services.settings
-    shown: dict[str, Any] = settings.model_dump(mode="json")
-    rows = [
-        (section, name, _plain(value))
-        for section, values in shown.items()
-        for name, value in (values.items() if isinstance(values, dict) else [("", values)])
-    ]
-    return render(request, "settings.html", rows=rows, zone=words_of(request).zone())
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_plain, value)) or "–"
-    if value is None:
-        return "–"
-    return str(value)

@@ -26,17 +26,20 @@ NOTED = "noted"
 """``requests.origin`` of a request that the owner wrote down."""
 
 
+NOT_SAID = "not said"
+
+
 class NewRequest(Part):
     """What an owner says of a request. Only who, which force, which case and which time is needed."""
 
     officer: NotedOfficer
     crime_reference: Line
     asked: Annotated[tuple[Asked, ...], Field(min_length=1, max_length=64)]
-    kind: Line = "not said"
-    place: Line = "not said"
+    kind: Line = NOT_SAID
+    place: Line = NOT_SAID
     location: Place | None = None
     description: Text = "The owner was told no more."
-    legal_basis: Text = "not said"
+    legal_basis: Text = NOT_SAID
     recipient: Annotated[str, Field(max_length=3000)] | None = None
     way: OfferedWay = OfferedWay()
 

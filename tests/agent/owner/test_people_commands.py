@@ -63,6 +63,8 @@ def test_the_first_yes_waits_for_another_person(home: OwnerHome) -> None:
 
 
 def test_the_log_tells_in_words_what_happened(home: OwnerHome) -> None:
+    home.asked()
+    home.decline_all()
     told = home.handover("log", "--most", "500").output
     assert "Joined a portal." in told
     assert "Said no." in told
@@ -143,3 +145,20 @@ def test_a_recording_is_offered_listed_and_taken_back(home: OwnerHome) -> None:
     assert "I keep them from being overwritten until" in by_mail
     for row in json.loads(home.handover("offer", "list", "--json").output)["offers"]:
         assert home.handover("offer", "end", row["offer"]["offer_id"]).output == "Taken back.\n"
+
+
+def test_changed_settings_count_after_a_restart_that_checks_them_first(home: OwnerHome) -> None:
+    as_it_was = home.config.read_text()
+    assert home.daemon is not None
+    pid = home.daemon.pid
+    try:
+        home.config.write_text(as_it_was + "nonsense: 1\n")
+        assert home.handover("restart").exit_code == 10
+        home.config.write_text(as_it_was.replace("decide: {people: 2}", "decide: {people: 1}"))
+        assert home.handover("restart").output == "The daemon begins again.\n"
+        until("the settings to count", lambda: home.listens() and home.ask("people")["needed"] == 1)
+        assert home.daemon.pid == pid
+    finally:
+        home.config.write_text(as_it_was)
+        home.handover("restart")
+        until("the settings to count", lambda: home.listens() and home.ask("people")["needed"] == 2)

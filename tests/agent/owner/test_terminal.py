@@ -201,7 +201,7 @@ def test_status_says_that_changed_settings_wait_for_a_restart(home: OwnerHome) -
         home.config.write_text(as_started.replace("Robin Example", "Robin Another"))
         told = " ".join(home.handover("status").output.split())
         assert "The settings were changed since the daemon started" in told
-        assert "systemctl restart handover" in told
+        assert "sudo handover restart" in told
     finally:
         home.config.write_text(as_started)
 

@@ -10,6 +10,7 @@ from playwright.async_api import expect
 from agent.cameras.stored import NewCamera
 from exchange.clock import SECOND, Window
 from exchange.documents.messages import Asked, Stretch
+from tests.agent.owner.test_messages import mail_server
 from tests.agent.owner.web.pages import PASSWORD, going_on, look_at, plays, served
 from tests.counterparts.onvif.ipycam_camera import ipycam_camera
 from tests.counterparts.processes.browser import chromium, window
@@ -159,6 +160,30 @@ async def test_a_camera_is_found_added_placed_and_turned(tmp_path: Path) -> None
             await look_at(page, "known")
             text = await page.content()
             assert str(camera.onvif_port) not in text
+
+
+async def test_who_is_told_is_set_on_the_page_and_an_address_is_never_shown(tmp_path: Path) -> None:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser, mail_server() as box:
+        await site.person()
+        async with window(browser, site.origin) as page:
+            await site.log_in(page, to="/settings")
+            await expect(page.locator("main")).to_contain_text("Nobody yet: you would have to look here.")
+            for address, said in (("nothing://x", "did not take the message"), (box.address, "A test message was")):
+                await page.click("text=Add, test or remove")
+                await page.fill("#recipient_id", "robin")
+                await page.fill("#address", address)
+                await page.fill("#password", PASSWORD)
+                await page.click("main button[value=add]")
+                await expect(page.locator("main")).to_contain_text(said)
+                assert address not in await page.content()
+            await look_at(page, "messages")
+            assert len(box.letters) == 1
+            await page.goto("/portal")
+            await expect(page.locator("main")).to_contain_text("You belong to the portal of Example Constabulary.")
+            await page.fill("#url", at.origin)
+            await page.click("text=Go on")
+            await expect(page.locator("main")).to_contain_text(at.place.force.key.public.fingerprint)
+            await look_at(page, "portal")
 
 
 def local(at: int, how: str) -> str:
