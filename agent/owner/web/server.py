@@ -80,7 +80,11 @@ async def serve_page(agent: Owned, viewings: Viewings, settings: Settings) -> As
         log.info("the page's certificate: SHA-256 %s", fingerprint)
         tls = page_certificate.context(pem)
     runner = web.AppRunner(
-        make_app(agent, viewings, settings), access_log=None, handle_signals=False, shutdown_timeout=2
+        make_app(agent, viewings, settings),
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=2,
+        handler_cancellation=True,  # whoever seeks elsewhere waits no more for what they left
     )
     await runner.setup()
     troubles = agent.services.progress.troubles

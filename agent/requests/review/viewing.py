@@ -56,6 +56,16 @@ class Playable:
     sound: bool
 
 
+@dataclass
+class _Maker:
+    """Who makes some seconds of a stretch's small version, and how many wait for one of them."""
+
+    number: int
+    span: range
+    task: asyncio.Task[None] | None = None
+    waiting: int = 0
+
+
 class Viewing:
     """A camera's window, open to be looked at. Made by ``Viewings.open``."""
 
@@ -68,7 +78,7 @@ class Viewing:
         self.stack = AsyncExitStack()
         self._services = services
         self._at_once = at_once
-        self._makers: dict[int, tuple[range, asyncio.Task[None]]] = {}
+        self._makers: list[_Maker] = []
         self._changed = asyncio.Event()
         self._overview: asyncio.Task[Job] | None = None
 
@@ -114,46 +124,60 @@ class Viewing:
         return content[offset : offset + length]
 
     async def _piece(self, number: int, piece: int) -> bytes:
+        """A second of the small version, made if it isn't there. ClipFailed when it can't be had."""
         path = self.folder / f"small-{number}-{piece}"
-        self._make(number, piece)
-        async with asyncio.timeout(_PATIENCE):
-            while True:
-                changed = self._changed
-                try:
-                    return await asyncio.to_thread(path.read_bytes)
-                except FileNotFoundError:
-                    pass
-                span, maker = self._makers.get(number, (range(0), None))
-                if maker is None or maker.done() or piece not in span:
-                    if maker is not None and maker.done() and maker.exception() is not None:
-                        raise ClipFailed(
-                            "This part can't be shown.",
-                            meaning="The recording may be damaged there.",
-                            do="Look at the recording itself before you decide.",
-                        ) from maker.exception()
-                    self._make(number, piece, anew=True)
-                await changed.wait()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while True:
+                    changed = self._changed
+                    try:
+                        content = await asyncio.to_thread(path.read_bytes)
+                    except FileNotFoundError:
+                        pass
+                    else:
+                        await self._look_ahead(number, piece)
+                        return content
+                    await self._wait(self._maker_of(number, piece) or self._start(number, piece), changed, path)
+        except TimeoutError as error:
+            raise _not_shown() from error
 
-    def _make(self, number: int, piece: int, *, anew: bool = False) -> None:
-        """See to it that a piece is made, and some that follow: what is watched goes on without a stop."""
-        last = self.playable[number].pieces
-        span, maker = self._makers.get(number, (range(0), None))
-        running = maker is not None and not maker.done()
-        if running and piece in span:
-            return
-        missing = next(
-            (each for each in range(piece, min(piece + _AHEAD // 2, last)) if not self._has(number, each)), None
-        )
-        if missing is None and not anew:
-            return
-        if running and maker is not None:
-            maker.cancel()
-        first = piece if missing is None else missing
-        wanted = range(first, min(first + _AHEAD, last))
-        self._makers[number] = (wanted, asyncio.create_task(self._made(number, wanted), name="a small version"))
+    async def _wait(self, maker: "_Maker", changed: asyncio.Event, path: Path) -> None:
+        maker.waiting += 1
+        try:
+            await changed.wait()
+        finally:
+            maker.waiting -= 1
+        ended = maker.task is not None and maker.task.done() and not maker.task.cancelled()
+        if ended and maker.task is not None and not await asyncio.to_thread(path.exists):
+            raise _not_shown() from maker.task.exception()
 
-    def _has(self, number: int, piece: int) -> bool:
-        return (self.folder / f"small-{number}-{piece}").exists()
+    def _maker_of(self, number: int, piece: int) -> "_Maker | None":
+        """Whatever makes this piece now."""
+        running = [each for each in self._makers if each.task is not None and not each.task.done()]
+        return next((each for each in running if each.number == number and piece in each.span), None)
+
+    def _start(self, number: int, piece: int) -> "_Maker":
+        """Make a piece and some that follow. Whatever is made for nobody any more makes room for it."""
+        for each in self._makers:
+            if not each.waiting and each.task is not None:
+                each.task.cancel()
+        self._makers = [each for each in self._makers if each.task is not None and not each.task.done()]
+        maker = _Maker(number, range(piece, min(piece + _AHEAD, self.playable[number].pieces)))
+        maker.task = asyncio.create_task(self._made(number, maker.span), name="a small version")
+        self._makers.append(maker)
+        return maker
+
+    async def _look_ahead(self, number: int, piece: int) -> None:
+        """See to it that what is watched goes on without a stop, unless somebody waits for another place."""
+        if any(each.waiting for each in self._makers):
+            return
+        soon = range(piece + 1, min(piece + 1 + _AHEAD // 2, self.playable[number].pieces))
+        missing = await asyncio.to_thread(self._first_missing, number, soon)
+        if missing is not None and self._maker_of(number, missing) is None:
+            self._start(number, missing)
+
+    def _first_missing(self, number: int, pieces: range) -> int | None:
+        return next((each for each in pieces if not (self.folder / f"small-{number}-{each}").exists()), None)
 
     async def _made(self, number: int, wanted: range) -> None:
         job = {
@@ -203,7 +227,7 @@ class Viewing:
             await asyncio.to_thread(target.unlink, missing_ok=True)
 
     async def close(self) -> None:
-        tasks: list[asyncio.Task[Any]] = [maker for _, maker in self._makers.values()]
+        tasks: list[asyncio.Task[Any]] = [maker.task for maker in self._makers if maker.task is not None]
         if self._overview is not None:
             tasks.append(self._overview)
         for task in tasks:
@@ -211,6 +235,14 @@ class Viewing:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.stack.aclose()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+
+def _not_shown() -> ClipFailed:
+    return ClipFailed(
+        "This part can't be shown.",
+        meaning="The recording may be damaged there, or the machine is very busy.",
+        do="Try it again, or look at the single pictures.",
+    )
 
 
 def _read_run(playable: Playable, start: int, length: int) -> bytes:

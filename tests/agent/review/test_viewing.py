@@ -140,3 +140,27 @@ async def test_footage_that_is_broken_by_now_is_an_error_in_words(tmp_path: Path
         with pytest.raises(HandoverError):
             await viewings.open(request_id, 0)
         assert list(at.settings.work_dir.glob("watch-*")) == []
+
+
+async def test_two_who_watch_different_places_both_get_there(tmp_path: Path) -> None:
+    async with besieged(tmp_path, workers=True, kind="h265") as at:
+        viewings, looked, _ = await shown(at)
+        (playable,) = looked.playable
+        ends = [len(playable.head), playable.size - viewing.PIECE_BYTES]
+        async with asyncio.timeout(60):
+            found = await asyncio.gather(*(looked.read(0, at_, 10) for at_ in ends * 5))
+        assert {len(piece) for piece in found} == {10}
+        await viewings.close()
+
+
+async def test_whoever_leaves_a_place_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    async with besieged(tmp_path, workers=True, kind="h265") as at:
+        viewings, looked, _ = await shown(at)
+        (playable,) = looked.playable
+        for number in range(6):
+            left = asyncio.create_task(looked.read(0, len(playable.head) + number * viewing.PIECE_BYTES, 10))
+            await asyncio.sleep(0.02)
+            left.cancel()
+        async with asyncio.timeout(30):
+            assert len(await looked.read(0, playable.size - 10, 10)) == 10
+        await viewings.close()
