@@ -7,6 +7,7 @@ tables are known before a single picture is made, and a browser can seek anywher
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
@@ -33,6 +34,9 @@ WIDTH = 640
 _PIECE_US = 1_000_000
 _QUALITIES = (26, 34, 42, 51)
 _LEAST_FILLER = 6
+_AHEAD = 8
+_IDLE = 20.0
+"""Seconds without an order after which it ends."""
 
 
 def size_of(width: int, height: int) -> tuple[int, int]:
@@ -170,13 +174,72 @@ def _filled(packet: bytes, slot: int) -> bytes:
 
 
 def job(job: JsonObject, report: Callable[[JsonObject], None]) -> JsonObject:
-    """``{"stretch", "number", "folder", "first", "count"}``: writes ``small-NUMBER-PIECE`` files, reporting each."""
+    """``{"stretch", "number", "folder", "orders"}``: makes ``small-NUMBER-PIECE`` files as a FIFO, ``orders``, wants them.
+
+    A line is an order: ``+7`` piece 7 is waited for; ``-7`` no longer; ``~7`` it is being watched, so the next are
+    wanted soon. Each piece that is there is reported. It ends when nothing was ordered for a while.
+    """
     what = approved.find(stretch(job["stretch"]), sound=False)
-    folder, number = Path(job["folder"]), job["number"]
-    count = min(job["count"], pieces_of(what.stretch) - job["first"])
-    for piece, content in make(what, job["first"], count):
-        partial = folder / f".small-{number}-{piece}"
-        partial.write_bytes(content)
-        os.replace(partial, folder / f"small-{number}-{piece}")
-        report({"piece": piece})
-    return {}
+    return _Maker(what, Path(job["folder"]), job["number"], report).serve(job["orders"])
+
+
+class _Maker:
+    """Makes one piece after the other: first what is waited for, then what will be."""
+
+    def __init__(self, what: Approved, folder: Path, number: int, report: Callable[[JsonObject], None]) -> None:
+        self._what, self._folder, self._number, self._report = what, folder, number, report
+        self._pieces = pieces_of(what.stretch)
+        self._waited: dict[int, None] = {}
+        self._following, self._until = 0, 0
+        self._made: Iterator[tuple[int, bytes]] = iter(())
+        self._made_next = -1
+
+    def serve(self, orders: str) -> JsonObject:
+        descriptor = os.open(orders, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            rest = b""
+            while True:
+                busy = bool(self._waited) or self._following < self._until
+                ready, _, _ = select.select([descriptor], [], [], 0 if busy else _IDLE)
+                if ready:
+                    *lines, rest = (rest + os.read(descriptor, 4096)).split(b"\n")
+                    for line in lines:
+                        self._take(line.decode())
+                elif not busy:
+                    return {}
+                self._make_one()
+        finally:
+            os.close(descriptor)
+
+    def _take(self, order: str) -> None:
+        piece = int(order[1:])
+        if order[0] == "+":
+            self._waited[piece] = None
+        elif order[0] == "-":
+            self._waited.pop(piece, None)
+        else:
+            if not piece < self._following <= piece + _AHEAD:
+                self._following = piece + 1
+            self._until = min(piece + 1 + _AHEAD, self._pieces)
+
+    def _make_one(self) -> None:
+        if self._waited:
+            piece = next(iter(self._waited))
+            del self._waited[piece]
+            self._following, self._until = piece + 1, min(piece + 1 + _AHEAD, self._pieces)
+        elif self._following < self._until:
+            piece, self._following = self._following, self._following + 1
+        else:
+            return
+        if not 0 <= piece < self._pieces:
+            return
+        target = self._folder / f"small-{self._number}-{piece}"
+        if not target.exists():
+            if piece != self._made_next:
+                self._made, self._made_next = make(self._what, piece, self._pieces - piece), piece
+            _, content = next(self._made)
+            self._made_next += 1
+            partial = target.with_name(f".{target.name}")
+            partial.write_bytes(content)
+            os.replace(partial, target)
+        self._report({"piece": piece})

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from bisect import bisect_right
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -27,12 +27,10 @@ from exchange.errors import ClipFailed, NotFound
 IDLE = 3 * MINUTE
 """Microseconds after which what nobody looks at any more is closed."""
 MOST_OPEN = 12
-_AHEAD = 8
-"""Seconds of the small version that are made in one go."""
 _MOST_PIECES = 400
 _PATIENCE = 60.0
-_WATCH = Limits(memory=512 * 1024 * 1024, cpu=300, wall=300.0, output=1024 * 1024, nice=10)
-_AT_ONCE = 2
+_WATCH = Limits(memory=512 * 1024 * 1024, cpu=1800, wall=3 * 3600.0, output=1024 * 1024, nice=10)
+_AT_ONCE = 3
 """Workers that make small versions at the same time: whoever watches waits, and what is sent does not."""
 PIECE_BYTES = 48_000 + 9 * 10_000
 """Of a second of the small version; ``agent.media.preview.small`` has the same figure as its slots."""
@@ -56,16 +54,6 @@ class Playable:
     sound: bool
 
 
-@dataclass
-class _Maker:
-    """Who makes some seconds of a stretch's small version, and how many wait for one of them."""
-
-    number: int
-    span: range
-    task: asyncio.Task[None] | None = None
-    waiting: int = 0
-
-
 class Viewing:
     """A camera's window, open to be looked at. Made by ``Viewings.open``."""
 
@@ -78,7 +66,8 @@ class Viewing:
         self.stack = AsyncExitStack()
         self._services = services
         self._at_once = at_once
-        self._makers: list[_Maker] = []
+        self._makers: dict[int, asyncio.Task[None]] = {}
+        self._orders: dict[int, int] = {}
         self._changed = asyncio.Event()
         self._overview: asyncio.Task[Job] | None = None
 
@@ -87,6 +76,7 @@ class Viewing:
         job = {"stretches": self.stretches, "folder": str(self.folder), "sound": True}
         made = await self._services.run_job("agent.media.preview.layout:job", job, limits=PICTURE)
         self.playable = await asyncio.to_thread(self._read_layouts, made["layouts"])
+        self._open_orders()
 
     def _read_layouts(self, layouts: list[Job]) -> tuple[Playable, ...]:
         found = []
@@ -133,59 +123,47 @@ class Viewing:
                     try:
                         content = await asyncio.to_thread(path.read_bytes)
                     except FileNotFoundError:
-                        pass
-                    else:
-                        await self._look_ahead(number, piece)
-                        return content
-                    await self._wait(self._maker_of(number, piece) or self._start(number, piece), changed, path)
+                        await self._wait(number, piece, changed)
+                        continue
+                    self._order(number, f"~{piece}")
+                    return content
         except TimeoutError as error:
             raise _not_shown() from error
 
-    async def _wait(self, maker: "_Maker", changed: asyncio.Event, path: Path) -> None:
-        maker.waiting += 1
+    async def _wait(self, number: int, piece: int, changed: asyncio.Event) -> None:
+        """Until some piece was made, or the maker ended. ClipFailed when it failed."""
+        maker = self._makers.get(number)
+        if maker is None or maker.done():
+            maker = self._makers[number] = asyncio.create_task(self._made(number), name="a small version")
+        self._order(number, f"+{piece}")
         try:
             await changed.wait()
-        finally:
-            maker.waiting -= 1
-        ended = maker.task is not None and maker.task.done() and not maker.task.cancelled()
-        if ended and maker.task is not None and not await asyncio.to_thread(path.exists):
-            raise _not_shown() from maker.task.exception()
+        except asyncio.CancelledError:
+            self._order(number, f"-{piece}")
+            raise
+        if maker.done() and not maker.cancelled() and maker.exception() is not None:
+            raise _not_shown() from maker.exception()
 
-    def _maker_of(self, number: int, piece: int) -> "_Maker | None":
-        """Whatever makes this piece now."""
-        running = [each for each in self._makers if each.task is not None and not each.task.done()]
-        return next((each for each in running if each.number == number and piece in each.span), None)
+    def _order(self, number: int, order: str) -> None:
+        """Tell whoever makes a stretch's pieces what is wanted; nothing happens where nobody does."""
+        with suppress(OSError, KeyError):
+            os.write(self._orders[number], f"{order}\n".encode())
 
-    def _start(self, number: int, piece: int) -> "_Maker":
-        """Make a piece and some that follow. Whatever is made for nobody any more makes room for it."""
-        for each in self._makers:
-            if not each.waiting and each.task is not None:
-                each.task.cancel()
-        self._makers = [each for each in self._makers if each.task is not None and not each.task.done()]
-        maker = _Maker(number, range(piece, min(piece + _AHEAD, self.playable[number].pieces)))
-        maker.task = asyncio.create_task(self._made(number, maker.span), name="a small version")
-        self._makers.append(maker)
-        return maker
+    def _open_orders(self) -> None:
+        """A FIFO a stretch, kept open: what is ordered before a maker has begun is there when it has."""
+        for number, playable in enumerate(self.playable):
+            if playable.kind == "small":
+                path = self.folder / f"orders-{number}"
+                os.mkfifo(path, 0o600)
+                self._orders[number] = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
-    async def _look_ahead(self, number: int, piece: int) -> None:
-        """See to it that what is watched goes on without a stop, unless somebody waits for another place."""
-        if any(each.waiting for each in self._makers):
-            return
-        soon = range(piece + 1, min(piece + 1 + _AHEAD // 2, self.playable[number].pieces))
-        missing = await asyncio.to_thread(self._first_missing, number, soon)
-        if missing is not None and self._maker_of(number, missing) is None:
-            self._start(number, missing)
-
-    def _first_missing(self, number: int, pieces: range) -> int | None:
-        return next((each for each in pieces if not (self.folder / f"small-{number}-{each}").exists()), None)
-
-    async def _made(self, number: int, wanted: range) -> None:
+    async def _made(self, number: int) -> None:
+        """Make what is ordered, until nobody has ordered anything for a while."""
         job = {
             "stretch": self.stretches[number],
             "number": number,
             "folder": str(self.folder),
-            "first": wanted.start,
-            "count": len(wanted),
+            "orders": str(self.folder / f"orders-{number}"),
         }
         try:
             async with self._at_once:
@@ -227,12 +205,15 @@ class Viewing:
             await asyncio.to_thread(target.unlink, missing_ok=True)
 
     async def close(self) -> None:
-        tasks: list[asyncio.Task[Any]] = [maker.task for maker in self._makers if maker.task is not None]
+        tasks: list[asyncio.Task[Any]] = list(self._makers.values())
         if self._overview is not None:
             tasks.append(self._overview)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for descriptor in self._orders.values():
+            os.close(descriptor)
+        self._orders.clear()
         await self.stack.aclose()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
