@@ -174,7 +174,7 @@ def _filled(packet: bytes, slot: int) -> bytes:
 
 
 def job(job: JsonObject, report: Callable[[JsonObject], None]) -> JsonObject:
-    """``{"stretch", "number", "folder", "orders"}``: makes ``small-NUMBER-PIECE`` files as the FIFO ``orders`` wants them.
+    """``{"stretch", "number", "folder", "orders"}``: makes files ``small-NUMBER-PIECE`` as the FIFO ``orders`` wants.
 
     A line is an order: ``+7`` piece 7 is waited for; ``-7`` no longer; ``~7`` it is being watched, so the next are
     wanted soon. Each piece that is there is reported. It ends when nothing was ordered for a while.
