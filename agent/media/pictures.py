@@ -124,16 +124,10 @@ def contact_sheet(masters: Sequence[Path], target: Path, pictures: int = SHEET_P
     tiles: list[Picture] = []
     each = max(1, pictures // max(1, len(masters)))
     for master in masters[:pictures]:
-        tiles.extend(_tile(frame, time) for time, frame in _spaced(master, each))
+        tiles.extend(tile(frame, time, SHEET_WIDTH) for time, frame in _spaced(master, each))
     if not tiles:
         raise not_shown()
-    height = max(tile.shape[0] for tile in tiles)
-    columns = min(SHEET_COLUMNS, len(tiles))
-    sheet = np.zeros((height * -(-len(tiles) // columns), SHEET_WIDTH * columns, 3), np.uint8)
-    for number, tile in enumerate(tiles):
-        top, left = number // columns * height, number % columns * SHEET_WIDTH
-        sheet[top : top + tile.shape[0], left : left + SHEET_WIDTH] = tile
-    write(target, sheet)
+    write(target, grid(tiles, SHEET_WIDTH))
 
 
 def _spaced(master: Path, count: int) -> Iterator[tuple[str, av.VideoFrame]]:
@@ -163,13 +157,25 @@ def _utc(microseconds: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} UTC"
 
 
-def _tile(frame: av.VideoFrame, label: str) -> Picture:
-    small = picture(frame, SHEET_WIDTH)
-    tile = np.zeros((small.shape[0] + _LABEL, SHEET_WIDTH, 3), np.uint8)
-    tile[: small.shape[0]] = small
+def grid(tiles: Sequence[Picture], width: int) -> Picture:
+    """Tiles of one width, four beside each other."""
+    height = max(each.shape[0] for each in tiles)
+    columns = min(SHEET_COLUMNS, len(tiles))
+    sheet = np.zeros((height * -(-len(tiles) // columns), width * columns, 3), np.uint8)
+    for number, each in enumerate(tiles):
+        top, left = number // columns * height, number % columns * width
+        sheet[top : top + each.shape[0], left : left + width] = each
+    return sheet
+
+
+def tile(frame: av.VideoFrame, label: str, width: int) -> Picture:
+    """The frame, ``width`` wide, with a line beneath it."""
+    small = picture(frame, width)
+    made = np.zeros((small.shape[0] + _LABEL, width, 3), np.uint8)
+    made[: small.shape[0]] = small
     place = (6, small.shape[0] + _LABEL - 7)
-    cv2.putText(tile, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
-    return tile
+    cv2.putText(made, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    return made
 
 
 def picture(frame: av.VideoFrame, width: int) -> Picture:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import av
@@ -17,11 +18,12 @@ from av.error import FFmpegError
 from agent.media.containers.tables import NotFootage
 from agent.media.cut import approved
 from agent.media.facts import JsonObject, Stretch, stretch
-from agent.media.pictures import Picture, decoded, frames, not_shown, picture, write
+from agent.media.pictures import Picture, decoded, frames, grid, not_shown, picture, tile, write
 
 MOST_MOMENTS = 120
 STRIP_PICTURES, STRIP_WIDTH = 12, 160
 STILL_WIDTH = 1280
+SHEET_PICTURES, SHEET_WIDTH = 20, 320
 _LOOK = (96, 54)
 _MUCH = 24.0
 """Mean difference of grey levels that counts as all of it changing."""
@@ -42,16 +44,30 @@ def look(stretches: Sequence[Stretch], target: Path) -> list[tuple[int, float]]:
             tiles.append(picture(frame, STRIP_WIDTH))
     if not tiles:
         raise not_shown()
-    height = max(tile.shape[0] for tile in tiles)
+    height = max(each.shape[0] for each in tiles)
     strip = np.zeros((height, STRIP_WIDTH * len(tiles), 3), np.uint8)
-    for number, tile in enumerate(tiles):
-        strip[: tile.shape[0], number * STRIP_WIDTH : (number + 1) * STRIP_WIDTH] = tile
+    for number, each in enumerate(tiles):
+        strip[: each.shape[0], number * STRIP_WIDTH : (number + 1) * STRIP_WIDTH] = each
     write(target, strip)
     return curve
 
 
-def _key_frames(stretches: Sequence[Stretch], start: int, end: int) -> Iterator[tuple[int, av.VideoFrame]]:
-    step = max(1, (end - start) // MOST_MOMENTS)
+def sheet(stretches: Sequence[Stretch], target: Path) -> None:
+    """Some twenty pictures of the window, evenly spaced, each with the time of day of this host's zone beneath it."""
+    start, end = stretches[0].first_us, max(each.end_us for each in stretches)
+    tiles: list[Picture] = []
+    for moment, frame in _key_frames(stretches, start, end, SHEET_PICTURES):
+        local = datetime.fromtimestamp(moment / 1_000_000, UTC).astimezone()
+        tiles.append(tile(frame, f"{local:%H:%M:%S}", SHEET_WIDTH))
+    if not tiles:
+        raise not_shown()
+    write(target, grid(tiles, SHEET_WIDTH))
+
+
+def _key_frames(
+    stretches: Sequence[Stretch], start: int, end: int, most: int = MOST_MOMENTS
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    step = max(1, (end - start) // most)
     due = start
     for each in stretches:
         what = approved.find(each, sound=False)
@@ -98,6 +114,13 @@ def look_job(job: JsonObject, report: Callable[[JsonObject], None]) -> JsonObjec
     """``{"stretches", "target"}`` to ``{"curve": [[UTC microseconds, change]]}``."""
     cv2.setNumThreads(1)
     return {"curve": look([stretch(plain) for plain in job["stretches"]], Path(job["target"]))}
+
+
+def sheet_job(job: JsonObject, report: Callable[[JsonObject], None]) -> JsonObject:
+    """``{"stretches", "target"}``: see ``sheet``."""
+    cv2.setNumThreads(1)
+    sheet([stretch(plain) for plain in job["stretches"]], Path(job["target"]))
+    return {}
 
 
 def still_job(job: JsonObject, report: Callable[[JsonObject], None]) -> JsonObject:

@@ -24,6 +24,8 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{at}/frame", frame),
         web.get(f"{at}/strip.jpg", strip),
         web.get(f"{at}/curve", curve),
+        web.get(f"{at}/sheet.jpg", sheet),
+        web.get(f"{at}/sound.wav", sound),
     ]
 
 
@@ -111,6 +113,17 @@ async def frame(request: web.Request) -> web.Response:
 async def strip(request: web.Request) -> web.Response:
     viewing = await _viewing(request)
     return web.Response(body=await viewing.strip(), content_type="image/jpeg")
+
+
+async def sheet(request: web.Request) -> web.Response:
+    viewing = await _viewing(request)
+    return web.Response(body=await viewing.sheet(), content_type="image/jpeg")
+
+
+async def sound(request: web.Request) -> web.StreamResponse:
+    """The sound alone, in ranges."""
+    viewing = await _viewing(request)
+    return web.FileResponse(await viewing.sound(), headers={"Content-Type": "audio/wav", "Cache-Control": "no-store"})
 
 
 async def curve(request: web.Request) -> web.Response:

@@ -70,6 +70,7 @@ class Viewing:
         self._orders: dict[int, int] = {}
         self._changed = asyncio.Event()
         self._overview: asyncio.Task[Job] | None = None
+        self._files: dict[str, asyncio.Future[Job]] = {}
 
     async def lay_out(self) -> None:
         """Find the footage again, as planned. FootageChanged when it is another by now."""
@@ -193,6 +194,25 @@ class Viewing:
         await self.overview()
         return await asyncio.to_thread((self.folder / "strip.jpg").read_bytes)
 
+    async def sheet(self) -> bytes:
+        """Pictures of the whole window, evenly spaced, as one JPEG."""
+        return await self._once("agent.media.preview.overview:sheet_job", "sheet.jpg")
+
+    async def sound(self) -> Path:
+        """The window's sound as a WAV file, where a browser can't play it beside the pictures."""
+        await self._once("agent.media.preview.sound:job", "sound.wav", read=False)
+        return self.folder / "sound.wav"
+
+    async def _once(self, function: str, name: str, *, read: bool = True) -> bytes:
+        """A file of the folder, made by a worker the first time that it is wanted."""
+        self.used = self._services.clock.monotonic()
+        making = self._files.get(name)
+        if making is None or (making.done() and (making.cancelled() or making.exception() is not None)):
+            job = {"stretches": self.stretches, "target": str(self.folder / name)}
+            making = self._files[name] = asyncio.ensure_future(self._services.run_job(function, job, limits=PICTURE))
+        await asyncio.shield(making)
+        return await asyncio.to_thread((self.folder / name).read_bytes) if read else b""
+
     async def still(self, at_us: int, step: int) -> tuple[Job, bytes]:
         """The frame at a moment, or ``step`` frames from it: what it is, and its JPEG."""
         self.used = self._services.clock.monotonic()
@@ -205,7 +225,7 @@ class Viewing:
             await asyncio.to_thread(target.unlink, missing_ok=True)
 
     async def close(self) -> None:
-        tasks: list[asyncio.Task[Any]] = list(self._makers.values())
+        tasks: list[asyncio.Future[Any]] = [*self._makers.values(), *self._files.values()]
         if self._overview is not None:
             tasks.append(self._overview)
         for task in tasks:

@@ -164,3 +164,33 @@ async def test_whoever_leaves_a_place_does_not_hold_up_the_next(tmp_path: Path) 
         async with asyncio.timeout(30):
             assert len(await looked.read(0, playable.size - 10, 10)) == 10
         await viewings.close()
+
+
+async def test_all_of_it_at_a_glance_is_made_once(tmp_path: Path) -> None:
+    async with besieged(tmp_path, workers=True) as at:
+        viewings, looked, _ = await shown(at)
+        both = await asyncio.gather(looked.sheet(), looked.sheet())
+        assert both[0] == both[1]
+        assert both[0][:2] == b"\xff\xd8"
+        await viewings.close()
+
+
+async def test_sound_that_no_browser_plays_is_heard_as_wav(tmp_path: Path) -> None:
+    async with besieged(tmp_path, workers=True, kind="h264-g711") as at:
+        viewings, looked, request_id = await shown(at)
+        camera = (await at.shown(request_id))["plan"]["cameras"][0]
+        assert camera["sound_codec"].startswith("pcm_")
+        assert not looked.playable[0].sound
+        path = await looked.sound()
+        (stream,) = probe(path)["streams"]
+        assert (stream["codec_name"], stream["sample_rate"]) == ("pcm_s16le", "16000")
+        planned = sum(end - start for start, end in camera["stretches_at"]) / SECOND
+        assert abs(float(stream["duration"]) - planned) < 0.5
+        loud = subprocess.run(
+            ["ffmpeg", "-i", str(path), "-af", "volumedetect", "-f", "null", "-"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "mean_volume: -91" not in loud.stderr
+        await viewings.close()

@@ -117,6 +117,13 @@ function watch(box) {
 
 document.querySelectorAll("[data-watch]").forEach(watch);
 
+for (const sheet of document.querySelectorAll("[data-sheet]")) {
+  sheet.addEventListener("toggle", () => {
+    const picture = sheet.querySelector("img");
+    if (sheet.open && !picture.src) picture.src = sheet.dataset.sheet;
+  });
+}
+
 for (const button of document.querySelectorAll("[data-note]")) {
   button.hidden = false;
   button.addEventListener("click", () => {
