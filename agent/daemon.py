@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from pathlib import Path
 
 import sdnotify
@@ -72,7 +73,7 @@ async def run(settings: Settings, config: Path | None = None) -> bool:
             try:
                 await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
             finally:
-                notify.notify("STOPPING=1")
+                notify.notify(_beginning_anew() if anew else "STOPPING=1")
                 for task in (stopping, *tasks):
                     task.cancel()
                 ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -81,6 +82,11 @@ async def run(settings: Settings, config: Path | None = None) -> bool:
         if isinstance(outcome, Exception):
             raise outcome
     return anew
+
+
+def _beginning_anew() -> str:
+    """For systemd, which would otherwise wait for the process to end (sd_notify(3))."""
+    return f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
 
 
 async def _record(agent: Agent, kind: CustodyKind) -> None:

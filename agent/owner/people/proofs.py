@@ -4,6 +4,7 @@ The daemon itself loads neither library: hashing takes 64 MiB on purpose, and bo
 slowing down guesses (the page does).
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable
@@ -12,12 +13,13 @@ from typing import Any
 from agent.store.database import Store, Transaction
 from agent.workers.process import Limits, RunJob
 from exchange.clock import SECOND
-from exchange.errors import InputInvalid
+from exchange.errors import InputInvalid, NotPermitted
 
 PROOF = Limits(memory=256 * 1024 * 1024, cpu=20, wall=30.0)
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
 _CHALLENGES = 100
+_MOST_WAITING = 12
 _PATIENCE = 300 * SECOND
 Json = dict[str, Any]
 
@@ -38,6 +40,7 @@ class Proofs:
     def __init__(self, store: Store, run_job: RunJob, now: Callable[[], int]) -> None:
         self._store, self._run_job, self._now = store, run_job, now
         self._challenges: dict[str, int] = {}
+        self._at_once, self._waiting = asyncio.Semaphore(2), 0
 
     async def set_password(self, person_id: str, password: str) -> None:
         refuse_weak(password)
@@ -117,7 +120,17 @@ class Proofs:
         return checked
 
     async def _job(self, name: str, job: Json) -> Json:
-        return await self._run_job(f"agent.workers.proofs:{name}", job, limits=PROOF)
+        """Two at a time, as each takes 64 MiB and a core for a while; whoever comes when many wait is sent away."""
+        if self._waiting >= _MOST_WAITING:
+            raise NotPermitted(
+                "Too many people log in at once.", meaning="Nothing was done.", do="Try it again in a minute."
+            )
+        self._waiting += 1
+        try:
+            async with self._at_once:
+                return await self._run_job(f"agent.workers.proofs:{name}", job, limits=PROOF)
+        finally:
+            self._waiting -= 1
 
 
 async def has_proof(tx: Transaction, person_id: str) -> bool:

@@ -5,16 +5,15 @@ Not for: what becomes of them (``agent.cameras.brought``).
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
 
 from aiohttp import web
 
 from agent.cameras import brought
 from agent.owner.people.roles import Role, allows
+from agent.owner.web.forms import typed_moment
 from agent.owner.web.site import form_of, operate, render, session_of, site_of
 from agent.requests.states import State
 from agent.sources.registry import BY_HAND, setting_of
-from exchange.clock import SECOND, to_rfc3339
 from exchange.errors import InputInvalid, NotPermitted
 
 MOST_PIECE = 8 * 1024 * 1024
@@ -91,11 +90,7 @@ async def done(request: web.Request) -> web.StreamResponse:
     agent = site_of(request).agent
     name = found.name_of(form.get("name", ""), form.get("id", ""))
     if form.get("start", "").strip():
-        try:
-            moment = datetime.fromisoformat(form["start"].strip()).astimezone()
-        except ValueError:
-            raise InputInvalid("The day or time can't be used.", do="Go back, and choose it again.") from None
-        await brought.say_start(agent.inventory, found.camera_id, name, to_rfc3339(round(moment.timestamp()) * SECOND))
+        await brought.say_start(agent.inventory, found.camera_id, name, typed_moment(form["start"]))
     rows = (await operate(request, "requests"))["requests"]
     for row in rows:
         if row["state"] == State.ASKED:

@@ -121,16 +121,16 @@ async def _prove_if_known(request: web.Request, form: dict[str, str]) -> None:
 async def prove(request: web.Request, form: dict[str, str]) -> str:
     """Who is there proves it anew, for what they are about to do; by what they did. NotPermitted."""
     site, person_id = site_of(request), session_of(request).person.person_id
-    site.brake.check(f"person {person_id}")
+    site.brake.check(f"proof {person_id}")
     if form.get("passkey"):
         holds = person_id == await site.proofs.passkey_holds(_answer(form["passkey"]), _host(request), _origin(request))
         proven_by = "passkey"
     else:
         holds, proven_by = await site.proofs.password_holds(person_id, form.get("password", "")), "password"
     if not holds:
-        site.brake.wrong(f"person {person_id}")
+        site.brake.wrong(f"proof {person_id}")
         raise NotPermitted(WRONG, meaning="Nothing was done.", do="Type your password again.")
-    site.brake.right(f"person {person_id}")
+    site.brake.right(f"proof {person_id}")
     return proven_by
 
 

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from aiohttp import web
 
+from agent.owner.web.forms import typed_window
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, site_of
 from agent.requests.noted.outgoing import files_in
-from exchange.clock import SECOND, to_rfc3339
 from exchange.documents.noted import IDENTIFIED_WORDS, Identified, Offered
-from exchange.errors import InputInvalid, NotFound
+from exchange.errors import NotFound
 
 
 def routes() -> list[web.RouteDef]:
@@ -35,7 +35,7 @@ async def note_request(request: web.Request) -> web.StreamResponse:
     posted = await request.post()
     form = await form_of(request)
     chosen = [str(each) for each in posted.getall("camera", [])]
-    window = {"from": _time(form, "from"), "to": _time(form, "to")}
+    window = typed_window(form)
     sound = bool(form.get("sound"))
     way: dict[str, object] = {"form": form.get("form", Offered.PACKAGE)}
     if form.get("most", "").strip().isdecimal():
@@ -58,16 +58,6 @@ async def note_request(request: web.Request) -> web.StreamResponse:
         way=way,
     )  # fmt: skip
     raise web.HTTPSeeOther(f"/requests/{reply['request_id']}")
-
-
-def _time(form: dict[str, str], name: str) -> str:
-    try:
-        moment = datetime.fromisoformat(f"{form.get('day', '')}T{form.get(name, '')}").astimezone()
-    except ValueError:
-        raise InputInvalid(
-            "The day or time can't be used.", meaning="Nothing was written down.", do="Go back, and type it again."
-        ) from None
-    return to_rfc3339(round(moment.timestamp()) * SECOND)
 
 
 async def load_file(request: web.Request) -> web.StreamResponse:

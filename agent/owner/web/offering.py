@@ -7,10 +7,9 @@ from datetime import datetime
 
 from aiohttp import web
 
+from agent.owner.web.forms import typed_window
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render
-from exchange.clock import SECOND, to_rfc3339
-from exchange.errors import InputInvalid
 
 
 def routes() -> list[web.RouteDef]:
@@ -31,14 +30,7 @@ async def _page(request: web.Request, made: dict[str, object] | None) -> web.Res
 async def offer(request: web.Request) -> web.Response:
     posted, form = await request.post(), await form_of(request)
     await prove(request, form)
-    try:
-        start, end = (
-            datetime.fromisoformat(f"{form.get('day', '')}T{form.get(name, '')}").astimezone()
-            for name in ("from", "to")
-        )
-    except ValueError:
-        raise InputInvalid("The day or time can't be used.", do="Go back, and type it again.") from None
-    window = {"from": to_rfc3339(round(start.timestamp()) * SECOND), "to": to_rfc3339(round(end.timestamp()) * SECOND)}
+    window = typed_window(form)
     made = await operate(
         request, "offer",
         incident=form.get("kind", "").strip(), place=form.get("place", "").strip(),

@@ -161,6 +161,24 @@ async def test_guessing_is_slowed_and_does_not_tell_who_is_there(tmp_path: Path)
         assert "SameSite=Lax" in cookie
 
 
+async def test_guesses_at_the_door_keep_nobody_from_deciding(tmp_path: Path) -> None:
+    async with visited(tmp_path, workers=True) as (at, _, me):
+        request_id = await at.asked()
+        for _ in range(brake.FREE + 1):
+            await me.post("/login", {"person": "robin", "password": "wrong word here"})
+        status, _, _ = await me.post(f"/requests/{request_id}/decide", await form_for(at, request_id, answer="no"))
+        assert status == 303
+        assert await at.state(request_id) == "declined"
+
+
+async def test_a_crowd_at_the_door_is_sent_away(tmp_path: Path) -> None:
+    async with visited(tmp_path, workers=True) as (_, _, me):
+        form = {"person": "robin", "password": "wrong word here"}
+        answers = await asyncio.gather(*(me.post("/login", form) for _ in range(40)))
+        assert {status for status, _, _ in answers} == {403}
+        assert sum("Too many people" in text for _, text, _ in answers) > 20
+
+
 async def test_a_code_counts_once_and_guessed_ones_are_slowed(tmp_path: Path) -> None:
     async with visited(tmp_path) as (at, _, me):
         services = at.agent.services
@@ -418,6 +436,22 @@ async def test_a_port_that_is_taken_stops_nothing_else(tmp_path: Path) -> None:
         async with server.serve_page(at.agent, at.agent.viewings, at.settings.model_copy(update={"page": page})):
             assert "can't be served" in at.agent.services.progress.troubles["page"]
         await runner.cleanup()
+
+
+async def test_an_open_page_goes_on_after_the_daemon_began_again(tmp_path: Path) -> None:
+    async with besieged(tmp_path, workers=True) as at, aiohttp.ClientSession() as http:
+        async with served(at) as site:
+            await site.person()
+            me = Visitor(site, http, await site.session())
+            request_id = await at.asked()
+            form = await form_for(at, request_id, answer="no")
+            assert (await me.get(f"/requests/{request_id}/camera/0/facts"))[0] == 200
+        assert list(at.settings.work_dir.glob("watch-*")) == []
+        async with served(at) as site:
+            me.site = site
+            assert (await me.get(f"/requests/{request_id}/camera/0/facts"))[0] == 200
+            assert (await me.post(f"/requests/{request_id}/decide", form))[0] == 303
+            assert await at.state(request_id) == "declined"
 
 
 async def test_too_many_sessions_end_the_oldest(tmp_path: Path) -> None:
