@@ -7,13 +7,20 @@ can't play (``small``), or evidence: nothing here is checked, hashed or kept.
 from __future__ import annotations
 
 import json
+import os
 from array import array
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from av.error import FFmpegError
+
 from agent.media.containers import mp4
+from agent.media.containers.demuxed import Demuxer
+from agent.media.containers.tables import NotFootage, Segment
 from agent.media.cut import approved
+from agent.media.cut.approved import Approved
+from agent.media.cut.payload import PacketRun, packets
 from agent.media.facts import JsonObject, Stretch, stretch
 from agent.media.preview import small
 from exchange.durable import durable_file
@@ -21,6 +28,9 @@ from exchange.durable import durable_file
 PLAYED = frozenset({"h264"})
 """Codecs that every browser plays, by FFmpeg's names."""
 PLAYED_SOUND = frozenset({"aac"})
+_NEAR = 48
+"""Bytes after a packet's header within which its content begins."""
+_ENDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +52,14 @@ class Layout:
 def lay_out(stretch: Stretch, folder: Path, number: int, *, sound: bool) -> Layout:
     """The header of the ``number``-th stretch, written into ``folder``. Raises FootageChanged, DiskFull."""
     what = approved.find(stretch, sound=sound and stretch.sound is not None and stretch.sound.codec in PLAYED_SOUND)
-    straight = all(run.offset >= 0 for each in what.packet_runs for run in each)
     name = f"head-{number}"
     length = (stretch.end_us - stretch.first_us) / 1_000_000
-    if stretch.codec not in PLAYED or not straight or not what.video.entry:
+    placed = _places(what) if stretch.codec in PLAYED and what.video.entry else None
+    if placed is None:
         return _small(stretch, folder / name, length)
     tracks = [approved.video_out(what)] + ([approved.sound_out(what)] if what.audio else [])
-    head = mp4.head(tracks, [(run.sound, run.count, run.length) for each in what.packet_runs for run in each])
-    runs = [
-        (index, run.offset, run.length) for index, each in enumerate(what.packet_runs) for run in each if run.length
-    ]
+    head = mp4.head(tracks, [(run.sound, run.count, run.length) for each in placed for run in each])
+    runs = [(index, run.offset, run.length) for index, each in enumerate(placed) for run in each if run.length]
     with durable_file(folder / name) as file:
         file.write(head)
     with durable_file(folder / f"runs-{number}.json") as file:
@@ -66,6 +74,42 @@ def lay_out(stretch: Stretch, folder: Path, number: int, *, sound: bool) -> Layo
         what.audio is not None,
         runs=f"runs-{number}.json",
     )
+
+
+def _places(what: Approved) -> list[list[PacketRun]] | None:
+    """Where each packet lies in its file, by segment; None where that can't be told."""
+    found = []
+    for segment, runs in zip((each.segment for each in what.group), what.packet_runs, strict=True):
+        if any(run.offset < 0 for run in runs):
+            looked = _looked_up(segment, runs)
+            if looked is None:
+                return None
+            found.append(looked)
+        else:
+            found.append(runs)
+    return found
+
+
+def _looked_up(segment: Segment, runs: list[PacketRun]) -> list[PacketRun] | None:
+    """A run a packet, of a container whose packets only a demuxer finds. What it says is held against the file."""
+    found: list[PacketRun] = []
+    descriptor = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with Demuxer(segment.path, segment.container, segment.size) as demuxer:
+            for sound, index, packet in packets(demuxer, runs):
+                content = memoryview(packet)
+                if packet.pos is None or not len(content):
+                    return None
+                inside = os.pread(descriptor, _NEAR + _ENDS, packet.pos).find(bytes(content[:_ENDS]))
+                offset = packet.pos + inside
+                if inside < 0 or os.pread(descriptor, _ENDS, offset + len(content) - _ENDS) != bytes(content[-_ENDS:]):
+                    return None
+                found.append(PacketRun(sound, index, 1, offset, len(content)))
+    except (NotFootage, FFmpegError, OSError):
+        return None
+    finally:
+        os.close(descriptor)
+    return found
 
 
 def _joined(runs: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

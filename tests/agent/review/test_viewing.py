@@ -175,6 +175,23 @@ async def test_all_of_it_at_a_glance_is_made_once(tmp_path: Path) -> None:
         await viewings.close()
 
 
+async def test_matroska_that_holds_h264_is_played_from_where_it_lies(tmp_path: Path) -> None:
+    async with besieged(tmp_path, workers=True, kind="h264-g711") as at:
+        viewings, looked, request_id = await shown(at)
+        (playable,) = looked.playable
+        assert playable.kind == "copied"
+        target = tmp_path / "seen.mp4"
+        target.write_bytes(await whole(looked))
+        camera = (await at.shown(request_id))["plan"]["cameras"][0]
+        (stream,) = probe(target)["streams"]
+        assert (stream["codec_name"], int(stream["nb_read_packets"])) == ("h264", camera["frames"])
+        decoded = subprocess.run(
+            ["ffmpeg", "-v", "error", "-i", str(target), "-f", "null", "-"], capture_output=True, text=True, check=True
+        )
+        assert decoded.stderr == ""
+        await viewings.close()
+
+
 async def test_sound_that_no_browser_plays_is_heard_as_wav(tmp_path: Path) -> None:
     async with besieged(tmp_path, workers=True, kind="h264-g711") as at:
         viewings, looked, request_id = await shown(at)
