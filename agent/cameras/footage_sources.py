@@ -6,7 +6,11 @@ Not for: our own recorder's cameras (``inventory``), or how any source works (``
 import asyncio
 import logging
 import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -14,7 +18,7 @@ from pydantic import AfterValidator, Field
 from agent.devices.address import Credentials, Password, UserName
 from agent.devices.camera_facts import CameraFacts
 from agent.devices.clock import ClockCheck
-from agent.footage.source import Span, narrowed
+from agent.footage.source import SourceFile, Span, narrowed
 from agent.services import Services
 from agent.sources.device.footage import LOOK_BACK, Device, Looked
 from agent.sources.device.orders import TestAnswer
@@ -268,27 +272,51 @@ class CameraSources:
         reply = await self._services.run_job("agent.sources.device.jobs:test_job", order, limits=device.kind.look)
         return TestAnswer.model_validate(reply)
 
+    async def last_picture(self, camera_id: str) -> bytes:
+        """The newest picture that this camera's source holds, as JPEG. NotFound when it has none of the last week."""
+        now = self._services.clock.now()
+        for back in (10 * MINUTE, HOUR, DAY, 7 * DAY):
+            spans = (await self._sources.coverage(camera_id, Window(now - back, now))).spans
+            finished = [span for span in spans if span.finished or span.path is None]
+            if finished:
+                break
+        async with self._newest(camera_id, finished) as (fetched, into):
+            if fetched is None:
+                raise NotFound("It has no footage of the last week.", do="Check that it records this camera.")
+            target = into / "last.jpg"
+            job = {"file": str(fetched.path), "target": str(target)}
+            await self._services.run_job("agent.media.live:recorded_job", job, limits=PICTURE)
+            return await asyncio.to_thread(target.read_bytes)
+
     async def _sample(self, camera_id: str, spans: list[Span]) -> Json | None:
-        """Two seconds, fetched and decoded; of a source that brings whole files only, its smallest late one."""
-        late = [span for span in spans if span.finished][-5:] or spans[-1:]
-        if not late:
-            return None
-        span = min(late, key=lambda each: (not each.divisible, each.size or 0, -each.window.start))
-        if not span.divisible and (span.size or 0) > _MOST_SAMPLE:
-            raise InputInvalid(f"Its recordings are files of {(span.size or 0) >> 20} MB each: too large for a test.")
-        middle = max(span.window.start, span.window.end - 10 * SECOND)
-        part = narrowed(span, Window(middle, min(middle + SAMPLE, span.window.end)))
-        into = self._services.settings.work_dir / f"stills-test-{camera_id}"
-        await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
-        await asyncio.to_thread(into.mkdir, mode=0o700, parents=True)
-        try:
-            files = await self._sources.fetch(part, into)
-            job = {"file": str(files[0].path), "most_us": SAMPLE}
+        """Two seconds, fetched and decoded."""
+        async with self._newest(camera_id, spans) as (fetched, _):
+            if fetched is None:
+                return None
+            job = {"file": str(fetched.path), "most_us": SAMPLE}
             decoded = await self._services.run_job("agent.media.sample:job", job, limits=PICTURE)
+            remuxed = fetched.remux.container if fetched.remux else None
+            return {"start": to_rfc3339(fetched.start), "copied_out_of": remuxed, **decoded}
+
+    @asynccontextmanager
+    async def _newest(self, camera_id: str, spans: list[Span]) -> AsyncIterator[tuple[SourceFile | None, Path]]:
+        """Two late seconds, fetched until the block ends, and a folder to work in; of a source that brings whole files
+        only, its smallest late one; None where there is nothing."""
+        late = [span for span in spans if span.finished][-5:] or spans[-1:]
+        work_dir = self._services.settings.work_dir
+        into = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=f"stills-{camera_id}-", dir=work_dir))
+        try:
+            if not late:
+                yield None, into
+                return
+            span = min(late, key=lambda each: (not each.divisible, each.size or 0, -each.window.start))
+            if not span.divisible and (span.size or 0) > _MOST_SAMPLE:
+                raise InputInvalid(f"Its recordings are files of {(span.size or 0) >> 20} MB each: too large to try.")
+            middle = max(span.window.start, span.window.end - 10 * SECOND)
+            part = narrowed(span, Window(middle, min(middle + SAMPLE, span.window.end)))
+            yield (await self._sources.fetch(part, into))[0], into
         finally:
             await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
-        remuxed = files[0].remux.container if files[0].remux else None
-        return {"start": to_rfc3339(files[0].start), "copied_out_of": remuxed, **decoded}
 
     async def _row(self, camera_id: str) -> CameraRow:
         async with self._services.store.transaction() as tx:

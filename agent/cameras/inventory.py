@@ -206,8 +206,10 @@ class Inventory:
         return {"camera_id": camera_id, "facts": facts.model_dump(mode="json"), "stream_moved": moved is not None}
 
     async def snapshot(self, camera_id: str) -> bytes:
-        """A JPEG of what the camera sees now. NotFound for one whose stream isn't known here; CameraUnreachable."""
+        """A JPEG of what the camera sees now, or of what its recorder kept last. NotFound; CameraUnreachable."""
         row = await self._row(camera_id)
+        if not row.stream_uri:
+            return await self.footage_sources.last_picture(camera_id)
         credentials = await asyncio.to_thread(self._passwords.of, camera_id)
         return await snapshot_of(self._services, row, credentials)
 

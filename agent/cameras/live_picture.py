@@ -13,15 +13,10 @@ from agent.devices.address import Credentials
 from agent.services import Services
 from agent.store.database import CameraRow
 from agent.workers.process import PICTURE
-from exchange.errors import NotFound
 
 
 async def snapshot_of(services: Services, row: CameraRow, credentials: Credentials | None) -> bytes:
-    """A JPEG. NotFound for a camera whose stream isn't known here; CameraUnreachable, CameraRefused."""
-    if not row.stream_uri:
-        raise NotFound(
-            "This camera's stream is not known here.", do="Look at its recordings instead: handover sources test"
-        )
+    """A JPEG. CameraUnreachable, CameraRefused."""
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="stills-", dir=services.settings.work_dir))
     try:
         job = {"secret_url": _with_login(row.stream_uri, credentials), "target": str(folder / "now.jpg")}

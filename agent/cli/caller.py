@@ -24,7 +24,7 @@ PATIENCE = 180
 
 
 class Call(Protocol):
-    async def __call__(self, operation: str, **arguments: Any) -> Json: ...
+    async def __call__(self, operation: str, /, **arguments: Any) -> Json: ...
 
 
 def ask_agent(config: Path, work: Callable[[Call], Awaitable[Json]], *, needs_daemon: bool = False) -> Json:
@@ -42,7 +42,7 @@ def ask_agent(config: Path, work: Callable[[Call], Awaitable[Json]], *, needs_da
 async def daemon_call(settings: Settings) -> AsyncIterator[Call]:
     """Calls go to the running daemon. DaemonNotRunning when none listens, or when it stops before it answers."""
 
-    async def call(operation: str, **arguments: Any) -> Json:
+    async def call(operation: str, /, **arguments: Any) -> Json:
         try:
             async with asyncio.timeout(PATIENCE):
                 status, data = await _exchange(str(settings.socket), operation, json.dumps(arguments).encode())
@@ -124,7 +124,7 @@ async def own_call(settings: Settings) -> AsyncIterator[Call]:
     async with build(settings) as agent:
         actor = await actor_of(agent, uid)
 
-        async def call(operation: str, **arguments: Any) -> Json:
+        async def call(operation: str, /, **arguments: Any) -> Json:
             return await table.call(agent, operation, json.dumps(arguments).encode(), actor)
 
         yield call

@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.caller import ask_agent
+from agent.cli.caller import Call, ask_agent
 from agent.cli.typed import answer, read_secret, require_all, somebody_is_there
-from exchange.errors import CameraRefused, CameraUnreachable, HandoverError, InputInvalid
+from agent.owner.operations.channels import add_channels, channel_numbers
+from exchange.errors import HandoverError, InputInvalid
 
 Json = dict[str, Any]
 
@@ -102,7 +103,7 @@ def add(config: Path, /, address: str, channels: str | None, plain: bool, **give
     With --channels each of a recorder's channels becomes a camera, --id and its number its name, with one password.
     """
     latitude, longitude = _who_and_where(given)
-    wanted = None if channels is None else _numbers(channels)
+    wanted = None if channels is None else channel_numbers(channels)
     if channels is not None and not given["source"]:
         raise InputInvalid("--channels goes with --source.", do="Say what the recorder is, such as --source hikvision.")
     given["password"] = ask_password(given["user"], given.pop("password_file"), "The camera's password")
@@ -129,39 +130,30 @@ def _who_and_where(given: dict[str, Any]) -> tuple[float, float]:
 
 
 def _add_channels(config: Path, given: Json, wanted: list[int] | None, plain: bool) -> None:
-    """One camera a channel; one that can't be added doesn't stop the others, and its exit code is the command's."""
-    login = {name: given[name] for name in ("user", "password") if name in given}
-    options = given.get("options", {})
-    asked = {"kind": given["source"], "address": given["address"], "options": options} | login
-    if wanted is None:
-        reply = ask_agent(config, lambda call: call("source-channels", **asked))["channels"]
-        names = {int(number): str(name) for number, name in reply.items()}
-    else:
-        names = dict.fromkeys(wanted, "")
-    added, code = [], 0
-    for number, name in names.items():
-        one = given | {
-            "camera_id": f"{given['camera_id']}-{number}",
-            "label": f"{given['label']} {number}" + (f" {name}" if name else ""),
-            "options": options | {"channel": str(number)},
-        }
-        try:
-            reply = ask_agent(config, lambda call, one=one: call("add-camera", **one))  # type: ignore[misc]
-        except HandoverError as error:
-            code = code or error.exit_code
-            click.echo(f"Channel {number} was not added. {error}", err=True)
-            if isinstance(error, CameraRefused | CameraUnreachable):
-                break  # the others would be refused for the same, and a recorder may lock a user out
-        else:
-            added.append(reply)
-            if not plain:
-                _say_added(reply)
+    """One camera a channel; the exit code is that of the first that can't be added."""
+    added: list[Json] = []
+    failed: list[HandoverError] = []
+
+    async def work(call: Call) -> Json:
+        of = 0
+        async for tried in add_channels(call, given, wanted):
+            of = tried.of
+            if tried.error is not None:
+                failed.append(tried.error)
+                click.echo(f"Channel {tried.number} was not added. {tried.error}", err=True)
+            elif tried.reply is not None:
+                added.append(tried.reply)
+                if not plain:
+                    _say_added(tried.reply)
+        return {"of": of}
+
+    of = ask_agent(config, work)["of"]
     if plain:
         click.echo(json.dumps({"added": added}, indent=2))
     else:
-        click.echo(f"{len(added)} of {len(names)} channels were added.")
-    if code:
-        sys.exit(code)
+        click.echo(f"{len(added)} of {of} channels were added.")
+    if failed:
+        sys.exit(failed[0].exit_code)
 
 
 def _say_added(reply: Json) -> None:
@@ -202,21 +194,6 @@ def _place(text: str) -> str:
 
 CameraName = Annotated[str, AfterValidator(_camera_name)]
 PlaceText = Annotated[str, AfterValidator(_place)]
-
-
-def _numbers(text: str) -> list[int] | None:
-    """``1-4,7`` as numbers; None for ``all``. InputInvalid for anything else, and beyond 512."""
-    if text.strip().lower() == "all":
-        return None
-    found: dict[int, None] = {}
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not (first.isdecimal() and (last.isdecimal() if dash else not last) and len(first + last) <= 6):
-            raise InputInvalid(f"--channels {text!r} can't be used.", do="Write it as 1-16, as 1,2,5, or as all.")
-        found |= dict.fromkeys(range(int(first), int(last or first) + 1))
-    if not found or not all(1 <= number <= 512 for number in found):
-        raise InputInvalid(f"--channels {text!r} can't be used: channels are 1 to 512.", do="Write it as 1-16, or all.")
-    return sorted(found)
 
 
 @cameras.command("list")

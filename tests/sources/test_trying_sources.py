@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import cv2
+import numpy as np
 import pytest
 
 from agent.cameras.footage_sources import CameraSources, TestSources
@@ -15,6 +17,7 @@ from agent.services import Services
 from agent.sources import registry as all_sources
 from agent.sources.device.session import DeviceSession
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, from_rfc3339
+from exchange.errors import NotFound
 from tests.counterparts.processes import same_process
 from tests.sources.counterpart.dahua import DahuaUnderTest
 from tests.sources.counterpart.folder import BroughtByHand, FolderUnderTest
@@ -56,9 +59,9 @@ async def _well_kept() -> HostClock:
 
 
 @asynccontextmanager
-async def trying(under: DeviceUnderTest, password: str | None = None) -> AsyncIterator[Any]:
-    """A function that does what the command does, and gives what it says of the camera."""
+async def cameras_of(under: DeviceUnderTest, password: str | None = None) -> AsyncIterator[CameraSources]:
     async with under.source(password=password) as source:
+        (under.work / "work").mkdir(exist_ok=True)
         settings = SimpleNamespace(work_dir=under.work / "work", sources_dir=under.work / "house" / "sources")
         parts = SimpleNamespace(
             store=source.store,
@@ -68,7 +71,13 @@ async def trying(under: DeviceUnderTest, password: str | None = None) -> AsyncIt
             run_job=same_process.run_job,
             host_clock=_well_kept,
         )
-        footage_sources = CameraSources(cast(Services, parts))
+        yield CameraSources(cast(Services, parts))
+
+
+@asynccontextmanager
+async def trying(under: DeviceUnderTest, password: str | None = None) -> AsyncIterator[Any]:
+    """A function that does what the command does, and gives what it says of the camera."""
+    async with cameras_of(under, password) as footage_sources:
 
         async def tried() -> dict[str, Any]:
             (told,) = (await footage_sources.test(TestSources(camera_id=CAMERA)))["cameras"]
@@ -101,6 +110,25 @@ async def test_a_source_that_works_answers_all_four_points(under: DeviceUnderTes
     assert told["good"]
     assert not told["wrong"]
     assert not list((under.work / "work").glob("*"))
+
+
+@each_of(EVERY)
+async def test_what_was_recorded_last_is_shown_and_nothing_is_left_behind(under: DeviceUnderTest) -> None:
+    await under.lay(piece(T - 3 * DAY, look=1), piece(MOMENT, 12))
+    async with cameras_of(under) as cameras:
+        jpeg = await cameras.last_picture(CAMERA)
+    decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
+    assert decoded.shape[1] >= 100
+    assert not list((under.work / "work").glob("*"))
+
+
+@each_of(EVERY)
+async def test_of_a_camera_that_recorded_nothing_there_is_no_picture(under: DeviceUnderTest) -> None:
+    await under.lay(piece(T - 30 * DAY))
+    async with cameras_of(under) as cameras:
+        with pytest.raises(NotFound, match="no footage of the last week"):
+            await cameras.last_picture(CAMERA)
 
 
 @each_of(NETWORK)

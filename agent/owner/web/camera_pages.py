@@ -1,7 +1,7 @@
 """Setting cameras up on the page: found or by their address, placed on the plan, turned beside their picture; and what
 officers may find of them.
 
-Not for: the work (``agent.cameras``), or a recorder's many channels, which the terminal takes in one go.
+Not for: the work (``agent.cameras``), or a recorder's many channels (``recorder_pages``).
 """
 
 import base64
@@ -37,14 +37,19 @@ async def show_add(request: web.Request) -> web.Response:
 async def _add_page(
     request: web.Request, form: dict[str, str], wrong: HandoverError | None, found: list[Json]
 ) -> web.Response:
-    last = (await _registrations(request))[-1:]
-    near = {"latitude": str(last[0].place.latitude), "longitude": str(last[0].place.longitude)} if last else {}
     empty = dict.fromkeys(("looked", "address", "camera_id", "label", "user", "latitude", "longitude", "source"), "")
     unconfirmed = wrong is not None and "--certificate " in wrong.do
     return render(
-        request, "add_camera.html", status_code=200 if wrong is None else 409, form=empty | near | form, wrong=wrong,
-        found=found, certificate=wrong.do.rpartition(" ")[2] if wrong is not None and unconfirmed else "",
+        request, "add_camera.html", status_code=200 if wrong is None else 409, wrong=wrong, found=found,
+        form=empty | await near_the_last(request) | form,
+        certificate=wrong.do.rpartition(" ")[2] if wrong is not None and unconfirmed else "",
     )  # fmt: skip
+
+
+async def near_the_last(request: web.Request) -> dict[str, str]:
+    """Where the next camera probably stands: near the one before."""
+    last = (await _registrations(request))[-1:]
+    return {"latitude": str(last[0].place.latitude), "longitude": str(last[0].place.longitude)} if last else {}
 
 
 async def _registrations(request: web.Request) -> list[CameraRegistration]:
@@ -60,7 +65,7 @@ async def find(request: web.Request) -> web.Response:
 async def add(request: web.Request) -> web.StreamResponse:
     form = await form_of(request)
     new: Json = {name: form.get(name, "").strip() for name in ("camera_id", "address", "label")}
-    new |= {name: _number(form, name) for name in ("latitude", "longitude")}
+    new |= {name: number(form, name) for name in ("latitude", "longitude")}
     new |= {name: form[name] for name in ("user", "password", "certificate", "source") if form.get(name)}
     try:
         await operate(request, "add-camera", **new)
@@ -69,7 +74,7 @@ async def add(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(f"/cameras/{new['camera_id']}")
 
 
-def _number(form: dict[str, str], name: str) -> float:
+def number(form: dict[str, str], name: str) -> float:
     try:
         return float(form.get(name, "").replace(",", "."))
     except ValueError:
@@ -83,13 +88,16 @@ async def show_camera(request: web.Request) -> web.Response:
     if camera is None:
         raise NotFound("There is no such camera.", do="Go back.")
     drawn = plan(registrations, frozenset({camera_id}), None, words_of(request))
-    return render(request, "camera.html", camera=camera, plan=drawn)
+    async with site_of(request).agent.services.store.transaction() as tx:
+        row = await tx.camera(camera_id)
+    live = row is not None and bool(row.stream_uri)
+    return render(request, "camera.html", camera=camera, plan=drawn, live=live)
 
 
 async def change(request: web.Request) -> web.StreamResponse:
     form, camera_id = await form_of(request), request.match_info["camera_id"]
     numbers: Json = {
-        name: _number(form, name)
+        name: number(form, name)
         for name in ("latitude", "longitude", "direction", "field_of_view")
         if form.get(name, "").strip()
     }

@@ -14,7 +14,19 @@ from agent.owner.operations.context import Owned
 from agent.owner.people import page_certificate
 from agent.owner.people.page_address import certified_names, is_open, names_of, url_of
 from agent.owner.people.proofs import Proofs
-from agent.owner.web import bringing, camera_pages, events, home, login, noting, offering, review, settings_pages, video
+from agent.owner.web import (
+    bringing,
+    camera_pages,
+    events,
+    home,
+    login,
+    noting,
+    offering,
+    recorder_pages,
+    review,
+    settings_pages,
+    video,
+)
 from agent.owner.web.brake import Brake
 from agent.owner.web.gate import gate, set_headers
 from agent.owner.web.site import SITE, STATIC, Site, set_up, static
@@ -42,7 +54,21 @@ def make_app(agent: Owned, viewings: Viewings, settings: Settings) -> web.Applic
     )
     app.on_response_prepare.append(set_headers)
     set_up(app)
-    for room in (login, home, review, noting, bringing, offering, camera_pages, settings_pages, video, events):
+    recorder_pages.set_up(app)
+    rooms = (
+        login,
+        home,
+        review,
+        noting,
+        bringing,
+        offering,
+        recorder_pages,
+        camera_pages,
+        settings_pages,
+        video,
+        events,
+    )
+    for room in rooms:
         app.add_routes(room.routes())
     app.router.add_get("/static/{version}/{name}", _static)
     app.router.add_get("/favicon.ico", _icon)

@@ -77,12 +77,20 @@ async def operate(request: web.Request, operation: str, /, *, proven_by: str | N
 
 def render(request: web.Request, template: str, /, status_code: int = 200, **values: Any) -> web.Response:
     """A page. ``values`` are escaped where they are shown."""
-    words = words_of(request)
-    person = request[SESSION].person if SESSION in request else None
-    context = {"_": words, "words": words, "person": person, "path": request.path, "now": now(request)} | values
-    response = aiohttp_jinja2.render_template(template, request, context)
+    response = aiohttp_jinja2.render_template(template, request, _context(request) | values)
     response.set_status(status_code)
     return response
+
+
+def rendered(request: web.Request, template: str, /, **values: Any) -> str:
+    """A page, or a part of one, as text: for one that is sent piece by piece."""
+    return aiohttp_jinja2.render_string(template, request, _context(request) | values)
+
+
+def _context(request: web.Request) -> dict[str, Any]:
+    words = words_of(request)
+    person = request[SESSION].person if SESSION in request else None
+    return {"_": words, "words": words, "person": person, "path": request.path, "now": now(request)}
 
 
 def now(request: web.Request) -> int:

@@ -12,9 +12,12 @@ from exchange.clock import SECOND, Window
 from exchange.documents.messages import Asked, Stretch
 from tests.agent.owner.test_messages import mail_server
 from tests.agent.owner.web.pages import PASSWORD, going_on, look_at, plays, served
+from tests.counterparts.files.packets import coded_frames
+from tests.counterparts.http.hikvision_stand_in import HikvisionStandIn, Recording
 from tests.counterparts.onvif.ipycam_camera import ipycam_camera
 from tests.counterparts.processes.browser import chromium, window
 from tests.journey.home import ACTOR, home, owner_does
+from tests.sources.counterpart.pieces import piece
 
 
 async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tmp_path: Path) -> None:
@@ -160,6 +163,48 @@ async def test_a_camera_is_found_added_placed_and_turned(tmp_path: Path) -> None
             await look_at(page, "known")
             text = await page.content()
             assert str(camera.onvif_port) not in text
+
+
+async def test_a_recorder_s_cameras_come_in_one_go_and_each_shows_its_picture(tmp_path: Path) -> None:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+        await site.person()
+        recorder = HikvisionStandIn(at.clock)
+        recorder.channels = {1: "Gate", 2: "Till"}
+        laid = piece("2026-06-10T10:00:00Z", 12)
+        start = at.clock.now() - 60 * SECOND
+        recorder.held = [Recording(start, coded_frames(laid.path), laid.codec, track) for track in (101, 201)]
+        with recorder.running() as where:
+            async with window(browser, site.origin) as page:
+                await site.log_in(page, to="/cameras")
+                await page.click("text=Add a recorder")
+                await page.select_option("#source", "hikvision")
+                for name, value in (("address", where), ("camera_id", "shop"), ("label", "Shop"), ("user", "viewer")):
+                    await page.fill(f"#{name}", value)
+                await page.fill("#channels", "one")
+                await page.fill("#password", "wrong horse")
+                await page.click("text=Add them")
+                await expect(page.locator(".box.bad")).to_contain_text("The channels 'one' can't be used")
+                await look_at(page, "recorder")
+                await page.fill("#channels", "")
+                await page.fill("#password", "wrong horse")
+                await page.click("text=Add them")
+                await expect(page.locator(".box.bad")).to_contain_text("refuses")
+                assert "horse" not in await page.content()
+                await page.click("text=Try again")
+                await expect(page.locator("#address")).to_have_value(where)  # nothing typed is lost, but the password
+                await expect(page.locator("#password")).to_have_value("")
+                await page.fill("#password", "right horse")
+                await page.click("text=Add them")
+                await expect(page.locator("[role=status]")).to_have_text("Added: 2 of 2")
+                await expect(page.locator(".shots .card")).to_have_count(2)
+                for picture in await page.locator(".shots img").all():
+                    await expect(picture).to_have_js_property("complete", True)
+                    assert await picture.evaluate("image => image.naturalWidth") > 100
+                await look_at(page, "adding")
+                await page.click(".card:has-text('Till') a")
+                await expect(page.locator("#label")).to_have_value("Shop 2 Till")
+                await expect(page.locator("main")).to_contain_text("What it recorded last")
+        assert not recorder.strange
 
 
 async def test_who_is_told_is_set_on_the_page_and_an_address_is_never_shown(tmp_path: Path) -> None:
