@@ -48,9 +48,10 @@ def list_recipients(config: Path, plain: bool) -> None:
 )
 @click.option("--detail", is_flag=True, help="Messages may say what a request is about.")
 @click.option("--rank", type=click.IntRange(0, 9), default=0, help="1 and above: only if nobody answers in time.")
+@click.option("--language", type=click.Choice(("en", "de")), default="en", help="What messages are written in.")
 @click.pass_obj
 def add_recipient(
-    config: Path, recipient_id: str, name: str | None, address_file: Path | None, detail: bool, rank: int
+    config: Path, recipient_id: str, name: str | None, address_file: Path | None, detail: bool, rank: int, language: str
 ) -> None:
     """Add somebody who is told, after a test message reached them.
 
@@ -63,6 +64,7 @@ def add_recipient(
         "address": address,
         "detail": detail,
         "rank": rank,
+        "language": language,
     }
     ask_agent(config, lambda call: call("notify-add", **new))
     click.echo(f"A test message was delivered to {name or recipient_id}, who is told from now on.")

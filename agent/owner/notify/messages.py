@@ -3,11 +3,15 @@
 A message says that there is something, and nothing of what it is about unless its reader wants that. Not for: sending.
 """
 
+from __future__ import annotations
+
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from agent.cameras.health import WORDS, troubles
 from agent.cameras.stored import registration_of
+from agent.owner.words import Words
 from agent.recorder.state import read_state
 from agent.recordings.disk import recordings_mount, trouble_of_disks
 from agent.requests.intake import verified_request
@@ -17,25 +21,55 @@ from agent.services import Services
 from agent.sources.registry import RECORDER, setting_of
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import DAY, MINUTE, to_rfc3339
-from exchange.documents.human_time import time_text
 from exchange.documents.letters import harmless
 
 _PATIENCE = 15 * MINUTE
 """How long a camera may be away before anybody is told."""
 
 
+class Sentence:
+    """A sentence that is written in its reader's language; a value may be an instant (``At``) or a sentence itself."""
+
+    def __init__(self, text: str, **values: At | Sentence | str) -> None:
+        self._text, self._values = text, values
+
+    def written(self, words: Words) -> str:
+        return words(self._text, **{name: _written(value, words) for name, value in self._values.items()})
+
+
+@dataclass(frozen=True)
+class At:
+    """An instant, in microseconds."""
+
+    instant: int
+
+
+Sentences = tuple[Sentence | str, ...]
+"""Each on a line of its own; what is no ``Sentence`` stands as it is."""
+
+
 @dataclass(frozen=True)
 class Message:
     """``key``: a message of one key goes to each reader once. ``ends``: an instant after which it is no use; for a
-    request, when it ends. ``detail`` is the text for those who want to know what it is about."""
+    request, when it ends. ``detail`` comes after the text for those who want to know what it is about."""
 
     key: str
-    subject: str
-    text: str
-    detail: str
+    subject: Sentence
+    text: Sentences
+    detail: Sentences = ()
     request_id: str | None = None
     ends: int | None = None
     urgent: bool = False
+
+
+def written(sentences: Sentences, words: Words) -> str:
+    return "\n".join(_written(each, words) for each in sentences)
+
+
+def _written(value: At | Sentence | str, words: Words) -> str:
+    if isinstance(value, At):
+        return words.moment(value.instant)
+    return value.written(words) if isinstance(value, Sentence) else value
 
 
 async def due(services: Services, link: str) -> list[Message]:
@@ -52,21 +86,21 @@ async def _asked(services: Services, tx: Transaction, row: RequestRow, link: str
     now = services.clock.now()
     request = verified_request(row)
     where = f"{link}/requests/{row.request_id}" if link else f"handover review {row.request_id}"
-    until = time_text(row.expires_at)
-    text = f"The police ask for recordings. Answer until {until}, or nothing is sent:\n{where}"
-    incident = request.incident
-    detail = (
-        f"{text}\n{harmless(incident.kind)}, {harmless(incident.place)} (case {harmless(request.crime_reference)})."
+    text: Sentences = (
+        Sentence(
+            "The police ask for recordings. Answer until %(until)s, or nothing is sent:", until=At(row.expires_at)
+        ),
+        where,
     )
+    kind, place = harmless(request.incident.kind), harmless(request.incident.place)
+    case = harmless(request.crime_reference)
+    detail = (Sentence("%(kind)s, %(place)s (case %(case)s).", kind=kind, place=place, case=case),)
     urgent = row.expires_at - now <= services.settings.notify.urgent
-    subject = "A request waits for you"
-    messages = [Message(f"asked {row.request_id}", subject, text, detail, row.request_id, row.expires_at, urgent)]
+    told = partial(Message, text=text, detail=detail, request_id=row.request_id, ends=row.expires_at, urgent=urgent)
+    messages = [told(f"asked {row.request_id}", Sentence("A request waits for you"))]
     reminders = sum(row.state_at + after <= now for after in services.settings.requests.remind_after)
     if reminders:
-        key = f"reminder {row.request_id} {reminders}"
-        messages.append(
-            Message(key, "A request still waits for you", text, detail, row.request_id, row.expires_at, urgent)
-        )
+        messages.append(told(f"reminder {row.request_id} {reminders}", Sentence("A request still waits for you")))
     return messages
 
 
@@ -74,11 +108,8 @@ async def _receipts(services: Services, tx: Transaction) -> list[Message]:
     rows = await tx.all(
         "SELECT evidence_id, request_id, receipt_at FROM packages WHERE receipt_at > ?", [services.clock.now() - DAY]
     )
-    text = "The police confirmed that they have what you sent."
-    return [
-        Message(f"receipt {row['evidence_id']}", "A receipt came", text, text, None, row["receipt_at"] + DAY)
-        for row in rows
-    ]
+    subject, text = Sentence("A receipt came"), (Sentence("The police confirmed that they have what you sent."),)
+    return [Message(f"receipt {row['evidence_id']}", subject, text, ends=row["receipt_at"] + DAY) for row in rows]
 
 
 async def _overwritten(services: Services, tx: Transaction, link: str) -> list[Message]:
@@ -91,12 +122,11 @@ async def _overwritten(services: Services, tx: Transaction, link: str) -> list[M
         first = min((end for end in ends if end is not None), default=None)
         if first is not None and now < first <= now + DAY:
             where = f"{link}/requests/{row.request_id}" if link else f"handover keep {row.request_id}"
-            text = (
-                f"Recordings that the police ask for are written over about {time_text(first)}. To keep them:\n{where}"
+            said = Sentence(
+                "Recordings that the police ask for are written over about %(at)s. To keep them:", at=At(first)
             )
-            found.append(
-                Message(f"overwritten {row.request_id}", "Recordings will be lost", text, text, None, first, True)
-            )
+            key, subject = f"overwritten {row.request_id}", Sentence("Recordings will be lost")
+            found.append(Message(key, subject, (said, where), ends=first, urgent=True))
     return found
 
 
@@ -112,14 +142,20 @@ async def _cameras(services: Services, tx: Transaction) -> list[Message]:
         last = recording.last_packet or recording.since or now
         if recording.state != "recording" and now - last > _PATIENCE:
             label = registration_of(row).label
-            text = f"Nothing is recorded of {harmless(label)} since {time_text(last)}: {recording.as_text()}."
-            found.append(Message(f"camera {row.camera_id} {to_rfc3339(last)}", "A camera is not recorded", text, text))
+            said = Sentence(
+                "Nothing is recorded of %(camera)s since %(at)s: %(why)s.",
+                camera=harmless(label), at=At(last), why=Sentence(recording.as_text()),
+            )  # fmt: skip
+            key = f"camera {row.camera_id} {to_rfc3339(last)}"
+            found.append(Message(key, Sentence("A camera is not recorded"), (said,)))
     wrong = await troubles(tx)
     for row in await tx.cameras():
         if kind := wrong.get(row.camera_id):
-            text = f"{harmless(registration_of(row).label)} {WORDS[kind]}."
+            said = Sentence(
+                "%(camera)s %(trouble)s.", camera=harmless(registration_of(row).label), trouble=Sentence(WORDS[kind])
+            )
             day = to_rfc3339(now // (7 * DAY) * 7 * DAY)
-            found.append(Message(f"health {row.camera_id} {kind} {day}", "A camera needs a look", text, text))
+            found.append(Message(f"health {row.camera_id} {kind} {day}", Sentence("A camera needs a look"), (said,)))
     return found
 
 
@@ -130,5 +166,5 @@ async def _disk(services: Services) -> list[Message]:
     if trouble is None:
         return []
     day = to_rfc3339(services.clock.now() // DAY * DAY)
-    text = f"{trouble.what} {trouble.do}".strip()
-    return [Message(f"disk {day}", "The disk needs you", text, text)]
+    text = tuple(Sentence(each) for each in (trouble.what, trouble.do) if each)
+    return [Message(f"disk {day}", Sentence("The disk needs you"), text)]

@@ -7,9 +7,10 @@ import asyncio
 import logging
 from datetime import UTC, datetime, time, timedelta
 
-from agent.owner.notify.messages import Message, due
+from agent.owner.notify.messages import Message, due, written
 from agent.owner.notify.recipients import Recipient, Recipients
 from agent.owner.people.page_address import is_open, url_of
+from agent.owner.words import Words
 from agent.requests.states import State
 from agent.services import Services
 from agent.workers.process import Limits
@@ -60,7 +61,7 @@ class Outbox:
 
     async def _put(self, message: Message, recipient: Recipient) -> int:
         now = self._services.clock.now()
-        key = f"{message.key} to {recipient.recipient_id}"
+        key, words = f"{message.key} to {recipient.recipient_id}", Words(recipient.language)
         async with self._services.store.transaction() as tx:
             if await tx.one("SELECT 1 FROM messages WHERE message_key = ?", [key]) is not None:
                 return 0
@@ -74,8 +75,8 @@ class Outbox:
                 message_key=key,
                 recipient_id=recipient.recipient_id,
                 request_id=message.request_id,
-                subject=message.subject,
-                body=message.detail if recipient.detail else message.text,
+                subject=written((message.subject,), words),
+                body=written(message.text + message.detail if recipient.detail else message.text, words),
                 made_at=now,
                 due_at=now if message.urgent else after_quiet(self._services.settings.notify.quiet, now),
                 ends_at=message.ends,

@@ -5,7 +5,7 @@ Not for: what is sent (``messages``), or when (``outbox``).
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -20,13 +20,14 @@ Address = Annotated[str, Field(min_length=5, max_length=2000, pattern=r"^[a-zA-Z
 
 class Recipient(Part):
     """``detail``: messages may say what a request is about. ``rank`` 1 and above hears of a request only when nobody
-    of a lower rank answered in time."""
+    of a lower rank answered in time. ``language`` is what messages to them are written in."""
 
     recipient_id: Id
     name: Line
     address: Address
     detail: bool = False
     rank: Annotated[int, Field(ge=0, le=9)] = 0
+    language: Literal["en", "de"] = "en"
 
     @property
     def kind(self) -> str:

@@ -8,6 +8,7 @@ import asyncio
 from agent.owner.notify.outbox import send, undelivered
 from agent.owner.notify.recipients import Recipient, Recipients
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
+from agent.owner.words import Words
 from exchange.clock import to_rfc3339
 from exchange.documents.messages import Id, Part
 
@@ -33,8 +34,9 @@ async def list_recipients(agent: Owned, _: Nothing, actor: Actor) -> Json:
 
 async def add(agent: Owned, new: Recipient, actor: Actor) -> Json:
     """Add a recipient once a test message reached it. NotDelivered."""
-    text = "This is a test: messages of Handover get here. You need do nothing."
-    await send(agent.services, new, "A test message", text)
+    words = Words(new.language)
+    text = words("This is a test: messages of Handover get here. You need do nothing.")
+    await send(agent.services, new, words("A test message"), text)
     await asyncio.to_thread(_recipients(agent).add, new)
     return {}
 
@@ -48,5 +50,6 @@ async def remove(agent: Owned, named: RecipientNamed, actor: Actor) -> Json:
 
 async def test(agent: Owned, named: RecipientNamed, actor: Actor) -> Json:
     recipient = await asyncio.to_thread(_recipients(agent).of, named.recipient_id)
-    await send(agent.services, recipient, "A test message", "This is a test. You need do nothing.")
+    words = Words(recipient.language)
+    await send(agent.services, recipient, words("A test message"), words("This is a test. You need do nothing."))
     return {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from agent.owner.web.words import Words
+from agent.owner.words import Words
 from exchange.documents.messages import CameraRegistration, Place
 
 SIDE = 320

@@ -11,7 +11,7 @@ from aiohttp import web
 from agent.owner.people.proofs import has_proof
 from agent.owner.people.sessions import session_of
 from agent.owner.web.site import LANGUAGE, SESSION, render, site_of
-from agent.owner.web.words import LANGUAGES, choose
+from agent.owner.words import LANGUAGES, choose
 from exchange.errors import DocumentInvalid, HandoverError, InputInvalid, NotFound, NotPermitted
 
 log = logging.getLogger(__name__)

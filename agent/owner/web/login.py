@@ -12,7 +12,7 @@ from agent.owner.people import sessions
 from agent.owner.people.proofs import has_proof
 from agent.owner.web.gate import COOKIE
 from agent.owner.web.site import form_of, render, session_of, site_of
-from agent.owner.web.words import LANGUAGES
+from agent.owner.words import LANGUAGES
 from exchange.errors import InputInvalid, NotPermitted
 
 WRONG = "That is not right."

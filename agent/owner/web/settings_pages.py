@@ -65,6 +65,7 @@ async def change_messages(request: web.Request) -> web.Response:
             case "add":
                 new: Json = {"recipient_id": recipient_id, "name": form.get("name", "").strip() or recipient_id}
                 new |= {"address": form.get("address", "").strip(), "detail": bool(form.get("detail"))}
+                new["language"] = words_of(request).language
                 await operate(request, "notify-add", **new)
                 said = "A test message was delivered."
             case "test":

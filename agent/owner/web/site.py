@@ -19,7 +19,7 @@ from agent.owner.operations.context import Actor, Json, Owned
 from agent.owner.people.proofs import Proofs
 from agent.owner.people.sessions import Session
 from agent.owner.web.brake import Brake
-from agent.owner.web.words import Words
+from agent.owner.words import Words
 from agent.requests.review.viewing import Viewings
 from exchange.clock import to_rfc3339
 from exchange.documents.letters import harmless

@@ -108,6 +108,18 @@ async def test_whoever_wants_to_know_is_told_what_it_is_about(tmp_path: Path) ->
         assert "Burglary, 12 Mill Road (case 04/1234/26)" in said[-1]["message"]
 
 
+async def test_a_message_is_written_in_its_reader_s_language(tmp_path: Path) -> None:
+    said: list[dict[str, str]] = []
+    async with besieged(tmp_path, workers=True) as at, web_hook(said) as address:
+        await add(at, address, detail=True, language="de")
+        assert "Das ist eine Probe" in said[-1]["message"]
+        await at.asked()
+        await pass_by(at)
+        assert said[-1]["title"] == "Eine Anfrage wartet auf Sie"
+        assert "Die Polizei bittet um Aufnahmen." in said[-1]["message"]
+        assert "(Fall 04/1234/26)" in said[-1]["message"]
+
+
 async def test_reminders_come_as_often_as_set_and_end_with_the_answer(tmp_path: Path) -> None:
     said: list[dict[str, str]] = []
     extra = "requests: {remind_after: [1h, 2h]}"

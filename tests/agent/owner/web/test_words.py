@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.owner.web.words import LANGUAGES, Words, catalogue, choose
+from agent.owner.words import LANGUAGES, Words, catalogue, choose
 from exchange.clock import SECOND
 from tests.agent.owner.web.words_used import everything, in_templates, path_of
 

@@ -1,4 +1,4 @@
-"""Every text of the page that is to be translated, found in its templates and in the tables that it shows.
+"""Every text of the page and of messages that is to be translated, found in templates, modules and tables.
 
 Not for: tests themselves. Words that people wrote, and errors with a value in them, are shown as they are.
 """
@@ -27,16 +27,17 @@ def in_templates() -> set[str]:
 
 
 def in_modules() -> set[str]:
-    """The first argument of ``words(…)`` and ``self(…)``, and sentences of errors that have no value in them."""
+    """What ``words(…)``, ``self(…)`` and ``Sentence(…)`` begin with, and sentences of errors that have no value in them."""
     found: set[str] = set()
-    for path in (*WEB.glob("*.py"), ROOT / "agent/owner/people/proofs.py"):
+    others = ("people/proofs.py", "words.py", "notify/messages.py", "operations/notify.py")
+    for path in (*WEB.glob("*.py"), *(WEB.parent / other for other in others)):
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.id if isinstance(node.func, ast.Name) else ""
             texts = [*node.args[:1], *(each.value for each in node.keywords if each.arg in ("meaning", "do"))]
-            if name in ("words", "self") or name.endswith(
+            if name in ("words", "self", "Sentence") or name.endswith(
                 ("Invalid", "Permitted", "Refused", "NotFound", "HandoverError")
             ):
                 found |= {
@@ -59,4 +60,4 @@ def everything() -> set[str]:
 
 
 def path_of(language: str) -> Path:
-    return WEB / "locale" / f"{language}.po"
+    return WEB.parent / "locale" / f"{language}.po"

@@ -1,6 +1,6 @@
-"""The page's words in the reader's language, and its dates, times and sizes as they are written there.
+"""Words in the reader's language, on the page and in messages, and dates, times and sizes as they are written there.
 
-English stands in the templates; every other language is a catalogue, ``locale/LANGUAGE.po``, read once when it is
+English stands where it is said; every other language is a catalogue, ``locale/LANGUAGE.po``, read once when it is
 wanted. Not for: what people wrote themselves, which is shown as they wrote it.
 """
 
@@ -17,7 +17,7 @@ from babel.numbers import format_decimal
 from exchange.clock import SECOND, from_rfc3339
 
 LANGUAGES = ("en", "de")
-"""The first is what the templates are written in."""
+"""The first is what everything is written in."""
 LOCALE = Path(__file__).parent / "locale"
 
 
