@@ -27,7 +27,7 @@ def in_templates() -> set[str]:
 
 
 def in_modules() -> set[str]:
-    """What ``words(…)``, ``self(…)`` and ``Sentence(…)`` begin with, and sentences of errors without a value in them."""
+    """What ``words(…)``, ``self(…)`` and ``Sentence(…)`` begin with, and errors without a value in them."""
     found: set[str] = set()
     others = ("people/proofs.py", "words.py", "notify/messages.py", "operations/notify.py")
     for path in (*WEB.glob("*.py"), *(WEB.parent / other for other in others)):
