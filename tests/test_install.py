@@ -83,6 +83,14 @@ def test_the_command_runs_and_the_checkout_stays_clean(installed_once: Path) -> 
     assert not (CHECKOUT / "build").exists()
 
 
+def test_every_file_of_the_packages_is_installed(installed_once: Path) -> None:
+    (into,) = (installed_once / "opt/handover/venv").resolve().glob("lib/python*/site-packages")
+    wings = [path for wing in ("agent", "exchange", "portal") for path in (CHECKOUT / wing).rglob("*")]
+    files = [str(path.relative_to(CHECKOUT)) for path in wings if path.is_file() and "__pycache__" not in path.parts]
+    assert any(file.endswith(".po") for file in files)
+    assert [file for file in files if not (into / file).is_file()] == []
+
+
 def test_an_installation_has_settings_units_commands_and_folders(installed_once: Path) -> None:
     root = installed_once
     assert load_settings(root / "etc/handover/handover.yaml")
