@@ -105,6 +105,8 @@ def test_an_installation_has_settings_units_commands_and_folders(installed_once:
         "packages": "0o700",
         "receipts": "0o700",
         "work": "0o700",
+        "outgoing": "0o700",
+        "brought": "0o700",
         "run": "0o711",
         "recorder": "0o2750",
         "recordings": "0o2770",

@@ -11,7 +11,8 @@ import pytest
 from agent.cameras import health
 from agent.cameras.health import EVERY, WORDS, Look, judge, look_at_cameras, troubles
 from agent.media.health import Grey, alike, job, measure
-from agent.owner.notify.messages import due
+from agent.owner.notify.messages import due, written
+from agent.owner.words import Words
 from agent.store.database import CameraRow
 from exchange.clock import DAY, HOUR, MINUTE
 from tests.agent.media.recordings import record
@@ -113,7 +114,7 @@ async def test_a_camera_that_was_covered_is_told_of_once(tmp_path: Path) -> None
                 await tx.insert("health_looks", camera_id=CAMERA, at=at_ + MINUTE, measured=json.dumps(measured))
             assert await troubles(tx) == {CAMERA: "covered"}
         (message,) = [each for each in await due(services, "") if each.key.startswith("health")]
-        assert message.text == "Front door seems to be covered: its picture is all one tone."
+        assert written(message.text, Words()) == "Front door seems to be covered: its picture is all one tone."
         (camera,) = await at.agent.inventory.summaries(await _cameras(at))
         assert camera["health"] == WORDS["covered"]
         at.clock.forward(4 * DAY)
