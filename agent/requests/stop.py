@@ -33,14 +33,7 @@ async def is_paused(tx: Transaction, request_id: str) -> bool:
 async def refuse_if_handed_over(services: Services, request_id: str) -> None:
     """DecisionRefused when the yes can't be taken back any more, or was never given."""
     async with services.store.transaction() as tx:
-        await _under_way(tx, request_id)
-        packages = await tx.packages(request_id)
-    if any(package.delivered_at is not None for package in packages):
-        raise DecisionRefused(
-            "A part of it was handed over already.",
-            meaning="Nothing was changed.",
-            do=f"The rest can be paused: handover pause {request_id}. Then call the officer.",
-        )
+        await _to_take_back(tx, request_id)
 
 
 async def stop(services: Services, request_id: str, by: str) -> None:
@@ -48,9 +41,8 @@ async def stop(services: Services, request_id: str, by: str) -> None:
 
     DecisionRefused when a part of it was handed over, or nothing was approved.
     """
-    await refuse_if_handed_over(services, request_id)
     async with services.store.transaction() as tx:
-        row = await _under_way(tx, request_id)
+        row = await _to_take_back(tx, request_id)
         now = services.clock.now()
         if not await change_state(tx, row, State.WITHDRAWN, now):
             raise DecisionRefused("It has just gone a step further.", do="Try it again.")
@@ -64,6 +56,17 @@ async def stop(services: Services, request_id: str, by: str) -> None:
         await services.custody.record(tx, CustodyKind.WITHDRAWN, by, row.request_id)
         await services.custody.checkpoint(tx)
     await clear_work(services, request_id)
+
+
+async def _to_take_back(tx: Transaction, request_id: str) -> RequestRow:
+    row = await _under_way(tx, request_id)
+    if any(package.delivered_at is not None for package in await tx.packages(request_id)):
+        raise DecisionRefused(
+            "A part of it was handed over already.",
+            meaning="Nothing was changed.",
+            do=f"The rest can be paused: handover pause {request_id}. Then call the officer.",
+        )
+    return row
 
 
 async def _under_way(tx: Transaction, request_id: str) -> RequestRow:

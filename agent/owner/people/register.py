@@ -101,7 +101,10 @@ async def join(tx: Transaction, new: NewPerson, now: int) -> None:
 
 
 async def change(tx: Transaction, new: NewPerson) -> None:
-    """Write a person down anew, under the same id; their sessions end, their password and passkeys stay."""
+    """Write a person down anew, under the same id; their sessions end, their password and passkeys stay.
+
+    A first yes of theirs that still waits for another's goes: what they may is another now.
+    """
     _refuse_role(new.role)
     before = await person(tx, new.person_id)
     known = await people(tx)
@@ -117,14 +120,23 @@ async def change(tx: Transaction, new: NewPerson) -> None:
         cameras=_cameras(new.cameras),
     )
     await tx.execute("DELETE FROM sessions WHERE person_id = ?", [new.person_id])
+    await _forget_first_yes(tx, new.person_id)
 
 
 async def remove(tx: Transaction, person_id: str) -> None:
-    """Remove a person with all that they prove themselves by; what they decided stays decided."""
+    """Remove a person with all that they prove themselves by; what they decided stays decided.
+
+    A first yes of theirs that still waits for a second person's goes with them.
+    """
     gone = await person(tx, person_id)
     if gone.role is Role.ADMINISTRATOR:
         _refuse_last(await people(tx), gone)
+    await _forget_first_yes(tx, person_id)
     await tx.execute("DELETE FROM people WHERE person_id = ?", [person_id])
+
+
+async def _forget_first_yes(tx: Transaction, person_id: str) -> None:
+    await tx.execute("DELETE FROM agreements WHERE json_extract(agreement, '$.by.person') = ?", [person_id])
 
 
 def _cameras(cameras: tuple[str, ...] | None) -> str | None:

@@ -6,16 +6,20 @@ Not for: one camera (``camera_pages``), or the work (``agent.owner.operations.ch
 import asyncio
 import contextlib
 import functools
+import logging
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from agent.owner.operations.channels import Tried, add_channels, channel_numbers
 from agent.owner.operations.context import Json
+from agent.owner.people.roles import Role, allows
 from agent.owner.web.camera_pages import near_the_last, number
-from agent.owner.web.site import form_of, operate, render, rendered
+from agent.owner.web.site import form_of, operate, render, rendered, session_of
 from agent.sources.registry import kind_of, kinds
-from exchange.errors import HandoverError, InputInvalid
+from exchange.errors import HandoverError, InputInvalid, NotPermitted
+
+log = logging.getLogger(__name__)
 
 _HERE = "<!-- channels -->"
 _EVERY = 0.3
@@ -65,7 +69,14 @@ async def _stop(app: web.Application) -> None:
             await task
 
 
+def _refuse_others(request: web.Request) -> None:
+    """A recorder's address and user name are for those who may add it."""
+    if not allows(session_of(request).person.role, Role.ADMINISTRATOR):
+        raise NotPermitted("You may not add cameras.", do="Ask an administrator.")
+
+
 async def show(request: web.Request) -> web.Response:
+    _refuse_others(request)
     last = request.config_dict[_NOW].adding if "again" in request.query else None
     return await _page(request, last.form if last is not None else {}, None)
 
@@ -86,6 +97,7 @@ def _with_channels() -> dict[str, str]:
 
 async def begin(request: web.Request) -> web.StreamResponse:
     """Begin to add the channels; how it goes is another page, which may be left and come back to."""
+    _refuse_others(request)
     at, form = request.config_dict[_NOW], await form_of(request)
     kept = {name: value for name, value in form.items() if name != "password"}
     if at.adding is None or at.adding.over:
@@ -109,12 +121,16 @@ async def _add(request: web.Request, adding: Adding, given: Json, wanted: list[i
             adding.tried.append(tried)
     except HandoverError as error:
         adding.wrong = error
+    except Exception:
+        log.exception("adding a recorder: an error that should not be")
+        adding.wrong = HandoverError("Something went wrong inside Handover.", do="Look at its log, and try again.")
     finally:
         adding.over = True
 
 
 async def progress(request: web.Request) -> web.StreamResponse:
     """How it goes, sent channel by channel as it happens: a page that grows by itself, without a script."""
+    _refuse_others(request)
     adding = request.config_dict[_NOW].adding
     if adding is None:
         raise web.HTTPSeeOther("/cameras/recorder")

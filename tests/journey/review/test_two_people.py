@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent.owner.operations.context import Actor, Nothing
+from agent.owner.operations.people import ChangePerson, PersonNamed
 from agent.owner.operations.requests import Agree, Decide, Narrow
 from agent.owner.people.register import NewPerson
 from agent.owner.people.roles import Role
@@ -66,6 +67,21 @@ async def test_one_person_twice_is_one_person(tmp_path: Path) -> None:
         assert await yes(at, request_id, ANNA) == "waits-for-another"
         with pytest.raises(DecisionRefused, match="another person"):
             await agree(at, request_id, ANNA)
+        assert await at.state(request_id) == "asked"
+
+
+@pytest.mark.parametrize("what", ["removed", "changed"])
+async def test_the_yes_of_one_who_may_no_longer_counts_no_longer(tmp_path: Path, what: str) -> None:
+    async with besieged(tmp_path, extra=TWO) as at:
+        await owner_does(at.agent, "add-person", NewPerson(person_id="anna", name="Anna", role=Role.APPROVER), ACTOR)
+        request_id = await at.asked()
+        assert await yes(at, request_id, ANNA) == "waits-for-another"
+        if what == "removed":
+            await owner_does(at.agent, "remove-person", PersonNamed(person_id="anna"), ACTOR)
+        else:
+            await owner_does(at.agent, "change-person", ChangePerson(person_id="anna", role=Role.VIEWER), ACTOR)
+        assert (await at.shown(request_id))["first_yes"] is None
+        assert await yes(at, request_id, BEN) == "waits-for-another"
         assert await at.state(request_id) == "asked"
 
 
@@ -158,8 +174,6 @@ async def test_an_approver_of_some_cameras_answers_for_no_other(tmp_path: Path) 
 
 async def test_people_are_written_down_changed_and_removed_and_it_is_noted(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
-        from agent.owner.operations.people import ChangePerson, PersonNamed
-
         anna = NewPerson(person_id="anna", name="Anna", role=Role.ADMINISTRATOR, os_user="anna")
         await owner_does(at.agent, "add-person", anna, ACTOR)
         with pytest.raises(InputInvalid, match="already"):

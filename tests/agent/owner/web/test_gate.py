@@ -243,6 +243,9 @@ async def test_a_viewer_looks_and_does_nothing(tmp_path: Path) -> None:
             form = await form_for(at, request_id, position="0")
             assert (await me.post(f"/requests/{request_id}/{path}", form))[0] == 403, path
         assert await at.state(request_id) == "asked"
+        for path in ("/cameras/recorder", "/cameras/recorder/progress"):
+            assert (await me.get(path))[0] == 403, path
+        assert (await me.post("/cameras/recorder", {"source": "hikvision"}))[0] == 403
 
 
 async def test_a_double_click_and_two_tabs_are_one_decision(tmp_path: Path) -> None:
