@@ -219,6 +219,14 @@ class Asked(Part):
     sound: bool = False
 
 
+def check_asked(asked: tuple[Asked, ...], issued: Instant, expires: Instant) -> None:
+    """What holds for every request, signed or written down. Raises ValueError."""
+    if expires <= issued:
+        raise ValueError("'expires' must be later than 'issued'")
+    if len({(each.camera_id, each.window.start, each.window.end) for each in asked}) != len(asked):
+        raise ValueError("the same camera and window is asked for twice")
+
+
 class Request(Document):
     """An officer asks an owner for footage. Signed by the officer's key; the credential says whose key that is."""
 
@@ -244,10 +252,7 @@ class Request(Document):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if self.expires <= self.issued:
-            raise ValueError("'expires' must be later than 'issued'")
-        if len({(asked.camera_id, asked.window.start, asked.window.end) for asked in self.asked}) != len(self.asked):
-            raise ValueError("the same camera and window is asked for twice")
+        check_asked(self.asked, self.issued, self.expires)
         return self
 
 

@@ -21,6 +21,7 @@ from exchange.documents.messages import (
     RecipientText,
     Sha256,
     Text,
+    check_asked,
 )
 
 
@@ -101,10 +102,7 @@ class NotedRequest(Document):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if self.expires <= self.issued:
-            raise ValueError("'expires' must be later than 'issued'")
-        if len({(asked.camera_id, asked.window.start, asked.window.end) for asked in self.asked}) != len(self.asked):
-            raise ValueError("the same camera and window is asked for twice")
+        check_asked(self.asked, self.issued, self.expires)
         return self
 
 
