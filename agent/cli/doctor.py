@@ -5,7 +5,6 @@ Not for: mending anything, or sending anything.
 
 import os
 import subprocess
-import time
 import zipfile
 from pathlib import Path
 
@@ -15,13 +14,10 @@ from rich.text import Text
 from agent.cli.caller import ask_agent
 from agent.cli.requests import as_json, out, print_json
 from agent.owner.operations.support import cleaned
-from agent.settings.model import load_settings
-from exchange.errors import DaemonNotRunning, InputInvalid
+from exchange.errors import InputInvalid
 
 _STYLES = {"good": ("ok", "green"), "note": ("note", "yellow"), "bad": ("WRONG", "bold red")}
 _LOG_LINES = "2000"
-_BEGINS_WITHIN = 90
-"""Seconds: what is under way ends at a safe place first."""
 
 
 @click.command()
@@ -44,43 +40,6 @@ def doctor(config: Path, cameras: bool, plain: bool) -> None:
     if wrong:
         raise SystemExit(1)
     return None
-
-
-@click.command()
-@click.pass_obj
-def restart(config: Path) -> None:
-    """Let changed settings count now: the file is checked, and the daemon begins again with it."""
-    before = _listens_since(config)
-    reply = ask_agent(config, lambda call: call("restart"), needs_daemon=True)
-    click.echo("The daemon begins again …" if reply["changed"] else "Nothing was changed; the daemon begins again …")
-    by = time.monotonic() + _BEGINS_WITHIN
-    while not _answers(config, before):
-        if time.monotonic() > by:
-            raise DaemonNotRunning(
-                f"The daemon has not begun again within {_BEGINS_WITHIN} s.",
-                do="See why: journalctl -u handover -e. What it was at is not lost.",
-            )
-        time.sleep(0.2)
-    click.echo("It runs again.")
-
-
-def _listens_since(config: Path) -> tuple[int, int] | None:
-    """What tells one life of the daemon from the next: each makes its socket anew."""
-    try:
-        seen = load_settings(config).socket.stat()
-    except OSError:
-        return None
-    return seen.st_ino, seen.st_ctime_ns
-
-
-def _answers(config: Path, before: tuple[int, int] | None) -> bool:
-    if _listens_since(config) in (None, before):
-        return False
-    try:
-        ask_agent(config, lambda call: call("status"), needs_daemon=True)
-    except DaemonNotRunning:
-        return False
-    return True
 
 
 @click.command()

@@ -24,6 +24,7 @@ from agent.cli import setup as setup_command
 from agent.cli import sources as source_commands
 from agent.cli.caller import ask_agent, take_state_of
 from agent.cli.requests import as_json, print_json
+from agent.cli.restart import restart
 from agent.owner.terminal import prompt
 from agent.settings.model import DEFAULT_PATH, Settings, load_settings, settings_sha256
 from exchange import VERSION
@@ -152,7 +153,7 @@ for _command in (
     people_commands.people,
     doctor_commands.doctor,
     doctor_commands.support,
-    doctor_commands.restart,
+    restart,
     doctor_commands.recovery_sheet,
     noted_commands.request,
     offer_commands.offer,
