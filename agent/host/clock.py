@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from exchange.clock import SECOND
-from exchange.documents.evidence import MOST_OFFSET
+from exchange.documents.clock_facts import MOST_OFFSET
 
 _PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 _PATIENCE = 3.0

@@ -10,9 +10,10 @@ from agent.devices.time_zones import seconds_east
 from agent.host.clock import NOTHING, HostClock
 from agent.store.database import CameraRow, Transaction
 from exchange.clock import MINUTE, SECOND, Window
-from exchange.documents.evidence import ClockCheck as ClockCheckEntry
-from exchange.documents.evidence import DisplayedStretch, OffsetRange, as_displayed
-from exchange.documents.evidence import HostClock as HostClockEntry
+from exchange.documents.clock_facts import ClockCheck as ClockCheckEntry
+from exchange.documents.clock_facts import HostClock as HostClockEntry
+from exchange.documents.clock_facts import OffsetRange
+from exchange.documents.evidence import DisplayedStretch, as_displayed
 
 REFERENCE = "the recording host's clock"
 

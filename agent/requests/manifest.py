@@ -18,25 +18,10 @@ from agent.requests.decision import Approval, ApprovedCut
 from agent.requests.plan import PlannedCamera
 from exchange import VERSION
 from exchange.clock import SECOND, Window
-from exchange.documents.evidence import (
-    CameraFacts,
-    Clocks,
-    Evidence,
-    KeyFrameMode,
-    Master,
-    Operation,
-    Site,
-    Sound,
-    Source,
-    SourceSegment,
-    Tool,
-    Track,
-    TrackKind,
-    Windows,
-    WorkingCopy,
-    widening,
-)
-from exchange.documents.evidence import HostClock as HostClockEntry
+from exchange.documents.clock_facts import Clocks
+from exchange.documents.clock_facts import HostClock as HostClockEntry
+from exchange.documents.evidence import CameraFacts, Evidence, KeyFrameMode, Site, Sound, Source, Windows, widening
+from exchange.documents.footage_facts import Master, Operation, SourceSegment, Tool, Track, TrackKind, WorkingCopy
 from exchange.documents.messages import CameraRegistration, Fingerprint, Stretch
 from exchange.signing.documents import document_sha256
 

@@ -21,7 +21,7 @@ from agent.store.database import RequestRow, Transaction
 from agent.workers.process import CLIP
 from exchange.clock import HOUR, Instant, Window
 from exchange.custody.log import CustodyKind
-from exchange.documents.evidence import ClockCheck, HostClock, OffsetRange
+from exchange.documents.clock_facts import ClockCheck, HostClock, OffsetRange
 from exchange.documents.letters import harmless
 from exchange.documents.messages import Asked, CameraRegistration, GapNote, Id, Line, Part, Sha256, Stretch
 from exchange.documents.noted import NotedRequest, Offered
@@ -45,7 +45,7 @@ class PlannedClock(Part):
     check: ClockCheck
     other: ClockCheck | None = None
     range: OffsetRange | None = None
-    """See ``exchange.documents.evidence.Clocks``."""
+    """See ``exchange.documents.clock_facts.Clocks``."""
 
 
 class PlannedCamera(Part):

@@ -233,5 +233,18 @@ CREATE TABLE deeds (
 ) STRICT;
 """
 
-STEPS: tuple[str, ...] = (V1, V2, V3, V4, V5)
+V6 = """
+-- Deliveries: ways to hand a package over.
+
+-- Backups: the owner's own copies.
+
+-- Feedback: what the force said after the receipt, and the owner's answers.
+
+-- Correspondence and records of requests.
+
+-- Trusted time.
+
+"""
+
+STEPS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6)
 """Step N brings a file from version N to N + 1 (``PRAGMA user_version``)."""

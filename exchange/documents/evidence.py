@@ -2,8 +2,6 @@
 
 Not for: saying it in words (``exchange.package.readme``), the bag it lies in (``exchange.package.contents``), or
 checking it (``exchange.verify.checking``).
-
-Long because a manifest is one document.
 """
 
 import hashlib
@@ -14,7 +12,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from exchange.clock import DAY, MINUTE, Instant, Window, from_rfc3339, to_rfc3339
+from exchange.clock import MINUTE, Instant, Window, from_rfc3339, to_rfc3339
+from exchange.documents.clock_facts import Clocks
+from exchange.documents.footage_facts import Master, Operation, SourceSegment, TrackKind, WorkingCopy
 from exchange.documents.messages import (
     Document,
     Fingerprint,
@@ -28,12 +28,6 @@ from exchange.documents.messages import (
     Text,
     one_line,
 )
-
-Count = Annotated[int, Field(ge=0)]
-MOST_OFFSET = 100 * 366 * DAY
-"""Microseconds: no clock is further off that was ever set."""
-MasterPath = Annotated[str, Field(pattern=r"^data/master/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
-WorkingPath = Annotated[str, Field(pattern=r"^data/working/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
 
 
 def _with_offset(text: str) -> str:
@@ -114,180 +108,6 @@ class Widening(Part):
     """Microseconds that the copy begins before the requested time; negative when it begins after it."""
     after_us: int
     """Microseconds that the copy ends after the requested time; negative when it ends before it."""
-
-
-class ClockCheck(Part):
-    """One comparison of the camera's clock with another."""
-
-    device_time: Instant
-    reference_time: Instant
-    reference_source: Line
-    offset_us: int
-    """Device minus reference, microseconds: positive when the camera's clock is ahead."""
-    uncertainty_us: Count
-    method: Line
-    at: Instant
-    """When, by the agent's clock."""
-
-    @model_validator(mode="after")
-    def _the_offset_is_the_difference(self) -> Self:
-        if self.offset_us != self.device_time - self.reference_time:
-            raise ValueError("'offset_us' is not 'device_time' minus 'reference_time'")
-        return self
-
-
-class HostClock(Part):
-    """The agent's own clock, as its host told when the manifest was made."""
-
-    source: Line
-    """What keeps it, such as 'chrony, after 192.0.2.7 (stratum 3)'."""
-    offset_us: Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET)] | None = None
-    """That clock minus the true time, microseconds, as its keeper believes; None when it does not say."""
-    uncertainty_us: Annotated[int, Field(ge=0, le=MOST_OFFSET)] | None = None
-    """The error is at most so much more; None when its keeper does not say."""
-    at: Instant
-    """When it was asked, by that clock."""
-
-
-class OffsetRange(Part):
-    """Where the offset of a clock lay that was set, or ran away, between two comparisons."""
-
-    from_us: Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET)]
-    """Device minus reference, microseconds, the uncertainty of the comparisons included."""
-    to_us: Annotated[int, Field(ge=-MOST_OFFSET, le=MOST_OFFSET)]
-
-
-class Clocks(Part):
-    """How far the times in this manifest, and the times shown in the pictures, can be trusted."""
-
-    camera_checked: bool
-    camera: ClockCheck | None = None
-    """The comparison that says most of the clock within the delivered window."""
-    camera_other: ClockCheck | None = None
-    """One on the other side of that window, where there is one; or that contradicts ``camera`` most."""
-    camera_range: OffsetRange | None = None
-    """Where the offset lay within the window, if comparisons around it contradict each other."""
-    correction: Literal["not corrected in the pictures"] = "not corrected in the pictures"
-    host_synchronised: bool | None = None
-    """Whether the agent's own clock followed a time server at the check; None when that could not be told."""
-    host: HostClock | None = None
-    utc_from: Line
-    """What the UTC times of this manifest were taken from, such as 'the clock of the recording host'."""
-
-    @model_validator(mode="after")
-    def _a_check_was_made_or_not(self) -> Self:
-        if self.camera_checked != (self.camera is not None):
-            raise ValueError("'camera_checked' contradicts 'camera'")
-        self._check_range()
-        if self.host is not None and not self.host_synchronised and self.host.uncertainty_us is not None:
-            raise ValueError("a clock that is not known to follow a time server has no known uncertainty")
-        return self
-
-    def _check_range(self) -> None:
-        reported = [check for check in (self.camera, self.camera_other) if check is not None]
-        lows = [check.offset_us - check.uncertainty_us for check in reported]
-        highs = [check.offset_us + check.uncertainty_us for check in reported]
-        contradict = len(reported) == 2 and max(lows) > min(highs)
-        if self.camera is None and self.camera_other is not None:
-            raise ValueError("'camera_other' without 'camera'")
-        if contradict != (self.camera_range is not None):
-            raise ValueError("'camera_range' is there when two comparisons contradict each other, and only then")
-        if self.camera_range is not None and (
-            self.camera_range.from_us > min(lows) or self.camera_range.to_us < max(highs)
-        ):
-            raise ValueError("'camera_range' does not hold both comparisons")
-
-
-class TrackKind(StrEnum):
-    VIDEO = "video"
-    AUDIO = "audio"
-    DATA = "data"
-
-
-class Track(Part):
-    """One track of a master. The stream hashes are over its packets' bytes, as FFmpeg's ``streamhash`` makes them."""
-
-    kind: TrackKind
-    codec: Line
-    packets: Annotated[int, Field(gt=0)]
-    stream_sha256_before: Sha256
-    """Over the packets as they lie in the source segments."""
-    stream_sha256_after: Sha256
-    """Over the packets as they lie in the master."""
-
-    @model_validator(mode="after")
-    def _was_copied(self) -> Self:
-        if self.stream_sha256_before != self.stream_sha256_after:
-            raise ValueError("a master's track differs from its source: it is no copy")
-        return self
-
-
-class Master(Part):
-    """One unbroken stretch of one codec."""
-
-    path: MasterPath
-    sha256: Sha256
-    size: Annotated[int, Field(gt=0)]
-    """Bytes."""
-    container: Line
-    codec: Line
-    width: Annotated[int, Field(gt=0, le=65_536)]
-    height: Annotated[int, Field(gt=0, le=65_536)]
-    frames: Annotated[int, Field(gt=0)]
-    first_frame: Instant
-    last_frame: Instant
-    """Presentation time of the last frame."""
-    end: Instant
-    """The last frame's end."""
-    duration_us: Annotated[int, Field(gt=0)]
-    tracks: Annotated[tuple[Track, ...], Field(min_length=1, max_length=16)]
-
-    @model_validator(mode="after")
-    def _times_are_in_order(self) -> Self:
-        if not self.first_frame <= self.last_frame < self.end or self.duration_us != self.end - self.first_frame:
-            raise ValueError("the master's times contradict each other")
-        if [track.kind for track in self.tracks].count(TrackKind.VIDEO) != 1:
-            raise ValueError("a master has one video track")
-        return self
-
-    @property
-    def window(self) -> Window:
-        return Window(self.first_frame, self.end)
-
-
-class WorkingCopy(Part):
-    """Made from a master for convenience; no evidence in itself."""
-
-    path: WorkingPath
-    sha256: Sha256
-    size: Annotated[int, Field(gt=0)]
-    made_from: MasterPath | None = None
-    what_was_done: Text
-
-
-class SourceSegment(Part):
-    """A file of the recording that the masters were copied from."""
-
-    name: Line
-    start: Instant
-    end: Instant
-    sha256: Sha256
-    size: Annotated[int, Field(gt=0)]
-    torn: bool = False
-    """Cut short by a power failure; read up to its last whole fragment."""
-
-
-class Tool(Part):
-    name: Line
-    version: Line
-
-
-class Operation(Part):
-    """What was done between the segments and the masters."""
-
-    statement: Literal["copied, not re-encoded"] = "copied, not re-encoded"
-    exactly: Text
-    tools: Annotated[tuple[Tool, ...], Field(min_length=1, max_length=32)]
 
 
 class Sound(Part):

@@ -11,7 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from exchange.clock import Window
-from exchange.documents.evidence import ClockCheck, Clocks, DisplayedStretch, Evidence, KeyFrameMode, Widening, Windows
+from exchange.documents.clock_facts import ClockCheck, Clocks
+from exchange.documents.evidence import DisplayedStretch, Evidence, KeyFrameMode, Widening, Windows
 from exchange.documents.human_time import (
     change_text,
     device_time_text,

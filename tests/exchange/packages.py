@@ -9,26 +9,19 @@ from typing import Any, Self
 
 from exchange.clock import HOUR, SECOND, Window
 from exchange.custody.log import CustodyKind, ProvenLines, line_leaf, next_line, prove_lines
+from exchange.documents.clock_facts import ClockCheck, Clocks
 from exchange.documents.evidence import (
     CameraFacts,
-    ClockCheck,
-    Clocks,
     Evidence,
     KeyFrameMode,
-    Master,
-    Operation,
     Site,
     Sound,
     Source,
-    SourceSegment,
-    Tool,
-    Track,
-    TrackKind,
     Windows,
-    WorkingCopy,
     as_displayed,
     widening,
 )
+from exchange.documents.footage_facts import Master, Operation, SourceSegment, Tool, Track, TrackKind, WorkingCopy
 from exchange.documents.messages import (
     DecidedBy,
     DecidedCamera,

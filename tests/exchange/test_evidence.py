@@ -7,18 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from exchange.clock import HOUR, SECOND, Window, from_rfc3339
-from exchange.documents.evidence import (
-    ClockCheck,
-    Clocks,
-    DisplayedStretch,
-    Evidence,
-    KeyFrameMode,
-    Master,
-    Sound,
-    Track,
-    as_displayed,
-    widening,
-)
+from exchange.documents.clock_facts import ClockCheck, Clocks
+from exchange.documents.evidence import DisplayedStretch, Evidence, KeyFrameMode, Sound, as_displayed, widening
+from exchange.documents.footage_facts import Master, Track
 from exchange.documents.messages import Stretch
 from exchange.package.contents import FIXED
 from exchange.signing.documents import open_document, sign_document

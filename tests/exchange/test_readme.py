@@ -13,7 +13,8 @@ import pytest
 from exchange.age.files import encrypt_file
 from exchange.age.keys import generate_identity
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window
-from exchange.documents.evidence import ClockCheck, Clocks, HostClock, KeyFrameMode, OffsetRange, Widening, as_displayed
+from exchange.documents.clock_facts import ClockCheck, Clocks, HostClock, OffsetRange
+from exchange.documents.evidence import KeyFrameMode, Widening, as_displayed
 from exchange.documents.human_time import device_time_text, duration_text, time_text
 from exchange.documents.messages import GapNote
 from exchange.package.readme import clock_sentences, render_readme, widening_text

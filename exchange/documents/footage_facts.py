@@ -1,0 +1,107 @@
+"""What a manifest says of the files in a package: masters, working copies, and the segments they were copied from.
+
+Not for: the manifest as a whole (``exchange.documents.evidence``).
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from exchange.clock import Instant, Window
+from exchange.documents.messages import Line, Part, Sha256, Text
+
+MasterPath = Annotated[str, Field(pattern=r"^data/master/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
+WorkingPath = Annotated[str, Field(pattern=r"^data/working/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
+
+
+class TrackKind(StrEnum):
+    VIDEO = "video"
+    AUDIO = "audio"
+    DATA = "data"
+
+
+class Track(Part):
+    """One track of a master. The stream hashes are over its packets' bytes, as FFmpeg's ``streamhash`` makes them."""
+
+    kind: TrackKind
+    codec: Line
+    packets: Annotated[int, Field(gt=0)]
+    stream_sha256_before: Sha256
+    """Over the packets as they lie in the source segments."""
+    stream_sha256_after: Sha256
+    """Over the packets as they lie in the master."""
+
+    @model_validator(mode="after")
+    def _was_copied(self) -> Self:
+        if self.stream_sha256_before != self.stream_sha256_after:
+            raise ValueError("a master's track differs from its source: it is no copy")
+        return self
+
+
+class Master(Part):
+    """One unbroken stretch of one codec."""
+
+    path: MasterPath
+    sha256: Sha256
+    size: Annotated[int, Field(gt=0)]
+    """Bytes."""
+    container: Line
+    codec: Line
+    width: Annotated[int, Field(gt=0, le=65_536)]
+    height: Annotated[int, Field(gt=0, le=65_536)]
+    frames: Annotated[int, Field(gt=0)]
+    first_frame: Instant
+    last_frame: Instant
+    """Presentation time of the last frame."""
+    end: Instant
+    """The last frame's end."""
+    duration_us: Annotated[int, Field(gt=0)]
+    tracks: Annotated[tuple[Track, ...], Field(min_length=1, max_length=16)]
+
+    @model_validator(mode="after")
+    def _times_are_in_order(self) -> Self:
+        if not self.first_frame <= self.last_frame < self.end or self.duration_us != self.end - self.first_frame:
+            raise ValueError("the master's times contradict each other")
+        if [track.kind for track in self.tracks].count(TrackKind.VIDEO) != 1:
+            raise ValueError("a master has one video track")
+        return self
+
+    @property
+    def window(self) -> Window:
+        return Window(self.first_frame, self.end)
+
+
+class WorkingCopy(Part):
+    """Made from a master for convenience; no evidence in itself."""
+
+    path: WorkingPath
+    sha256: Sha256
+    size: Annotated[int, Field(gt=0)]
+    made_from: MasterPath | None = None
+    what_was_done: Text
+
+
+class SourceSegment(Part):
+    """A file of the recording that the masters were copied from."""
+
+    name: Line
+    start: Instant
+    end: Instant
+    sha256: Sha256
+    size: Annotated[int, Field(gt=0)]
+    torn: bool = False
+    """Cut short by a power failure; read up to its last whole fragment."""
+
+
+class Tool(Part):
+    name: Line
+    version: Line
+
+
+class Operation(Part):
+    """What was done between the segments and the masters."""
+
+    statement: Literal["copied, not re-encoded"] = "copied, not re-encoded"
+    exactly: Text
+    tools: Annotated[tuple[Tool, ...], Field(min_length=1, max_length=32)]
