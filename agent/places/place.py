@@ -45,6 +45,13 @@ class Place(Protocol):
         """Of what lies there under ``name``, read anew; None when there is nothing."""
         ...
 
+    async def get(self, name: str, target: Path, sha256: str | None, show: Progress) -> None:
+        """Bring a file back to ``target``, which appears (durably, mode 0600) only once it is whole.
+
+        With ``sha256`` only when it has that; PlaceRefused otherwise. NotFound when there is nothing of that name.
+        """
+        ...
+
     async def names(self, prefix: str = "") -> list[Stored]:
         """What lies whole there, by name."""
         ...
