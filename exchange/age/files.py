@@ -49,10 +49,11 @@ __all__ = [
 
 CHUNK = 64 * 1024
 """Bytes of plaintext under one tag."""
-SEALED_CHUNK = CHUNK + 16
+TAG_SIZE = 16
+SEALED_CHUNK = CHUNK + TAG_SIZE
 BATCH = 8
 """Chunks that are worked on between two calls of the stage behind."""
-_NONCE_SIZE = 16
+NONCE_SIZE = 16
 _READ = 512 * 1024
 
 Buffer = bytes | bytearray | memoryview
@@ -75,7 +76,7 @@ class Encryptor:
 
     def __init__(self, out: Sink | Outlet, recipients: Sequence[Recipient]) -> None:
         self._out: Outlet = Direct(write_all(out), BATCH * SEALED_CHUNK) if isinstance(out, Sink) else out
-        file_key, nonce = os.urandom(FILE_KEY_SIZE), os.urandom(_NONCE_SIZE)
+        file_key, nonce = os.urandom(FILE_KEY_SIZE), os.urandom(NONCE_SIZE)
         self._cipher = ChaCha20Poly1305(derive(file_key, nonce, b"payload"))
         self._counter = 0
         self._held = memoryview(bytearray(CHUNK))  # kept back: only close() knows whether a chunk is the last
@@ -134,7 +135,7 @@ class Encryptor:
         return count * CHUNK
 
     def _seal_chunk(self, plain: memoryview, out: memoryview, *, last: bool) -> None:
-        nonce = _chunk_nonce(self._counter, last=last)
+        nonce = chunk_nonce(self._counter, last=last)
         self._cipher.encrypt_into(nonce, plain, None, out[: len(plain) + 16])
         self._counter += 1
 
@@ -162,10 +163,10 @@ class Decryptor:
         if armored:
             self._source = io.BufferedReader(ArmorReader(cast(BinaryIO, buffered)))
         header = read_header(self._source.readline)
-        file_key = _open(header.stanzas, identities)
+        file_key = open_file_key(header.stanzas, identities)
         header.check(file_key)
-        nonce = self._source.read(_NONCE_SIZE)
-        if len(nonce) != _NONCE_SIZE:
+        nonce = self._source.read(NONCE_SIZE)
+        if len(nonce) != NONCE_SIZE:
             raise damaged("its header is cut short")
         self._cipher = ChaCha20Poly1305(derive(file_key, nonce, b"payload"))
         self._counter = 0
@@ -224,12 +225,12 @@ class Decryptor:
         A full chunk is far likelier not the last, and only its tag tells. What a failed attempt leaves in the buffer
         is not authentic and is never given out: the caller's count stops before it.
         """
-        size = len(sealed) - 16
+        size = len(sealed) - TAG_SIZE
         if size < 0 or (size == 0 and self._counter):
             return None, False
         for last in (False, True) if size == CHUNK else (True,):
             try:
-                nonce = _chunk_nonce(self._counter, last=last)
+                nonce = chunk_nonce(self._counter, last=last)
                 self._cipher.decrypt_into(nonce, sealed, None, self._plain[place : place + size])
             except InvalidTag:
                 continue
@@ -243,7 +244,7 @@ def encrypt_file(source_path: Path, target_path: Path, recipients: Sequence[Reci
 
     Raises NotFound, DiskFull, or ValueError for recipients that cannot be used together.
     """
-    with _open_source(source_path) as source:
+    with open_source(source_path) as source:
         room = sealed_size(os.fstat(source.fileno()).st_size, recipients)
         with durable_file(target_path, room=room) as target, Encryptor(target, recipients) as encryptor:
             buffer = memoryview(bytearray(_READ))
@@ -256,7 +257,7 @@ def decrypt_file(source_path: Path, target_path: Path, identities: Sequence[Open
 
     Raises NotFound, KeyDoesNotOpen, SealDamaged, DiskFull.
     """
-    with _open_source(source_path) as source:
+    with open_source(source_path) as source:
         decryptor = Decryptor(cast(BinaryIO, source), identities)
         with durable_file(target_path) as target:
             for piece in decryptor:
@@ -267,7 +268,7 @@ def sealed_size(plain_size: int, recipients: Sequence[Recipient]) -> int:
     """The exact size in bytes of an age file that holds ``plain_size`` bytes for ``recipients``."""
     header = len(_header(bytes(FILE_KEY_SIZE), recipients))
     chunks = max(1, -(-plain_size // CHUNK))
-    return header + _NONCE_SIZE + plain_size + 16 * chunks
+    return header + NONCE_SIZE + plain_size + 16 * chunks
 
 
 def _header(file_key: bytes, recipients: Sequence[Recipient]) -> bytes:
@@ -278,7 +279,8 @@ def _header(file_key: bytes, recipients: Sequence[Recipient]) -> bytes:
     return write_header([recipient.wrap(file_key) for recipient in recipients], file_key)
 
 
-def _open(stanzas: Sequence[Stanza], identities: Sequence[Opener]) -> bytes:
+def open_file_key(stanzas: Sequence[Stanza], identities: Sequence[Opener]) -> bytes:
+    """The key of a file's payload, 16 bytes. KeyDoesNotOpen when none of ``identities`` is among its recipients."""
     for identity in identities:
         file_key = identity.unwrap(stanzas)
         if file_key is not None:
@@ -290,7 +292,8 @@ def _open(stanzas: Sequence[Stanza], identities: Sequence[Opener]) -> bytes:
     )
 
 
-def _chunk_nonce(counter: int, *, last: bool) -> bytes:
+def chunk_nonce(counter: int, *, last: bool) -> bytes:
+    """12 bytes: the chunk's number from 0, big-endian, and whether it is the last (C2SP age, "Payload")."""
     return counter.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
 
 
@@ -335,7 +338,8 @@ def _fill(source: io.BufferedIOBase, buffer: memoryview) -> int:
     return count
 
 
-def _open_source(path: Path) -> io.BufferedReader:
+def open_source(path: Path) -> io.BufferedReader:
+    """A file to read. NotFound when it isn't there."""
     try:
         return path.open("rb")
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """Opens an evidence package and checks all of it, going on after a failure so that every failure is told.
 
 Not for: deciding whether footage is admissible; it says what holds, and leaves the judgement to people.
-The command is ``exchange.verify.command``. Long because one check follows from another.
+The command is ``exchange.verify.command``.
 """
 
 import contextlib
@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from exchange.age.files import decrypt_file
 from exchange.age.keys import Opener
 from exchange.custody.log import CustodyEvent, CustodyKind, ProvenLines, open_lines
 from exchange.documents.evidence import Evidence
@@ -22,27 +21,24 @@ from exchange.documents.noted import IDENTIFIED_WORDS, NotedRequest
 from exchange.errors import (
     CustodyBroken,
     DocumentInvalid,
-    InputInvalid,
-    KeyDoesNotOpen,
     NotFound,
     SignatureInvalid,
     TimestampFailed,
     VerificationFailed,
 )
 from exchange.package import contents as layout
-from exchange.package.bag import Bag, BagFile, check_bag, damaged
+from exchange.package.bag import Bag, BagFile, damaged
 from exchange.package.consistency import check_stamp_logged, check_stamp_time, compare_documents, compare_files
 from exchange.package.report import Finding, Report, fails, holds, mismatch, unchecked
-from exchange.package.writing import open_package
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import PublicKey, document_sha256, open_document, read_unverified
+from exchange.verify.opening import open_bag
 
 D = TypeVar("D", bound=Document)
 
 _MAX_CUSTODY = 64 << 20
 _MAX_PAGE = 4 << 20
 _MAX_STAMP = 64 << 10
-_AGE = (b"age-encryption.org/", b"-----BEGIN AGE")
 
 
 def verify_package(
@@ -72,9 +68,10 @@ def verify_package(
         else:
             room = into or path
         check = _Check(path, force_key, device_key)
-        folder = check.open(room, identities)
+        bag, check.findings = open_bag(path, room, identities, kept=into is not None, deep=deep)
+        folder = path if path.is_dir() else bag.folder if bag else None
         if folder is not None:
-            check.run(folder, deep, tsa_certificates)
+            check.run(folder, bag, deep, tsa_certificates)
         kept = folder if into is not None or path.is_dir() else None
         return Report(path, check.findings, kept, check.request, check.officer, check.decision, check.evidence)
 
@@ -95,52 +92,12 @@ class _Check:
         self.decision: Decision | None = None
         self.evidence: Evidence | None = None
 
-    # -- the seal, the zip, the bag ------------------------------------------------------------------------------
-
-    def open(self, room: Path, identities: Sequence[Opener]) -> Path | None:
-        """The bag's folder, or None when there is no getting at it."""
-        if self._path.is_dir():
-            self._keep_bag(lambda: check_bag(self._path))
-            return self._path
-        room.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".opening-", dir=room) as place:
-            zip_path = self._path
-            if _is_sealed(self._path):
-                zip_path = Path(place) / "package.zip"
-                if not self._unseal(zip_path, identities):
-                    return None
-            bag = self._keep_bag(lambda: open_package(zip_path, room))
-        return bag.folder if bag else None
-
-    def _unseal(self, zip_path: Path, identities: Sequence[Opener]) -> bool:
-        if not identities:
-            error = KeyDoesNotOpen("The package is sealed, and no key was given.", do="Name the case's identity file.")
-            self.findings.append(fails("seal", error))
-            return False
-        return self._judge(
-            "seal",
-            "The seal opens with the given key, and every byte behind it is as it was sealed.",
-            lambda: decrypt_file(self._path, zip_path, identities),
-        )
-
-    def _keep_bag(self, get: Callable[[], Bag]) -> Bag | None:
-        try:
-            bag = get()
-        except VerificationFailed as error:
-            self.findings.append(fails("bag", error))
-            return None
-        except PermissionError as error:
-            self.findings.append(fails("bag", damaged(f"{error.filename!r} can't be read")))
-            return None
-        self._files = dict(bag.files)
-        self.findings.append(holds("bag", "No file is missing, added or changed against the package's own manifests."))
-        return bag
-
     # -- the documents -------------------------------------------------------------------------------------------
 
-    def run(self, folder: Path, deep: bool, tsa_certificates: str | None) -> None:
+    def run(self, folder: Path, bag: Bag | None, deep: bool, tsa_certificates: str | None) -> None:
         """Everything behind the bag's own manifests."""
         self._folder = folder
+        self._files = dict(bag.files) if bag else None
         device = self._key(layout.DEVICE_KEY)
         signed = {path: self._signed(path) for path in (layout.REQUEST, layout.DECISION, layout.EVIDENCE)}
         if _is_noted(signed[layout.REQUEST]):
@@ -391,14 +348,6 @@ def _is_noted(signed: Signed | None) -> bool:
         read_unverified(signed, NotedRequest)
         return True
     return False
-
-
-def _is_sealed(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(32).lstrip().startswith(_AGE)
-    except OSError as error:
-        raise InputInvalid(f"{path} can't be read: {error.strerror}.", do="Check its permissions.") from None
 
 
 def _named(error: VerificationFailed, name: str) -> VerificationFailed:
