@@ -42,6 +42,9 @@ class Limits(Part):
     searches_per_officer_per_day: Annotated[int, Field(ge=1)] = 200
     searches_days: Annotated[int, Field(ge=1)] = 2 * 365
     """How long the record of officers' searches is kept."""
+    feedback_per_officer_per_day: Annotated[int, Field(ge=1)] = 200
+    feedback_days: Annotated[int, Field(ge=1)] = 2 * 365
+    """How long what was said of packages is kept."""
     open_requests_per_device: Annotated[int, Field(ge=1)] = 100
     longest_window_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 24
     """Of one asked window; the owner's own limit is usually much shorter."""

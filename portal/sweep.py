@@ -3,13 +3,13 @@
 Not for: erasing at the owner's word (``portal.registry.devices``).
 """
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session, aliased
 
 from exchange.clock import DAY
 from portal import tokens
 from portal.registry import offers
-from portal.requests import inbox
+from portal.requests import feedback, inbox
 from portal.settings import Limits
 from portal.storage.database import Database
 from portal.storage.models import Search, StoredDelivery, StoredUpload
@@ -40,6 +40,7 @@ def _forget(session: Session, limits: Limits, now: int) -> list[str]:
     tokens.forget_expired(session, now)
     inbox.remove_expired(session, now)
     offers.remove_expired(session, now)
+    feedback.remove_old(session, limits.feedback_days, now)
     session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY))
     session.execute(delete(StoredUpload).where(StoredUpload.gone, StoredUpload.expires < now - TOMBSTONE))
     stale = select(StoredUpload.upload_id).where(
@@ -50,7 +51,19 @@ def _forget(session: Session, limits: Limits, now: int) -> list[str]:
         StoredDelivery.verified.is_(True),
         StoredDelivery.receipted <= now - limits.content_days_after_receipt * DAY,
     )
-    gone = [upload for upload in (*session.scalars(stale), *session.scalars(old)) if upload is not None]
+    newer = aliased(StoredDelivery)
+    replaced = select(StoredDelivery.upload).where(
+        StoredDelivery.upload.is_not(None),
+        exists().where(
+            newer.request_id == StoredDelivery.request_id,
+            newer.evidence_id == StoredDelivery.evidence_id,
+            newer.received > StoredDelivery.received,
+            newer.verified.is_(True),
+            newer.receipted <= now - limits.content_days_after_receipt * DAY,
+        ),
+    )
+    found = (*session.scalars(stale), *session.scalars(old), *session.scalars(replaced))
+    gone = [upload for upload in found if upload is not None]
     session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(gone)).values(upload=None))
     session.execute(update(StoredUpload).where(StoredUpload.upload_id.in_(gone)).values(gone=True, expires=now))
     return gone

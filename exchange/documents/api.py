@@ -40,6 +40,7 @@ DECISION = "/v1/requests/{request_id}/decision"  # PUT Signed[Decision] -> 204; 
 REFUSAL = "/v1/requests/{request_id}/refusal"  # PUT Signed[Refusal] -> 204; other bytes than before: 409
 DELIVERY = "/v1/requests/{request_id}/deliveries/{delivery_id}"  # PUT SignedDelivery -> 204
 CHECKPOINTS = "/v1/checkpoints"  # POST Checkpoint -> 204; GET -> Witnessed
+FEEDBACK = "/v1/requests/{request_id}/feedback/{feedback_id}"  # PUT Signed[OwnersAnswer | Rating] -> 204
 OFFERS = "/v1/offers"  # POST Signed[Offer] -> 204
 OFFER = "/v1/offers/{offer_id}"  # DELETE -> 204
 HEARTBEAT = "/v1/heartbeat"  # POST Heartbeat -> 204
@@ -52,7 +53,13 @@ OFFICER_REQUEST = "/v1/officer/requests/{request_id}"  # GET -> Case
 OFFICER_OFFERS = "/v1/officer/offers"  # GET -> Offers
 CONTENT = "/v1/officer/deliveries/{delivery_id}/content"  # GET (Range) -> the ciphertext
 RECEIPT = "/v1/officer/deliveries/{delivery_id}/receipt"  # PUT Signed[Receipt] -> 204
+OFFICER_SAYS = "/v1/officer/requests/{request_id}/feedback/{feedback_id}"  # PUT Signed[OfficersFeedback] -> 204
+OFFICER_FEEDBACK = "/v1/officer/feedback"  # GET ?after&request_id -> OwnersFeedback
 OPENAPI = "/openapi.json"
+
+KINDS_HEADER = "Handover-Kinds"
+"""Of a poll: the kinds of inbox items that the agent takes, ``request receipt feedback``. An agent that doesn't say so
+gets the first two, which were all when it was made."""
 
 
 class ForceInfo(Part):
@@ -73,11 +80,16 @@ class Enrolled(Part):
 class InboxKind(StrEnum):
     REQUEST = "request"
     RECEIPT = "receipt"
+    FEEDBACK = "feedback"
+    """What an officer says of what they got (``exchange.documents.feedback``)."""
 
 
 class InboxItem(Part):
     cursor: Annotated[int, Field(ge=1)]
-    kind: InboxKind
+    kind: Annotated[
+        InboxKind | Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")], Field(union_mode="left_to_right")
+    ]
+    """One that is unknown is passed over: a later portal may have more."""
     signed: Signed
 
 
@@ -181,6 +193,22 @@ class Case(Part):
     refusal: Signed | None = None
     decision: Signed | None = None
     deliveries: tuple[CaseDelivery, ...] = ()
+
+
+class OwnersWord(Part):
+    """An owner's answer or rating, with the key that signed it. ``number`` grows."""
+
+    number: Annotated[int, Field(ge=1)]
+    request_id: Id
+    device_key: PublicKeyLine
+    signed: Signed
+
+
+class OwnersFeedback(Part):
+    """What owners answered and rated, oldest first. ``more``: ask on with ``after`` the last one's ``number``."""
+
+    items: Annotated[tuple[OwnersWord, ...], Field(max_length=100)]
+    more: bool = False
 
 
 class Cases(Part):

@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import TypeVar
 
 from exchange.clock import Window, to_rfc3339
+from exchange.documents.feedback import OfficersFeedback
 from exchange.documents.messages import Credential, Receipt, Request, Signed
 from exchange.errors import SignatureInvalid
 from exchange.signing.documents import PublicKey, SigningKey, open_document, read_unverified, sign_document
 
-O = TypeVar("O", Request, Receipt)  # noqa: E741 - the officer's documents
+O = TypeVar("O", bound=Request | Receipt | OfficersFeedback)  # noqa: E741 - the officer's documents
 
 
 class CredentialFault(StrEnum):
@@ -98,7 +99,7 @@ def open_credential(signed: Signed, force_key: PublicKey, at: int) -> Credential
 
 
 def open_by_officer(signed: Signed, model: type[O], force_key: PublicKey, at: int) -> tuple[O, Credential]:
-    """A request or receipt, and the officer who signed it.
+    """A request, receipt or feedback, and the officer who signed it.
 
     The document carries the officer's credential: that is checked under the force's key, then the document under the
     credential's key. CredentialInvalid, SignatureInvalid or DocumentInvalid, whichever comes first.

@@ -18,7 +18,7 @@ from portal.problems import invalid
 from portal.registry import cameras as registry
 from portal.registry import checkpoints, devices, offers, searches
 from portal.registry.search_query import SearchQuery
-from portal.requests import deliveries, inbox, requests
+from portal.requests import deliveries, feedback, inbox, requests
 from portal.service import Call, answer, done
 
 # -- agents ------------------------------------------------------------------------------------------------------
@@ -88,12 +88,13 @@ async def read_inbox(call: Call) -> web.StreamResponse:
     query = call.query(inbox.InboxQuery)
     device = call.known.fingerprint
     deadline = call.portal.clock.monotonic() + query.wait * SECOND
+    kinds = inbox.kinds_of(call.request.headers.get(api.KINDS_HEADER))
     event = call.portal.bell.listen(device)
     try:
         while True:
             if call.portal.bell.closing:
                 return answer(api.Inbox(items=(), cursor=query.after))
-            found = await call.portal.db.read(lambda session: inbox.read(session, device, query.after, call.now))
+            found = await call.portal.db.read(lambda session: inbox.read(session, device, query.after, call.now, kinds))
             left = (deadline - call.portal.clock.monotonic()) / SECOND
             if found.items or left <= 0 or event.is_set():
                 return answer(found)
@@ -127,6 +128,13 @@ async def deliver(call: Call) -> web.StreamResponse:
     await call.portal.db.write(
         lambda session: deliveries.deliver(session, call.known, *names, body.signed, upload, call.now)
     )
+    return done()
+
+
+async def owners_word(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    names = call.named("request_id"), call.named("feedback_id")
+    await call.portal.db.write(lambda session: feedback.from_owner(session, call.known, names, signed, call.now))
     return done()
 
 
@@ -197,6 +205,22 @@ async def receipt(call: Call) -> web.StreamResponse:
     if device is not None:
         portal.bell.ring(device)
     return done()
+
+
+async def officers_word(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    portal, names = call.portal, (call.named("request_id"), call.named("feedback_id"))
+    device = await portal.db.write(
+        lambda session: feedback.from_officer(session, call.known, names, signed, portal.settings, call.now)
+    )
+    if device is not None:
+        portal.bell.ring(device)
+    return done()
+
+
+async def owners_words(call: Call) -> web.StreamResponse:
+    query = call.query(feedback.FeedbackQuery)
+    return answer(await call.portal.db.read(lambda session: feedback.of_owners(session, call.known, query)))
 
 
 class _Ciphertext(web.FileResponse):

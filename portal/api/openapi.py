@@ -120,9 +120,11 @@ def _body(route: Route) -> Json:
     """``Signed``, and what its document says when it is read as JSON."""
     assert route.body is not None
     schema = _ref(route.body)
-    if route.document is None:
+    documents = [_ref(document) for document in route.documents]
+    if not documents:
         return schema
-    inside = {"contentMediaType": "application/json", "contentSchema": _ref(route.document)}
+    one = documents[0] if len(documents) == 1 else {"oneOf": documents}
+    inside = {"contentMediaType": "application/json", "contentSchema": one}
     return {"allOf": [schema, {"type": "object", "properties": {"document": {"type": "string", **inside}}}]}
 
 
@@ -165,7 +167,7 @@ def _header_parameters(route: Route) -> list[Json]:
 def _schemas(routes: tuple[Route, ...]) -> Json:
     models: set[type[Part]] = {api.Problem, Signed}
     for route in routes:
-        models |= {model for model in (route.body, route.document) if model is not None}
+        models |= {*route.documents, *((route.body,) if route.body is not None else ())}
         models |= {model for model in route.answers.values() if model is not None and issubclass(model, Part)}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, schema = models_json_schema(

@@ -30,14 +30,20 @@ class Route:
     summary: str
     answers: Answers
     body: type[Part] | None = None
-    document: type[Document] | None = None
-    """What the ``Signed`` in the body holds."""
+    document: type[Document] | tuple[type[Document], ...] | None = None
+    """What the ``Signed`` in the body holds; any one of several."""
     query: type[Part] | None = None
     headers: tuple[str, ...] = ()
     """Request headers that it reads, beside the usual."""
     streams: bool = False
     """Its body is bytes, of any length."""
     problems: tuple[int, ...] = field(default=())
+
+    @property
+    def documents(self) -> tuple[type[Document], ...]:
+        if self.document is None:
+            return ()
+        return self.document if isinstance(self.document, tuple) else (self.document,)
 
 
 TABLE: web.AppKey[tuple[Route, ...]] = web.AppKey("table", tuple)

@@ -2,12 +2,14 @@
 made from it. Not for: the work itself (``portal.api.handlers``, ``portal.api.tus``)."""
 
 from exchange.documents import api
+from exchange.documents.feedback import FROM_OFFICER, FROM_OWNER
 from exchange.documents.messages import Decision, Enrolment, Receipt, Refusal, Registration, Request, Signed, Withdrawal
 from exchange.documents.offer import Offer, Offers
 from portal.api import handlers, openapi, tus
 from portal.api.route import Answers, Route, Who
 from portal.registry.search_query import SearchQuery
 from portal.requests.deliveries import CasesQuery
+from portal.requests.feedback import FeedbackQuery
 from portal.requests.inbox import InboxQuery
 
 NOTHING: Answers = {204: None}
@@ -31,7 +33,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET", api.INBOX, Who.DEVICE, handlers.read_inbox, "What came for this device; held while there is nothing",
-        {200: api.Inbox}, query=InboxQuery, problems=(400,),
+        {200: api.Inbox}, query=InboxQuery, headers=(api.KINDS_HEADER,), problems=(400,),
     ),
     Route(
         "PUT", api.DECISION, Who.DEVICE, handlers.decide, "The owner's answer, final",
@@ -44,6 +46,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "PUT", api.DELIVERY, Who.DEVICE, handlers.deliver, "A finished upload is what was approved",
         NOTHING, body=api.SignedDelivery, problems=_SETTLED,
+    ),
+    Route(
+        "PUT", api.FEEDBACK, Who.DEVICE, handlers.owners_word, "The owner's answer to a question, or their rating",
+        NOTHING, body=Signed, document=FROM_OWNER, problems=_SETTLED,
     ),
     Route(
         "POST", api.CHECKPOINTS, Who.DEVICE, handlers.checkpoint, "Have a custody log's head witnessed",
@@ -114,6 +120,14 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "PUT", api.RECEIPT, Who.OFFICER, handlers.receipt, "The force has it, and checked it",
         NOTHING, body=Signed, document=Receipt, problems=_SETTLED,
+    ),
+    Route(
+        "PUT", api.OFFICER_SAYS, Who.OFFICER, handlers.officers_word, "What an officer says of a package",
+        NOTHING, body=Signed, document=FROM_OFFICER, problems=(*_SETTLED, 429),
+    ),
+    Route(
+        "GET", api.OFFICER_FEEDBACK, Who.OFFICER, handlers.owners_words, "What owners answered and rated, oldest first",
+        {200: api.OwnersFeedback}, query=FeedbackQuery, problems=(400,),
     ),
     Route("GET", api.OPENAPI, Who.ANYONE, openapi.serve, "This interface as an OpenAPI document", {200: None}),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from exchange.documents.api import Heartbeat
 from exchange.documents.messages import Enrolment, OwnerKind, Registration, Signed, Status, Withdrawal
 from exchange.signing.documents import PublicKey, open_document, read_unverified
 from portal.problems import ProblemError, conflict, invalid
+from portal.requests import feedback
 from portal.settings import PortalSettings
 from portal.storage.models import (
     Camera,
@@ -79,8 +80,9 @@ class Erased:
 
 
 def withdraw(session: Session, caller: Caller, signed: Signed, now: int) -> Erased:
-    """Erase the device: its registration, cameras, inbox, checkpoints, and every upload that its officer has not
-    fetched. What the force keeps are requests, answers, receipts, and packages that were fetched."""
+    """Erase the device: its registration, cameras, inbox, checkpoints, what its owner answered and rated, and every
+    upload that its officer has not fetched. What the force keeps are requests, answers, receipts, what its officers
+    wrote, and packages that were fetched."""
     withdrawal = open_document(signed, Withdrawal, caller.key)
     _check_names(withdrawal.device, caller)
     _check_fresh(withdrawal.issued, now)
@@ -95,6 +97,7 @@ def withdraw(session: Session, caller: Caller, signed: Signed, now: int) -> Eras
         )
     )
     _mark_withdrawn(session, caller.fingerprint)
+    feedback.erase_owners(session, caller.fingerprint)
     session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(unfetched)).values(upload=None))
     session.execute(delete(StoredUpload).where(StoredUpload.upload_id.in_(unfetched)))
     for table in (Camera, InboxEntry, StoredCheckpoint, KeptOffer):

@@ -14,7 +14,7 @@ from exchange.documents.messages import Delivery, Id, Part, Receipt, Signed, Sta
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import open_document
 from portal.problems import ProblemError, conflict, invalid, unknown
-from portal.requests import inbox
+from portal.requests import feedback, inbox
 from portal.requests.requests import approved_packages
 from portal.settings import PortalSettings
 from portal.storage.models import Device, StoredDelivery, StoredRequest, StoredUpload
@@ -30,7 +30,10 @@ FAR_FUTURE = 2**62
 def deliver(
     session: Session, caller: Caller, request_id: str, delivery_id: str, signed: Signed, upload: str, now: int
 ) -> None:
-    """Bind a finished upload to what the owner approved. ``upload`` is its id here. Final; again changes nothing."""
+    """Bind a finished upload to what the owner approved. ``upload`` is its id here. Final; again changes nothing.
+
+    One a package, and one more for each that its officer can't play.
+    """
     delivery = open_document(signed, Delivery, caller.key)
     if (delivery.request_id, delivery.delivery_id) != (request_id, delivery_id):
         raise invalid("The delivery is another one.", "Its ids must be those of the address it is sent to.")
@@ -44,12 +47,16 @@ def deliver(
         raise conflict("There is another delivery with this id.", "Give the delivery a new id.")
     if delivery.evidence_id not in approved_packages(stored):
         raise conflict("The owner approved no such package.", "Send the decision first; only what it names is taken.")
-    if session.scalar(
-        select(StoredDelivery).where(
-            StoredDelivery.request_id == request_id, StoredDelivery.evidence_id == delivery.evidence_id
+    latest = session.scalar(
+        select(StoredDelivery)
+        .where(StoredDelivery.request_id == request_id, StoredDelivery.evidence_id == delivery.evidence_id)
+        .order_by(StoredDelivery.received.desc())
+        .limit(1)
+    )
+    if latest is not None and not feedback.is_unplayable(session, latest):
+        raise conflict(
+            "This package was delivered already.", "It is delivered again only when its officer can't play it."
         )
-    ):
-        raise conflict("This package was delivered already.", "A package is delivered once.")
     row = session.get(StoredUpload, upload)
     _check_upload(row, caller, delivery)
     assert row is not None
@@ -64,7 +71,7 @@ def deliver(
             sha256=delivery.ciphertext_sha256,
             document=signed.document,
             signature=signed.signature,
-            received=now,
+            received=now if latest is None else max(now, latest.received + 1),
         )
     )
 

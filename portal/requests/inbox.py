@@ -99,11 +99,26 @@ def take_out(session: Session, request_id: str, kind: InboxKind) -> None:
     session.execute(delete(InboxEntry).where(InboxEntry.request_id == request_id, InboxEntry.kind == kind))
 
 
-def read(session: Session, device: str, after: int, now: int) -> Inbox:
+FIRST_KINDS = frozenset({InboxKind.REQUEST, InboxKind.RECEIPT})
+"""What every agent takes; of others it says so (``api.KINDS_HEADER``)."""
+
+
+def kinds_of(header: str | None) -> frozenset[InboxKind]:
+    """The kinds that an agent says it takes; words that mean nothing here are passed over."""
+    words = (header or "")[:500].split()
+    return FIRST_KINDS | {kind for kind in InboxKind if kind.value in words}
+
+
+def read(session: Session, device: str, after: int, now: int, kinds: frozenset[InboxKind] = FIRST_KINDS) -> Inbox:
     """What came since ``after`` and is still open, oldest first; what doesn't fit comes with the next call."""
     rows = session.scalars(
         select(InboxEntry)
-        .where(InboxEntry.device == device, InboxEntry.cursor > after, InboxEntry.expires > now)
+        .where(
+            InboxEntry.device == device,
+            InboxEntry.cursor > after,
+            InboxEntry.expires > now,
+            InboxEntry.kind.in_(kinds),
+        )
         .order_by(InboxEntry.cursor)
         .limit(MOST_ITEMS)
     )

@@ -3,7 +3,7 @@
 Not for: how they are opened (``portal.storage.database``) or upgraded (``portal.storage.migrations``).
 """
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from exchange.documents.messages import Signed
@@ -126,7 +126,10 @@ class StoredDelivery(Table):
     """A sealed package that lies, or lay, at the portal."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (UniqueConstraint("request_id", "evidence_id"), Index("deliveries_by_upload", "upload"))
+    __table_args__ = (
+        Index("deliveries_by_request", "request_id", "evidence_id"),
+        Index("deliveries_by_upload", "upload"),
+    )
 
     delivery_id: Mapped[str] = mapped_column(primary_key=True)
     request_id: Mapped[str] = mapped_column(ForeignKey("requests.request_id"))
@@ -152,6 +155,34 @@ class StoredDelivery(Table):
     @property
     def receipt(self) -> Signed | None:
         return _signed(self.receipt_document, self.receipt_signature)
+
+
+class StoredFeedback(Table):
+    """What was said of a package after its receipt. There is no mark of what was fetched here either."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        Index("feedback_by_request", "request_id", "kind"),
+        Index("feedback_by_time", "received"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    feedback_id: Mapped[str] = mapped_column(unique=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.request_id"))
+    kind: Mapped[str]
+    evidence_id: Mapped[str | None]
+    sha256: Mapped[str | None]
+    """Of the ciphertext that an officer speaks of."""
+    received: Mapped[int]
+    answered_by: Mapped[str | None]
+    """Of a question: the answer's id."""
+    document: Mapped[str] = mapped_column(Text)
+    signature: Mapped[str] = mapped_column(Text)
+
+    @property
+    def signed(self) -> Signed:
+        return Signed(document=self.document, signature=self.signature)
 
 
 class StoredUpload(Table):

@@ -2,12 +2,15 @@
 
 import asyncio
 import sqlite3
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select
 
 from exchange.errors import AlreadyRunning, SettingsInvalid, StoreDamaged
 from portal.server import Listen
@@ -43,6 +46,32 @@ def test_an_upgrade_of_what_is_up_to_date_changes_nothing_and_keeps_the_rows(tmp
     second = Database(path)
     assert second.read_now(lambda session: session.scalar(select(func.count()).select_from(Device))) == 1
     second.close()
+
+
+def test_a_portal_of_before_feedback_keeps_its_deliveries_and_takes_a_second_one_of_a_package(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(files("portal.storage") / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        connection.commit()
+    engine.dispose()
+    insert = (
+        "INSERT INTO deliveries (delivery_id, request_id, evidence_id, size, sha256, document, signature, received) "
+        "VALUES (?, 'r', 'e', 1, 's', 'd', 'g', 0)"
+    )
+    with sqlite3.connect(path) as raw:
+        raw.execute(insert, ["first"])
+        with pytest.raises(sqlite3.IntegrityError):
+            raw.execute(insert, ["second"])
+    raw.close()
+    upgrade(path)
+    with sqlite3.connect(path) as raw:
+        raw.execute(insert, ["second"])
+        assert [row[0] for row in raw.execute("SELECT delivery_id FROM deliveries")] == ["first", "second"]
+    raw.close()
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -13,6 +13,19 @@ import jsonschema
 from exchange.age.files import generate_identity
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.documents import api
+from exchange.documents.feedback import (
+    CannotPlay,
+    CannotPlayReason,
+    CaseOutcome,
+    CaseResult,
+    Check,
+    CheckResult,
+    OfficersFeedback,
+    OwnersAnswer,
+    PackageOpened,
+    Question,
+    Rating,
+)
 from exchange.documents.messages import (
     Asked,
     CameraRegistration,
@@ -143,8 +156,10 @@ class Agent(Wire):
         assert answer.status == 204, answer.content
         return self
 
-    async def inbox(self, after: int = 0, wait: int = 0) -> api.Inbox:
-        answer = await self.call("GET", api.INBOX, query={"after": after, "wait": wait})
+    async def inbox(self, after: int = 0, wait: int = 0, kinds: str | None = None) -> api.Inbox:
+        """``kinds``: what the agent says that it takes; None: it says nothing, as the first agents did."""
+        headers = {} if kinds is None else {api.KINDS_HEADER: kinds}
+        answer = await self.call("GET", api.INBOX, query={"after": after, "wait": wait}, headers=headers)
         assert answer.status == 200, answer.content
         return api.Inbox.model_validate_json(answer.content)
 
@@ -221,6 +236,39 @@ class Agent(Wire):
         path = api.DELIVERY.format(request_id=request_id, delivery_id=delivery.delivery_id)
         return await self.call("PUT", path, api.SignedDelivery(signed=self.sign(delivery), upload=url))
 
+    def answer(self, question: Signed, **changed: Any) -> Signed:
+        asked = Question.model_validate_json(question.document)
+        fields = {
+            "feedback_id": "a-1",
+            "request_id": asked.request_id,
+            "device": self.name,
+            "issued": self.clock.now(),
+            "question_id": asked.feedback_id,
+            "question_sha256": document_sha256(question),
+            "text": "It was dark; the lamp is broken.",
+        }
+        return self.sign(OwnersAnswer(**{**fields, **changed}))
+
+    def rating(self, request: Signed, **changed: Any) -> Signed:
+        fields = {
+            "feedback_id": "s-1",
+            "request_id": json.loads(request.document)["request_id"],
+            "request_sha256": document_sha256(request),
+            "device": self.name,
+            "issued": self.clock.now(),
+            "stars": 4,
+        }
+        return self.sign(Rating(**{**fields, **changed}))
+
+    async def bring(self, signed: Signed) -> Answer:
+        """An answer or rating, to the address that it names."""
+        return await self.call("PUT", _address(api.FEEDBACK, signed), signed)
+
+
+def _address(path: str, signed: Signed) -> str:
+    named = json.loads(signed.document)
+    return path.format(request_id=named["request_id"], feedback_id=named["feedback_id"])
+
 
 @dataclass
 class Officer(Wire):
@@ -287,6 +335,39 @@ class Officer(Wire):
             "issued": self.clock.now(),
         }
         return self.sign(Receipt(**{**fields, **changed}))
+
+    def feedback(self, device: str, content: bytes, model: type[OfficersFeedback], **changed: Any) -> Signed:
+        """Of the first package of ``r-1``."""
+        fields = {
+            "feedback_id": f"f-{model.about()}",
+            "request_id": "r-1",
+            "device": device,
+            "evidence_id": "r-1-ev-1",
+            "ciphertext_sha256": hashlib.sha256(content).hexdigest(),
+            "credential": self.credential,
+            "issued": self.clock.now(),
+        }
+        return self.sign(model(**{**fields, **SPOKEN[model], **changed}))
+
+    async def bring(self, signed: Signed) -> Answer:
+        return await self.call("PUT", _address(api.OFFICER_SAYS, signed), signed)
+
+    async def owners_words(self, **query: Any) -> api.OwnersFeedback:
+        answer = await self.call("GET", api.OFFICER_FEEDBACK, query=query)
+        assert answer.status == 200, answer.content
+        return api.OwnersFeedback.model_validate_json(answer.content)
+
+
+SPOKEN: dict[type[OfficersFeedback], dict[str, Any]] = {
+    PackageOpened: {
+        "verified": True,
+        "checks": (Check(check="seal", result=CheckResult.HOLDS),),
+        "program": "handover-officer 1.0",
+    },
+    CannotPlay: {"reason": CannotPlayReason.NO_PLAYER, "text": "Our player shows nothing."},
+    Question: {"text": "Why is it so dark?"},
+    CaseOutcome: {"result": CaseResult.HELPED_IDENTIFY},
+}
 
 
 def camera(
