@@ -63,6 +63,12 @@ def test_a_portal_of_before_feedback_keeps_its_deliveries_and_takes_a_second_one
         "VALUES (?, 'r', 'e', 1, 's', 'd', 'g', 0)"
     )
     with sqlite3.connect(path) as raw:
+        officer = ("o", "k", "c", "Ada", "DC", "4711", "CID", 0, 1, "d", "g", 0, None)
+        raw.execute(f"INSERT INTO officers VALUES ({', '.join('?' * len(officer))})", officer)
+        raw.execute(
+            "INSERT INTO requests (request_id, officer, device, device_key, crime_reference, issued, expires, received,"
+            " sha256, document, signature) VALUES ('r', 'o', 'v', 'k', 'c', 0, 1, 0, 's', 'd', 'g')"
+        )
         raw.execute(insert, ["first"])
         with pytest.raises(sqlite3.IntegrityError):
             raw.execute(insert, ["second"])
