@@ -222,6 +222,27 @@ class NotFound(HandoverError):
     exit_code = 44
 
 
+# -- places that files are put: media, folders, SFTP accounts, buckets --------------------------------------------
+
+
+class PlaceUnreachable(HandoverError):
+    """A medium, folder, SFTP account or bucket is not there now, or went away; what lies there is gone on with."""
+
+    exit_code = 50
+
+
+class PlaceRefused(HandoverError):
+    """A place answered and said no, or is not the one that was confirmed: trying again is of no use."""
+
+    exit_code = 51
+
+
+class PlaceFull(HandoverError):
+    """There is no room at a place for what was to be put there; nothing half-made has its final name."""
+
+    exit_code = 52
+
+
 # -- checking what was handed over -------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
-"""Reads small XML from a device into a plain tree, within limits: no DTD, no entities, no depth, no bulk.
+"""Reads small XML into a plain tree, within limits: no DTD, no entities, no depth, no bulk.
 
-Not for: schemas, or documents of ours. It runs in worker processes only, as all parsing of a camera's answers does.
+Not for: schemas, or documents of ours. What a camera answers is read with it in worker processes only.
 """
 
 import re

@@ -216,6 +216,11 @@ class Settings(Section):
         return self.keys / "notify.json"
 
     @property
+    def places(self) -> Path:
+        """0600: places that files can be put, with the logins for them."""
+        return self.keys / "places.json"
+
+    @property
     def run_directory(self) -> Path:
         """What lives only as long as the daemon runs."""
         return self.socket.parent

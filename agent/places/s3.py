@@ -1,0 +1,321 @@
+"""An S3-compatible bucket as a place, with a login for it: parts of a file go up, and after a break the rest of them.
+
+Signatures are botocore's; each part's own SHA-256 is in its signature, so storage refuses what was changed on the way.
+Not for: addresses that a force signed itself (``agent.places.presigned``).
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit
+from xml.sax.saxutils import escape
+
+import aiohttp
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from agent.places.naming import checked_name
+from agent.places.object_http import Answer, Gone, ObjectHttp, Piece
+from agent.places.pace import Pace, unhindered
+from agent.places.place import Progress, Stored
+from exchange.clock import Clock, SystemClock
+from exchange.errors import PlaceRefused
+
+PART = 8 << 20
+"""Bytes: what is sent again at most after a break. Larger where a file would have more than 9,000 parts."""
+_MOST_PARTS = 9_000
+_EMPTY = hashlib.sha256(b"").hexdigest()
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """``endpoint`` is where the storage answers, such as https://s3.eu-west-2.amazonaws.com."""
+
+    endpoint: str
+    bucket: str
+    prefix: str
+    region: str
+    access_key: str
+    secret_key: str
+    session_token: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Without any secret."""
+        return f"s3://{self.bucket}/{self.prefix.strip('/')} at {urlsplit(self.endpoint).netloc}"
+
+    def key(self, name: str) -> str:
+        prefix = self.prefix.strip("/")
+        return f"{prefix}/{name}" if prefix else name
+
+    def url(self, key: str = "", **query: str) -> str:
+        """Of an object, or of the bucket. Amazon's own buckets have a host of their own, others a path."""
+        parts = urlsplit(self.endpoint)
+        path = f"/{quote(key, safe='/~')}"
+        host = parts.netloc
+        if (parts.hostname or "").endswith("amazonaws.com") and "." not in self.bucket:
+            host = f"{self.bucket}.{host}"
+        else:
+            path = f"{parts.path.rstrip('/')}/{quote(self.bucket)}{path if key else ''}"
+        asked = urlencode(sorted(query.items()), quote_via=quote, safe="~")
+        return f"{parts.scheme}://{host}{path}{'?' + asked if asked else ''}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a file, as it lies on our disk."""
+
+    number: int
+    start: int
+    size: int
+    sha256: str
+    md5: bytes
+
+
+class S3Place:
+    """``clock`` is only what a wrong time is told by; signatures carry the host's."""
+
+    def __init__(
+        self, bucket: Bucket, *, pace: Pace = unhindered, clock: Clock | None = None, part: int = PART
+    ) -> None:
+        self._bucket = bucket
+        self._pace = pace
+        self._clock = clock or SystemClock()
+        self._part = part
+
+    @property
+    def title(self) -> str:
+        return self._bucket.address
+
+    async def put(self, source: Path, name: str, sha256: str, show: Progress) -> None:
+        """See ``agent.places.place``. What storage says it keeps (its ETag) is compared with what was sent."""
+        key = self._bucket.key(checked_name(name))
+        parts, found = await asyncio.to_thread(hashed_in_pieces, source, self._part)
+        if found != sha256:
+            raise PlaceRefused(f"{source.name} is not what it was.", meaning="It was not sent.")
+        size = sum(part.size for part in parts)
+        async with self._http() as http:
+            if await self._lies_there(http, key, name, size, parts, sha256):
+                return show(size)
+            if len(parts) == 1:
+                piece = Piece(source, 0, size)
+                extra = {"x-amz-meta-sha256": sha256}
+                await http.send("PUT", *self._signed("PUT", key, parts[0].sha256, extra=extra), piece, show)
+            else:
+                await self._in_parts(http, key, source, parts, sha256, show)
+            if not await self._lies_there(http, key, name, size, parts, sha256):
+                raise PlaceRefused(f"{self.title} did not keep what was sent to it.", do="Tell who runs it.")
+        return show(size)
+
+    async def sha256(self, name: str) -> str | None:
+        async with self._http() as http:
+            return await self._digest(http, self._bucket.key(checked_name(name)))
+
+    async def names(self, prefix: str = "") -> list[Stored]:
+        found: list[Stored] = []
+        more: dict[str, str] = {}
+        before = len(self._bucket.key(""))
+        async with self._http() as http:
+            while True:
+                query = {"list-type": "2", "prefix": self._bucket.key(prefix), **more}
+                listed = (await self._ask(http, "GET", query=query)).xml()
+                for entry in listed.all("Contents"):
+                    name = (entry.text_at("Key") or "")[before:]
+                    if name and not name.endswith("/"):
+                        found.append(Stored(name, int(entry.text_at("Size") or 0)))
+                token = listed.text_at("NextContinuationToken")
+                if token is None:
+                    return sorted(found, key=lambda stored: stored.name)
+                more = {"continuation-token": token}
+
+    async def remove(self, name: str) -> None:
+        key = self._bucket.key(checked_name(name))
+        async with self._http() as http:
+            for upload in await self._uploads(http, key):
+                await self._quiet(http, "DELETE", key, {"uploadId": upload})
+            await self._quiet(http, "DELETE", key, {})
+
+    async def free(self) -> int | None:
+        """Nobody tells."""
+        return None
+
+    @asynccontextmanager
+    async def _http(self) -> AsyncIterator[ObjectHttp]:
+        async with aiohttp.ClientSession(trust_env=False) as session:
+            yield ObjectHttp(session, self.title, self._clock, self._pace)
+
+    def _signed(
+        self,
+        method: str,
+        key: str = "",
+        sha256: str = _EMPTY,
+        *,
+        query: dict[str, str] | None = None,
+        extra: dict[str, str] | None = None,
+    ) -> tuple[str, Callable[[], dict[str, str]]]:
+        """The address, and what makes the headers of one try. ``sha256``: of the body."""
+        bucket = self._bucket
+        url = bucket.url(key, **(query or {}))
+
+        def headers() -> dict[str, str]:
+            request = AWSRequest(method=method, url=url, headers=extra or {})
+            request.context["sha256"] = sha256
+            login = Credentials(bucket.access_key, bucket.secret_key, bucket.session_token)
+            _Signer(login, "s3", bucket.region).add_auth(request)
+            return {str(name): str(value) for name, value in request.headers.items()}
+
+        return url, headers
+
+    async def _ask(
+        self, http: ObjectHttp, method: str, key: str = "", query: dict[str, str] | None = None, body: bytes = b""
+    ) -> Answer:
+        url, headers = self._signed(method, key, hashlib.sha256(body).hexdigest(), query=query)
+        return await http.send(method, url, headers, body or None)
+
+    async def _quiet(self, http: ObjectHttp, method: str, key: str, query: dict[str, str]) -> None:
+        with suppress(Gone):
+            await self._ask(http, method, key, query)
+
+    async def _lies_there(
+        self, http: ObjectHttp, key: str, name: str, size: int, parts: list[Part], sha256: str
+    ) -> bool:
+        """Whether the object is there with these bytes. PlaceRefused when it is there with others."""
+        try:
+            there = await self._ask(http, "HEAD", key)
+        except Gone:
+            return False
+        same = there.headers.get("content-length") == str(size) and (
+            there.etag in _etags(parts) or await self._digest(http, key) == sha256
+        )
+        if not same:
+            raise PlaceRefused(
+                f"There is another file {name} at {self.title} already.",
+                meaning="It was left as it is.",
+                do="Ask who runs it to move it away.",
+            )
+        return True
+
+    async def _digest(self, http: ObjectHttp, key: str) -> str | None:
+        url, headers = self._signed("GET", key)
+        digest = hashlib.sha256()
+        try:
+            async for block in http.read(url, headers()):
+                await asyncio.to_thread(digest.update, block)
+        except Gone:
+            return None
+        return digest.hexdigest()
+
+    async def _in_parts(
+        self, http: ObjectHttp, key: str, source: Path, parts: list[Part], sha256: str, show: Progress
+    ) -> None:
+        """Storage forgets an unfinished upload when it is told to by a rule of the bucket: then it is begun anew."""
+        for _ in range(3):
+            begun = await self._uploads(http, key)
+            upload = begun[-1] if begun else await self._begin(http, key, sha256)
+            try:
+                return await self._send_parts(http, key, upload, source, parts, show)
+            except Gone:
+                continue
+        raise PlaceRefused(f"{self.title} forgets every upload at once.", do="Tell who runs it.")
+
+    async def _send_parts(
+        self, http: ObjectHttp, key: str, upload: str, source: Path, parts: list[Part], show: Progress
+    ) -> None:
+        there = await self._parts_there(http, key, upload)
+        etags: list[str] = []
+        done = 0
+        for part in parts:
+            if there.get(part.number) == (part.size, part.md5.hex()):
+                etags.append(part.md5.hex())
+            else:
+                query = {"partNumber": str(part.number), "uploadId": upload}
+                url, headers = self._signed("PUT", key, part.sha256, query=query)
+                answer = await http.send(
+                    "PUT", url, headers, Piece(source, part.start, part.size), _shown_from(done, show)
+                )
+                etags.append(answer.etag)
+            done += part.size
+            show(done)
+        whole = "".join(
+            f"<Part><PartNumber>{part.number}</PartNumber><ETag>&quot;{escape(etag)}&quot;</ETag></Part>"
+            for part, etag in zip(parts, etags, strict=True)
+        )
+        body = f"<CompleteMultipartUpload>{whole}</CompleteMultipartUpload>".encode()
+        answer = await self._ask(http, "POST", key, {"uploadId": upload}, body)
+        if answer.code:  # S3 can say no in the body of a 200
+            raise PlaceRefused(f"{self.title} could not put the parts together ({answer.code}).", do="Try it again.")
+
+    async def _begin(self, http: ObjectHttp, key: str, sha256: str) -> str:
+        url, headers = self._signed("POST", key, query={"uploads": ""}, extra={"x-amz-meta-sha256": sha256})
+        upload = (await http.send("POST", url, headers)).xml().text_at("UploadId")
+        if upload is None:
+            raise PlaceRefused("What answers there is no S3 storage.", do="Check the address.")
+        return upload
+
+    async def _uploads(self, http: ObjectHttp, key: str) -> list[str]:
+        """The ids of unfinished uploads of an object, the oldest first; none where it may not be asked."""
+        try:
+            listed = (await self._ask(http, "GET", query={"uploads": "", "prefix": key})).xml()
+        except (PlaceRefused, Gone):
+            return []
+        found = [entry for entry in listed.all("Upload") if entry.text_at("Key") == key]
+        found.sort(key=lambda entry: entry.text_at("Initiated") or "")
+        return [upload for entry in found if (upload := entry.text_at("UploadId"))]
+
+    async def _parts_there(self, http: ObjectHttp, key: str, upload: str) -> dict[int, tuple[int, str]]:
+        """Size and ETag of each part that storage has of an unfinished upload."""
+        found: dict[int, tuple[int, str]] = {}
+        more: dict[str, str] = {}
+        while True:
+            try:
+                listed = (await self._ask(http, "GET", key, {"uploadId": upload, **more})).xml()
+            except PlaceRefused:  # it may not be asked: all is sent
+                return {}
+            for entry in listed.all("Part"):
+                number, size = entry.text_at("PartNumber") or "", entry.text_at("Size") or ""
+                if number.isdecimal() and size.isdecimal():
+                    found[int(number)] = (int(size), (entry.text_at("ETag") or "").strip('"').lower())
+            marker = listed.text_at("NextPartNumberMarker")
+            if listed.text_at("IsTruncated") != "true" or marker is None or marker == more.get("part-number-marker"):
+                return found
+            more = {"part-number-marker": marker}
+
+
+class _Signer(S3SigV4Auth):  # type: ignore[misc]
+    """Signs with the body's hash that we know already, so that no body is read for it."""
+
+    def payload(self, request: AWSRequest) -> str:
+        return str(request.context["sha256"])
+
+
+def hashed_in_pieces(source: Path, part: int = PART) -> tuple[list[Part], str]:
+    """The parts of a file in order (one, if empty), and the SHA-256 of all of it."""
+    size = source.stat().st_size
+    each = max(part, -(-size // _MOST_PARTS))
+    whole = hashlib.sha256()
+    parts: list[Part] = []
+    with source.open("rb", 0) as file:
+        for start in range(0, max(size, 1), each):
+            sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+            left = min(each, size - start)
+            here = left
+            while left > 0 and (block := file.read(min(left, 1 << 20))):
+                for digest in (whole, sha256, md5):
+                    digest.update(block)
+                left -= len(block)
+            parts.append(Part(len(parts) + 1, start, here, sha256.hexdigest(), md5.digest()))
+    return parts, whole.hexdigest()
+
+
+def _shown_from(start: int, show: Progress) -> Progress:
+    return lambda sent: show(start + sent)
+
+
+def _etags(parts: list[Part]) -> set[str]:
+    """The ETags that S3 gives an object of these parts, unless it is encrypted with a key of its own."""
+    joined = hashlib.md5(b"".join(part.md5 for part in parts), usedforsecurity=False).hexdigest()
+    return {f"{joined}-{len(parts)}"} | ({parts[0].md5.hex()} if len(parts) == 1 else set())

@@ -1,0 +1,94 @@
+"""S3 by other authors: moto's server in a process of its own, which checks signatures when it is told to.
+
+Not for: what moto doesn't do: a wrong clock, an expired address (``object_stand_in``).
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.session
+
+REGION = "eu-west-2"
+
+
+@dataclass(frozen=True)
+class BucketServer:
+    """``bucket`` exists there; the login may do everything."""
+
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_key: str
+
+    def unfinished(self) -> list[str]:
+        """The keys of uploads in parts that were begun and not ended."""
+        listed = self.client().list_multipart_uploads(Bucket=self.bucket)
+        return [upload["Key"] for upload in listed.get("Uploads", [])]
+
+    def client(self) -> Any:
+        """Amazon's own client."""
+        return botocore.session.get_session().create_client(
+            "s3",
+            REGION,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+        )
+
+
+_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+@contextmanager
+def bucket_server() -> Iterator[BucketServer]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "4"},
+        start_new_session=True,
+    )
+    try:
+        endpoint = f"http://127.0.0.1:{port}"
+        _wait_for(endpoint, process)
+        yield _prepared(endpoint)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def _wait_for(endpoint: str, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=5).close()
+        except OSError:
+            assert process.poll() is None, "moto's server ended"
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("moto's server does not answer")
+
+
+def _prepared(endpoint: str) -> BucketServer:
+    """A user with a key, and a bucket: the four calls that need no signature. From then on each is checked."""
+    session = botocore.session.get_session()
+    made = {"endpoint_url": endpoint, "aws_access_key_id": "first", "aws_secret_access_key": "first"}
+    iam, s3 = session.create_client("iam", REGION, **made), session.create_client("s3", REGION, **made)
+    iam.create_user(UserName="evidence")
+    iam.put_user_policy(UserName="evidence", PolicyName="all", PolicyDocument=json.dumps(_POLICY))
+    key = iam.create_access_key(UserName="evidence")["AccessKey"]
+    s3.create_bucket(Bucket="evidence", CreateBucketConfiguration={"LocationConstraint": REGION})
+    return BucketServer(endpoint, "evidence", key["AccessKeyId"], key["SecretAccessKey"])
