@@ -13,7 +13,6 @@ from rich.text import Text
 
 from agent.cli.caller import ask_agent
 from agent.cli.requests import as_json, out, print_json
-from agent.owner.operations.support import cleaned
 from exchange.errors import InputInvalid
 
 _STYLES = {"good": ("ok", "green"), "note": ("note", "yellow"), "bad": ("WRONG", "bold red")}
@@ -53,6 +52,8 @@ def support(config: Path, target: Path) -> None:
     files = dict(reply["files"])
     log = _log()
     if log:
+        from agent.owner.operations.support import cleaned
+
         files["log.txt"] = cleaned(log, reply["private"])
     with zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as packed:
         for name, text in files.items():

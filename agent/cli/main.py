@@ -3,6 +3,7 @@
 Not for: doing any of it. A command calls the desk (``agent/owner``), shows the answer, and ends with an exit code.
 """
 
+import importlib
 import io
 import logging
 import sys
@@ -12,19 +13,8 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
-from agent.cli import cameras as camera_commands
-from agent.cli import doctor as doctor_commands
-from agent.cli import noted as noted_commands
-from agent.cli import notify as notify_commands
-from agent.cli import offers as offer_commands
-from agent.cli import people as people_commands
-from agent.cli import records as record_commands
-from agent.cli import requests as request_commands
-from agent.cli import setup as setup_command
-from agent.cli import sources as source_commands
 from agent.cli.caller import ask_agent, take_state_of
 from agent.cli.requests import as_json, print_json
-from agent.cli.restart import restart
 from agent.owner.terminal import prompt
 from agent.settings.model import DEFAULT_PATH, Settings, load_settings, settings_sha256
 from exchange import VERSION
@@ -35,8 +25,37 @@ INTERRUPTED = 130
 out = Console(highlight=False)
 
 
+ELSEWHERE = {
+    "agent.cli.cameras": ("cameras",),
+    "agent.cli.doctor": ("doctor", "support", "recovery-sheet"),
+    "agent.cli.noted": ("request",),
+    "agent.cli.notify": ("notify",),
+    "agent.cli.offers": ("offer",),
+    "agent.cli.people": ("page", "people"),
+    "agent.cli.records": ("log", "records", "restored"),
+    "agent.cli.requests": (
+        "agree", "approve", "decline", "look-again", "narrow", "no-footage", "pause", "requests", "review", "show",
+        "stop",
+    ),
+    "agent.cli.restart": ("restart",),
+    "agent.cli.setup": ("setup", "withdraw"),
+    "agent.cli.sources": ("keep", "sources"),
+}  # fmt: skip
+"""Which module holds which commands. Only the one that is typed is loaded: on a small machine all take seconds."""
+
+
 class Commands(click.Group):
     """Shows a HandoverError as three sentences and ends with its code; nothing else is swallowed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *(name for names in ELSEWHERE.values() for name in names)])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for module, names in ELSEWHERE.items():
+            if cmd_name in names:
+                found = vars(importlib.import_module(module)).values()
+                return next(each for each in found if isinstance(each, click.Command) and each.name == cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
@@ -130,36 +149,3 @@ def verify(ctx: click.Context) -> None:
 
     sys.argv = ["handover verify", *ctx.args]
     verify_package()
-
-
-for _command in (
-    camera_commands.cameras,
-    setup_command.setup,
-    setup_command.withdraw,
-    request_commands.requests,
-    request_commands.review,
-    request_commands.approve,
-    request_commands.decline,
-    request_commands.no_footage,
-    request_commands.look_again,
-    request_commands.show,
-    request_commands.narrow,
-    request_commands.agree,
-    request_commands.pause,
-    request_commands.stop,
-    record_commands.records,
-    record_commands.custody_log,
-    record_commands.restored,
-    people_commands.people,
-    doctor_commands.doctor,
-    doctor_commands.support,
-    restart,
-    doctor_commands.recovery_sheet,
-    noted_commands.request,
-    offer_commands.offer,
-    notify_commands.notify,
-    people_commands.page,
-    source_commands.sources,
-    source_commands.keep,
-):
-    main.add_command(_command)

@@ -15,7 +15,6 @@ from agent.cli.caller import ask_agent
 from agent.cli.requests import as_json, print_json
 from agent.cli.typed import require_all
 from agent.owner.terminal import prompt
-from agent.requests.noted.outgoing import copy_to
 from exchange.clock import SECOND, to_rfc3339
 from exchange.documents.noted import IDENTIFIED_WORDS, Identified, Offered
 from exchange.errors import InputInvalid
@@ -149,6 +148,8 @@ def files(config: Path, request_id: str, target: Path | None, plain: bool) -> No
     if plain:
         return print_json(reply)
     if target is not None:
+        from agent.requests.noted.outgoing import copy_to
+
         for path in copy_to([Path(each["path"]) for each in reply["files"]], target):
             click.echo(f"Copied, and read again: {path}")
         return None

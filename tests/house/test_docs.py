@@ -25,7 +25,10 @@ def code(document: Path) -> str:
 
 
 def commands(group: click.Group, prefix: str) -> Iterator[str]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         yield f"{prefix} {name}"
         if isinstance(command, click.Group):
             yield from commands(command, f"{prefix} {name}")

@@ -69,7 +69,10 @@ def test_every_setting_is_used_and_some_test_sets_it() -> None:
 
 
 def commands(group: click.Group) -> Iterable[str]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from (f"{name} {below}" for below in commands(command))
         else:

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agent.owner.operations.context import Json
 from exchange.errors import CameraRefused, CameraUnreachable, HandoverError, InputInvalid
 
 _MOST = 512
+
+Json = dict[str, Any]
 
 
 class Call(Protocol):
