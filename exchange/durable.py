@@ -22,8 +22,10 @@ _WRITE_BACK = 32 << 20
 class DurableFile:
     """The file being made. ``write`` takes all of a buffer, as buffered files do, though nothing is buffered here."""
 
-    def __init__(self, raw: FileIO) -> None:
+    def __init__(self, raw: FileIO, path: Path) -> None:
+        """``path``: where it lies while it is made."""
         self._raw = raw
+        self.path = path
         self._written = self._pushed = self._reserved = 0
 
     def reserve(self, size: int) -> None:
@@ -71,7 +73,7 @@ def durable_file(target: Path, *, mode: int = 0o600, room: int = 0) -> Iterator[
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             with FileIO(descriptor, "wb") as raw:
-                file = DurableFile(raw)
+                file = DurableFile(raw, temporary)
                 if room:
                     file.reserve(room)
                 yield file

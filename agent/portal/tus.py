@@ -12,11 +12,13 @@ import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
+from agent.portal.growing import GrowingFile
 from agent.portal.tus_pieces import PROBE, Pieces
 from exchange.errors import PackageDamaged, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 
@@ -55,7 +57,7 @@ class TusUpload:
         self,
         session: aiohttp.ClientSession,
         headers: Headers,
-        source: Path,
+        source: Path | GrowingFile,
         size: int,
         *,
         pieces: Pieces | None = None,
@@ -64,7 +66,9 @@ class TusUpload:
         on_break: Callable[[int], Awaitable[None]] | None = None,
         on_learnt: Callable[[Pieces], Awaitable[None]] | None = None,
     ) -> None:
-        """``pieces`` is what was learnt earlier. ``on_progress(offset)`` hears of every block, ``on_break(offset)`` is
+        """``source`` may still be growing: what is final of it is sent as it comes.
+
+        ``pieces`` is what was learnt earlier. ``on_progress(offset)`` hears of every block, ``on_break(offset)`` is
         awaited before each resumption, ``on_learnt(pieces)`` after each break and at the end, to keep it.
         """
         self._session = session
@@ -104,7 +108,6 @@ class TusUpload:
         The file goes in one piece; in smaller ones where a piece was too large, or broke and nothing of it arrived.
         PortalAnswerInvalid when the server counts so little of what it gets that no more is sent for now.
         """
-        await self._check_source()
         try:
             await self._send_all(url)
         finally:
@@ -115,6 +118,7 @@ class TusUpload:
         taken, broken = False, True  # as far as is known here, it was broken off before
         while True:
             cause: Exception | None = None
+            await self._check_source()
             try:
                 offset = await self._offset(url)
                 await self._learn(offset)
@@ -172,6 +176,9 @@ class TusUpload:
         return True
 
     async def _check_source(self) -> None:
+        if isinstance(self._source, GrowingFile):
+            self._source.check()
+            return
         try:
             size = (await asyncio.to_thread(self._source.stat)).st_size
         except FileNotFoundError:
@@ -236,14 +243,16 @@ class TusUpload:
             return answer.headers.get("Upload-Offset", "")
 
     async def _blocks(self, offset: int, piece: int) -> AsyncIterator[bytes]:
-        stream = await asyncio.to_thread(self._source.open, "rb", 0)
+        source = self._source
+        stream = await source.open() if isinstance(source, GrowingFile) else await asyncio.to_thread(FileIO, source)
         try:
             await asyncio.to_thread(stream.seek, offset)
             end = offset + piece
             while offset < end:
-                block = await asyncio.to_thread(stream.read, min(BLOCK, end - offset))
+                final = await source.until(offset) if isinstance(source, GrowingFile) else end
+                block = await asyncio.to_thread(stream.read, min(BLOCK, final - offset, end - offset))
                 if not block:
-                    raise OSError(errno.EIO, "the sealed package is shorter than it was", str(self._source))
+                    raise OSError(errno.EIO, "the sealed package is shorter than it was", stream.name)
                 offset += len(block)
                 self._given += len(block)
                 self._pieces.sent += len(block)

@@ -138,10 +138,9 @@ async def _seal_one(services: Services, approval: Approval, package: PackageRow,
         "entries": [_as_json(entry) for entry in entries],
         "recipients": [*([case] if case else []), services.keys.archive_recipient(kind)],
     }
-    total = max(1, sum(file.size for file in evidence.files))
 
     def show(report: Job) -> None:
-        services.progress.doing[request_id] = f"sealing, {min(100, report['bytes'] * 100 // total)} %"
+        services.progress.doing[request_id] = f"sealing, {min(100, report['bytes'] * 100 // report['size'])} %"
 
     sealed = await services.run_job("agent.requests.seal_job:job", job, limits=CLIP, progress=show)
     async with services.store.transaction() as tx:

@@ -41,6 +41,10 @@ _BUFFERS = 8
 Progress = Callable[[int], None]
 """Told how many bytes of the zip are done; ``package_size`` says of how many."""
 
+Growth = Callable[[Path, int, int], None]
+"""Told where the sealed file lies while it is made, how many of its first bytes are final, and how many there will be.
+Called by the thread that writes. Nothing of it may be believed whole before ``seal_package`` returns."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackageEntry:
@@ -94,6 +98,7 @@ def seal_package(
     info: Mapping[str, str],
     recipients: Sequence[Recipient],
     progress: Progress | None = None,
+    growth: Growth | None = None,
 ) -> SealedFacts:
     """Write the zip into an age file at ``target``, durably and in one pass; nothing is left after a failure.
 
@@ -102,12 +107,19 @@ def seal_package(
     Raises DiskFull (at once, when it is plain that it won't fit), and as ``write_package``.
     """
     plan = _plan(name, entries, info)
-    digest = hashlib.sha256()
+    digest, written, size = hashlib.sha256(), 0, sealed_size(plan.size, recipients)
     with (
-        durable_file(target, room=sealed_size(plan.size, recipients)) as file,
+        durable_file(target, room=size) as file,
         BufferRing(_CHUNKS * SEALED_CHUNK, _BUFFERS, digest.update) as hashed,
     ):
-        encryptor = Encryptor(Before(file.write, hashed), recipients)
+
+        def write(sealed: memoryview) -> None:
+            nonlocal written
+            written += file.write(sealed)
+            if growth:
+                growth(file.path, written, size)
+
+        encryptor = Encryptor(Before(write, hashed), recipients)
         if plan.hashes:
             with BufferRing(_CHUNKS * CHUNK, _BUFFERS, encryptor.write) as ahead:
                 facts = _Writer(ahead, progress).write(plan)

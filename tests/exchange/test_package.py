@@ -497,6 +497,23 @@ def test_a_sealed_package_is_the_same_zip_for_each_of_its_recipients(
     assert target.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_is_told_as_final_of_a_sealed_file_that_is_being_made_stays_so(
+    tmp_path: Path, entries: list[PackageEntry]
+) -> None:
+    target, seen = only_dir(tmp_path / "out") / "p.zip.age", list[tuple[bytes, int]]()
+
+    def grew(file: Path, final: int, size: int) -> None:
+        assert not target.exists()
+        seen.append((file.read_bytes()[:final], size))
+
+    facts = seal_package(target, NAME, entries, INFO, [generate_identity("x25519").recipient], growth=grew)
+    whole = target.read_bytes()
+    assert len(seen) > 3
+    assert all(whole.startswith(part) and size == len(whole) for part, size in seen)
+    assert seen[-1][0] == whole
+    assert facts.ciphertext_size == len(whole)
+
+
 def test_nothing_is_left_of_a_sealing_that_failed(tmp_path: Path, entries: list[PackageEntry]) -> None:
     target, recipients = only_dir(tmp_path / "out") / "p.zip.age", [generate_identity("x25519").recipient]
     bad = [*entries, PackageEntry("data/bad", b"x", "0" * 64)]

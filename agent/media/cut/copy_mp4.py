@@ -37,7 +37,7 @@ def write(path: Path, what: Approved, copied: Callable[[int], None]) -> Written:
         tracks, [(part.sound, part.count, part.length) for packet_runs in what.packet_runs for part in packet_runs]
     )
     with open(path, "wb", buffering=0) as stream, InStep(len(tracks)) as hashes, InStep(1) as whole:
-        file = DurableFile(stream)
+        file = DurableFile(stream, path)
         file.reserve(len(head) + what.payload_bytes)
         whole.take(0, memoryview(head))
         crc32 = crc32_of(head)

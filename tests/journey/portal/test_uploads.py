@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from agent.portal.growing import GrowingFile
 from agent.portal.tus import Breaks, TusUpload, UploadGone, same_origin
 from exchange.clock import HOUR, MINUTE
 from exchange.documents import api
@@ -49,6 +50,50 @@ async def whole(portal: HostilePortal, upload: TusUpload, tmp_path: Path) -> Non
     url = await upload.create(endpoint(portal), {"delivery": "d-1"})
     await upload.send(url)
     assert bytes(portal.uploads[url.rpartition("/")[2]].content) == (tmp_path / "package.zip.age").read_bytes()
+
+
+async def growing(
+    tmp_path: Path, portal: HostilePortal, upload: TusUpload
+) -> tuple[GrowingFile, asyncio.Task[None], str]:
+    """An upload that was begun before anything of its file was there."""
+    source = GrowingFile(tmp_path / ".being-made", SIZE)
+    upload._source = source
+    url = await upload.create(endpoint(portal), {})
+    return source, asyncio.create_task(upload.send(url)), url
+
+
+async def test_a_file_is_sent_while_it_is_made_and_breaks_cost_nothing(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, resumed):
+        portal.fault("PATCH", api.UPLOADS, broken_off(portal, 70_000), times=1)
+        content, made = (tmp_path / "package.zip.age").read_bytes(), tmp_path / ".being-made"
+        with made.open("wb", buffering=0) as file:
+            file.write(content[:150_000])
+            source, sending, url = await growing(tmp_path, portal, upload)
+            source.grew(100_000)
+            kept = portal.uploads[url.rpartition("/")[2]].content
+            async with asyncio.timeout(20):
+                while len(kept) < 100_000:  # noqa: ASYNC110 another server's memory
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            assert len(kept) == 100_000, "more was sent than was final"
+            file.write(content[150_000:])
+        made.rename(tmp_path / "whole")
+        source.finished(tmp_path / "whole")
+        await sending
+        assert bytes(kept) == content
+        assert resumed == [70_000]
+
+
+async def test_a_file_whose_making_breaks_off_is_not_sent_any_further(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        (tmp_path / ".being-made").write_bytes(bytes(SIZE))
+        source, sending, url = await growing(tmp_path, portal, upload)
+        source.grew(1000)
+        await asyncio.sleep(0.05)
+        source.broke_off()
+        with pytest.raises(PackageDamaged, match="could not be sealed to its end"):
+            await sending
+        assert len(portal.uploads[url.rpartition("/")[2]].content) <= 1000
 
 
 @pytest.mark.parametrize("number", [408, 409, 423, 429, 500, 502, 503])

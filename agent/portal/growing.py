@@ -1,0 +1,60 @@
+"""A file that is sent while it is still being made: its first bytes are final, and more become so.
+
+Not for: making it (a worker does), or believing it whole before its maker says so.
+"""
+
+import asyncio
+from io import FileIO
+from pathlib import Path
+
+from exchange.errors import PackageDamaged
+
+
+class GrowingFile:
+    """Where the file lies, and how much of it is final. Lives on the event loop."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        """``size``: bytes that it will have."""
+        self._path = path
+        self.size = size
+        self._final = 0
+        self._broken = False
+        self._changed = asyncio.Event()
+
+    def grew(self, final: int) -> None:
+        """So many of its first bytes will not change any more."""
+        self._final = max(self._final, final)
+        self._changed.set()
+
+    def finished(self, path: Path) -> None:
+        """All of it is final; it lies at ``path`` now."""
+        self._path = path
+        self.grew(self.size)
+
+    def broke_off(self) -> None:
+        """It will never be whole: whoever reads it is told so."""
+        self._broken = True
+        self._changed.set()
+
+    async def open(self) -> FileIO:
+        """What there is of it, to be read from the front. PackageDamaged when it was broken off."""
+        self.check()
+        try:
+            return await asyncio.to_thread(FileIO, self._path)
+        except FileNotFoundError:  # it was given its last name in this moment, or is gone
+            await asyncio.sleep(0)
+            self.check()
+            raise
+
+    async def until(self, offset: int) -> int:
+        """Wait until the byte at ``offset`` is final; how many are. PackageDamaged when it was broken off."""
+        while self.check() <= offset < self.size:
+            self._changed.clear()
+            await self._changed.wait()
+        return self._final
+
+    def check(self) -> int:
+        """How many of its first bytes are final. PackageDamaged when it was broken off."""
+        if self._broken:
+            raise PackageDamaged("The package could not be sealed to its end.", meaning="What was sent of it is void.")
+        return self._final
