@@ -152,6 +152,7 @@ def make_folders(settings: Settings) -> None:
         (settings.preserved_dir, 0o700),
         (settings.sources_dir, 0o700),
         (settings.receipts_dir, 0o700),
+        (settings.records_dir, 0o700),
         (settings.outgoing_dir, 0o700),
         (settings.brought_dir, 0o700),
         (settings.work_dir, 0o700),

@@ -104,6 +104,7 @@ def test_an_installation_has_settings_units_commands_and_folders(installed_once:
         "keys": "0o700",
         "packages": "0o700",
         "receipts": "0o700",
+        "records": "0o700",
         "work": "0o700",
         "outgoing": "0o700",
         "brought": "0o700",

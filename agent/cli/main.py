@@ -32,6 +32,7 @@ ELSEWHERE = {
     "agent.cli.notify": ("notify",),
     "agent.cli.offers": ("offer",),
     "agent.cli.people": ("page", "people"),
+    "agent.cli.record_keeping.register": ("basis", "register"),
     "agent.cli.records": ("log", "records", "restored"),
     "agent.cli.requests": (
         "agree", "approve", "decline", "look-again", "narrow", "no-footage", "pause", "requests", "review", "show",

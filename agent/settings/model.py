@@ -6,7 +6,7 @@ Not for: cameras (they live in the agent's store), secrets (files under ``keys/`
 import hashlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +20,7 @@ from agent.settings.values import (
     HttpsUrl,
     HttpUrl,
     Interfaces,
+    Jurisdiction,
     PreserveWord,
     QuietWord,
     User,
@@ -137,6 +138,21 @@ class NotifySettings(Section):
     """How long a request waits before the next rank of people is told of it."""
 
 
+class RecordsSettings(Section):
+    jurisdiction: Jurisdiction = "uk"
+    """Whose law your records, statements and notices are worded by: uk, eu, or the name of files of your own."""
+    wording: AbsolutePath = Path("/etc/handover/wording")
+    """Where files of your own with such wording may lie, such as uk.en.yaml; they go before Handover's."""
+    language: Literal["en", "de"] = "en"
+    """The language of what the commands write, where the jurisdiction has it: en or de. The page takes the reader's."""
+    keep_years: int | None = Field(None, ge=1, le=50)
+    """Years that the record of a request is kept after it is over; null: as long as the jurisdiction's wording says."""
+    purpose: Line | None = None
+    """What your cameras are for, as your notice and your sign say; null: in the words of the jurisdiction."""
+    privacy_contact: Line | None = None
+    """Who answers questions about the recordings, such as a data protection officer; null: owner.contact."""
+
+
 class TimestampSettings(Section):
     url: HttpUrl
     """Where the authority answers. Plain http:// is customary: a hash goes there, and what comes back is signed."""
@@ -172,6 +188,8 @@ class Settings(Section):
     """The owner's page in a browser."""
     notify: NotifySettings = NotifySettings()
     """When people are told of requests and troubles; whom, is set with handover notify."""
+    records: RecordsSettings = RecordsSettings()
+    """What your records of requests say, and how long they are kept."""
     timestamp_authority: TimestampSettings | None = None
     """Who countersigns the time of what you hand over (RFC 3161): url and certificates; null for none."""
     log: LogSettings = LogSettings()
@@ -273,6 +291,11 @@ class Settings(Section):
     def package(self, evidence_id: str) -> Path:
         """Where the sealed package of this evidence id lies."""
         return self.packages_dir / f"{evidence_id}.zip.age"
+
+    @property
+    def records_dir(self) -> Path:
+        """0700: mails and files that the owner put to their records of requests."""
+        return self.data / "records"
 
     @property
     def receipts_dir(self) -> Path:

@@ -128,6 +128,12 @@ def _quiet(text: str) -> str:
     return text.strip()
 
 
+def _jurisdiction(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,15}", text):
+        raise PydanticCustomError("jurisdiction", "uk, eu, or the name of a file of your own, such as ie")
+    return text
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 HttpsUrl = Annotated[str, Field(max_length=500), AfterValidator(_https)]
 HttpUrl = Annotated[str, Field(max_length=500), AfterValidator(_origin)]
@@ -140,6 +146,7 @@ PreserveWord = Annotated[
 ]
 QuietWord = Annotated[str, AfterValidator(_quiet)]
 """Hours of the day, such as ``22:00-07:00``."""
+Jurisdiction = Annotated[str, Field(max_length=16), AfterValidator(_jurisdiction)]
 DataPath = Annotated[AbsolutePath, AfterValidator(_room_for_socket)]
 Host = Annotated[str, AfterValidator(_host)]
 User = Annotated[str, AfterValidator(_user)]

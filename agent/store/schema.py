@@ -241,6 +241,14 @@ V6 = """
 -- Feedback: what the force said after the receipt, and the owner's answers.
 
 -- Correspondence and records of requests.
+-- The lawful basis for sharing that the owner chose for a request, by its key in the jurisdiction's wording.
+CREATE TABLE bases (
+    request_id      TEXT PRIMARY KEY REFERENCES requests ON DELETE CASCADE,
+    basis           TEXT NOT NULL,
+    why             TEXT,
+    chosen_by       TEXT NOT NULL,
+    chosen_at       INTEGER NOT NULL
+) STRICT;
 
 -- Trusted time.
 

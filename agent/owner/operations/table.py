@@ -28,6 +28,7 @@ from agent.owner.operations import (
 )
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
+from agent.owner.operations.record_keeping import register
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
 from agent.requests.noted.noting import NewRequest
@@ -67,6 +68,8 @@ OPERATIONS: dict[str, Operation] = {
     "offers": Operation(Nothing, offers.list_offers, VIEWER),
     "end-offer": Operation(offers.OfferNamed, offers.end, APPROVER, noted=True),
     "records": Operation(Nothing, records.list_packages, VIEWER),
+    "register": Operation(register.RegisterAsked, register.show_register, VIEWER),
+    "basis": Operation(register.BasisChosen, register.choose_basis, APPROVER, noted=True),
     "custody": Operation(records.CustodyAsked, records.list_custody, VIEWER),
     "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),
     "page": Operation(Nothing, people.page, VIEWER),

@@ -1,0 +1,215 @@
+"""A jurisdiction's wording: what records, statements and notices say under one law, in one language.
+
+Each is a YAML file that an owner can replace (``agent.records.wording.files`` finds it). Nothing in one is advice, and
+each says so. Not for: what happened (``agent.records.register``), or the words of the owner's page.
+"""
+
+import re
+from collections.abc import Iterator
+from string import Template
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from exchange.documents.letters import first_unfit
+from exchange.documents.messages import OwnerKind
+
+PLACES: dict[str, frozenset[str]] = {
+    "": frozenset({"owner", "contact", "privacy_contact", "authority", "authority_address"}),
+}
+"""By section, what a text there may name as ``$name``; those of ``""`` everywhere."""
+
+
+def _plain(text: str) -> str:
+    unfit = first_unfit(text, lines=True)
+    if unfit is not None:
+        raise ValueError(f"the character U+{ord(unfit):04X} is not allowed there")
+    if not Template(text).is_valid():
+        raise ValueError("a '$' stands before a name, or twice for itself")
+    return text.strip()
+
+
+Words = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_plain)]
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
+class Part(BaseModel):
+    """Nothing unknown is let pass: a misspelt key must not silently leave something out of a document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Authority(Part):
+    """Who watches over data protection there."""
+
+    name: Words
+    address: Words
+
+
+class KeepRecords(Part):
+    """How long records of requests are kept when the settings don't say, and why so long."""
+
+    years: Annotated[int, Field(ge=1, le=50)]
+    why: Words
+
+
+class Basis(Part):
+    """One lawful basis for sharing. ``key`` is what an owner chooses it by."""
+
+    key: Key
+    title: Words
+    text: Words
+
+
+class Sharing(Part):
+    """What holds when this kind of owner shares footage. The first basis stands where the owner chose none."""
+
+    bases: Annotated[tuple[Basis, ...], Field(min_length=1, max_length=20)]
+    notes: Annotated[tuple[Words, ...], Field(max_length=20)]
+    once_shared: Words
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Self:
+        if len({basis.key for basis in self.bases}) != len(self.bases):
+            raise ValueError("two bases have the same key")
+        return self
+
+
+class SharingByOwner(Part):
+    household: Sharing
+    business: Sharing
+
+    def of(self, kind: OwnerKind) -> Sharing:
+        return self.household if kind is OwnerKind.HOUSEHOLD else self.business
+
+
+class RegisterWording(Part):
+    """Headings and phrases of the register. ``labels`` has exactly LABELS, ``phrases`` exactly PHRASES."""
+
+    title: Words
+    intro: Words
+    empty: Words
+    labels: dict[str, Words]
+    phrases: dict[str, Words]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        _require(self.labels, LABELS, "labels")
+        _require(self.phrases, frozenset(PHRASES), "phrases")
+        for key, text in self.phrases.items():
+            _require_places(f"phrases.{key}", text, PHRASES[key])
+        return self
+
+
+LABELS = frozenset(
+    [
+        *("received", "case", "state", "who", "force", "contact", "verified", "incident", "purpose", "necessity"),
+        *("their_basis", "basis", "asked", "answer", "decided", "minimised", "sent", "seals", "how", "receipt"),
+        *("copies", "request_id", "once_shared", "reason"),
+    ]
+)
+"""The register's fields: one label each, in the page, the table and the printed form."""
+
+PHRASES: dict[str, frozenset[str]] = {
+    "period": frozenset({"start", "end"}),
+    "made": frozenset({"when"}),
+    "signed": frozenset({"fingerprint", "credential"}),
+    "noted": frozenset({"how"}),
+    "unverified": frozenset(),
+    "card-seen": frozenset(),
+    "called-back": frozenset(),
+    "official-mail": frozenset(),
+    "force-link": frozenset(),
+    "known": frozenset(),
+    "not-identified": frozenset(),
+    "state-open": frozenset(),
+    "state-approved": frozenset(),
+    "state-partly-approved": frozenset(),
+    "state-declined": frozenset(),
+    "state-unavailable": frozenset(),
+    "state-withdrawn": frozenset(),
+    "state-unanswered": frozenset(),
+    "state-refused": frozenset(),
+    "asked-of": frozenset({"camera", "start", "end"}),
+    "with-sound": frozenset(),
+    "without-sound": frozenset(),
+    "decided-by": frozenset({"name", "when", "method"}),
+    "agreed-by": frozenset({"name", "when"}),
+    "minimised-nothing": frozenset(),
+    "minimised-all": frozenset(),
+    "not-shared": frozenset({"camera"}),
+    "not-there": frozenset({"camera"}),
+    "shortened": frozenset({"camera", "start", "end"}),
+    "sound-left-out": frozenset({"camera"}),
+    "widened": frozenset({"camera", "before", "after"}),
+    "sent-of": frozenset({"exhibit", "camera", "start", "end", "sound", "size"}),
+    "master": frozenset({"name", "size", "sha256"}),
+    "sealed": frozenset({"size", "sha256"}),
+    "manifest": frozenset({"sha256"}),
+    "by-portal": frozenset({"when"}),
+    "by-files": frozenset({"when"}),
+    "not-yet-sent": frozenset(),
+    "nothing-sent": frozenset(),
+    "receipt-signed": frozenset({"name", "when"}),
+    "receipt-failed": frozenset({"name", "when", "remarks"}),
+    "receipt-noted": frozenset({"name", "when", "how"}),
+    "receipt-none": frozenset(),
+    "copy-until": frozenset({"when"}),
+    "copy-gone": frozenset(),
+    "recordings-days": frozenset({"days"}),
+    "record-until": frozenset({"when"}),
+    "basis-chosen": frozenset({"name", "when"}),
+    "basis-usual": frozenset(),
+    "told-nothing": frozenset(),
+}
+"""Phrases of the register, each with what it may name as ``$name``."""
+
+
+def _require(given: dict[str, str], wanted: frozenset[str], where: str) -> None:
+    if missing := sorted(wanted - given.keys()):
+        raise ValueError(f"{where}: missing {', '.join(missing)}")
+    if unknown := sorted(given.keys() - wanted):
+        raise ValueError(f"{where}: not known: {', '.join(unknown)}")
+
+
+def _require_places(where: str, text: str, known: frozenset[str]) -> None:
+    unknown = sorted(set(Template(text).get_identifiers()) - known - PLACES[""])
+    if unknown:
+        raise ValueError(f"{where} names ${unknown[0]}, which is not known there")
+
+
+class Wording(Part):
+    """One file: a jurisdiction in one language."""
+
+    jurisdiction: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+    language: Literal["en", "de"]
+    name: Words
+    compared: Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
+    """The month in which its facts were last compared with the law."""
+    disclaimer: Words
+    authority: Authority
+    keep_records: KeepRecords
+    sharing: SharingByOwner
+    register_words: RegisterWording = Field(alias="register")
+
+    @model_validator(mode="after")
+    def _names_only_what_is_known(self) -> Self:
+        for where, text in _texts(self.model_dump(exclude={"register_words"})):
+            _require_places(where, text, PLACES.get(where.split(".")[0], frozenset()))
+        return self
+
+
+def _texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _texts(inner, f"{where}.{number}")
+
+
+def fill(text: str, **values: object) -> str:
+    """A text with its ``$names`` filled in. What is filled in is never read for names again."""
+    return re.sub(r" {2,}", " ", Template(text).substitute({name: str(value) for name, value in values.items()}))
