@@ -6,7 +6,7 @@ Not for: what is read or written (the places themselves).
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,9 @@ BLOCK = 1 << 20
 """Bytes read at a time."""
 
 
-async def blocks(source: Path, start: int = 0, size: int | None = None, block: int = BLOCK) -> AsyncIterator[bytes]:
+async def blocks(
+    source: Path, start: int = 0, size: int | None = None, block: int = BLOCK
+) -> AsyncGenerator[bytes, None]:
     """The bytes of a file from ``start``, ``size`` of them or to its end. OSError when it is shorter than that."""
     stream = await asyncio.to_thread(source.open, "rb", 0)
     left = size

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
-from agent.places.blocks import BLOCK, in_thread
-from agent.places.disk import Mounted, disk_errors, full, gone, mounted_at, read_from_disk, sync_names
+from agent.places.blocks import BLOCK, blocks, in_thread
+from agent.places.bringing import bring, nothing_there
+from agent.places.disk import Mounted, disk_errors, error_of, full, gone, mounted_at, read_from_disk, sync_names
 from agent.places.naming import checked_name, unfinished
 from agent.places.place import Progress, Stored
 from exchange.errors import PlaceRefused
@@ -54,6 +55,15 @@ class FolderPlace:
 
         return await in_thread(read)
 
+    async def get(self, name: str, target: Path, sha256: str | None, show: Progress) -> None:
+        path = self._folder / checked_name(name)
+        if not await asyncio.to_thread(self._has, path):
+            raise nothing_there(name, self._title)
+        try:
+            await bring(blocks(path), target, sha256, show, self._title)
+        except OSError as error:
+            raise error_of(error, self._title) from error
+
     async def names(self, prefix: str = "") -> list[Stored]:
         return await asyncio.to_thread(self._names, prefix)
 
@@ -68,6 +78,11 @@ class FolderPlace:
         if not self._folder.is_dir() or (self._mount is not None and not os.path.ismount(self._mount)):
             raise gone(self._title)
         return mounted_at(self._folder)
+
+    def _has(self, path: Path) -> bool:
+        with disk_errors(self._title):
+            self._require()
+            return path.is_file()
 
     def _free(self) -> int:
         with disk_errors(self._title):

@@ -6,7 +6,7 @@ Not for: signing requests (``agent.places.s3``), or which addresses a force gave
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -130,7 +130,7 @@ class ObjectHttp:
             do="Check the line; it is tried again by itself where that is of use.",
         )
 
-    async def read(self, url: str, headers: dict[str, str]) -> AsyncIterator[bytes]:
+    async def read(self, url: str, headers: dict[str, str]) -> AsyncGenerator[bytes, None]:
         """The bytes of an object. Gone, PlaceUnreachable, PlaceRefused."""
         try:
             async with self._session.get(

@@ -18,6 +18,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from agent.places.bringing import bring, nothing_there
 from agent.places.naming import checked_name
 from agent.places.object_http import Answer, Gone, ObjectHttp, Piece
 from agent.places.pace import Pace, unhindered
@@ -114,6 +115,14 @@ class S3Place:
     async def sha256(self, name: str) -> str | None:
         async with self._http() as http:
             return await self._digest(http, self._bucket.key(checked_name(name)))
+
+    async def get(self, name: str, target: Path, sha256: str | None, show: Progress) -> None:
+        url, headers = self._signed("GET", self._bucket.key(checked_name(name)))
+        async with self._http() as http:
+            try:
+                await bring(http.read(url, headers()), target, sha256, show, self.title)
+            except Gone:
+                raise nothing_there(name, self.title) from None
 
     async def names(self, prefix: str = "") -> list[Stored]:
         found: list[Stored] = []

@@ -7,13 +7,14 @@ import asyncio
 import contextlib
 import hashlib
 import posixpath
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
 from agent.places.blocks import BLOCK, blocks, file_sha256
+from agent.places.bringing import bring, nothing_there
 from agent.places.disk import full
 from agent.places.naming import checked_name, is_unfinished, unfinished
 from agent.places.pace import Pace, unhindered
@@ -126,6 +127,13 @@ class SftpPlace:
         if found is None:
             raise PlaceRefused(f"{self.title} lets nothing be read.", do="Ask who runs it for the right to read.")
         return found
+
+    async def get(self, name: str, target: Path, sha256: str | None, show: Progress) -> None:
+        path = self._at(checked_name(name))
+        async with self._files() as files:
+            if await _size(files, path) is None:
+                raise nothing_there(name, self.title)
+            await bring(self._read(files, path), target, sha256, show, self.title)
 
     async def names(self, prefix: str = "") -> list[Stored]:
         found: list[Stored] = []
@@ -284,15 +292,20 @@ class SftpPlace:
 
     async def _digest(self, files: asyncssh.SFTPClient, path: str) -> str | None:
         """SHA-256 of what lies there; None where the account may not read."""
-        digest, done = hashlib.sha256(), 0
+        digest = hashlib.sha256()
         try:
-            async with files.open(path, "rb", max_requests=_AT_ONCE) as read:
-                while block := await read.read(BLOCK, done):
-                    await asyncio.to_thread(digest.update, _bytes(block))
-                    done += len(block)
+            async for block in self._read(files, path):
+                await asyncio.to_thread(digest.update, block)
         except asyncssh.SFTPPermissionDenied:
             return None
         return digest.hexdigest()
+
+    async def _read(self, files: asyncssh.SFTPClient, path: str) -> AsyncGenerator[bytes, None]:
+        done = 0
+        async with files.open(path, "rb", max_requests=_AT_ONCE) as read:
+            while block := _bytes(await read.read(BLOCK, done)):
+                done += len(block)
+                yield block
 
 
 async def _size(files: asyncssh.SFTPClient, path: str) -> int | None:

@@ -1,11 +1,12 @@
 """What holds at every place: a file is there whole under its name or not at all, and is what was put there."""
 
+import stat
 from pathlib import Path
 
 import pytest
 
 from agent.places.place import Place, Stored
-from exchange.errors import InputInvalid, PlaceRefused
+from exchange.errors import InputInvalid, NotFound, PlaceRefused
 from tests.agent.places.conftest import PART, sample
 
 
@@ -21,6 +22,22 @@ async def test_what_was_put_there_lies_there_under_its_name(place: Place, tmp_pa
     assert await place.sha256("2026/small.zip.age") == small.sha256
     assert await place.sha256("large.zip.age") == large.sha256
     assert await place.sha256("none") is None
+
+
+async def test_what_lies_there_is_brought_back_whole_and_as_it_was_or_not_at_all(place: Place, tmp_path: Path) -> None:
+    one, target = sample(tmp_path / "a", 3_000_000), tmp_path / "back"
+    await place.put(one.path, "one", one.sha256, lambda _: None)
+    with pytest.raises(PlaceRefused, match="not what was put there"):
+        await place.get("one", target, "0" * 64, lambda _: None)
+    with pytest.raises(NotFound):
+        await place.get("none", target, None, lambda _: None)
+    assert [path.name for path in tmp_path.glob("*back*")] == []
+    seen: list[int] = []
+    await place.get("one", target, one.sha256, seen.append)
+    assert target.read_bytes() == one.path.read_bytes()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert seen[-1] == one.size
+    assert [path.name for path in tmp_path.glob("*back*")] == ["back"]
 
 
 async def test_an_empty_file_can_be_put_there(place: Place, tmp_path: Path) -> None:
