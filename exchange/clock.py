@@ -3,6 +3,7 @@
 Not for: local time (that appears only where a person reads, with its offset), or a media file's own time.
 """
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,9 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-][0-2]\d:[0-5]\d)", re.ASCII
+)
 
 
 class Clock(Protocol):
@@ -64,12 +68,19 @@ def from_rfc3339(text: str) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+def read_time(text: str) -> int:
+    """A time as documents write it: RFC 3339 and nothing else of ISO 8601. ValueError for any other form."""
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("a time is written as in RFC 3339, such as 2026-11-21T10:00:00.000000Z")
+    return from_rfc3339(text)
+
+
 _END_OF_TIME = 253_402_300_800 * SECOND
 """9999-12-31T24:00:00Z: what RFC 3339 can write lies before it."""
 
 
 def _parse(value: object, info: ValidationInfo) -> object:
-    instant = from_rfc3339(value) if isinstance(value, str) else value
+    instant = read_time(value) if isinstance(value, str) else value
     if info.mode == "json" and not isinstance(value, str):
         raise ValueError("a time is written as a string, such as 2026-11-21T10:00:00Z")
     if isinstance(instant, int) and not 0 <= instant < _END_OF_TIME:

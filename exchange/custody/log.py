@@ -151,7 +151,7 @@ def next_line(
 def read_line(line: str) -> CustodyEvent:
     """One line, strictly. CustodyBroken when it is none."""
     try:
-        return parse_strictly(line.encode(), CustodyEvent, MAX_LINE)
+        return parse_strictly(line.encode(), CustodyEvent, MAX_LINE, nulls=False)
     except (DocumentInvalid, UnicodeEncodeError) as error:
         raise _broken(f"A line is no custody event: {getattr(error, 'what', 'it is not text')}") from None
 
@@ -210,10 +210,13 @@ def open_lines(proven: ProvenLines, key: PublicKey) -> tuple[list[CustodyEvent],
     head = open_checkpoint(proven.checkpoint, key)
     events: list[CustodyEvent] = []
     last: _Row | None = None
-    for number, data in enumerate(proven.jsonl.splitlines(keepends=True)):
+    *rows, rest = proven.jsonl.split(b"\n")
+    if rest or len(rows) > MAX_ROWS:
+        raise _broken("The custody file is cut short, or longer than any request's.")
+    for number, data in enumerate(rows):
         row = _read_row(number, data)
         event = read_line(row.line)
-        proof = [base64.b64decode(step) for step in row.proof]
+        proof = [_decode_step(step) for step in row.proof]
         if event.seq != row.index or not included(line_leaf(row.line), row.index, head.size, proof, head.root):
             raise _broken(f"Line {row.index} is not the one in the log that the device signed.")
         if last is not None and row.index <= last.index:
@@ -226,12 +229,17 @@ def open_lines(proven: ProvenLines, key: PublicKey) -> tuple[list[CustodyEvent],
 
 
 def _read_row(number: int, data: bytes) -> _Row:
-    if number >= MAX_ROWS or not data.endswith(b"\n"):
-        raise _broken("The custody file is cut short, or longer than any request's.")
     try:
-        return parse_strictly(data, _Row, 4 * MAX_LINE)
+        return parse_strictly(data, _Row, 4 * MAX_LINE, nulls=False)
     except DocumentInvalid as error:
         raise _broken(f"Row {number + 1} of the custody file is malformed. {error.what}") from None
+
+
+def _decode_step(text: str) -> bytes:
+    step = base64.b64decode(text)
+    if base64.b64encode(step).decode() != text:
+        raise _broken("A proof in the custody file is not written as it must be.")
+    return step
 
 
 def _broken(what: str) -> CustodyBroken:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from exchange.clock import MINUTE, Instant, Window, from_rfc3339, to_rfc3339
+from exchange.clock import MINUTE, Instant, Window, read_time, to_rfc3339
 from exchange.documents.clock_facts import Clocks
 from exchange.documents.footage_facts import Master, Operation, SourceSegment, TrackKind, WorkingCopy
 from exchange.documents.messages import (
@@ -31,7 +31,7 @@ from exchange.documents.messages import (
 
 
 def _with_offset(text: str) -> str:
-    from_rfc3339(text)
+    read_time(text)
     return text
 
 
@@ -141,7 +141,7 @@ class Evidence(Document):
     """The manifest of one package: one camera, one window. Signed by the device key."""
 
     kind: Literal["evidence.v1"] = "evidence.v1"
-    schema_version: Literal[1] = 1
+    schema_version: Annotated[int, Field(ge=1, le=1)] = 1
     evidence_id: Id
     exhibit_reference: Line
     crime_reference: Line

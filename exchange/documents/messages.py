@@ -376,7 +376,7 @@ class Decision(Document):
     """Of the agent's plan that the owner was shown; it stays with the agent."""
     cameras: tuple[DecidedCamera, ...] = ()
     observations: Text | None = None
-    people_needed: Literal[2] | None = None
+    people_needed: Annotated[int, Field(ge=2, le=2)] | None = None
     """Where the owner wants it that two people agree; None where one is enough."""
     agreed: Annotated[tuple[Agreement, ...], Field(max_length=8)] | None = None
     """Who agreed, where more than one person is needed, in the order of time."""

@@ -22,10 +22,10 @@ MAX_TAG_FILE = 16 << 20
 """Bytes of bag-info.txt or a manifest: more than 50,000 files' worth."""
 _READ = 512 * 1024
 
-_LINE_OF_MANIFEST = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(\S.*)")
-_LINE_OF_INFO = re.compile(r"([^:\s][^:]*):[ \t]*(.*)")
+_LINE_OF_MANIFEST = re.compile(r"([0-9a-f]{64})  (.+)")
+_LINE_OF_INFO = re.compile(r"([A-Za-z0-9]+(?:-[A-Za-z0-9]+)*): (.*)")
 _HOSTILE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\%]')
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 _MAX_PART, _MAX_PATH, _MAX_DEPTH = 200, 1000, 20
 
 
@@ -44,7 +44,7 @@ class Bag:
 
     folder: Path
     info: Mapping[str, str]
-    """bag-info.txt; a label that occurs more than once has its values on lines of their own."""
+    """bag-info.txt, in its order."""
     files: Mapping[str, BagFile]
     """The payload, by path (``data/…``)."""
 
@@ -132,7 +132,7 @@ def judge(folder: Path, files: Mapping[str, BagFile], tags: Mapping[str, bytes])
     for name in (BAGIT, INFO, MANIFEST, TAG_MANIFEST):
         if name not in tags:
             raise damaged(f"{name} is missing")
-    if tags[BAGIT].replace(b"\r\n", b"\n") != DECLARATION:
+    if tags[BAGIT] != DECLARATION:
         raise damaged("bagit.txt is not that of a BagIt 1.0 bag")
     payload = {path: file for path, file in files.items() if path.startswith("data/")}
     rest = {path: file for path, file in files.items() if path not in payload and path != TAG_MANIFEST}
@@ -162,10 +162,10 @@ def _read_manifest(content: bytes, name: str) -> dict[str, str]:
         match = _LINE_OF_MANIFEST.fullmatch(line)
         if not match:
             raise damaged(f"{name} has a line that says nothing")
-        path = match[2].removeprefix("./")
+        path = match[2]
         if path in promised:
             raise damaged(f"{name} names {path!r} twice")
-        promised[path] = match[1].lower()
+        promised[path] = match[1]
     try:
         check_names(promised)
     except ValueError as error:
@@ -175,24 +175,24 @@ def _read_manifest(content: bytes, name: str) -> dict[str, str]:
 
 def _read_info(content: bytes) -> dict[str, str]:
     info: dict[str, str] = {}
-    label = ""
     for line in _lines(content, INFO):
         match = _LINE_OF_INFO.fullmatch(line)
-        if line[0] in " \t" and label:
-            info[label] += " " + line.strip()
-        elif match:
-            label = match[1]
-            info[label] = f"{info[label]}\n{match[2]}" if label in info else match[2]
-        else:
+        if not match:
             raise damaged(f"{INFO} has a line that says nothing")
+        if match[1] in info:
+            raise damaged(f"{INFO} says its {match[1]} twice")
+        info[match[1]] = match[2]
     return info
 
 
 def _lines(content: bytes, name: str) -> list[str]:
     try:
-        return [line for line in re.split(r"\r\n|\n|\r", content.decode()) if line]
+        *lines, rest = content.decode().split("\n")
     except UnicodeDecodeError:
         raise damaged(f"{name} is not UTF-8 text") from None
+    if rest:
+        raise damaged(f"{name} is cut short")
+    return lines
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:

@@ -158,6 +158,31 @@ def compare_files(evidence: Evidence, files: Mapping[str, BagFile], known: froze
     )
 
 
+def compare_custody(
+    events: Sequence[CustodyEvent], request_sha256: str, decision: Decision, evidence_sha256: str, evidence: Evidence
+) -> Iterator[Finding]:
+    """Whether the custody lines that name documents by a hash name these; nothing when none does."""
+    asked = [event.details.get("sha256") for event in events if event.event is CustodyKind.REQUEST_RECEIVED]
+    approved = [event.details.get("plan_sha256") for event in events if event.event is CustodyKind.APPROVED][-1:]
+    signed = [
+        event.details.get("evidence_sha256")
+        for event in events
+        if event.event is CustodyKind.SIGNED and event.details.get("evidence_id") == evidence.evidence_id
+    ][-1:]
+    named = [[digest for digest in digests if digest is not None] for digests in (asked, approved, signed)]
+    if any(named):
+        yield _judge(
+            "custody.links",
+            "The custody lines name this request, what the owner was shown, or this manifest, by their hashes.",
+            {
+                "The custody lines tell of another request.": bool(named[0]) and request_sha256 not in named[0],
+                "The custody lines tell of a yes to another plan.": decision.plan_sha256 is not None
+                and named[1] not in ([], [decision.plan_sha256]),
+                "The custody lines tell of another manifest.": named[2] not in ([], [evidence_sha256]),
+            },
+        )
+
+
 def check_stamp_logged(stamp: bytes | None, events: Sequence[CustodyEvent], evidence_id: str) -> None:
     """EvidenceMismatch unless the stamp (None: there is none) is the one that the custody lines tell of."""
     reported = [

@@ -6,6 +6,7 @@ Not for: the signature's own format (``exchange.signing.sshsig``), or what a doc
 
 import hashlib
 import json
+import math
 import re
 from typing import NoReturn, TypeVar
 
@@ -28,6 +29,7 @@ __all__ = [
 
 MAX_DEPTH = 16
 """Arrays and objects inside one another; our deepest document has six."""
+_MAX_INTEGER = 2**63 - 1
 
 D = TypeVar("D", bound=Part)
 S = TypeVar("S", bound=Document)
@@ -57,7 +59,10 @@ def open_document(signed: Signed, model: type[S], key: PublicKey) -> S:
 
 def read_unverified(signed: Signed, model: type[S]) -> S:
     """What the document claims, WITHOUT checking its signature: to find the key it names, before ``open_document``."""
-    return parse_strictly(_bytes(signed), model)
+    found = parse_strictly(_bytes(signed), model, nulls=False)
+    if "kind" not in found.model_fields_set:
+        raise _invalid("it doesn't say its kind")
+    return found
 
 
 def document_sha256(signed: Signed) -> str:
@@ -65,15 +70,25 @@ def document_sha256(signed: Signed) -> str:
     return hashlib.sha256(_bytes(signed)).hexdigest()
 
 
-def parse_strictly(data: bytes, model: type[D], limit: int = MAX_DOCUMENT) -> D:
-    """JSON from outside to a typed part: size, depth, no key twice, no NaN, no coercion. DocumentInvalid otherwise."""
+def parse_strictly(data: bytes, model: type[D], limit: int = MAX_DOCUMENT, *, nulls: bool = True) -> D:
+    """JSON from outside to a typed part: size, depth, no key twice, no NaN, no coercion. DocumentInvalid otherwise.
+
+    What two readers could take for different things is refused: see docs/evidence-format.md, "JSON". ``nulls``: whether
+    null may stand for a field that is left out, as it may in answers of the interface, and not in what is signed.
+    """
     if len(data) > limit:
         raise _too_large(len(data), limit)
     try:
         text = data.decode()
         _check_depth(text)
-        json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_refuse_constant)
-        return model.model_validate_json(data, strict=True)
+        json.loads(
+            text,
+            object_pairs_hook=_no_key_twice if nulls else _no_key_twice_and_no_null,
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+            parse_float=_number,
+        )
+        return model.model_validate_json(data, strict=True, by_alias=True, by_name=False)
     except ValidationError as error:
         raise _invalid(_first_complaint(error)) from None
     except ValueError as error:
@@ -107,6 +122,25 @@ def _no_key_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise ValueError("it says the same thing twice, so readers could differ on what it says")
     return found
+
+
+def _no_key_twice_and_no_null(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if any(value is None for _, value in pairs):
+        raise ValueError("null has no place in it: what does not apply is left out")
+    return _no_key_twice(pairs)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20 or abs(int(digits)) > _MAX_INTEGER:
+        raise ValueError("it has a number that is larger than any reader must know")
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("it has a number that is larger than any reader must know")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

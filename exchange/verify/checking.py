@@ -27,8 +27,14 @@ from exchange.errors import (
     VerificationFailed,
 )
 from exchange.package import contents as layout
-from exchange.package.bag import Bag, BagFile, damaged
-from exchange.package.consistency import check_stamp_logged, check_stamp_time, compare_documents, compare_files
+from exchange.package.bag import Bag, damaged
+from exchange.package.consistency import (
+    check_stamp_logged,
+    check_stamp_time,
+    compare_custody,
+    compare_documents,
+    compare_files,
+)
 from exchange.package.report import Finding, Report, fails, holds, mismatch, unchecked
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import PublicKey, document_sha256, open_document, read_unverified
@@ -84,7 +90,7 @@ class _Check:
         self._given_force = force_key
         self._given_device = device_key
         self._folder = path
-        self._files: dict[str, BagFile] | None = None
+        self._bag: Bag | None = None
         self._events: list[CustodyEvent] | None = None
         self.findings: list[Finding] = []
         self.request: Request | NotedRequest | None = None
@@ -97,7 +103,7 @@ class _Check:
     def run(self, folder: Path, bag: Bag | None, deep: bool, tsa_certificates: str | None) -> None:
         """Everything behind the bag's own manifests."""
         self._folder = folder
-        self._files = dict(bag.files) if bag else None
+        self._bag = bag
         device = self._key(layout.DEVICE_KEY)
         signed = {path: self._signed(path) for path in (layout.REQUEST, layout.DECISION, layout.EVIDENCE)}
         if _is_noted(signed[layout.REQUEST]):
@@ -116,9 +122,16 @@ class _Check:
         if request and decision and self.request and self.decision and self.evidence:
             hashes = document_sha256(request), document_sha256(decision)
             self.findings += compare_documents(self.request, hashes[0], self.decision, hashes[1], self.evidence)
+            if self._events is not None and (manifest := signed[layout.EVIDENCE]):
+                digest = document_sha256(manifest)
+                self.findings += compare_custody(self._events, hashes[0], self.decision, digest, self.evidence)
         if self.evidence:
-            if self._files is not None:
-                self.findings += compare_files(self.evidence, self._files, layout.FIXED | {layout.TIMESTAMP})
+            if self._bag is not None:
+                self._check_label(self.evidence, self._bag)
+                known = layout.FIXED | {layout.TIMESTAMP}
+                if isinstance(self.request, NotedRequest):
+                    known -= {layout.FORCE_KEY}
+                self.findings += compare_files(self.evidence, self._bag.files, known)
             self._check_stamp(self.evidence, tsa_certificates)
             if deep:
                 self._check_streams(self.evidence)
@@ -225,6 +238,19 @@ class _Check:
                 "the page for people",
             )
 
+    def _check_label(self, evidence: Evidence, bag: Bag) -> None:
+        """What is read first, and signed by nobody: bag-info.txt, and the name of the folder in the zip."""
+        size = sum(file.size for file in bag.files.values())
+        expected = {**layout.bag_info(evidence), "Payload-Oxum": f"{size}.{len(bag.files)}"}
+        name = layout.bag_name(evidence)
+        if list(bag.info.items()) != list(expected.items()):
+            finding = fails("bag-info", mismatch("bag-info.txt says something else than the manifest."))
+        elif not self._path.is_dir() and bag.folder.name != name:
+            finding = fails("bag-info", mismatch(f"The package's folder is not called {name}, as the manifest is."))
+        else:
+            finding = holds("bag-info", "bag-info.txt says what the manifest says.")
+        self.findings.append(finding)
+
     # -- custody, and the pictures themselves --------------------------------------------------------------------
 
     def _check_custody(self, device: PublicKey) -> None:
@@ -232,7 +258,7 @@ class _Check:
         if lines is None or note is None:
             return
         try:
-            events, head = open_lines(ProvenLines(lines, note.decode("utf-8", "replace")), device)
+            events, head = open_lines(ProvenLines(lines, _text(note)), device)
             request = self.request.request_id if self.request else None
             if request is not None and any(event.request_id != request for event in events):
                 raise _custody("The custody lines are those of another request.")
@@ -311,7 +337,12 @@ class _Check:
         if content is None:
             return None
         try:
-            return PublicKey.parse(content.decode("ascii", "replace"))
+            text = content.decode("ascii", "replace")
+            key = PublicKey.parse(text)
+            if text != f"{key.line}\n":
+                what = f"{path} holds more than a key, or is not ended as it must be."
+                raise DocumentInvalid(what, do="Ask the owner for the package again.")
+            return key
         except DocumentInvalid as error:
             self.findings.append(fails(path, error))
             return None
@@ -353,6 +384,13 @@ def _is_noted(signed: Signed | None) -> bool:
 def _named(error: VerificationFailed, name: str) -> VerificationFailed:
     """The error with the document's name before it."""
     return type(error)(f"In {name}: {error.what}", meaning=error.meaning, do=error.do)
+
+
+def _text(note: bytes) -> str:
+    try:
+        return note.decode()
+    except UnicodeDecodeError:
+        raise _custody("The custody log's checkpoint is not text.") from None
 
 
 def _custody(what: str) -> CustodyBroken:

@@ -345,8 +345,8 @@ def forged_entries(case: Case) -> list[PackageEntry]:
         "data/READ-ME-FIRST.html.sig": device.sign(page, "read-me-first.v1@handover").encode(),
         "data/custody.jsonl": custody.jsonl,
         "data/custody.checkpoint": custody.checkpoint.encode(),
-        "data/device.pub": device.public.line.encode(),
-        "data/force.pub": case.police.force.public.line.encode(),
+        "data/device.pub": f"{device.public.line}\n".encode(),
+        "data/force.pub": f"{case.police.force.public.line}\n".encode(),
         "data/working/contact-sheet.jpg": case.working,
     }
     signed = (("request", case.signed_request), ("decision", case.signed_decision), ("evidence", case.signed_evidence))

@@ -1,0 +1,161 @@
+"""Says in words what is odd about a zip that is not in our one form: for the report on a package that is refused.
+
+Not for: deciding whether it is refused (``exchange.package.zip_layout`` does, by comparing every byte), or unpacking.
+"""
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import FileIO
+
+from exchange.documents.letters import quoted
+
+_LOCAL = struct.Struct("<4s5H3L2H")
+_ROW = struct.Struct("<4s6H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_MOST = 4 << 20
+"""Bytes of the end of a file that are looked at."""
+_ROWS = 20_000
+_KNOWN_FLAGS = 1 << 3 | 1 << 11
+_FULL32 = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of a directory, as it says of itself; nothing of it is believed."""
+
+    name: bytes
+    made_on: int
+    flags: int
+    method: int
+    size: int
+    extra: bytes
+    comment: bytes
+    disk: int
+    attributes: int
+    offset: int
+
+    @property
+    def text(self) -> str:
+        """The name as it may be shown."""
+        return quoted(self.name.decode("utf-8", "replace"), 100)
+
+
+def name_fault(file: FileIO) -> str | None:
+    """What is odd about this zip, in words that fit after "as a zip, "; None when it is not plain what it is.
+
+    Reads the directory at its end, and the headers that it points to; never raises for what it finds there.
+    """
+    size = file.seek(0, os.SEEK_END)
+    start = max(0, size - _MOST)
+    file.seek(start)
+    data = _read(file, size - start)
+    place = data.rfind(b"PK\5\6")
+    if place < 0 or len(data) - place < _END.size:
+        return "its end is missing"
+    end = _END.unpack_from(data, place)
+    found = _fault_of_the_end(data, place, end)
+    if found is None:
+        rows = list(_rows(data, place, end))
+        found = next(filter(None, map(_fault_of_a_row, rows)), None) or _fault_of_places(file, rows)
+    return found
+
+
+def _fault_of_the_end(data: bytes, place: int, end: tuple[int, ...]) -> str | None:
+    comment = end[7]
+    if comment and place + _END.size + comment == len(data):
+        return "it carries a comment"
+    if place + _END.size + comment != len(data):
+        return "something follows its end"
+    if end[1] or end[2] or end[3] != end[4]:
+        return "it claims to be one of several disks"
+    before = data[max(0, place - 76) : place]
+    has64 = before[:4] == b"PK\6\6" and before[56:60] == b"PK\6\7"
+    wants64 = end[4] == 0xFFFF or _FULL32 in (end[5], end[6])
+    if has64 != wants64:
+        return "its zip64 record contradicts its end"
+    if data.rfind(b"PK\5\6", 0, place) >= 0 and data.rfind(b"PK\1\2", 0, place) < data.rfind(b"PK\5\6", 0, place):
+        return "it has more than one end"
+    return None
+
+
+def _rows(data: bytes, place: int, end: tuple[int, ...]) -> Iterator[_Row]:
+    """The directory's rows, found from its length: where it says it starts may be a lie."""
+    length, count = end[5], end[4]
+    at = place - length
+    if data[max(0, place - 76) : place][:4] == b"PK\6\6":
+        fields = _END64.unpack_from(data, place - 76)
+        count, length = fields[7], fields[8]
+        at = place - 76 - length
+    for _ in range(min(count, _ROWS)):
+        if at < 0 or at + _ROW.size > len(data) or data[at : at + 4] != b"PK\1\2":
+            return
+        (_, made, _, flags, method, _, _, _, _, size, names, extras, comments, disk, _, attributes, offset) = (
+            _ROW.unpack_from(data, at)
+        )
+        name_end = at + _ROW.size + names
+        extra_end = name_end + extras
+        yield _Row(
+            data[at + _ROW.size : name_end],
+            made >> 8,
+            flags,
+            method,
+            size,
+            data[name_end:extra_end],
+            data[extra_end : extra_end + comments],
+            disk,
+            attributes,
+            offset,
+        )
+        at = extra_end + comments
+
+
+def _fault_of_a_row(row: _Row) -> str | None:
+    mode = row.attributes >> 16
+    if row.flags & 1:
+        return f"{row.text} is encrypted by the zip"
+    if row.method:
+        return f"{row.text} is compressed, or written by a method that is not used here ({row.method})"
+    if row.name.endswith(b"/") or stat.S_ISDIR(mode):
+        return f"{row.text} is a folder's entry"
+    if row.made_on == 3 and stat.S_IFMT(mode) == stat.S_IFLNK:
+        return f"{row.text} is a link to another place"
+    if row.made_on == 3 and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        return f"{row.text} is a device, not a file"
+    if row.comment:
+        return f"{row.text} carries a comment"
+    if row.disk:
+        return "it claims to be one of several disks"
+    if row.flags & ~_KNOWN_FLAGS:
+        return f"{row.text} has flags that are not used here"
+    if row.extra and _FULL32 not in (row.size, row.offset):
+        return f"{row.text} has an extra field that nothing needs"
+    return None
+
+
+def _fault_of_places(file: FileIO, rows: list[_Row]) -> str | None:
+    """Where the directory and the headers before the files contradict one another."""
+    if rows and rows[0].offset:
+        return "something stands before its first file"
+    for row in rows:
+        if row.offset == _FULL32:
+            return None
+        file.seek(row.offset)
+        header = _read(file, _LOCAL.size)
+        if len(header) < _LOCAL.size or not header.startswith(b"PK\3\4"):
+            return f"{row.text} is not where the directory says"
+        fields = _LOCAL.unpack(header)
+        name = _read(file, fields[9])
+        if name != row.name or fields[3] != row.method or fields[2] != row.flags:
+            return f"{row.text} is called, or said to be, something else where it lies than in the directory"
+    return None
+
+
+def _read(file: FileIO, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (piece := file.read(size - len(data))):
+        data += piece
+    return data
