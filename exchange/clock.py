@@ -17,9 +17,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RFC3339 = re.compile(
-    r"\d{4}-\d\d-\d\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-][0-2]\d:[0-5]\d)", re.ASCII
-)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-][0-2]\d:[0-5]\d)", re.ASCII)
 
 
 class Clock(Protocol):
@@ -71,7 +69,7 @@ def from_rfc3339(text: str) -> int:
 def read_time(text: str) -> int:
     """A time as documents write it: RFC 3339 and nothing else of ISO 8601. ValueError for any other form."""
     if not _RFC3339.fullmatch(text):
-        raise ValueError("a time is written as in RFC 3339, such as 2026-11-21T10:00:00.000000Z")
+        raise ValueError("a time is written as in RFC 3339, with its offset or Z, such as 2026-11-21T10:00:00.000000Z")
     return from_rfc3339(text)
 
 

@@ -45,6 +45,7 @@ __all__ = [
     "parse_recipient",
     "read_identities",
     "sealed_size",
+    "stanza_kinds",
 ]
 
 CHUNK = 64 * 1024
@@ -262,6 +263,14 @@ def decrypt_file(source_path: Path, target_path: Path, identities: Sequence[Open
         with durable_file(target_path) as target:
             for piece in decryptor:
                 target.write(piece)
+
+
+def stanza_kinds(source: BinaryIO) -> list[str]:
+    """The kind of each recipient that an age file's header names, such as ``X25519``. SealDamaged when it has none."""
+    buffered: io.BufferedIOBase = _buffered(source)
+    if looks_armored(cast(io.BufferedReader, buffered).peek(64)[:64]):
+        buffered = io.BufferedReader(ArmorReader(cast(BinaryIO, buffered)))
+    return [stanza.kind.decode("ascii", "replace") for stanza in read_header(buffered.readline).stanzas]
 
 
 def sealed_size(plain_size: int, recipients: Sequence[Recipient]) -> int:

@@ -52,7 +52,7 @@ def open_checkpoint(note: str, key: PublicKey) -> TreeHead:
         len(note) > MAX_NOTE
         or not separator
         or not signatures.endswith("\n")
-        or any(letter < " " and letter != "\n" for letter in note)
+        or any((letter < " " and letter != "\n") or "\ud800" <= letter <= "\udfff" for letter in note)
     ):
         raise _no_checkpoint("it is no signed note")
     text += "\n"

@@ -136,8 +136,8 @@ def judge(folder: Path, files: Mapping[str, BagFile], tags: Mapping[str, bytes])
         raise damaged("bagit.txt is not that of a BagIt 1.0 bag")
     payload = {path: file for path, file in files.items() if path.startswith("data/")}
     rest = {path: file for path, file in files.items() if path not in payload and path != TAG_MANIFEST}
-    _compare(_read_manifest(tags[MANIFEST], MANIFEST), payload)
     _compare(_read_manifest(tags[TAG_MANIFEST], TAG_MANIFEST), rest)
+    _compare(_read_manifest(tags[MANIFEST], MANIFEST), payload)
     info = _read_info(tags[INFO])
     oxum = f"{sum(file.size for file in payload.values())}.{len(payload)}"
     if info.get("Payload-Oxum", oxum) != oxum:

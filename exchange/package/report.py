@@ -50,6 +50,7 @@ class Finding:
     verdict: Verdict
     text: str
     error: VerificationFailed | None = None
+    """Why it fails; or, of what could not be checked, what a program should end with because of that."""
 
 
 def holds(about: str, text: str) -> Finding:
@@ -60,8 +61,8 @@ def fails(about: str, error: VerificationFailed) -> Finding:
     return Finding(about, Verdict.FAILS, " ".join(part for part in (error.what, error.meaning) if part), error)
 
 
-def unchecked(about: str, text: str) -> Finding:
-    return Finding(about, Verdict.UNCHECKED, text)
+def unchecked(about: str, text: str, error: VerificationFailed | None = None) -> Finding:
+    return Finding(about, Verdict.UNCHECKED, text, error)
 
 
 def mismatch(what: str) -> EvidenceMismatch:

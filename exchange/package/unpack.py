@@ -20,6 +20,7 @@ from exchange.durable import raising_disk_full, sync_folder
 from exchange.errors import HandoverError, NotFound
 from exchange.package import bag
 from exchange.package.bag import Bag, BagFile, damaged
+from exchange.package.zip_faults import name_fault
 from exchange.package.zip_layout import DIRECTORY_ROW, TAIL, LayoutError, Member, find_directory, parse_directory
 
 _READ = 512 * 1024
@@ -59,7 +60,7 @@ def open_package(
         try:
             name, members = _read_directory(file, limits)
         except LayoutError as error:
-            raise damaged(f"as a zip, {error}") from None
+            raise damaged(f"as a zip, {name_fault(file) or error}") from None
         target = into / name
         _refuse_existing(target)
         making = Path(tempfile.mkdtemp(prefix=f".{name[:100]}.", suffix=".partial", dir=into))
@@ -177,7 +178,8 @@ class _Unpacking:
 
     def _expect(self, expected: bytes, path: str) -> None:
         if _read(self._file, len(expected)) != expected:
-            raise damaged(f"what stands around {path} in the zip was changed")
+            fault = name_fault(self._file)
+            raise damaged(f"as a zip, {fault}" if fault else f"what stands around {path} in the zip was changed")
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import FileIO
+from io import RawIOBase
 
 from exchange.documents.letters import quoted
 
@@ -44,7 +44,7 @@ class _Row:
         return quoted(self.name.decode("utf-8", "replace"), 100)
 
 
-def name_fault(file: FileIO) -> str | None:
+def name_fault(file: RawIOBase) -> str | None:
     """What is odd about this zip, in words that fit after "as a zip, "; None when it is not plain what it is.
 
     Reads the directory at its end, and the headers that it points to; never raises for what it finds there.
@@ -86,7 +86,7 @@ def _rows(data: bytes, place: int, end: tuple[int, ...]) -> Iterator[_Row]:
     """The directory's rows, found from its length: where it says it starts may be a lie."""
     length, count = end[5], end[4]
     at = place - length
-    if data[max(0, place - 76) : place][:4] == b"PK\6\6":
+    if place >= 76 and data[place - 76 : place - 72] == b"PK\6\6":
         fields = _END64.unpack_from(data, place - 76)
         count, length = fields[7], fields[8]
         at = place - 76 - length
@@ -136,7 +136,7 @@ def _fault_of_a_row(row: _Row) -> str | None:
     return None
 
 
-def _fault_of_places(file: FileIO, rows: list[_Row]) -> str | None:
+def _fault_of_places(file: RawIOBase, rows: list[_Row]) -> str | None:
     """Where the directory and the headers before the files contradict one another."""
     if rows and rows[0].offset:
         return "something stands before its first file"
@@ -154,7 +154,7 @@ def _fault_of_places(file: FileIO, rows: list[_Row]) -> str | None:
     return None
 
 
-def _read(file: FileIO, size: int) -> bytes:
+def _read(file: RawIOBase, size: int) -> bytes:
     data = b""
     while len(data) < size and (piece := file.read(size - len(data))):
         data += piece

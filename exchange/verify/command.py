@@ -1,10 +1,11 @@
-"""``handover-verify``: checks an evidence package and says, a line a check, what holds and what doesn't.
+"""``handover-verify``: checks an evidence package and says in plain words what holds and what doesn't.
 
 Not for: the checks themselves (``exchange.verify.checking``).
 """
 
 import contextlib
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,13 +14,14 @@ import click
 from exchange.age.keys import read_identities
 from exchange.documents.messages import Credential
 from exchange.errors import HandoverError, KeyFileUnusable
-from exchange.package.report import Report, Verdict
+from exchange.package.report import Report
 from exchange.signing.documents import PublicKey
 from exchange.verify.checking import verify_package
+from exchange.verify.words import HEADINGS, report_lines
 
 __all__ = ["Report", "main", "read_force_key", "read_public_key", "verify_package"]
 
-_MARK = {Verdict.HOLDS: ("holds", "green"), Verdict.FAILS: ("FAILS", "red"), Verdict.UNCHECKED: ("unsure", "yellow")}
+_COLOURS = dict(zip(HEADINGS, ("red", "green", "yellow"), strict=True))
 _MAX_KEYS = 64 * 1024
 _SIGNER = re.compile(
     r'(?P<principals>\S+)\s+(?:(?P<options>\S*(?:"[^"]*"\S*)*)\s+)?(?P<key>ssh-ed25519\s+\S+)(?:\s.*)?'
@@ -73,7 +75,7 @@ def command(
     if as_json:
         click.echo(report.to_json(), nl=False)
     else:
-        _print(report)
+        _print(report, deep)
     return report.exit_code
 
 
@@ -118,17 +120,12 @@ def read_force_key(path: Path) -> PublicKey:
     return found.pop()
 
 
-def _print(report: Report) -> None:
-    if report.evidence:
-        evidence = report.evidence
-        click.echo(f"Exhibit {evidence.exhibit_reference}, crime {evidence.crime_reference}: {evidence.camera.label}\n")
-    for finding in report.findings:
-        word, colour = _MARK[finding.verdict]
-        click.echo(f"{click.style(f'{word:6}', fg=colour, bold=True)}  {finding.text}")
-    click.echo(f"\n{report.summary()}")
-    error = report.failure()
-    if error is not None and error.do:
-        click.echo(error.do)
+def _print(report: Report, deep: bool) -> None:
+    """For a person. Coloured where it is a terminal; the headings say the same without."""
+    width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 110))
+    for line in report_lines(report, deep=deep, width=width):
+        colour = _COLOURS.get(line)
+        click.echo(click.style(line, fg=colour, bold=True) if colour else line)
     if report.bag:
         click.echo(f"The opened package lies in {report.bag}")
 

@@ -4,17 +4,19 @@ Not for: the documents in it (``exchange.verify.checking``).
 """
 
 import contextlib
+import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
 from io import RawIOBase
 from pathlib import Path
 
-from exchange.age.files import decrypt_file
+from exchange.age.files import decrypt_file, stanza_kinds
 from exchange.age.keys import Opener
 from exchange.age.opened import OpenedFile, is_armored
+from exchange.documents.letters import harmless
 from exchange.errors import InputInvalid, KeyDoesNotOpen, SealDamaged, VerificationFailed
 from exchange.package.bag import Bag, check_bag, damaged
-from exchange.package.report import Finding, fails, holds
+from exchange.package.report import Finding, fails, holds, unchecked
 from exchange.package.writing import open_package
 
 _AGE = (b"age-encryption.org/", b"-----BEGIN AGE")
@@ -42,12 +44,7 @@ def open_bag(
     if not _is_sealed(path):
         return _judged(lambda: unpack(path))
     if not identities:
-        return None, [
-            fails(
-                "seal",
-                KeyDoesNotOpen("The package is sealed, and no key was given.", do="Name the case's identity file."),
-            )
-        ]
+        return None, [_not_opened(path, KeyDoesNotOpen("The package is sealed, and no key was given."))]
     try:
         if is_armored(path):
             with tempfile.TemporaryDirectory(prefix=".opening-", dir=room) as place:
@@ -57,6 +54,8 @@ def open_bag(
             with contextlib.closing(OpenedFile(path, identities)) as opened:
                 bag, findings = _judged(lambda: unpack(opened))
                 opened.read_rest()
+    except KeyDoesNotOpen as missing:
+        return None, [_not_opened(path, missing)]
     except VerificationFailed as broken:
         return None, [fails("seal", broken)]
     return bag, [holds("seal", _SEALED), *findings]
@@ -73,6 +72,32 @@ def _judged(get: Callable[[], Bag]) -> tuple[Bag | None, list[Finding]]:
     except PermissionError as error:
         return None, [fails("bag", damaged(f"{error.filename!r} can't be read"))]
     return bag, [holds("bag", "No file is missing, added or changed against the package's own manifests.")]
+
+
+def _not_opened(path: Path, error: KeyDoesNotOpen) -> Finding:
+    """That nothing behind the seal can be seen, and what can be said of it all the same. SealDamaged is a finding."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            kinds = stanza_kinds(file)
+    except VerificationFailed as broken:
+        return fails("seal", broken)
+    text = (
+        f"Everything behind the seal. {error.what} The sealed file has {path.stat().st_size} bytes and the SHA-256 "
+        f"{digest}: if these are in the receipt, or in what the owner wrote down, it is the file that was handed over. "
+        f"It is sealed for {_recipients(kinds)}."
+    )
+    do = "Name the case's identity file with --identity, or compare the SHA-256 with the receipt's."
+    return unchecked("seal", text, KeyDoesNotOpen(error.what, meaning=error.meaning, do=do))
+
+
+def _recipients(kinds: Sequence[str]) -> str:
+    """Such as ``2 recipients (mlkem768x25519)``."""
+    if kinds == ["scrypt"]:
+        return "whoever knows its passphrase"
+    known = " and ".join(dict.fromkeys(harmless(kind, 40) for kind in kinds))
+    return f"{len(kinds)} recipient{'' if len(kinds) == 1 else 's'} ({known})"
 
 
 def _is_sealed(path: Path) -> bool:

@@ -152,7 +152,7 @@ def test_a_checkpoint_holds_for_the_key_that_signed_it_only(key: SigningKey) -> 
         open_checkpoint(note, SigningKey.generate().public)
     with pytest.raises(SignatureInvalid):
         open_checkpoint(note.replace("\n7\n", "\n8\n"), key.public)
-    for odd in ("\ud800", "\x7f", "\u202e"):
+    for odd in ("\ud800", "\x1b", "\r"):
         with pytest.raises(CustodyBroken, match="no signed note"):
             open_checkpoint(note.replace("\n7\n", f"\n7\n{odd}\n"), key.public)
 

@@ -14,7 +14,7 @@ from exchange.errors import KeyFileUnusable
 from exchange.package import contents as layout
 from exchange.signing.documents import SigningKey, allowed_signers
 from exchange.verify.command import read_force_key
-from tests.exchange.packages import Case, rebagged, zipped
+from tests.exchange.packages import Case, rebagged, sha256, zipped
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,9 @@ def test_a_good_sealed_package_ends_with_0_and_a_line_for_every_check(case: Case
     known = ("--identity", tmp_path / "case.key", "--force-key", tmp_path / "force.pub")
     answer = run(tmp_path / "p.zip.age", *known, "--deep", "--into", tmp_path / "opened")
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert answer.stdout.count("holds   ") == 22
-    assert "Everything holds (22 checks)." in answer.stdout
+    assert "\n\nWhat holds\n" in answer.stdout
+    assert "What does not hold" not in answer.stdout
+    assert "Everything holds (23 checks)." in answer.stdout
     assert "\x1b" not in answer.stdout
     assert str(identity) not in answer.stdout
     assert (tmp_path / "opened/ev-1/data/READ-ME-FIRST.html").exists()
@@ -53,16 +54,39 @@ def test_a_bad_package_ends_with_its_code_says_what_fails_and_goes_on(case: Case
     path = rebagged(case, tmp_path, {"data/working/contact-sheet.jpg": b"other"})
     answer = run(path, "--force-key", tmp_path / "force.pub")
     assert answer.returncode == 67
-    assert "FAILS   data/working/contact-sheet.jpg is not the file that the manifest names." in answer.stdout
-    assert "holds   There is no file" in answer.stdout
-    assert "1 check failed; 19 hold. Don't rely on this package as it is." in answer.stdout
+    fails, holds = answer.stdout.index("What does not hold\n"), answer.stdout.index("What holds\n")
+    named = answer.stdout.index("- data/working/contact-sheet.jpg is not the file that the manifest names.")
+    assert fails < named < holds
+    assert holds < answer.stdout.index("- There is no file")
+    assert "1 check failed; 20 hold. Don't rely on this package as it is." in answer.stdout
 
 
 def test_without_the_forces_key_it_says_so_and_does_not_end_with_0(case: Case, tmp_path: Path) -> None:
     answer = run(zipped(case, tmp_path))
     assert answer.returncode == 60
-    assert "unsure  Whether the force key is the force's could not be checked" in answer.stdout
-    assert "Nothing failed, but not everything was checked; 19 hold, 1 could not be made." in answer.stdout
+    unknown = answer.stdout.split("What can't be known\n")[1]
+    assert "- Whether the force key is the force's could not be checked" in unknown
+    assert "from any package, however sound:" in unknown
+    assert "Nothing failed, but not everything was checked; 20 hold, 1 could not be made." in answer.stdout
+    assert "a package that somebody made with keys of their own would look like this one" in " ".join(unknown.split())
+
+
+def test_of_a_sealed_package_without_its_key_it_says_what_it_is_and_what_can_be_compared(
+    case: Case, tmp_path: Path
+) -> None:
+    sealed = tmp_path / "p.zip.age"
+    recipients = [generate_identity("x25519").recipient, generate_identity("x25519").recipient]
+    encrypt_file(zipped(case, tmp_path), sealed, recipients)
+    (tmp_path / "other.key").write_text(f"{generate_identity('x25519')}\n")
+    (tmp_path / "other.key").chmod(0o600)
+    for more in ((), ("--identity", tmp_path / "other.key")):
+        answer = run(sealed, *more)
+        said = " ".join(answer.stdout.split())
+        assert answer.returncode == 63
+        assert answer.stdout.startswith("What can't be known\n")
+        assert f"has {sealed.stat().st_size} bytes and the SHA-256 {sha256(sealed.read_bytes())}" in said
+        assert "It is sealed for 2 recipients (X25519)." in said
+        assert "Nothing in the package was looked at." in said
 
 
 def test_json_says_the_same_to_programs(case: Case, tmp_path: Path) -> None:
