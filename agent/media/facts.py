@@ -13,6 +13,10 @@ JsonObject = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+H264_PROFILES = frozenset({66, 77, 100})
+"""profile_idc (ITU-T H.264, A.2) of Baseline, Main and High: what every player takes."""
+
+
 class Trim(StrEnum):
     """Where a copy starts, as it can start only at a key frame."""
 
@@ -92,6 +96,8 @@ class Stretch:
     sound_packets: int
     sound_bytes: int
     gops: Gops
+    profile: int | None = None
+    """H.264's profile_idc; None: another codec, or not known."""
 
 
 class Missing(StrEnum):
@@ -207,7 +213,7 @@ class SourceCopy:
 
 @dataclass(frozen=True, slots=True)
 class Master:
-    """One finished master; ``file`` and ``working`` are relative to the folder that was cut into.
+    """One finished master; ``file`` is relative to the folder that was cut into.
 
     ``crc32``, when it was taken in the same reading as ``sha256``, spares the sealing a second hashing.
 
@@ -230,7 +236,6 @@ class Master:
     sources: tuple[SourceCopy, ...]
     placed_us: tuple[int, ...]
     operation: str
-    working: str | None = None
     crc32: int | None = None
 
 
@@ -304,4 +309,5 @@ def cut_result(plain: JsonObject) -> CutResult:
 def _master(plain: JsonObject) -> Master:
     tracks = tuple(TrackCopy(**track) for track in plain["tracks"])
     sources = tuple(SourceCopy(**{**source, "path": Path(source["path"])}) for source in plain["sources"])
+    plain = {name: value for name, value in plain.items() if name != "working"}  # as it was cut by an older agent
     return Master(**{**plain, "tracks": tracks, "sources": sources, "placed_us": tuple(plain["placed_us"])})

@@ -158,6 +158,7 @@ def _stretch(chosen: Selection) -> Stretch:
         sound_packets=sound_packets,
         sound_bytes=sound_bytes,
         gops=_gops(chosen),
+        profile=first.video.config[1] if first.video.codec == "h264" and len(first.video.config) > 1 else None,
     )
 
 

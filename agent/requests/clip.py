@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 
+from agent.requests.copies.making import make_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval, void
 from agent.requests.states import State
 from agent.requests.step import Move
@@ -37,6 +38,7 @@ async def clip(services: Services, row: RequestRow) -> Move:
         for cut in approval.cuts:
             if cut.evidence_id not in done:
                 await _clip_one(services, approval, cut)
+            await make_copies(services, row.request_id, cut)
     except FootageChanged as why:
         if row.failures < _TRIES:
             raise

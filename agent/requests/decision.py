@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from agent.requests.copies.usual import in_order, usual_copies
 from agent.requests.intake import verified_request
 from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan
 from agent.requests.restored_records import refuse_while_unclear
@@ -21,6 +22,7 @@ from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import Instant, to_rfc3339
 from exchange.custody.log import CustodyKind
+from exchange.documents.copies import ChosenCopy, check_chosen
 from exchange.documents.evidence import Observation, observations_sha256
 from exchange.documents.messages import (
     Agreement,
@@ -49,6 +51,8 @@ class Choice(Part):
     sound: bool = False
     none_recorded: bool = False
     """The owner says that there is no such footage, and wants the officer to know. Not said, it reads as declined."""
+    copies: Annotated[tuple[ChosenCopy, ...], Field(max_length=8), AfterValidator(check_chosen)] | None = None
+    """The working copies to go beside it; None: those that are usual (``agent.requests.copies.usual``)."""
 
 
 class Note(Part):
@@ -76,6 +80,7 @@ class ApprovedCut:
     camera: PlannedCamera
     sound: bool
     observed: tuple[Observation, ...] = ()
+    copies: tuple[ChosenCopy, ...] = ()
 
 
 class Approval:
@@ -142,7 +147,7 @@ async def decide(services: Services, request_id: str, verdict: Verdict, by: Deci
                 do="Look at it again with: handover review",
             )
         plan = read_plan(shown["plan"])
-        decision, observed = _decision(row, plan, verdict, by, now)
+        decision, observed = _decision(services, row, plan, verdict, by, now)
         if services.settings.decide.people > 1 and decision.status in _SENT:
             agreed = await _agreed(services, tx, plan.request_id, verdict, by)
             if agreed is None:
@@ -217,7 +222,7 @@ def refuse_unless_asked(row: RequestRow, now: int) -> None:
 
 
 def _decision(
-    row: RequestRow, plan: Plan, verdict: Verdict, by: DecidedBy, now: int
+    services: Services, row: RequestRow, plan: Plan, verdict: Verdict, by: DecidedBy, now: int
 ) -> tuple[Decision, dict[str, tuple[Observation, ...]]]:
     """The decision, and by evidence id the notes that it names by their hash."""
     choices = {choice.position: choice for choice in verdict.choices}
@@ -226,7 +231,11 @@ def _decision(
     if unknown := choices.keys() - {camera.position for camera in plan.cameras}:
         raise DecisionRefused(f"The plan has no position {min(unknown)}.", meaning="Nothing was decided.")
     notes = {camera.position: _observed(camera, verdict.notes) for camera in plan.cameras}
-    cameras = tuple(_decided(camera, choices.get(camera.position), notes[camera.position]) for camera in plan.cameras)
+    cameras = tuple(
+        _with_copies(services, row, camera, choices.get(camera.position), decided)
+        for camera in plan.cameras
+        for decided in [_decided(camera, choices.get(camera.position), notes[camera.position])]
+    )
     outcomes = {camera.outcome for camera in cameras}
     if Outcome.APPROVED not in outcomes:
         none = outcomes == {Outcome.UNAVAILABLE}
@@ -294,6 +303,18 @@ def _decided(camera: PlannedCamera, choice: Choice | None, observed: tuple[Obser
         narrowed=camera.narrowed,
         observed_sha256=observations_sha256(observed),
     )
+
+
+def _with_copies(
+    services: Services, row: RequestRow, camera: PlannedCamera, choice: Choice | None, decided: DecidedCamera
+) -> DecidedCamera:
+    """The working copies are part of what is approved: the owner's own choice, or what is usual."""
+    if decided.outcome is not Outcome.APPROVED or choice is None:
+        return decided
+    copies = choice.copies
+    if copies is None:
+        copies = usual_copies(camera, verified_request(row), services.settings.copies, sound=decided.sound)
+    return decided.model_copy(update={"copies": in_order(copies) or None})
 
 
 def void(services: Services, row: RequestRow, why: FootageChanged) -> Move:
@@ -366,7 +387,7 @@ def _cuts(decision: Decision, plan: Plan, notes: dict[str, tuple[Observation, ..
         observed = notes.get(decided.evidence_id, ())
         if observations_sha256(observed) != decided.observed_sha256:
             raise DecisionRefused("The notes are not those that were decided on.", meaning="Nothing is sent.")
-        cuts.append(ApprovedCut(decided.evidence_id, camera, decided.sound, observed))
+        cuts.append(ApprovedCut(decided.evidence_id, camera, decided.sound, observed, decided.copies or ()))
     return cuts
 
 

@@ -42,23 +42,11 @@ class CameraKnown:
     """The comparisons of its clock, or of that of the recorder it is on, around the window."""
 
 
-@dataclass(frozen=True)
-class WorkingFile:
-    """A working copy: its name in the bag, where it lies, and what was done."""
-
-    path: str
-    file: Path
-    sha256: str
-    size: int
-    made_from: str | None
-    what_was_done: str
-
-
 def build(
     approval: Approval,
     cut: ApprovedCut,
     result: facts.CutResult,
-    working: list[WorkingFile],
+    working: tuple[list[WorkingCopy], list[str]],
     camera: CameraKnown,
     *,
     owner: str,
@@ -66,7 +54,11 @@ def build(
     host: HostClock,
     issued: int,
 ) -> Evidence:
-    """The manifest, whole. Its own validation refuses what contradicts itself."""
+    """The manifest, whole. Its own validation refuses what contradicts itself.
+
+    ``working``: the working copies, and notes on those that were not made.
+    """
+    copies, missing = working
     delivered = Window(result.masters[0].first_us, max(map(_end, result.masters)))
     requested, planned = cut.camera.requested.window, cut.camera
     clocks = _clocks(camera.clock, host_clock_entry(host, issued), planned.source, host.synchronised)
@@ -95,16 +87,7 @@ def build(
         clocks=clocks,
         sound=Sound(requested=planned.sound_asked, approved=cut.sound, delivered=sound),
         masters=tuple(_master(master) for master in result.masters),
-        working_copies=tuple(
-            WorkingCopy(
-                path=copy.path,
-                sha256=copy.sha256,
-                size=copy.size,
-                made_from=copy.made_from,
-                what_was_done=copy.what_was_done,
-            )
-            for copy in working
-        ),
+        working_copies=tuple(copies),
         segments=tuple(_segments(result, planned.source)),
         operation=Operation(
             exactly=result.masters[0].operation,
@@ -113,7 +96,7 @@ def build(
         agent_version=VERSION,
         device=device,
         issued=issued,
-        notes=_notes(planned, result.masters),
+        notes=_notes(planned, result.masters, missing),
         observed=cut.observed,
     )
 
@@ -219,10 +202,10 @@ def _place_text(registration: CameraRegistration | None) -> str | None:
     return registration.place.description if registration else None
 
 
-def _notes(planned: PlannedCamera, masters: tuple[facts.Master, ...]) -> tuple[str, ...]:
+def _notes(planned: PlannedCamera, masters: tuple[facts.Master, ...], missing: list[str]) -> tuple[str, ...]:
     answer = planned.source
     notes = [f"A recorded file could not be read: {entry}" for entry in planned.unreadable]
-    notes += planned.notes
+    notes += [*planned.notes, *missing]
     if any(after.first_us < _end(before) for before, after in pairwise(masters)):
         notes.append(
             "The recording host's clock was set back within this window: the times of some masters overlap, though "

@@ -14,8 +14,9 @@ from agent.cameras.stored import facts_of, registration_of
 from agent.media import facts
 from agent.requests import manifest
 from agent.requests.clocks import clock_around
+from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval
-from agent.requests.manifest import CameraKnown, WorkingFile
+from agent.requests.manifest import CameraKnown
 from agent.requests.stamp import stamp
 from agent.requests.states import State
 from agent.requests.step import Move
@@ -64,7 +65,7 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
     """Write down, once, all that the manifest will say: later tries stamp and seal these very bytes."""
     clip: Job = json.loads(package.clip)
     result = facts.cut_result(clip["result"])
-    working = await asyncio.to_thread(working_files, Path(clip["folder"]), result, clip["contact_sheet"])
+    working = await asyncio.to_thread(working_copies, clip)
     host = await services.host_clock()
     async with services.store.transaction() as tx:
         camera = await tx.camera(cut.camera.camera_id)
@@ -159,23 +160,3 @@ def _as_json(entry: PackageEntry) -> Job:
     if isinstance(content, bytes):
         return {"path": entry.path, "content": base64.b64encode(content).decode(), "sha256": entry.sha256}
     return {"path": entry.path, "file": str(content), "sha256": entry.sha256, "crc32": entry.crc32}
-
-
-def working_files(folder: Path, result: facts.CutResult, contact_sheet: str | None) -> list[WorkingFile]:
-    """The working copies that lie beside the masters, hashed."""
-    working = []
-    for master in result.masters:
-        if master.working is not None:
-            what = "The same pictures, copied; the sound encoded anew as AAC, as players of MP4 want it."
-            working.append(_working(folder, master.working, f"data/{master.file}", what))
-    if contact_sheet is not None:
-        what = "Some key frames, decoded, made smaller and laid out on one page."
-        working.append(_working(folder, contact_sheet, None, what))
-    return working
-
-
-def _working(folder: Path, name: str, made_from: str | None, what: str) -> WorkingFile:
-    file = folder / name
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return WorkingFile(f"data/{name}", file, digest, file.stat().st_size, made_from, what)

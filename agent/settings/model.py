@@ -101,6 +101,23 @@ class RequestSettings(Section):
     """Days that the encrypted copy of what you handed over is kept."""
 
 
+class CopySettings(Section):
+    playable: bool = True
+    """Where players can't take the recorder's own format: a copy that they can (MP4 with H.264 and AAC)."""
+    quality: bool = False
+    """A report of the pictures' quality: sharpness, light, obstruction, frame rate, where something moves."""
+    enhanced: bool = False
+    """A copy with contrast, noise and brightness changed by measurement, to see more."""
+    tight: bool = False
+    """A copy of exactly the stretch that was asked for, to the frame."""
+    avi: bool = False
+    """An AVI for old players."""
+    caption: bool = True
+    """A line beneath the pictures of enhanced, tight and AVI copies: that they are no evidence, and each one's UTC."""
+    longest: Annotated[Duration, between("1m", "1d")] = HOUR
+    """How long making the copies of one recording may take; what isn't made by then is left out, and that is said."""
+
+
 class PollSettings(Section):
     every: Annotated[Duration, between("1s", "1d")] = 30 * SECOND
     """How often to ask the portal for requests; from 1s to 1d."""
@@ -180,6 +197,8 @@ class Settings(Section):
     """How cameras are found."""
     requests: RequestSettings = RequestSettings()
     """What happens when an officer asks."""
+    copies: CopySettings = CopySettings()
+    """Which working copies go beside what you hand over, unless you choose others when you say yes."""
     poll: PollSettings = PollSettings()
     """How often the agent talks to the portal."""
     decide: DecideSettings = DecideSettings()

@@ -64,6 +64,9 @@ PICTURE = Limits(memory=512 * MIB, cpu=60, wall=90, output=1 * MIB, nice=10)
 """Decode some frames; make a preview, a contact sheet."""
 CLIP = Limits(memory=384 * MIB, cpu=3600, wall=4 * 3600, output=4 * MIB, open_files=256, nice=5)
 """Copy a window out of segments; hash it."""
+COPY = Limits(memory=1024 * MIB, cpu=4, wall=3600, output=4 * MIB, nice=15)
+"""Make a working copy: decode and encode. ``wall`` is set by what is left of the time for it, ``cpu`` to so many times
+that."""
 
 
 class RunJob(Protocol):

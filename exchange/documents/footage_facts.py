@@ -9,7 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from exchange.clock import Instant, Window
-from exchange.documents.messages import Line, Part, Sha256, Text
+from exchange.documents.copies import CopyKind
+from exchange.documents.messages import Line, Part, Sha256, Stretch, Text
 
 MasterPath = Annotated[str, Field(pattern=r"^data/master/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
 WorkingPath = Annotated[str, Field(pattern=r"^data/working/[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")]
@@ -72,14 +73,47 @@ class Master(Part):
         return Window(self.first_frame, self.end)
 
 
+class Tool(Part):
+    name: Line
+    version: Line
+
+
+class Parameter(Part):
+    """One setting of how a working copy was made, or a figure that was measured for it, as text for a program."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+    value: Line
+
+
 class WorkingCopy(Part):
-    """Made from a master for convenience; no evidence in itself."""
+    """Made from a master for convenience; no evidence in itself.
+
+    The fields after ``what_was_done`` are of a copy that was made by ``parameters`` with ``tools``: the same master,
+    parameters and tools give the same bytes.
+    """
 
     path: WorkingPath
     sha256: Sha256
     size: Annotated[int, Field(gt=0)]
     made_from: MasterPath | None = None
+    """None: from all masters."""
     what_was_done: Text
+    kind: CopyKind | None = None
+    parameters: Annotated[tuple[Parameter, ...], Field(min_length=1, max_length=64)] | None = None
+    tools: Annotated[tuple[Tool, ...], Field(min_length=1, max_length=32)] | None = None
+    window: Stretch | None = None
+    """From its first picture to its last one's end, in true time."""
+    frames: Annotated[int, Field(gt=0)] | None = None
+    container: Line | None = None
+    codec: Line | None = None
+    width: Annotated[int, Field(gt=0, le=65_536)] | None = None
+    height: Annotated[int, Field(gt=0, le=65_536)] | None = None
+    sound: bool | None = None
+    """Whether it holds sound; of moving pictures."""
+    real_times: bool | None = None
+    """Whether each picture is shown at the time that it has in the master; of moving pictures."""
+    caption: bool | None = None
+    """Whether a line beneath each picture says that it is a working copy, and the picture's UTC."""
 
 
 class SourceSegment(Part):
@@ -92,11 +126,6 @@ class SourceSegment(Part):
     size: Annotated[int, Field(gt=0)]
     torn: bool = False
     """Cut short by a power failure; read up to its last whole fragment."""
-
-
-class Tool(Part):
-    name: Line
-    version: Line
 
 
 class Operation(Part):

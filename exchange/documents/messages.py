@@ -9,10 +9,12 @@ Long because they are one protocol.
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from exchange.clock import Instant, Window
+from exchange.documents.copies import ChosenCopy, WantedCopies, check_chosen
 from exchange.documents.letters import first_unfit
+from exchange.documents.part import Part as Part
 
 MAX_DOCUMENT = 256 * 1024
 """Bytes of a signed document at most."""
@@ -49,12 +51,6 @@ PublicKeyLine = Annotated[str, Field(pattern=r"^ssh-ed25519 [A-Za-z0-9+/]{68}$")
 RecipientText = Annotated[str, Field(pattern=r"^age1(pq1)?[02-9ac-hj-np-z]{20,2500}$")]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
-
-
-class Part(BaseModel):
-    """A piece of a document. Unknown fields are refused: what a reader doesn't understand it must not act on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
 
 class Document(Part):
@@ -245,6 +241,8 @@ class Request(Document):
     recipient: RecipientText
     """The case's age recipient, which the package is sealed for."""
     preserve: bool = True
+    copies: WantedCopies | None = None
+    """Working copies that would help; None when the officer did not say."""
     answers_offer: Id | None = None
     """The owner's offer that this answers, where there was one."""
     issued: Instant
@@ -329,14 +327,18 @@ class DecidedCamera(Part):
     """What the owner shortened the requested window to; None when they did not."""
     observed_sha256: Sha256 | None = None
     """Of the owner's notes in the package's manifest (``evidence.observations_sha256``); None when there are none."""
+    copies: (
+        Annotated[tuple[ChosenCopy, ...], Field(min_length=1, max_length=8), AfterValidator(check_chosen)] | None
+    ) = None
+    """The working copies that go beside the masters; None when there are none."""
 
     @model_validator(mode="after")
     def _approval_has_a_window(self) -> Self:
         approved = self.outcome is Outcome.APPROVED
         if approved != (self.approved is not None):
             raise ValueError("an approved camera has an approved window, and no other has")
-        if not approved and (self.narrowed or self.observed_sha256):
-            raise ValueError("only an approved camera was shortened or has notes")
+        if not approved and (self.narrowed or self.observed_sha256 or self.copies):
+            raise ValueError("only an approved camera was shortened, has notes or working copies")
         if self.narrowed and not (
             self.requested.start <= self.narrowed.start and self.narrowed.end <= self.requested.end
         ):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from exchange.clock import Instant
+from exchange.documents.copies import WantedCopies
 from exchange.documents.messages import (
     Asked,
     DecidedBy,
@@ -93,6 +94,8 @@ class NotedRequest(Document):
     """An age recipient, where the force gave one; the package isn't sealed for anybody otherwise."""
     way: OfferedWay = OfferedWay()
     preserve: bool = True
+    copies: WantedCopies | None = None
+    """Working copies that the officer said would help."""
     issued: Instant
     expires: Instant
 

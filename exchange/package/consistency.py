@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from exchange.clock import MINUTE, Instant, Window
 from exchange.custody.log import CustodyEvent, CustodyKind
+from exchange.documents.copies import CopyKind
 from exchange.documents.evidence import Evidence, observations_sha256
 from exchange.documents.human_time import time_text
 from exchange.documents.letters import quoted
-from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Request
+from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Request, Stretch
 from exchange.documents.noted import NotedRequest
 from exchange.package.bag import BagFile
 from exchange.package.report import Finding, fails, holds, mismatch
@@ -106,6 +107,8 @@ def _compare_windows(request: Request | NotedRequest, decision: Decision, eviden
         )
     yield _compare_delivery(camera.approved.window if camera.approved else None, evidence)
     yield _compare_sound(asked[0], camera, evidence)
+    if any(copy.kind for copy in evidence.working_copies):
+        yield _compare_copies(camera, evidence)
 
 
 def _compare_delivery(approved: Window | None, evidence: Evidence) -> Finding:
@@ -134,6 +137,28 @@ def _compare_sound(asked: Asked, camera: DecidedCamera, evidence: Evidence) -> F
             != (asked.sound, camera.sound),
         },
     )
+
+
+def _compare_copies(camera: DecidedCamera, evidence: Evidence) -> Finding:
+    """Working copies are of the masters, within what they hold, and those that the owner chose."""
+    chosen = {copy.kind for copy in camera.copies or ()} | {CopyKind.CONTACT_SHEET}
+    masters = {master.path: master for master in evidence.masters}
+    problems: dict[str, bool] = {}
+    asked = evidence.windows.narrowed or evidence.windows.requested
+    for copy in evidence.working_copies:
+        problems[f"{copy.path} is a working copy that the owner did not choose."] = copy.kind not in {None, *chosen}
+        problems[f"{copy.path} is made from a master that is not here."] = copy.made_from not in {None, *masters}
+        problems[f"{copy.path} holds sound that was not delivered."] = bool(copy.sound) and not evidence.sound.delivered
+        whole = evidence.windows.delivered if copy.made_from is None else None
+        if copy.made_from in masters:
+            whole = Stretch.of(masters[copy.made_from].window)
+        if copy.window is not None and whole is not None:
+            outside = copy.window.start < whole.start or copy.window.end > whole.end
+            problems[f"{copy.path} is of a time that is not in the recording that it was made from."] = outside
+        if copy.kind is CopyKind.TIGHT and copy.window is not None:
+            more = copy.window.start < asked.start or copy.window.end > asked.end
+            problems[f"{copy.path} is called tight, and is of more than was asked for."] = more
+    return _judge("copies", "The working copies are of what was delivered, and those that the owner chose.", problems)
 
 
 def compare_files(evidence: Evidence, files: Mapping[str, BagFile], known: frozenset[str]) -> Iterator[Finding]:

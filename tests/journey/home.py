@@ -99,6 +99,7 @@ owner: {{kind: household, name: Robin Example, contact: 01632 960001}}
 page: {{enabled: false}}
 poll: {{every: 1s, jitter: 0s}}
 recordings: {{segment: 10s, keep_free: 1 MB}}
+{"" if "copies:" in extra else "copies: {playable: false, quality: false}"}
 {extra}
 """
     return settings_from_text(text, data / "handover.yaml")
@@ -401,9 +402,9 @@ async def besieged(tmp_path: Path, *, now: int = NOON, **ways: Any) -> AsyncIter
 
 
 async def _run_here(function: str, job: dict[str, Any], **how: Any) -> dict[str, Any]:
-    """In this process; without the contact sheet, which evidence can do without: its library is slow to load."""
-    if function == "agent.media.pictures:contact_sheet_job":
-        raise WorkerFailed("No contact sheet in this test.")
+    """In this process; without working copies, which evidence can do without: their libraries are slow to load."""
+    if function in ("agent.media.pictures:contact_sheet_job", "agent.media.working.make:job"):
+        raise WorkerFailed("No working copy in this test.")
     return await same_process.run_job(function, job, **how)
 
 

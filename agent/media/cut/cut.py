@@ -2,10 +2,10 @@
 
 Not for: choosing the stretches (``inspect``), or packaging. Meant for a worker process: see ``job``.
 
-One master for each stretch. Plain MP4 when it can carry the codecs; else Matroska with the original sound, and an MP4
-working copy with AAC beside it. Sound packets are copied when all of them lies between the first frame and the end
-of the last. The finished file is read again: every packet must be the source's, so that the hash over each track's
-packets, which FFmpeg's streamhash muxer gives too, is the same before and after.
+One master for each stretch. Plain MP4 when it can carry the codecs; else Matroska with the original sound. Sound
+packets are copied when all of them lies between the first frame and the end of the last. The finished file is read
+again: every packet must be the source's, so that the hash over each track's packets, which FFmpeg's streamhash muxer
+gives too, is the same before and after.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from agent.media.facts import (
 from exchange.durable import sync_folder
 from exchange.errors import ClipFailed, DiskFull
 
-MASTERS, WORKING = "master", "working"
+MASTERS = "master"
 COPIER = "1"
 """Raised whenever the same plan would give other bytes."""
 _TOLD = 8 * 1024 * 1024
@@ -51,7 +51,7 @@ Report = Callable[[JsonObject], None]
 
 
 def cut(plan: CutPlan, out_dir: Path, report: Report = lambda _: None) -> CutResult:
-    """Cut the plan into ``out_dir``/master (and /working), which are made. The same plan gives the same bytes.
+    """Cut the plan into ``out_dir``/master, which is made. The same plan gives the same bytes.
 
     ``report`` is told ``{"bytes", "total"}`` of the packets: half when they are copied, half when they are read again.
     Raises ClipFailed when it can't be exactly what was approved, DiskFull; then no file of this cut is left.
@@ -86,8 +86,6 @@ def _nothing_left(out_dir: Path, finished: list[Master]) -> Iterator[None]:
     except BaseException:
         for master in finished:
             (out_dir / master.file).unlink(missing_ok=True)
-            if master.working:
-                (out_dir / master.working).unlink(missing_ok=True)
         raise
 
 
@@ -127,7 +125,7 @@ class _Cut:
         fits = bool(what.video.entry) and (what.audio is None or bool(what.audio.entry))
         if not fits and not all(track.raw for track in (what.video, what.audio) if track is not None):
             raise _failed(f"neither MP4 nor Matroska can be made of {what.video.codec} as it was recorded")
-        path = self._path(MASTERS, ".mp4" if fits else ".mkv")
+        path = self._path(".mp4" if fits else ".mkv")
         with _durable(path, self.beside) as unfinished:
             sha256, crc32, hashes = self._copied(what, unfinished, "mp4" if fits else "matroska")
             size = unfinished.path.stat().st_size
@@ -135,7 +133,6 @@ class _Cut:
                 SourceCopy(source.path, source.start_us, source.size, source.whole, future.result())
                 for source, future in zip(self.stretch.sources, sources, strict=True)
             )
-        working = None if fits else self._working(what, path)
         stretch = self.stretch
         return Master(
             file=f"{MASTERS}/{path.name}",
@@ -153,13 +150,12 @@ class _Cut:
             sources=copies,
             placed_us=tuple(source.placed_us for source in stretch.sources),
             operation=_operation(fits, len(copies), stretch.sound is not None, what.audio is not None),
-            working=working,
             crc32=crc32,
         )
 
-    def _path(self, folder: str, suffix: str) -> Path:
-        (self.out_dir / folder).mkdir(parents=True, exist_ok=True)
-        return self.out_dir / folder / file_name(self.plan.name, self.stretch.first_us, suffix)
+    def _path(self, suffix: str) -> Path:
+        (self.out_dir / MASTERS).mkdir(parents=True, exist_ok=True)
+        return self.out_dir / MASTERS / file_name(self.plan.name, self.stretch.first_us, suffix)
 
     def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> tuple[str, int, list[str]]:
         """Write and prove the file; its SHA-256, its CRC, and the SHA-256 of its tracks, pictures first."""
@@ -185,17 +181,6 @@ class _Cut:
         except Unexpected as why:
             raise _failed(f"the copy was not what it should be: {why}") from None
 
-    def _working(self, what: Approved, master: Path) -> str | None:
-        from agent.media.cut import working
-
-        path = self._path(WORKING, ".mp4").with_stem(f"{master.stem}-working")
-        with _durable(path, self.beside) as unfinished:
-            if working.write(unfinished.path, master, what):
-                unfinished.sync()
-                return f"{WORKING}/{path.name}"
-            unfinished.given_up = True
-        return None
-
 
 def _tracks(what: Approved, hashes: list[str]) -> tuple[TrackCopy, ...]:
     """Each track with its hash before and after the copy. They are equal: the copy fails where they are not."""
@@ -211,7 +196,6 @@ class _Unfinished:
     path: Path
     beside: ThreadPoolExecutor
     synced: Future[None] | None = None
-    given_up: bool = False
 
     def sync(self) -> None:
         """Start to make it durable, while it is read again."""
@@ -224,7 +208,7 @@ def _durable(path: Path, beside: ThreadPoolExecutor) -> Iterator[_Unfinished]:
     unfinished = _Unfinished(path.with_name(f".{path.name}.unfinished"), beside)
     try:
         yield unfinished
-        if unfinished.synced is not None and not unfinished.given_up:
+        if unfinished.synced is not None:
             unfinished.synced.result()
             unfinished.path.replace(path)
             sync_folder(path.parent)
@@ -276,7 +260,7 @@ def _operation(fits: bool, sources: int, recorded: bool, sound: bool) -> str:
 
 
 def _tools(masters: Sequence[Master]) -> dict[str, str]:
-    """What took part. FFmpeg's libraries do where a file is Matroska: they read it again, and made the working copy."""
+    """What took part. FFmpeg's libraries do where a file is Matroska: they read it again."""
     tools = {"Handover's copier": COPIER, "Python": sys.version.partition(" ")[0]}
     if any(master.container == "matroska" for master in masters):
         import av

@@ -1,6 +1,6 @@
 """Writes a Matroska master (RFC 9559) for sound that MP4 cannot carry: the source's own track entries and packets.
 
-Not for: MP4 (``mp4``), or the copy with AAC that goes beside it (``working``). The same plan gives the same bytes.
+Not for: MP4 (``mp4``), or a copy with AAC (``agent.media.working``). The same plan gives the same bytes.
 """
 
 from __future__ import annotations
