@@ -64,7 +64,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         keys = await asyncio.to_thread(load_or_create_keys, settings.device_key, settings.archive_key)
         store = await Store.open(settings.database)
         stack.push_async_callback(store.close)
-        await _check_authority(settings)
+        await _check_certificates(settings)
         session = await stack.enter_async_context(_session(settings))
         custody = Custody(time, keys.device)
         recordings = SegmentStore(settings.recordings.directory, time)
@@ -109,16 +109,17 @@ def _sources(
     return Sources(store, recorded, devices, passwords, settings.sources_dir, fetched)
 
 
-async def _check_authority(settings: Settings) -> None:
+async def _check_certificates(settings: Settings) -> None:
     """Better told now than when the first package waits for its time stamp."""
-    if settings.timestamp_authority is None:
-        return
-    try:
-        await asyncio.to_thread(read_certificates, settings.timestamp_authority.certificates)
-    except InputInvalid as error:
-        raise SettingsInvalid(
-            f"timestamp_authority.certificates: {error.what}", meaning=error.meaning, do=error.do
-        ) from error
+    files = {
+        f"timestamp_authorities.{number}.certificates": authority.certificates
+        for number, authority in enumerate(settings.timestamp_authorities)
+    }
+    for key, path in files.items():
+        try:
+            await asyncio.to_thread(read_certificates, path)
+        except InputInvalid as error:
+            raise SettingsInvalid(f"{key}: {error.what}", meaning=error.meaning, do=error.do) from error
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from agent.recordings.segments import SegmentStore
 from agent.requests.journey import Journey
 from agent.requests.review.offering import end_old_offers, send_offers
 from agent.requests.review.viewing import Viewings
+from agent.requests.stamping.late_stamps import ask_for_late_stamps
 from agent.requests.states import State
 from agent.services import Services
 from agent.settings.model import Settings
@@ -50,6 +51,7 @@ def jobs(
         Recurring("expiry", MINUTE, journey.expire),
         Recurring("windows that nobody looks at", MINUTE, viewings.close_idle),
         Recurring("offers", 5 * MINUTE, lambda: _offers(services)),
+        Recurring("time stamps", 5 * MINUTE, lambda: ask_for_late_stamps(services), jitter=MINUTE),
         Recurring("reminders", MINUTE, lambda: remind(services)),
         Nightly("old packages", 3, lambda: delete_old_packages(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),

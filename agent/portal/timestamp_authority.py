@@ -1,6 +1,6 @@
 """The client of a time-stamping authority: RFC 3161 over HTTP (section 3.4), one question, one bounded answer.
 
-Not for: what is stamped, or whether the answer holds (``agent/requests/stamp.py``).
+Not for: what is stamped, or whether the answer holds (``agent/requests/stamping/stamp.py``).
 """
 
 import ssl

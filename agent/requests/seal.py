@@ -17,7 +17,7 @@ from agent.requests.clocks import clock_around
 from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval
 from agent.requests.manifest import CameraKnown
-from agent.requests.stamp import stamp
+from agent.requests.stamping.stamp import stamp, stamps_of
 from agent.requests.states import State
 from agent.requests.step import Move
 from agent.services import Job, Services
@@ -119,6 +119,8 @@ async def _seal_one(services: Services, approval: Approval, package: PackageRow,
         PackageEntry(file.path, folder / file.path.removeprefix("data/"), crc32=known.get(file.path))
         for file in evidence.files
     ]
+    async with services.store.transaction() as tx:
+        stamps = await stamps_of(tx, package.evidence_id)
     entries = await asyncio.to_thread(
         bag_entries,
         evidence=signed,
@@ -128,7 +130,7 @@ async def _seal_one(services: Services, approval: Approval, package: PackageRow,
         recordings=recordings,
         device=services.keys.device,
         force=force,
-        timestamp=package.timestamp,
+        stamps=stamps,
     )
     case = approval.request.recipient
     kind = "hybrid" if case is None else parse_recipient(case).kind

@@ -136,6 +136,8 @@ def _described(path: Keys, model: type[BaseModel]) -> str:
 
 def _model_at(path: Keys, model: type[BaseModel]) -> type[BaseModel] | None:
     for part in path:
+        if isinstance(part, int):
+            continue
         field = model.model_fields.get(str(part))
         candidates = (field.annotation, *get_args(field.annotation)) if field else ()
         model_or_none = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)

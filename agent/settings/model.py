@@ -8,7 +8,16 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from agent.settings.errors import problems_of
 from agent.settings.units import Duration, Size, between
@@ -171,10 +180,33 @@ class RecordsSettings(Section):
 
 
 class TimestampSettings(Section):
+    """One time-stamping authority."""
+
     url: HttpUrl
     """Where the authority answers. Plain http:// is customary: a hash goes there, and what comes back is signed."""
     certificates: AbsolutePath
     """The certificate authority to trust for its stamps (PEM), such as /etc/handover/tsa.pem; no other is believed."""
+
+
+def _one_or_more(value: object) -> object:
+    """A list; a single authority, as the settings had it until there could be several, is a list of one."""
+    if isinstance(value, dict):
+        return [value]
+    return [] if value is None else value
+
+
+def _each_once(authorities: tuple[TimestampSettings, ...]) -> tuple[TimestampSettings, ...]:
+    if len({authority.url for authority in authorities}) != len(authorities):
+        raise ValueError("each authority once")
+    return authorities
+
+
+Authorities = Annotated[
+    tuple[TimestampSettings, ...],
+    AfterValidator(_each_once),
+    BeforeValidator(_one_or_more, json_schema_input_type=tuple[TimestampSettings, ...]),
+    Field(max_length=8, validation_alias=AliasChoices("timestamp_authorities", "timestamp_authority")),
+]
 
 
 class LogSettings(Section):
@@ -209,8 +241,8 @@ class Settings(Section):
     """When people are told of requests and troubles; whom, is set with handover notify."""
     records: RecordsSettings = RecordsSettings()
     """What your records of requests say, and how long they are kept."""
-    timestamp_authority: TimestampSettings | None = None
-    """Who countersigns the time of what you hand over (RFC 3161): url and certificates; null for none."""
+    timestamp_authorities: Authorities = ()
+    """Who countersigns the time of what you hand over (RFC 3161): a list of url and certificates; [] for none."""
     log: LogSettings = LogSettings()
     """What is written to the log."""
 
@@ -320,6 +352,11 @@ class Settings(Section):
     def receipts_dir(self) -> Path:
         """The force's signed receipts."""
         return self.data / "receipts"
+
+    @property
+    def stamps_dir(self) -> Path:
+        """0700: time stamps that came after their package was sealed, a folder a package."""
+        return self.data / "stamps"
 
     @property
     def work_dir(self) -> Path:

@@ -62,7 +62,6 @@ class PackageRow:
     delivered_at: int | None
     receipt: str | None
     receipt_at: int | None
-    timestamp: bytes | None
     bytes_sent: int
     bytes_counted: int
 

@@ -251,6 +251,22 @@ CREATE TABLE bases (
 ) STRICT;
 
 -- Trusted time.
+-- The stamps over each package's manifest, an authority each: those that it has, and those that are still asked for.
+CREATE TABLE stamps (
+    evidence_id     TEXT NOT NULL REFERENCES packages ON DELETE CASCADE,
+    url             TEXT NOT NULL,               -- the authority's; empty for one of a time when there was one at most
+    response        BLOB,                        -- TimeStampResp (RFC 3161); NULL while it is asked for
+    position        INTEGER,                     -- its place in the package; NULL for one that came after the sealing
+    file            TEXT,                        -- what it is called, in the package or beside it
+    stamped_at      INTEGER,
+    tries           INTEGER NOT NULL DEFAULT 0,
+    due_at          INTEGER,                     -- when it is asked for again; NULL: no more
+    trouble         TEXT,
+    PRIMARY KEY (evidence_id, url)
+) STRICT;
+INSERT INTO stamps (evidence_id, url, response, position, file)
+    SELECT evidence_id, '', timestamp, 0, 'data/evidence.json.tsr' FROM packages WHERE timestamp IS NOT NULL;
+ALTER TABLE packages DROP COLUMN timestamp;
 
 """
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from exchange.clock import Instant, Window
+from exchange.documents.camera_signatures import CameraSignature, UserData
 from exchange.documents.copies import CopyKind
 from exchange.documents.messages import Line, Part, Sha256, Stretch, Text
 
@@ -59,6 +60,10 @@ class Master(Part):
     """The last frame's end."""
     duration_us: Annotated[int, Field(gt=0)]
     tracks: Annotated[tuple[Track, ...], Field(min_length=1, max_length=16)]
+    camera_signatures: Annotated[tuple[CameraSignature, ...], Field(max_length=4)] | None = None
+    """What the camera's own signatures say, a scheme each; None where none was found, or nobody looked."""
+    user_data: Annotated[tuple[UserData, ...], Field(max_length=16)] | None = None
+    """Which data of the camera's own are in the pictures' track; None where none was found, or nobody looked."""
 
     @model_validator(mode="after")
     def _times_are_in_order(self) -> Self:

@@ -3,10 +3,9 @@
 Not for: whether the documents are genuine (``exchange.verify.checking`` checks their signatures first).
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from exchange.clock import MINUTE, Instant, Window
+from exchange.clock import Window
 from exchange.custody.log import CustodyEvent, CustodyKind
 from exchange.documents.copies import CopyKind
 from exchange.documents.evidence import Evidence, observations_sha256
@@ -16,9 +15,6 @@ from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome,
 from exchange.documents.noted import NotedRequest
 from exchange.package.bag import BagFile
 from exchange.package.report import Finding, fails, holds, mismatch
-
-STAMP_TOLERANCE = 5 * MINUTE
-"""Microseconds by which a time stamp may seem older than what it stamps: two clocks made them."""
 
 
 def compare_documents(
@@ -205,28 +201,6 @@ def compare_custody(
                 and named[1] not in ([], [decision.plan_sha256]),
                 "The custody lines tell of another manifest.": named[2] not in ([], [evidence_sha256]),
             },
-        )
-
-
-def check_stamp_logged(stamp: bytes | None, events: Sequence[CustodyEvent], evidence_id: str) -> None:
-    """EvidenceMismatch unless the stamp (None: there is none) is the one that the custody lines tell of."""
-    reported = [
-        event.details.get("sha256")
-        for event in events
-        if event.event is CustodyKind.TIMESTAMPED and event.details.get("evidence_id") == evidence_id
-    ]
-    if stamp is None and reported:
-        raise mismatch("The custody lines tell of a time stamp, and it is missing.")
-    if stamp is not None and reported[-1:] != [hashlib.sha256(stamp).hexdigest()]:
-        raise mismatch("The time stamp is not the one that the custody lines tell of.")
-
-
-def check_stamp_time(stamped: Instant, evidence: Evidence) -> None:
-    """EvidenceMismatch when the manifest calls itself younger than a stamp over it."""
-    if stamped < evidence.issued - STAMP_TOLERANCE:
-        raise mismatch(
-            f"The time stamp is of {time_text(stamped)}, before the manifest was made by its own word "
-            f"({time_text(evidence.issued)})."
         )
 
 

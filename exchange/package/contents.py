@@ -12,9 +12,10 @@ from exchange.custody.log import ProvenLines, open_lines
 from exchange.documents.evidence import Evidence
 from exchange.documents.messages import Credential, Decision, Request, Signed
 from exchange.documents.noted import NotedOfficer, NotedRequest
-from exchange.package.consistency import check_stamp_logged, compare_documents
+from exchange.package.consistency import compare_documents
 from exchange.package.readme import render_readme
 from exchange.package.report import mismatch
+from exchange.package.stamps import STAMPS, check_stamps_logged
 from exchange.package.writing import PackageEntry
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import PublicKey, SigningKey, document_sha256, open_document, read_unverified
@@ -23,8 +24,6 @@ README = "data/READ-ME-FIRST.html"
 REQUEST = "data/request.json"
 DECISION = "data/decision.json"
 EVIDENCE = "data/evidence.json"
-TIMESTAMP = "data/evidence.json.tsr"
-"""Not in every package; the custody lines tell where it must be."""
 CUSTODY = "data/custody.jsonl"
 CHECKPOINT = "data/custody.checkpoint"
 DEVICE_KEY = "data/device.pub"
@@ -35,8 +34,8 @@ README_NAMESPACE = "read-me-first.v1@handover"
 
 SIGNED = (README, REQUEST, DECISION, EVIDENCE)
 FIXED = frozenset({*SIGNED, *(path + SIGNATURE for path in SIGNED), CUSTODY, CHECKPOINT, DEVICE_KEY, FORCE_KEY})
-"""Every file of a package but its recordings, which the manifest lists, and a time stamp. One whose request the owner
-noted has no force key."""
+"""Every file of a package but its recordings, which the manifest lists, and its time stamps. One whose request the
+owner noted has no force key."""
 
 
 def bag_name(evidence: Evidence) -> str:
@@ -68,19 +67,20 @@ def bag_entries(
     recordings: Sequence[PackageEntry],
     device: SigningKey,
     force: PublicKey | None,
-    timestamp: bytes | None = None,
+    stamps: Sequence[bytes] = (),
 ) -> list[PackageEntry]:
     """The payload of one package, in the order in which it is written; the same arguments give the same bytes.
 
     ``recordings`` are the masters and working copies, each at the path that the manifest names; their SHA-256 is
-    taken from there. ``timestamp`` is an RFC 3161 response over the manifest's bytes. Refuses (SignatureInvalid,
+    taken from there. ``stamps`` are RFC 3161 responses over the manifest's bytes. Refuses (SignatureInvalid,
     DocumentInvalid, EvidenceMismatch, CustodyBroken) to make a package that a check of its documents would refuse.
     """
     opened = open_document(evidence, Evidence, device.public)
     decided = open_document(decision, Decision, device.public)
     asked, officer = _open_request(request, device.public, force)
     events, _ = open_lines(custody, device.public)
-    check_stamp_logged(timestamp, events, opened.evidence_id)
+    stamped = dict(zip(STAMPS, stamps, strict=False))
+    check_stamps_logged(stamped, events, opened.evidence_id)
     for finding in compare_documents(asked, document_sha256(request), decided, document_sha256(decision), opened):
         if finding.error is not None:
             raise finding.error
@@ -92,7 +92,7 @@ def bag_entries(
         device=device.public,
         force=force,
         bag_name=bag_name(opened),
-        stamped=timestamp is not None,
+        stamps=tuple(stamped),
     )
     small = {
         README: page,
@@ -106,8 +106,7 @@ def bag_entries(
     for path, signed in ((EVIDENCE, evidence), (REQUEST, request), (DECISION, decision)):
         small[path] = signed.document.encode()
         small[path + SIGNATURE] = signed.signature.encode()
-    if timestamp is not None:
-        small[TIMESTAMP] = timestamp
+    small |= stamped
     return [*(PackageEntry(path, content) for path, content in small.items()), *_listed(opened, recordings)]
 
 

@@ -5,6 +5,7 @@ Not for: what a program reads (``exchange.documents.evidence``). The page has no
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -44,9 +45,9 @@ def render_readme(
     device: PublicKey,
     force: PublicKey | None,
     bag_name: str,
-    stamped: bool = False,
+    stamps: Sequence[str] = (),
 ) -> bytes:
-    """The page in UTF-8. ``bag_name`` is the folder that unzipping makes; ``stamped``: the package has a time stamp."""
+    """The page in UTF-8. ``bag_name`` is the folder that unzipping makes; ``stamps``: the paths of its time stamps."""
     template, style = _template()
     camera = evidence.camera
     facts = [camera.make, camera.model, camera.serial and f"serial number {camera.serial}"]
@@ -63,7 +64,7 @@ def render_readme(
         device=device,
         force=force,
         bag_name=bag_name,
-        stamped=stamped,
+        stamps=stamps,
         facts=", ".join(fact for fact in facts if fact),
         shown_us=sum(master.duration_us for master in evidence.masters),
         torn=sum(segment.torn for segment in evidence.segments),

@@ -11,12 +11,17 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exchange.clock import SECOND, Instant
 from exchange.errors import InputInvalid, SignatureInvalid, TimestampFailed
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 MAX_STAMP = 64 * 1024
 """Bytes of a TimeStampResp: an honest one, with its certificates, has some 6,000."""
@@ -25,6 +30,7 @@ _MAX_CERTIFICATES = 256 * 1024
 _PATIENCE = 20.0
 """Seconds for one call of OpenSSL, which takes hundredths of one."""
 _LONGEST_REASON = 200
+_LONGEST_CHAIN = 8
 _TIME = re.compile(r"^Time stamp: (\w{3} +\d+ \d\d:\d\d:\d\d)(?:\.\d+)? (\d{4}) GMT$", re.MULTILINE)
 _SHA256 = re.compile(r"^Hash Algorithm: sha256$", re.MULTILINE)
 
@@ -98,6 +104,40 @@ def _embedded(folder: Path) -> str:
     return found
 
 
+def authority_chain(response: bytes, certificates: str) -> "list[Certificate]":
+    """The certificates from the one that signed a TimeStampResp up to one of ``certificates`` (PEM), that one included.
+
+    For a response that held under them. SignatureInvalid where no such chain is found, TimestampFailed as above.
+    """
+    from cryptography.x509 import load_pem_x509_certificates
+
+    with tempfile.TemporaryDirectory(prefix="handover-stamp-") as place:
+        folder = Path(place)
+        (folder / "response").write_bytes(response)
+        _held("ts", "-reply", "-in", str(folder / "response"), "-token_out", "-out", str(folder / "token"))
+        brought = load_pem_x509_certificates(_embedded(folder).encode())
+        signer = str(folder / "signer")
+        # Who signed it; whether anybody vouches for them was asked before.
+        _held("cms", "-verify", "-noverify", "-inform", "DER", "-in", str(folder / "token"), "-signer", signer,
+              "-out", os.devnull)  # fmt: skip
+        chain = load_pem_x509_certificates((folder / "signer").read_bytes())[:1]
+    trusted = load_pem_x509_certificates(certificates.encode())
+    while chain[-1] not in trusted:
+        above = next((one for one in (*trusted, *brought) if _issued(one, chain[-1]) and one not in chain), None)
+        if above is None or len(chain) >= _LONGEST_CHAIN:
+            raise _invalid("the given certificates do not vouch for its authority")
+        chain.append(above)
+    return chain
+
+
+def _issued(above: "Certificate", below: "Certificate") -> bool:
+    try:
+        below.verify_directly_issued_by(above)
+    except Exception:  # another name, another key, a kind of key that it can't be of
+        return False
+    return True
+
+
 def read_certificates(path: Path) -> str:
     """The certificates in a PEM file. InputInvalid when there are none."""
     from cryptography.x509 import load_pem_x509_certificates
@@ -115,9 +155,14 @@ def read_certificates(path: Path) -> str:
         why = "it holds no certificates in PEM"
     raise InputInvalid(
         f"{path} can't be used: {why}.",
-        meaning="Without the certificates of a time-stamping authority, its stamps can't be told from anybody's.",
-        do="Give a PEM file with the authority's root certificate, as the authority publishes it.",
+        meaning="Without the certificates of an authority, what it signed can't be told from what anybody signed.",
+        do="Give a PEM file with its root certificate, as the authority, or the maker, publishes it.",
     )
+
+
+def read_all_certificates(paths: Sequence[Path]) -> str | None:
+    """The certificates in PEM files, one after another; None where no file is named. InputInvalid as above."""
+    return "\n".join(map(read_certificates, paths)) if paths else None
 
 
 def _held(*arguments: str) -> str:

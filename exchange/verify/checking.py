@@ -14,7 +14,6 @@ from typing import TypeVar
 from exchange.age.keys import Opener
 from exchange.custody.log import CustodyEvent, CustodyKind, ProvenLines, open_lines
 from exchange.documents.evidence import Evidence
-from exchange.documents.human_time import time_text
 from exchange.documents.letters import quoted
 from exchange.documents.messages import MAX_DOCUMENT, Credential, Decision, Document, Request, Signed
 from exchange.documents.noted import IDENTIFIED_WORDS, NotedRequest
@@ -23,22 +22,17 @@ from exchange.errors import (
     DocumentInvalid,
     NotFound,
     SignatureInvalid,
-    TimestampFailed,
     VerificationFailed,
 )
 from exchange.package import contents as layout
 from exchange.package.bag import Bag, damaged
-from exchange.package.consistency import (
-    check_stamp_logged,
-    check_stamp_time,
-    compare_custody,
-    compare_documents,
-    compare_files,
-)
+from exchange.package.consistency import compare_custody, compare_documents, compare_files
 from exchange.package.report import Finding, Report, fails, holds, mismatch, unchecked
+from exchange.package.stamps import STAMPS
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import PublicKey, document_sha256, open_document, read_unverified
 from exchange.verify.opening import open_bag
+from exchange.verify.stamp_checks import NO_TRUST, StampTrust, check_stamps
 
 D = TypeVar("D", bound=Document)
 
@@ -53,14 +47,14 @@ def verify_package(
     identities: Sequence[Opener] = (),
     force_key: PublicKey | None = None,
     device_key: PublicKey | None = None,
-    tsa_certificates: str | None = None,
+    trust: StampTrust = NO_TRUST,
     into: Path | None = None,
     deep: bool = False,
 ) -> Report:
     """Check a sealed package (``.zip.age``), its zip, or an opened bag's folder.
 
     ``force_key`` is the force's, learned by another way than this package; without it the report says what could not
-    be checked. ``tsa_certificates``: PEM of the authorities whose time stamps are believed. The bag is left at
+    be checked. ``trust``: which time stamps are believed, and what tells of revoked certificates. The bag is left at
     ``into``/<its folder>, or opened in a temporary folder that is removed. ``deep`` reads the masters with PyAV and
     compares their stream hashes. Raises NotFound, InputInvalid (no reading it), DiskFull, HandoverError (opened there
     before); all else is in the report.
@@ -77,7 +71,7 @@ def verify_package(
         bag, check.findings = open_bag(path, room, identities, kept=into is not None, deep=deep)
         folder = path if path.is_dir() else bag.folder if bag else None
         if folder is not None:
-            check.run(folder, bag, deep, tsa_certificates)
+            check.run(folder, bag, deep, trust)
         kept = folder if into is not None or path.is_dir() else None
         return Report(path, check.findings, kept, check.request, check.officer, check.decision, check.evidence)
 
@@ -100,7 +94,7 @@ class _Check:
 
     # -- the documents -------------------------------------------------------------------------------------------
 
-    def run(self, folder: Path, bag: Bag | None, deep: bool, tsa_certificates: str | None) -> None:
+    def run(self, folder: Path, bag: Bag | None, deep: bool, trust: StampTrust) -> None:
         """Everything behind the bag's own manifests."""
         self._folder = folder
         self._bag = bag
@@ -128,11 +122,11 @@ class _Check:
         if self.evidence:
             if self._bag is not None:
                 self._check_label(self.evidence, self._bag)
-                known = layout.FIXED | {layout.TIMESTAMP}
+                known = layout.FIXED | frozenset(STAMPS)
                 if isinstance(self.request, NotedRequest):
                     known -= {layout.FORCE_KEY}
                 self.findings += compare_files(self.evidence, self._bag.files, known)
-            self._check_stamp(self.evidence, tsa_certificates)
+            self._check_stamps(self.evidence, trust)
             if deep:
                 self._check_streams(self.evidence)
 
@@ -272,31 +266,15 @@ class _Check:
         text = f"The {len(events)} custody lines are in the device's log, whose {head.size} lines it signed for."
         self.findings.append(holds("custody", text))
 
-    def _check_stamp(self, evidence: Evidence, certificates: str | None) -> None:
-        """The time stamp over the manifest, where there is one, or where the custody lines tell of one."""
-        document, stamp = self._read(layout.EVIDENCE, MAX_DOCUMENT), None
-        if os.path.lexists(self._folder / layout.TIMESTAMP):
-            stamp = self._read(layout.TIMESTAMP, _MAX_STAMP)
-        try:
-            if self._events is not None:
-                check_stamp_logged(stamp, self._events, evidence.evidence_id)
-            if stamp is None or document is None:
-                return
-            from exchange.signing.timestamps import check_stamp
-
-            found = check_stamp(stamp, document, certificates=certificates)
-            check_stamp_time(found.at, evidence)
-        except TimestampFailed as error:
-            self.findings.append(unchecked("timestamp", f"The time stamp was not checked. {error}"))
-        except VerificationFailed as error:
-            self.findings.append(fails("timestamp", error))
-        else:
-            text = f"A time stamp says that this manifest existed on {time_text(found.at)}. It holds, "
-            if found.trusted:
-                text += "and the given certificates vouch for the authority that made it."
-            else:
-                text += "but in itself only: no certificates of its authority were given, so anybody may have made it."
-            self.findings.append(holds("timestamp", text))
+    def _check_stamps(self, evidence: Evidence, trust: StampTrust) -> None:
+        """The time stamps over the manifest, where there are any, or where the custody lines tell of one."""
+        document = self._read(layout.EVIDENCE, MAX_DOCUMENT)
+        stamps = {}
+        for path in STAMPS:
+            if os.path.lexists(self._folder / path) and (stamp := self._read(path, _MAX_STAMP)) is not None:
+                stamps[path] = stamp
+        if document is not None:
+            self.findings += check_stamps(stamps, document, evidence, self._events, trust)
 
     def _check_streams(self, evidence: Evidence) -> None:
         try:

@@ -13,16 +13,20 @@ import click
 
 from exchange.age.keys import read_identities
 from exchange.documents.messages import Credential
-from exchange.errors import HandoverError, KeyFileUnusable
+from exchange.errors import HandoverError, InputInvalid, KeyFileUnusable
 from exchange.package.report import Report
 from exchange.signing.documents import PublicKey
+from exchange.signing.timestamps import MAX_STAMP, read_all_certificates
 from exchange.verify.checking import verify_package
+from exchange.verify.stamp_checks import StampTrust
 from exchange.verify.words import HEADINGS, report_lines
 
 __all__ = ["Report", "main", "read_force_key", "read_public_key", "verify_package"]
 
 _COLOURS = dict(zip(HEADINGS, ("red", "green", "yellow"), strict=True))
 _MAX_KEYS = 64 * 1024
+_MAX_LIST = 10 * 1024 * 1024
+"""Bytes of a CRL or OCSP response (``exchange.signing.revocation``, which is loaded only where it is needed)."""
 _SIGNER = re.compile(
     r'(?P<principals>\S+)\s+(?:(?P<options>\S*(?:"[^"]*"\S*)*)\s+)?(?P<key>ssh-ed25519\s+\S+)(?:\s.*)?'
 )
@@ -36,7 +40,13 @@ _path = click.Path(path_type=Path)
 @click.option("--force-key", type=_path, help="File with the force's public key, learned from the force itself.")
 @click.option("--allowed-signers", type=_path, help="Take the force's key from an ssh-keygen allowed_signers file.")
 @click.option("--device-key", type=_path, help="File with the public key of the owner's device, if you know it.")
-@click.option("--tsa-certificates", type=_path, help="PEM file with the root of the time-stamping authority.")
+@click.option(
+    "--tsa-certificates", multiple=True, type=_path, help="PEM file with the root of a time-stamping authority."
+)
+@click.option("--late-stamp", multiple=True, type=_path, help="A time stamp that came after the package was sealed.")
+@click.option("--crl", multiple=True, type=_path, help="A list of revoked certificates, for the authorities' own.")
+@click.option("--ocsp", multiple=True, type=_path, help="An OCSP response (DER) on an authority's certificate.")
+@click.option("--revocation", is_flag=True, help="Ask the authorities, over the network, for lists and responses.")
 @click.option("--into", type=_path, help="Folder in which to leave the opened package.")
 @click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
@@ -46,7 +56,11 @@ def command(
     force_key: Path | None,
     allowed_signers: Path | None,
     device_key: Path | None,
-    tsa_certificates: Path | None,
+    tsa_certificates: tuple[Path, ...],
+    late_stamp: tuple[Path, ...],
+    crl: tuple[Path, ...],
+    ocsp: tuple[Path, ...],
+    revocation: bool,
     into: Path | None,
     deep: bool,
     as_json: bool,
@@ -58,17 +72,19 @@ def command(
     if force_key and allowed_signers:
         raise click.UsageError("Name --force-key or --allowed-signers, not both.")
     force = read_public_key(force_key) if force_key else None
-    authorities = None
-    if tsa_certificates:
-        from exchange.signing.timestamps import read_certificates
-
-        authorities = read_certificates(tsa_certificates)
+    trust = StampTrust(
+        certificates=read_all_certificates(tsa_certificates),
+        lists=[_read_bytes(path, _MAX_LIST) for path in crl],
+        answers=[_read_bytes(path, _MAX_LIST) for path in ocsp],
+        ask=revocation,
+        late=[_read_bytes(path, MAX_STAMP) for path in late_stamp],
+    )
     report = verify_package(
         package,
         identities=[one for file in identity for one in read_identities(file)],
         force_key=read_force_key(allowed_signers) if allowed_signers else force,
         device_key=read_public_key(device_key) if device_key else None,
-        tsa_certificates=authorities,
+        trust=trust,
         into=into,
         deep=deep,
     )
@@ -118,6 +134,17 @@ def read_force_key(path: Path) -> PublicKey:
     if len(found) != 1:
         raise _unusable(path, f"it allows {len(found)} keys to sign {Credential.namespace()}, where one is wanted")
     return found.pop()
+
+
+def _read_bytes(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise InputInvalid(f"{path} can't be read: {error.strerror}.", do="Check its name and permissions.") from None
+    if len(content) > most:
+        raise InputInvalid(f"{path} is larger than any honest one.", do="Check its name.")
+    return content
 
 
 def _print(report: Report, deep: bool) -> None:

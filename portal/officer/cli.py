@@ -19,7 +19,8 @@ from exchange.documents.offer import Offer
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, open_document
-from exchange.signing.timestamps import read_certificates
+from exchange.signing.timestamps import read_all_certificates
+from exchange.verify.stamp_checks import NO_TRUST, StampTrust
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force.keys import read_public, read_signed
 from portal.officer import show
@@ -248,7 +249,9 @@ def offers(desk: Desk, tz: str | None, as_json: bool) -> None:
 @click.option("--into", type=FOLDER, help="Where to leave the packages.  [default: the request's folder in --state]")
 @click.option("--receipt", "with_receipt", is_flag=True, help="Send a receipt for every package that was verified.")
 @click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
-@click.option("--tsa-certificates", type=FILE, help="PEM file with the root of the owner's time-stamping authority.")
+@click.option(
+    "--tsa-certificates", type=FILE, multiple=True, help="PEM file with the root of an owner's time-stamping authority."
+)
 @_tz
 @json_option
 @click.pass_obj
@@ -258,16 +261,16 @@ def open_command(
     into: Path | None,
     with_receipt: bool,
     deep: bool,
-    tsa_certificates: Path | None,
+    tsa_certificates: tuple[Path, ...],
     tz: str | None,
     as_json: bool,
 ) -> None:
     """Fetch, open and check what was delivered for REQUEST_ID. Ends with 0 when everything holds."""
     zone = read_zone(tz)
-    authorities = read_certificates(tsa_certificates) if tsa_certificates else None
+    trust = StampTrust(read_all_certificates(tsa_certificates))
 
     async def work(client: OfficerClient) -> tuple[Answer, list[Opened], list[str]]:
-        answer, opened = await _open_all(desk, client, request_id, into, deep=deep, tsa_certificates=authorities)
+        answer, opened = await _open_all(desk, client, request_id, into, deep=deep, trust=trust)
         verified = [one for one in opened if one.report.ok] if with_receipt else []
         receipts = [await send_receipt(desk.state, client, one, None, desk.clock.now()) for one in verified]
         return answer, opened, [receipt.delivery_id for receipt in receipts if receipt.verified]
@@ -317,7 +320,7 @@ async def _open_all(
     into: Path | None,
     *,
     deep: bool,
-    tsa_certificates: str | None = None,
+    trust: StampTrust = NO_TRUST,
 ) -> tuple[Answer, list[Opened]]:
     case = await client.case(request_id)
     answer = await asyncio.to_thread(read_answer, desk.state, case)
@@ -326,8 +329,7 @@ async def _open_all(
     folder = into or desk.state.request_folder(request_id) / "packages"
     deliveries = [delivery for _, delivery in answer.deliveries]
     return answer, [
-        await open_delivery(desk.state, client, answer, one, folder, deep=deep, tsa_certificates=tsa_certificates)
-        for one in deliveries
+        await open_delivery(desk.state, client, answer, one, folder, deep=deep, trust=trust) for one in deliveries
     ]
 
 

@@ -16,6 +16,7 @@ from exchange.errors import EvidenceMismatch, NotFound, RequestRefused, Verifica
 from exchange.package.report import Report
 from exchange.signing.documents import PublicKey, document_sha256, open_document, sign_document
 from exchange.verify.checking import verify_package
+from exchange.verify.stamp_checks import NO_TRUST, StampTrust
 from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState
 
@@ -84,7 +85,7 @@ async def open_delivery(
     into: Path,
     *,
     deep: bool = False,
-    tsa_certificates: str | None = None,
+    trust: StampTrust = NO_TRUST,
 ) -> Opened:
     """Fetch, resumed where it broke off; then unseal and check all of it. What failed stands in the report.
 
@@ -101,7 +102,7 @@ async def open_delivery(
             identities=read_identities(case_key),
             force_key=PublicKey.parse(state.setup().force_key),
             device_key=answer.device,
-            tsa_certificates=tsa_certificates,
+            trust=trust,
             into=folder,
             deep=deep,
         )

@@ -86,6 +86,8 @@ class Case:
     stamp: bytes | None = None
     told: bytes | None = None
     """The stamp that the custody lines tell of."""
+    more_stamps: tuple[bytes, ...] = ()
+    """Of other authorities; the custody lines tell of each."""
 
     @classmethod
     def make(cls, folder: Path, *, sound: bool = False, recipient: str | None = None) -> Self:
@@ -123,12 +125,15 @@ class Case:
 
     def custody(self) -> ProvenLines:
         kinds = [CustodyKind.REQUEST_RECEIVED, CustodyKind.ASKED, CustodyKind.APPROVED, CustodyKind.CLIPPED]
-        details: dict[CustodyKind, dict[str, str | int | bool]] = {}
-        if self.told is not None:
-            kinds.append(CustodyKind.TIMESTAMPED)
-            details[kinds[-1]] = {"evidence_id": self.evidence.evidence_id, "sha256": sha256(self.told)}
+        told = {} if self.told is None else {"data/evidence.json.tsr": self.told}
+        told |= {f"data/evidence.json.{number}.tsr": stamp for number, stamp in enumerate(self.more_stamps, 2)}
         lines: list[str] = []
-        for seq, kind in enumerate((CustodyKind.AGENT_STARTED, *kinds)):
+        events = [(kind, None) for kind in (CustodyKind.AGENT_STARTED, *kinds)]
+        stamped = [
+            {"evidence_id": self.evidence.evidence_id, "file": path, "sha256": sha256(stamp)}
+            for path, stamp in told.items()
+        ]
+        for seq, (kind, details) in enumerate([*events, *((CustodyKind.TIMESTAMPED, each) for each in stamped)]):
             lines.append(
                 next_line(
                     lines[-1] if lines else None,
@@ -138,7 +143,7 @@ class Case:
                     actor="agent",
                     event=kind,
                     request_id=self.request.request_id if seq else None,
-                    details=details.get(kind),
+                    details=dict(details) if details else None,
                 )
             )
         return prove_lines(list(enumerate(lines))[1:], map(line_leaf, lines), self.device)
@@ -317,7 +322,7 @@ def entries(case: Case, recordings: list[PackageEntry] | None = None) -> list[Pa
         recordings=[master, sheet] if recordings is None else recordings,
         device=case.device,
         force=case.police.force.public,
-        timestamp=case.stamp,
+        stamps=[stamp for stamp in (case.stamp, *case.more_stamps) if stamp is not None],
     )
 
 
@@ -355,5 +360,7 @@ def forged_entries(case: Case) -> list[PackageEntry]:
         payload[f"data/{name}.json.sig"] = document.signature.encode()
     if case.stamp is not None:
         payload["data/evidence.json.tsr"] = case.stamp
+    for number, stamp in enumerate(case.more_stamps, 2):
+        payload[f"data/evidence.json.{number}.tsr"] = stamp
     small = [PackageEntry(path, content) for path, content in payload.items()]
     return [*small, PackageEntry("data/master/front-1.mp4", case.master)]

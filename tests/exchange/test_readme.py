@@ -43,8 +43,8 @@ def page(case: Case) -> str:
     force = case.police.force.public
     officer = open_credential(case.police.credential, force, NOW)
     parts = (case.evidence, case.request, officer, case.decision)
-    stamped = case.stamp is not None
-    return render_readme(*parts, device=case.device.public, force=force, bag_name="ev-1", stamped=stamped).decode()
+    stamps = () if case.stamp is None else ("data/evidence.json.tsr",)
+    return render_readme(*parts, device=case.device.public, force=force, bag_name="ev-1", stamps=stamps).decode()
 
 
 class Tags(HTMLParser):

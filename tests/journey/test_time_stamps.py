@@ -16,13 +16,14 @@ from aiohttp import web
 from agent import app
 from agent.portal import timestamp_authority as timestamps
 from agent.portal.timestamp_authority import ask_authority
-from agent.requests import stamp
+from agent.requests.stamping import stamp
 from exchange.clock import DAY, HOUR
 from exchange.documents.messages import Signed
 from exchange.errors import SettingsInvalid, TimestampFailed
 from exchange.package.report import Report
 from exchange.signing.timestamps import MAX_STAMP, make_query, read_certificates
 from exchange.verify.checking import verify_package
+from exchange.verify.stamp_checks import StampTrust
 from tests.counterparts.http.timestamp_authority import Handler, TimestampAuthority
 from tests.counterparts.portals.hostile_portal import ENDLESS
 from tests.journey.home import HomeClock, Siege, besieged, settings_at
@@ -63,7 +64,7 @@ async def opened(at: Siege, tmp_path: Path, authority: TimestampAuthority) -> Re
         sealed,
         identities=[at.case],
         force_key=at.place.force.key.public,
-        tsa_certificates=read_certificates(authority.certificates),
+        trust=StampTrust(read_certificates(authority.certificates)),
         into=tmp_path / "opened",
     )
 
@@ -159,7 +160,7 @@ async def test_a_stamp_that_does_not_hold_is_not_kept_and_is_asked_for_again(
         assert await at.state(request_id) == "clipped"
         assert words in str((await at.row(request_id)).trouble)
         (package,) = await at.packages(request_id)
-        assert (package.timestamp, package.sealed_at) == (None, None)
+        assert package.sealed_at is None
         manifest = package.evidence
         certified.fault = None
         await at.walk(later=HOUR)
@@ -206,7 +207,7 @@ async def test_evidence_goes_without_a_stamp_when_its_authority_stays_away(
 async def test_the_daemon_does_not_start_with_certificates_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "tsa.pem").write_text("none")
     extra = f"timestamp_authority: {{url: 'http://127.0.0.1:9', certificates: {tmp_path / 'tsa.pem'}}}"
-    with pytest.raises(SettingsInvalid, match=r"timestamp_authority\.certificates: .*no certificates in PEM"):
+    with pytest.raises(SettingsInvalid, match=r"timestamp_authorities\.0\.certificates: .*no certificates in PEM"):
         async with app.build(settings_at(tmp_path / "agent", "http://127.0.0.1:9", extra), HomeClock()):
             pass
 

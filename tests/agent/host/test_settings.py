@@ -9,6 +9,7 @@ from agent.settings.yaml_file import MAX_BYTES
 from exchange.clock import DAY, HOUR, MINUTE, SECOND
 from exchange.documents.messages import OwnerKind
 from exchange.errors import SettingsInvalid
+from exchange.package.stamps import STAMPS
 
 SETUP = """\
 portal:
@@ -146,7 +147,7 @@ discovery:
         ("discovery: {hosts: [10.0.0.256]}", "4:21: discovery.hosts[0]: found '10.0.0.256', wanted an IP address"),
         ("discovery: {interfaces: eth0}", "4:25: discovery.interfaces: found 'eth0', wanted all or a list"),
         ("decide: {allow_users: ['a b']}", "4:24: decide.allow_users[0]: found 'a b', wanted the name of a user"),
-        ("timestamp_authority: http://x", "4:22: timestamp_authority: found 'http://x', wanted a section"),
+        ("timestamp_authority: http://x", "4:22: timestamp_authority: found 'http://x', wanted a list"),
         (
             "timestamp_authority: {url: ftp://x, certificates: /x}",
             "4:28: timestamp_authority.url: found 'ftp://x', wanted",
@@ -157,7 +158,15 @@ discovery:
         ),
         (
             "timestamp_authority: {url: http://x}",
-            "4:1: timestamp_authority.certificates: not found, wanted this key: The",
+            "4:1: timestamp_authority.certificates: not found, wanted this key",
+        ),
+        (
+            "timestamp_authorities: [{url: http://x}]",
+            "4:25: timestamp_authorities[0].certificates: not found, wanted this key: The",
+        ),
+        (
+            "timestamp_authorities: [{url: http://x, certificates: /x}, {url: http://x, certificates: /y}]",
+            "4:24: timestamp_authorities: found a list of 2, wanted each authority once",
         ),
         ("data: /srv/../etc", "4:7: data: found '/srv/../etc', wanted an absolute path"),
         ("data: /" + "x" * 95, f"4:7: data: found '/{'x' * 58}…', wanted a shorter path"),
@@ -247,3 +256,26 @@ def test_the_check_command_ends_with_the_documented_code(tmp_path: Path, capsys:
     assert main([str(good)]) == 0
     assert main([str(bad)]) == SettingsInvalid.exit_code
     assert "nonsense: found an unknown key" in capsys.readouterr().err
+
+
+def test_one_authority_as_older_settings_have_it_is_a_list_of_one(tmp_path: Path) -> None:
+    one = "{url: http://tsa.example, certificates: /etc/tsa.pem}"
+    old = load(tmp_path, f"{SETUP}timestamp_authority: {one}\n")
+    assert old == load(tmp_path, f"{SETUP}timestamp_authorities: [{one}]\n")
+    assert [authority.url for authority in old.timestamp_authorities] == ["http://tsa.example"]
+    assert load(tmp_path, f"{SETUP}timestamp_authority: null\n").timestamp_authorities == ()
+
+
+def test_both_forms_at_once_are_told(tmp_path: Path) -> None:
+    one = "{url: http://tsa.example, certificates: /etc/tsa.pem}"
+    found = mistakes(tmp_path, f"{SETUP}timestamp_authority: {one}\ntimestamp_authorities: [{one}]\n")
+    assert "timestamp_authority" in found[0]
+
+
+def test_as_many_authorities_may_be_set_as_a_package_has_names_for(tmp_path: Path) -> None:
+    def authorities(count: int) -> str:
+        return ", ".join(f"{{url: 'http://tsa{number}.example', certificates: /x}}" for number in range(count))
+
+    load(tmp_path, f"{SETUP}timestamp_authorities: [{authorities(len(STAMPS))}]\n")
+    found = mistakes(tmp_path, f"{SETUP}timestamp_authorities: [{authorities(len(STAMPS) + 1)}]\n")
+    assert found[0].endswith(f"wanted a list of at most {len(STAMPS)}")
