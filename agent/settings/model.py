@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
 
+from agent.settings.authorities import Authorities
+from agent.settings.authorities import TimestampSettings as TimestampSettings
 from agent.settings.errors import problems_of
+from agent.settings.section import Section
 from agent.settings.units import Duration, Size, between
 from agent.settings.values import (
     SOCKET,
@@ -45,12 +43,6 @@ from exchange.errors import SettingsInvalid
 
 DEFAULT_PATH = Path("/etc/handover/handover.yaml")
 DEFAULT_DATA = Path("/var/lib/handover")
-
-
-class Section(BaseModel):
-    """A part of the file. Nothing unknown is let pass: a misspelt key must not silently mean its default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class RecordingSettings(Section):
@@ -177,36 +169,6 @@ class RecordsSettings(Section):
     """What your cameras are for, as your notice and your sign say; null: in the words of the jurisdiction."""
     privacy_contact: Line | None = None
     """Who answers questions about the recordings, such as a data protection officer; null: owner.contact."""
-
-
-class TimestampSettings(Section):
-    """One time-stamping authority."""
-
-    url: HttpUrl
-    """Where the authority answers. Plain http:// is customary: a hash goes there, and what comes back is signed."""
-    certificates: AbsolutePath
-    """The certificate authority to trust for its stamps (PEM), such as /etc/handover/tsa.pem; no other is believed."""
-
-
-def _one_or_more(value: object) -> object:
-    """A list; a single authority, as the settings had it until there could be several, is a list of one."""
-    if isinstance(value, dict):
-        return [value]
-    return [] if value is None else value
-
-
-def _each_once(authorities: tuple[TimestampSettings, ...]) -> tuple[TimestampSettings, ...]:
-    if len({authority.url for authority in authorities}) != len(authorities):
-        raise ValueError("each authority once")
-    return authorities
-
-
-Authorities = Annotated[
-    tuple[TimestampSettings, ...],
-    AfterValidator(_each_once),
-    BeforeValidator(_one_or_more, json_schema_input_type=tuple[TimestampSettings, ...]),
-    Field(max_length=8, validation_alias=AliasChoices("timestamp_authorities", "timestamp_authority")),
-]
 
 
 class LogSettings(Section):
