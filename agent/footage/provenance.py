@@ -69,6 +69,7 @@ class SourceProvenance(Part):
     make: str = ""
     model: str = ""
     firmware: str = ""
+    serial: str = ""
     how_read: Line
     utc_from: Line
     notes: tuple[str, ...] = ()

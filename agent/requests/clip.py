@@ -53,7 +53,7 @@ async def clip(services: Services, row: RequestRow) -> Move:
 
 
 async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) -> None:
-    request_id = approval.request.request_id
+    request_id, began = approval.request.request_id, services.clock.now()
     folder = services.settings.work_dir / request_id / cut.evidence_id
     await asyncio.to_thread((folder / "working").mkdir, mode=0o700, parents=True, exist_ok=True)
     total = max(1, cut.camera.video_bytes + (cut.camera.sound_bytes if cut.sound else 0))
@@ -68,6 +68,7 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
             "agent.media.cut.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
         )
     _check_window(cut, result)
+    cut_at = [began, services.clock.now()]
     sheet = await _contact_sheet(services, folder, result)
     async with services.store.transaction() as tx:
         await tx.insert(
@@ -75,7 +76,7 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
             evidence_id=cut.evidence_id,
             request_id=request_id,
             position=cut.camera.position,
-            clip=json.dumps({"folder": str(folder), "result": result, "contact_sheet": sheet}),
+            clip=json.dumps({"folder": str(folder), "result": result, "contact_sheet": sheet, "cut_at": cut_at}),
         )
         for master in result["masters"]:
             details: dict[str, str | int | bool] = {"master": master["file"], "sha256": master["sha256"]}

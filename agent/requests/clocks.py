@@ -14,6 +14,7 @@ from exchange.documents.clock_facts import ClockCheck as ClockCheckEntry
 from exchange.documents.clock_facts import HostClock as HostClockEntry
 from exchange.documents.clock_facts import OffsetRange
 from exchange.documents.evidence import DisplayedStretch, as_displayed
+from exchange.documents.letters import harmless
 
 REFERENCE = "the recording host's clock"
 
@@ -41,7 +42,14 @@ def clock_check_entry(check: ClockCheck) -> ClockCheckEntry:
         uncertainty_us=check.uncertainty_us,
         method=check.method,
         at=check.at,
+        zone=_zone(check),
     )
+
+
+def _zone(check: ClockCheck) -> str | None:
+    """The zone as the device named it, where we know what it means."""
+    known = seconds_east(check.zone, check.device_time, daylight_saving=check.daylight_saving) is not None
+    return (harmless(check.zone, 200) or None) if known else None
 
 
 def offset_range(around: Around) -> OffsetRange | None:

@@ -11,6 +11,7 @@ from agent.devices.camera_facts import CameraFacts as DeviceFacts
 from agent.devices.clock_history import Around
 from agent.footage.provenance import SourceProvenance
 from agent.host.clock import HostClock
+from agent.host.local_zone import local_time
 from agent.media import facts
 from agent.recordings.layout import parse as parse_name
 from agent.requests.clocks import clock_check_entry, displayed, host_clock_entry, offset_range
@@ -23,6 +24,7 @@ from exchange.documents.clock_facts import HostClock as HostClockEntry
 from exchange.documents.evidence import CameraFacts, Evidence, KeyFrameMode, Site, Sound, Source, Windows, widening
 from exchange.documents.footage_facts import Master, Operation, SourceSegment, Tool, Track, TrackKind, WorkingCopy
 from exchange.documents.messages import CameraRegistration, Fingerprint, Stretch
+from exchange.documents.retrieval_facts import Retrieval, StreamSetting
 from exchange.signing.documents import document_sha256
 
 _MOST_NOTES = 50
@@ -40,6 +42,21 @@ class CameraKnown:
     device: DeviceFacts | None
     clock: Around | None = None
     """The comparisons of its clock, or of that of the recorder it is on, around the window."""
+    stream_uri: str = ""
+    """The stream that it is recorded from; it only tells which of the camera's own words are about that."""
+
+
+@dataclass(frozen=True)
+class SystemKnown:
+    """What the agent knows of the system as a whole, and of when the copy was taken."""
+
+    owner: str
+    contact: str | None = None
+    registered_cameras: int = 0
+    cut: tuple[int, int] | None = None
+    """When cutting began and ended, microseconds UTC; None of a cut of an older version."""
+    zone: str | None = None
+    """The IANA name of the host's time zone."""
 
 
 def build(
@@ -48,8 +65,9 @@ def build(
     result: facts.CutResult,
     working: tuple[list[WorkingCopy], list[str]],
     camera: CameraKnown,
+    system: SystemKnown,
     *,
-    owner: str,
+    exhibit_reference: str,
     device: Fingerprint,
     host: HostClock,
     issued: int,
@@ -66,14 +84,14 @@ def build(
     sound = any(track.kind == "audio" for master in result.masters for track in master.tracks)
     return Evidence(
         evidence_id=cut.evidence_id,
-        exhibit_reference=f"HANDOVER-{cut.evidence_id[:8].upper()}",
+        exhibit_reference=exhibit_reference,
         crime_reference=approval.request.crime_reference,
         request_id=approval.request.request_id,
         request_sha256=document_sha256(approval.signed_request),
         decision_sha256=document_sha256(approval.signed_decision),
-        site=Site(name=owner, address=_place_text(camera.registration)),
+        site=Site(name=system.owner, address=_place_text(camera.registration), contact=system.contact),
         camera=_camera(planned.camera_id, planned.label, camera),
-        source=_source(planned.source),
+        source=_source(planned.source, camera, system),
         windows=Windows(
             requested=planned.requested,
             narrowed=planned.narrowed,
@@ -93,6 +111,8 @@ def build(
             exactly=result.masters[0].operation,
             tools=tuple(Tool(name=name, version=version) for name, version in sorted(result.tools.items())),
         ),
+        retrieval=_retrieval(approval, system),
+        local_time=local_time(_around(requested, delivered), system.zone),
         agent_version=VERSION,
         device=device,
         issued=issued,
@@ -132,16 +152,58 @@ def _master(master: facts.Master) -> Master:
     )
 
 
-def _source(answer: SourceProvenance | None) -> Source:
+def _source(answer: SourceProvenance | None, camera: CameraKnown, system: SystemKnown) -> Source:
     """What recorded it: Handover's own recorder, or the one that its window was fetched from."""
+    days = camera.registration.retention_days if camera.registration else None
+    registered = system.registered_cameras or None
     if answer is None:
-        return Source(make="Handover", model="recorder", firmware=VERSION, how_read=_HOW_READ)
+        return Source(
+            make="Handover",
+            model="recorder",
+            firmware=VERSION,
+            how_read=_HOW_READ,
+            registered_cameras=registered,
+            retention_days=days,
+            setting=_setting(camera),
+        )
     return Source(
         make=(answer.make or answer.title)[:200],
         model=answer.model or None,
         firmware=answer.firmware or None,
+        serial=answer.serial or None,
         how_read=answer.how_read,
+        registered_cameras=registered,
+        retention_days=days,
     )
+
+
+def _setting(camera: CameraKnown) -> StreamSetting | None:
+    """How the camera said that it encodes the stream that is recorded."""
+    profiles = camera.device.profiles if camera.device and camera.stream_uri else ()
+    found = next((profile for profile in profiles if profile.stream_uri == camera.stream_uri), None)
+    if found is None:
+        return None
+    return StreamSetting(
+        codec=found.codec or None,
+        width=found.width or None,
+        height=found.height or None,
+        frames_per_second=found.fps or None,
+        kilobits_per_second=found.bitrate_kbps or None,
+        sound=found.audio or None,
+    )
+
+
+def _retrieval(approval: Approval, system: SystemKnown) -> Retrieval | None:
+    if system.cut is None:
+        return None
+    by = approval.decision.decided_by
+    started, finished = system.cut
+    # A host's clock that was set back meanwhile says nothing of how long it took.
+    return Retrieval(by=by.name if by else system.owner, started=min(started, finished), finished=finished)
+
+
+def _around(requested: Window, delivered: Window) -> Window:
+    return Window(min(requested.start, delivered.start), max(requested.end, delivered.end))
 
 
 def _segments(result: facts.CutResult, answer: SourceProvenance | None) -> list[SourceSegment]:

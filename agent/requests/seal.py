@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from agent.cameras.stored import facts_of, registration_of
+from agent.host.local_zone import zone_name
 from agent.media import facts
 from agent.requests import manifest
 from agent.requests.clocks import clock_around
 from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval
-from agent.requests.manifest import CameraKnown
+from agent.requests.manifest import CameraKnown, SystemKnown
 from agent.requests.stamping.stamp import stamp, stamps_of
 from agent.requests.states import State
 from agent.requests.step import Move
@@ -66,7 +67,7 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
     clip: Job = json.loads(package.clip)
     result = facts.cut_result(clip["result"])
     working = await asyncio.to_thread(working_copies, clip)
-    host = await services.host_clock()
+    host, zone = await services.host_clock(), await asyncio.to_thread(zone_name)
     async with services.store.transaction() as tx:
         camera = await tx.camera(cut.camera.camera_id)
         known = await _known(tx, camera, cut.camera.requested.window)
@@ -76,7 +77,8 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
             result,
             working,
             known,
-            owner=services.settings.owner.name,
+            await _system(services, tx, clip, zone),
+            exhibit_reference=f"HANDOVER-{cut.evidence_id[:8].upper()}",
             device=services.keys.device.public.fingerprint,
             host=host,
             issued=services.clock.now(),
@@ -100,7 +102,21 @@ async def _known(tx: Transaction, camera: CameraRow | None, window: Window) -> C
     recorder's."""
     if camera is None:
         return CameraKnown(None, None)
-    return CameraKnown(registration_of(camera), facts_of(camera), await clock_around(tx, camera, window))
+    clock = await clock_around(tx, camera, window)
+    return CameraKnown(registration_of(camera), facts_of(camera), clock, camera.stream_uri)
+
+
+async def _system(services: Services, tx: Transaction, clip: Job, zone: str | None) -> SystemKnown:
+    """The owner's system. Cameras that officers can't find are not counted: that there are any is not for them."""
+    owner = services.settings.owner
+    began, ended = clip.get("cut_at", (None, None))
+    return SystemKnown(
+        owner=owner.name,
+        contact=owner.contact,
+        registered_cameras=sum(bool(camera.registered) for camera in await tx.cameras()),
+        cut=None if began is None else (began, ended),
+        zone=zone,
+    )
 
 
 async def _seal_one(services: Services, approval: Approval, package: PackageRow, force: PublicKey | None) -> None:

@@ -145,6 +145,7 @@ class FetchedFootage:
             make=looked.answer.make,
             model=looked.answer.model,
             firmware=looked.answer.firmware,
+            serial=looked.answer.serial,
             how_read=device.kind.how_read,
             utc_from=device.kind.utc_from,
             notes=looked.answer.notes + tuple(error.what[:500] for error in broken),

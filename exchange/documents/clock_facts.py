@@ -27,6 +27,8 @@ class ClockCheck(Part):
     method: Line
     at: Instant
     """When, by the agent's clock."""
+    zone: Line | None = None
+    """The time zone that the device said its clock shows; None when it did not say, or was not asked."""
 
     @model_validator(mode="after")
     def _the_offset_is_the_difference(self) -> Self:

@@ -28,6 +28,7 @@ from exchange.documents.messages import (
     Text,
     one_line,
 )
+from exchange.documents.retrieval_facts import LocalTime, Retrieval, StreamSetting
 
 
 def _with_offset(text: str) -> str:
@@ -44,6 +45,8 @@ class Site(Part):
 
     name: Line
     address: Line | None = None
+    contact: Line | None = None
+    """How whoever is responsible for the system is reached."""
 
 
 class CameraFacts(Part):
@@ -70,6 +73,12 @@ class Source(Part):
     firmware: Line | None = None
     how_read: Line
     """Such as 'RTSP over TCP, packets copied into segments as they came'."""
+    serial: Line | None = None
+    registered_cameras: Annotated[int, Field(ge=1, le=256)] | None = None
+    """How many cameras the owner registered for officers to find; there may be others. None when none is."""
+    retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    """For how long recordings of this camera are kept before they are overwritten."""
+    setting: StreamSetting | None = None
 
 
 class DisplayedStretch(Part):
@@ -160,6 +169,8 @@ class Evidence(Document):
     working_copies: Annotated[tuple[WorkingCopy, ...], Field(max_length=200)] = ()
     segments: Annotated[tuple[SourceSegment, ...], Field(min_length=1, max_length=1000)]
     operation: Operation
+    retrieval: Retrieval | None = None
+    local_time: LocalTime | None = None
     agent_version: Line
     device: Fingerprint
     issued: Instant

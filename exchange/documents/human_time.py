@@ -24,12 +24,27 @@ def time_text(instant: int, zone: bool = True) -> str:
     return f"{_DAYS[datetime(year, month, day).weekday()]} {date}, {clock} UTC"  # noqa: DTZ001 - a date only
 
 
+def long_date(moment: datetime) -> str:
+    """``14 March 2026``."""
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+
+
+def wall_text(moment: datetime) -> str:
+    """``14 March 2026, 10:00:03.200``: a date and time as they stand, cut to milliseconds."""
+    return f"{long_date(moment)}, {moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+
+
+def zone_text(minutes: int) -> str:
+    """``UTC+01:00`` for so many minutes east of UTC."""
+    sign, minutes = "-" if minutes < 0 else "+", abs(minutes)
+    return f"UTC{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+
+
 def device_time_text(text: str) -> tuple[str, str]:
     """``14 March 2026, 10:00:03.200`` and ``UTC+01:00`` from RFC 3339 with an offset."""
     moment = datetime.fromisoformat(text)
     zone = moment.strftime("%z")
-    clock = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {clock}", f"UTC{zone[:3]}:{zone[3:5]}"
+    return wall_text(moment), f"UTC{zone[:3]}:{zone[3:5]}"
 
 
 def duration_text(microseconds: int) -> str:

@@ -1,39 +1,44 @@
 """READ-ME-FIRST.html: the evidence manifest in plain words, for whoever opens a package without knowing it.
 
-Not for: what a program reads (``exchange.documents.evidence``). The page has no script and loads nothing.
+The page has no script and loads nothing but the contact sheet beside it. The same documents make the same page, which
+the device signs. Not for: what a program reads (``exchange.documents.evidence``).
 """
 
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from exchange.clock import Window
-from exchange.documents.clock_facts import ClockCheck, Clocks
 from exchange.documents.evidence import DisplayedStretch, Evidence, KeyFrameMode, Widening, Windows
-from exchange.documents.human_time import (
-    change_text,
-    device_time_text,
-    duration_text,
-    host_clock_text,
-    offset_text,
-    range_text,
-    time_text,
-)
-from exchange.documents.messages import Credential, Decision, Request, Stretch
+from exchange.documents.human_time import device_time_text, duration_text, time_text, wall_text, zone_text
+from exchange.documents.messages import Credential, Decision, Place, Request, Stretch
 from exchange.documents.noted import IDENTIFIED_WORDS, NotedOfficer, NotedRequest
+from exchange.package.clock_words import clock_sentences, display_sentences, host_warning
+from exchange.package.drawing import plan
+from exchange.package.limits import limits, play_sentences
 from exchange.signing.sshsig import PublicKey
 
+CONTACT_SHEET = "data/working/contact-sheet.jpg"
+"""The working copy that the page shows, where the manifest lists it."""
 _TEMPLATE = "read_me_first.html"
 _STYLE = "read_me_first.css"
-_NOT_CORRECTED = "This was not corrected in the pictures: a time shown in them is the camera’s own."
-_NEVER_CHECKED = (
-    "This camera’s clock was never compared with another clock. "
-    "A time shown in the pictures may be wrong by any amount."
-)
+_COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The camera as it is drawn: how far it sees is not in the manifest."""
+
+    camera_id: str
+    label: str
+    place: Place
+    direction: float | None
+    field_of_view: float | None
+    range_m: float | None = None
 
 
 def render_readme(
@@ -49,6 +54,7 @@ def render_readme(
 ) -> bytes:
     """The page in UTF-8. ``bag_name`` is the folder that unzipping makes; ``stamps``: the paths of its time stamps."""
     template, style = _template()
+    style += _footer(evidence.exhibit_reference)
     camera = evidence.camera
     facts = [camera.make, camera.model, camera.serial and f"serial number {camera.serial}"]
     facts.append(camera.firmware and f"firmware {camera.firmware}")
@@ -66,23 +72,77 @@ def render_readme(
         bag_name=bag_name,
         stamps=stamps,
         facts=", ".join(fact for fact in facts if fact),
+        recorder=", ".join(filter(None, _recorder(evidence))),
+        setting=_setting(evidence),
         shown_us=sum(master.duration_us for master in evidence.masters),
         torn=sum(segment.torn for segment in evidence.segments),
         windows=_windows(windows),
         displayed=_displayed(windows),
         widening_text=widening_text(evidence.widening),
+        local=lambda instant: _local(evidence, instant),
+        looks=None if camera.direction is None else _COMPASS[round(camera.direction / 45) % 8],
+        plan=_plan(evidence, request),
+        sheet=next((copy for copy in evidence.working_copies if copy.path == CONTACT_SHEET), None),
+        display_sentences=display_sentences(evidence),
         clock_sentences=clock_sentences(evidence.clocks, evidence.windows.delivered.window),
         host_warning=host_warning(evidence.clocks),
-        style=Markup(style),  # noqa: S704 - our own file, no value from outside
+        play_sentences=play_sentences(evidence),
+        limits=limits(evidence, request),
+        style=Markup(style),  # noqa: S704 - our own file; the one value in it is escaped letter by letter
         style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
     return page.encode()
+
+
+def _footer(reference: str) -> str:
+    """What stands at the foot of each printed page: every letter of the reference as a CSS escape."""
+    letters = "".join(
+        letter if letter.isascii() and letter.isalnum() else f"\\{ord(letter):x} " for letter in reference
+    )
+    return f'@page {{ @bottom-left {{ content: "Exhibit {letters}"; }} }}\n'
 
 
 def _officer_text(officer: Credential | NotedOfficer) -> str:
     """Who asked, on one line."""
     named = f"{officer.rank} {officer.name}" if officer.rank else officer.name
     return ", ".join(filter(None, (named, officer.collar_number, officer.unit, officer.force)))
+
+
+def _recorder(evidence: Evidence) -> list[str | None]:
+    source = evidence.source
+    named = f"{source.make} {source.model}" if source.model else source.make
+    return [named, source.firmware, source.serial and f"serial number {source.serial}"]
+
+
+def _setting(evidence: Evidence) -> str | None:
+    """How the camera was set to encode, as it told it."""
+    setting = evidence.source.setting
+    if setting is None:
+        return None
+    size = f"{setting.width} × {setting.height}" if setting.width and setting.height else None
+    rate = f"{setting.frames_per_second:g} frames a second" if setting.frames_per_second else None
+    flow = f"{setting.kilobits_per_second:,} kbit/s" if setting.kilobits_per_second else None
+    sound = f"sound {setting.sound}" if setting.sound else None
+    return ", ".join(filter(None, (setting.codec, size, rate, flow, sound))) or None
+
+
+def _local(evidence: Evidence, instant: int) -> tuple[str, str] | None:
+    """A moment of the windows in local time, and that time's offset; None where the local time is not known."""
+    local = evidence.local_time
+    return None if local is None else (wall_text(local.wall_clock(instant)), zone_text(local.offset_at(instant)))
+
+
+def _plan(evidence: Evidence, request: Request | NotedRequest) -> Markup:
+    """Where the camera stands and looks, and where it happened; nothing where the camera's place is not known."""
+    camera = evidence.camera
+    if camera.place is None:
+        return Markup("")
+    drawn = _Drawn(camera.camera_id, camera.label, camera.place, camera.direction, camera.field_of_view)
+    return plan([drawn], frozenset({camera.camera_id}), request.incident.location, _in_english)
+
+
+def _in_english(text: str, **values: object) -> str:
+    return text % values
 
 
 def _windows(windows: Windows) -> list[tuple[str, Stretch]]:
@@ -99,70 +159,6 @@ def _displayed(windows: Windows) -> list[tuple[str, DisplayedStretch]]:
     if latest is None:
         return [("As the camera’s clock shows it", shown)]
     return [("As the camera’s clock shows it, at the earliest", shown), ("… at the latest", latest)]
-
-
-def clock_sentences(clocks: Clocks, delivered: Window | None = None) -> list[str]:
-    """What is known of the camera's clock, in words, as it was when the delivered window was recorded."""
-    check = clocks.camera
-    if check is None:
-        sentences = [_NEVER_CHECKED]
-    elif clocks.camera_range is not None and clocks.camera_other is not None:
-        both = sorted((check, clocks.camera_other), key=lambda each: each.at)
-        least, most = clocks.camera_range.from_us, clocks.camera_range.to_us
-        lies = range_text(least, most, check.reference_source)
-        sentences = [
-            f"The camera’s clock {change_text(least, most)} between two comparisons, and nobody knows when.",
-            f"While this was recorded, it may have been {lies}.",
-            *(f"{_offset_text(each)} {_measured(each)}" for each in both),
-            _NOT_CORRECTED,
-        ]
-    else:
-        sentences = [_offset_text(check), _measured(check), *_one_sided(clocks, delivered), _NOT_CORRECTED]
-    sentences.append(f"The UTC times on this page come from {clocks.utc_from}.")
-    sentences.append(_host_text(clocks))
-    return sentences
-
-
-def host_warning(clocks: Clocks) -> str | None:
-    """What stands out on the page when the host's own clock is not known to be right."""
-    if clocks.host_synchronised:
-        return None
-    state = "did not follow" if clocks.host_synchronised is False else "may not have followed"
-    return f"The clock of the host that made this package {state} a time server: all times here may be wrong."
-
-
-def _host_text(clocks: Clocks) -> str:
-    host = clocks.host
-    if host is None:
-        return f"That host’s own clock {host_clock_text(clocks.host_synchronised, 'a program not named', None, None)}."
-    words = host_clock_text(clocks.host_synchronised, host.source, host.offset_us, host.uncertainty_us)
-    return f"Asked on {time_text(host.at)}, that host said of its own clock: it {words}."
-
-
-def _short(instant: int) -> str:
-    return time_text(instant, zone=False)
-
-
-def _offset_text(check: ClockCheck) -> str:
-    within = f"give or take {duration_text(check.uncertainty_us)}"
-    if abs(check.offset_us) <= check.uncertainty_us:
-        return f"The camera’s clock showed the same time as {check.reference_source}, {within}."
-    return f"The camera’s clock was {offset_text(check.offset_us)} {check.reference_source}, {within}."
-
-
-def _measured(check: ClockCheck) -> str:
-    at, device, reference = time_text(check.at), _short(check.device_time), _short(check.reference_time)
-    return f"Measured on {at}, by {check.method}: the camera said {device} when the reference said {reference}."
-
-
-def _one_sided(clocks: Clocks, delivered: Window | None) -> list[str]:
-    """Whether the clock may have been set between the recording and the comparison, without anybody knowing."""
-    if clocks.camera is None or delivered is None:
-        return []
-    if clocks.camera_other is not None:
-        return [f"A comparison on the other side of the recording, on {time_text(clocks.camera_other.at)}, agrees."]
-    side = "before" if clocks.camera.at >= delivered.start else "after"
-    return [f"There is none from {side} the recording that would show whether the clock was set in between."]
 
 
 def widening_text(widening: Widening) -> str:
@@ -188,7 +184,14 @@ def _template() -> tuple[Template, str]:
     environment = Environment(
         loader=PackageLoader("exchange.package", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=False
     )
-    environment.globals.update(time=time_text, duration_text=duration_text, device_time=device_time_text)
+    environment.globals.update(
+        time=time_text, duration_text=duration_text, device_time=device_time_text, relative=_relative
+    )
     loader = environment.loader
     assert loader is not None
     return environment.get_template(_TEMPLATE), loader.get_source(environment, _STYLE)[0]
+
+
+def _relative(path: str) -> str:
+    """A file of the payload as the page, which lies in ``data/``, names it."""
+    return path.removeprefix("data/")

@@ -33,6 +33,7 @@ from exchange.documents.messages import (
     Status,
     Stretch,
 )
+from exchange.documents.retrieval_facts import LocalTime, Retrieval, StreamSetting
 from exchange.package.contents import bag_entries, bag_info, bag_name
 from exchange.package.writing import PackageEntry, write_package
 from exchange.signing.documents import SigningKey, document_sha256, sign_document
@@ -193,7 +194,7 @@ def an_evidence(
         request_id=request.request_id,
         request_sha256=document_sha256(signed_request),
         decision_sha256=document_sha256(signed_decision),
-        site=Site(name="Taylor's Bakery", address="14 High Street, Exampleton"),
+        site=Site(name="Taylor's Bakery", address="14 High Street, Exampleton", contact="01632 960001"),
         camera=CameraFacts(
             camera_id="front",
             label="Shop front <door>",
@@ -205,7 +206,11 @@ def an_evidence(
             direction=215.0,
         ),
         source=Source(
-            make="Handover recorder", how_read="RTSP over TCP, packets copied into segments as they came", model=None
+            make="Handover recorder",
+            how_read="RTSP over TCP, packets copied into segments as they came",
+            registered_cameras=4,
+            retention_days=14,
+            setting=StreamSetting(codec="h264", width=64, height=48, frames_per_second=10),
         ),
         windows=Windows(
             requested=Stretch.of(REQUESTED),
@@ -224,6 +229,7 @@ def an_evidence(
                 uncertainty_us=120_000,
                 method="ONVIF GetSystemDateAndTime, the middle of the question and the answer",
                 at=NOW,
+                zone="CET-1",
             ),
             host_synchronised=True,
             utc_from="the clock of the recording host",
@@ -272,6 +278,8 @@ def an_evidence(
                 torn=True,
             ),
         ),
+        retrieval=Retrieval(by="Sam Taylor", started=NOW, finished=NOW + SECOND),
+        local_time=LocalTime(zone="Europe/London", zone_from="the machine's settings", offset_minutes=0),
         operation=Operation(
             exactly="Packets from the first key frame at or before the window to the last packet inside it, "
             "taken from the segments in order and written into one file without an edit list.",

@@ -10,11 +10,11 @@ from aiohttp import web
 
 from agent.cameras.stored import registration_of
 from agent.owner.operations.context import Json
-from agent.owner.web.drawing import plan
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, site_of, words_of
 from exchange.documents.messages import CameraRegistration
 from exchange.errors import HandoverError, InputInvalid, NotFound
+from exchange.package.drawing import plan
 
 
 def routes() -> list[web.RouteDef]:

@@ -13,11 +13,11 @@ from agent.owner.operations.context import Json
 from agent.owner.operations.custody_words import custody_line
 from agent.owner.people.roles import GIVEN, WORDS, Role, allows
 from agent.owner.web import states
-from agent.owner.web.drawing import plan
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, now, operate, render, session_of, site_of, words_of
 from exchange.clock import DAY, HOUR, Window
 from exchange.errors import HandoverError, InputInvalid
+from exchange.package.drawing import plan
 
 _DAYS = 7
 

@@ -16,13 +16,13 @@ from agent.owner.operations.context import Json
 from agent.owner.people.roles import Role, allows
 from agent.owner.web import states
 from agent.owner.web.bringing import brought_cameras
-from agent.owner.web.drawing import plan
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, session_of, site_of, words_of
 from exchange.clock import SECOND, from_rfc3339, to_rfc3339
 from exchange.documents.letters import harmless
 from exchange.documents.messages import Place
 from exchange.errors import DecisionRefused, InputInvalid, NotPermitted
+from exchange.package.drawing import plan
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,3}))?)?")
 _USUAL_SPEED = 250_000

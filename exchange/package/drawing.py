@@ -1,23 +1,45 @@
-"""A small plan of where the cameras stand and look, and where it happened: SVG from coordinates, no map, no network.
+"""A small plan of where cameras stand and look, and where it happened: SVG from coordinates, no map, no network.
 
-Not for: distances that anybody relies on: a plan of a few hundred metres is drawn as if the earth were flat.
+For the owner's page and for READ-ME-FIRST; the page's style colours it. Not for: distances that anybody relies on: a
+plan of a few hundred metres is drawn as if the earth were flat.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from markupsafe import Markup, escape
 
-from agent.owner.words import Words
-from exchange.documents.messages import CameraRegistration, Place
+from exchange.documents.messages import Place
+
+Words = Callable[..., str]
+"""A text and its values, to the same in a reader's language."""
 
 SIDE = 320
-_MARGIN = 34
+_MARGIN = 62
+"""Room for a field of view around the outermost camera."""
 _METRES = 111_320.0
 """A degree of latitude."""
 _LEAST = 20.0
 _STEPS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000)
+
+
+class DrawnCamera(Protocol):
+    """What is drawn of a camera; degrees clockwise from true north, metres."""
+
+    @property
+    def camera_id(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def place(self) -> Place: ...
+    @property
+    def direction(self) -> float | None: ...
+    @property
+    def field_of_view(self) -> float | None: ...
+    @property
+    def range_m(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -33,7 +55,7 @@ class _Scale:
         return round(SIDE / 2 + east * each, 1), round(SIDE / 2 - north * each, 1)
 
 
-def plan(cameras: Sequence[CameraRegistration], asked: frozenset[str], incident: Place | None, words: Words) -> Markup:
+def plan(cameras: Sequence[DrawnCamera], asked: frozenset[str], incident: Place | None, words: Words) -> Markup:
     """The plan, or nothing where no camera has a place. ``asked``: the ids of the cameras that are asked for."""
     places = [camera.place for camera in cameras] + ([incident] if incident else [])
     if not cameras:
@@ -70,13 +92,13 @@ def _scale(places: Sequence[Place]) -> _Scale:
     return _Scale(middle, (west + east) / 2, max(_LEAST, across * 1.2))
 
 
-def _view(camera: CameraRegistration, scale: _Scale, *, asked: bool) -> Markup:
+def _view(camera: DrawnCamera, scale: _Scale, *, asked: bool) -> Markup:
     """The field of view as a sector."""
     if camera.direction is None:
         return Markup("")
     x, y = scale.point(camera.place)
     half = min(camera.field_of_view or 60, 179) / 2
-    reach = min(90.0, max(36.0, (camera.range_m or 15) * (SIDE - 2 * _MARGIN) / scale.metres))
+    reach = min(_MARGIN - 4.0, max(36.0, (camera.range_m or 15) * (SIDE - 2 * _MARGIN) / scale.metres))
     edges = []
     for angle in (camera.direction - half, camera.direction + half):
         turn = math.radians(angle)
@@ -85,7 +107,7 @@ def _view(camera: CameraRegistration, scale: _Scale, *, asked: bool) -> Markup:
     return Markup('<path class="view{}" d="{}"/>').format(" asked" if asked else "", path)
 
 
-def _camera(camera: CameraRegistration, number: int, scale: _Scale, *, asked: bool) -> Markup:
+def _camera(camera: DrawnCamera, number: int, scale: _Scale, *, asked: bool) -> Markup:
     x, y = scale.point(camera.place)
     return Markup(
         '<g class="camera{}"><title>{}</title><circle cx="{}" cy="{}" r="10"/><text x="{}" y="{}">{}</text></g>'

@@ -17,7 +17,8 @@ from exchange.documents.clock_facts import ClockCheck, Clocks, HostClock, Offset
 from exchange.documents.evidence import KeyFrameMode, Widening, as_displayed
 from exchange.documents.human_time import device_time_text, duration_text, time_text
 from exchange.documents.messages import GapNote
-from exchange.package.readme import clock_sentences, render_readme, widening_text
+from exchange.package.clock_words import clock_sentences
+from exchange.package.readme import render_readme, widening_text
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import document_sha256
 from exchange.signing.timestamps import make_query
@@ -68,14 +69,38 @@ def parsed(text: str) -> Tags:
     return tags
 
 
-def test_the_page_has_no_script_and_loads_nothing(case: Case) -> None:
+def test_the_page_has_no_script_and_loads_nothing_but_the_picture_beside_it(case: Case) -> None:
     tags = parsed(page(case))
-    assert not {"script", "img", "link", "iframe", "form", "a", "object"} & set(tags.tags)
-    assert not {"src", "href", "style"} & {name for name, _ in tags.attributes}
-    assert not any(name.startswith("on") for name, _ in tags.attributes)
+    assert not {"script", "link", "iframe", "form", "object", "input"} & set(tags.tags)
+    assert [value for name, value in tags.attributes if name == "src"] == ["working/contact-sheet.jpg"]
+    assert all(value and value.startswith("#") for name, value in tags.attributes if name == "href")
+    assert not any(name == "style" or name.startswith("on") for name, _ in tags.attributes)
     policy = next(value for _, value in tags.attributes if value and value.startswith("default-src"))
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert policy.startswith("default-src 'none'; img-src 'self' file:; style-src 'sha256-")
     assert "url(" not in page(case)
+
+
+def test_every_link_on_the_page_leads_to_a_place_on_it(case: Case) -> None:
+    attributes = parsed(page(case)).attributes
+    places = {f"#{value}" for name, value in attributes if name == "id"}
+    links = [value for name, value in attributes if name == "href"]
+    assert len(links) > 8
+    assert set(links) <= places
+
+
+def test_without_a_contact_sheet_the_page_doesnt_speak_of_one(case: Case) -> None:
+    assert "Contact sheet: pictures of the recording from Saturday 14 March 2026, 08:59:59" in page(case)
+    case.evidence = replaced(case.evidence, working_copies=())
+    assert "img" not in parsed(page(case)).tags
+    assert "#pictures" not in page(case)
+
+
+def test_an_exhibit_reference_cant_leave_the_style_it_stands_in(case: Case) -> None:
+    case.evidence = replaced(case.evidence, exhibit_reference='A"}</style><script>1</script>')
+    text = page(case)
+    assert "<script" not in text
+    assert text.count("</style>") == 1
+    assert 'content: "Exhibit A\\22 \\7d \\3c \\2f style' in text
 
 
 def test_what_comes_from_outside_stays_text(case: Case) -> None:
@@ -100,6 +125,14 @@ def test_the_page_says_what_where_when_who_and_every_hash(case: Case) -> None:
         ),
         *("3.2 s ahead of this recorder's own clock, give or take 0.12 s", "not corrected in the pictures"),
         *("begins 1 s earlier than asked for, and ends exactly when asked for", "unbroken", "cut short by a power"),
+        *("the camera is 1 hour 3 seconds fast", "Europe/London, from the machine's settings", "01632 960001"),
+        *(
+            "h264, 64 × 48, 10 frames a second",
+            "after 14 days",
+            "registered 4 cameras",
+            "10 frames a second on average",
+        ),
+        *("about south-west", "VLC plays", "copied by the machine between", "14 March 2026, 08:59:59.000 UTC+00:00"),
         *(master.sha256, *(track.stream_sha256_after for track in master.tracks)),
         *(case.device.public.fingerprint, case.police.force.public.fingerprint, case.evidence.working_copies[0].sha256),
     ):
