@@ -33,6 +33,7 @@ ELSEWHERE = {
     "agent.cli.offers": ("offer",),
     "agent.cli.people": ("page", "people"),
     "agent.cli.record_keeping.register": ("basis", "register"),
+    "agent.cli.record_keeping.statement": ("statement",),
     "agent.cli.records": ("log", "records", "restored"),
     "agent.cli.requests": (
         "agree", "approve", "decline", "look-again", "narrow", "no-footage", "pause", "requests", "review", "show",

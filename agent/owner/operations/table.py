@@ -28,7 +28,7 @@ from agent.owner.operations import (
 )
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
-from agent.owner.operations.record_keeping import register
+from agent.owner.operations.record_keeping import register, statement
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
 from agent.requests.noted.noting import NewRequest
@@ -70,6 +70,7 @@ OPERATIONS: dict[str, Operation] = {
     "records": Operation(Nothing, records.list_packages, VIEWER),
     "register": Operation(register.RegisterAsked, register.show_register, VIEWER),
     "basis": Operation(register.BasisChosen, register.choose_basis, APPROVER, noted=True),
+    "statement": Operation(statement.StatementAsked, statement.draft_statement, VIEWER, noted=True),
     "custody": Operation(records.CustodyAsked, records.list_custody, VIEWER),
     "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),
     "page": Operation(Nothing, people.page, VIEWER),

@@ -57,7 +57,7 @@ class Speaker:
         self._phrases = wording.register_words.phrases
         self._times = Times(wording.language)
         self._sharing = wording.sharing.of(settings.owner.kind)
-        self._everywhere = {
+        self.everywhere: dict[str, str] = {
             "owner": settings.owner.name,
             "contact": settings.owner.contact,
             "privacy_contact": settings.records.privacy_contact or settings.owner.contact,
@@ -66,7 +66,7 @@ class Speaker:
         }
 
     def say(self, phrase: str, **values: object) -> str:
-        return fill(self._phrases[phrase], **self._everywhere, **values)
+        return fill(self._phrases[phrase], **self.everywhere, **values)
 
     def register(self, entries: tuple[Entry, ...], window: Window | None, now: int) -> RegisterWords:
         """The whole register. ``now``: when it was made, microseconds UTC."""
@@ -77,13 +77,13 @@ class Speaker:
             period = self.say("period", **days)
         return RegisterWords(
             title=words.title,
-            intro=fill(words.intro, **self._everywhere),
+            intro=fill(words.intro, **self.everywhere),
             made=self.say("made", when=self._times.moment(now)),
             period=period,
-            disclaimer=fill(self._wording.disclaimer, **self._everywhere),
+            disclaimer=fill(self._wording.disclaimer, **self.everywhere),
             labels=dict(words.labels),
             entries=tuple(self.entry(entry) for entry in entries),
-            notes=tuple(fill(note, **self._everywhere) for note in self._sharing.notes),
+            notes=tuple(fill(note, **self.everywhere) for note in self._sharing.notes),
             empty=words.empty,
             language=self._wording.language,
             owner=self._settings.owner.name,
@@ -113,7 +113,7 @@ class Speaker:
             "receipt": tuple(
                 dict.fromkeys(self._receipt(sent) for sent in entry.sent if sent.delivered_at is not None)
             ),
-            "once_shared": (fill(self._sharing.once_shared, **self._everywhere),) if entry.handed_over else (),
+            "once_shared": (fill(self._sharing.once_shared, **self.everywhere),) if entry.handed_over else (),
             "copies": tuple(self._copies(entry)),
             "request_id": (entry.request_id,),
         }
@@ -137,7 +137,7 @@ class Speaker:
         chosen = entry.basis
         basis = bases.get(chosen.key) if chosen is not None else self._sharing.bases[0]
         if basis is not None:
-            yield f"{basis.title}. {fill(basis.text, **self._everywhere)}"
+            yield f"{basis.title}. {fill(basis.text, **self.everywhere)}"
         elif chosen is not None:  # of a file that has changed since
             yield chosen.key
         if chosen is None:

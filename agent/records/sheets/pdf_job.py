@@ -29,7 +29,7 @@ def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict
             do=f"Install it: {_NEEDED}. Or take the page (html), and print it from a browser.",
         ) from error
     html = str(order["html"])
-    made = HTML(string=html, url_fetcher=_refuse).write_pdf(pdf_variant="pdf/ua-1")
+    made = HTML(string=html, url_fetcher=_refuse).write_pdf(pdf_variant="pdf/ua-1", pdf_forms=True)
     return {"pdf": base64.b64encode(made).decode(), "missing": missing_scripts(html)}
 
 

@@ -10,6 +10,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
+class _Counter:
+    """Numbers the blanks of one sheet."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self) -> int:
+        self._last += 1
+        return self._last
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -25,4 +36,4 @@ def _environment() -> Environment:
 
 def sheet(template: str, /, **values: Any) -> str:
     """A sheet as HTML. Blocks the first time: call it in a thread."""
-    return _environment().get_template(template).render(**values)
+    return _environment().get_template(template).render(blanks=_Counter(), **values)

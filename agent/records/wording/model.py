@@ -4,20 +4,15 @@ Each is a YAML file that an owner can replace (``agent.records.wording.files`` f
 each says so. Not for: what happened (``agent.records.register``), or the words of the owner's page.
 """
 
-import re
 from collections.abc import Iterator
 from string import Template
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from agent.records.wording.phrases import EVERYWHERE, LABELS, PHRASES, STATEMENT
 from exchange.documents.letters import first_unfit
 from exchange.documents.messages import OwnerKind
-
-PLACES: dict[str, frozenset[str]] = {
-    "": frozenset({"owner", "contact", "privacy_contact", "authority", "authority_address"}),
-}
-"""By section, what a text there may name as ``$name``; those of ``""`` everywhere."""
 
 
 def _plain(text: str) -> str:
@@ -95,74 +90,23 @@ class RegisterWording(Part):
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         _require(self.labels, LABELS, "labels")
-        _require(self.phrases, frozenset(PHRASES), "phrases")
-        for key, text in self.phrases.items():
-            _require_places(f"phrases.{key}", text, PHRASES[key])
+        _require_phrases(self.phrases, PHRASES)
         return self
 
 
-LABELS = frozenset(
-    [
-        *("received", "case", "state", "who", "force", "contact", "verified", "incident", "purpose", "necessity"),
-        *("their_basis", "basis", "asked", "answer", "decided", "minimised", "sent", "seals", "how", "receipt"),
-        *("copies", "request_id", "once_shared", "reason"),
-    ]
-)
-"""The register's fields: one label each, in the page, the table and the printed form."""
+class StatementWording(Part):
+    """The draft of a witness statement. ``phrases`` has exactly STATEMENT."""
 
-PHRASES: dict[str, frozenset[str]] = {
-    "period": frozenset({"start", "end"}),
-    "made": frozenset({"when"}),
-    "signed": frozenset({"fingerprint", "credential"}),
-    "noted": frozenset({"how"}),
-    "unverified": frozenset(),
-    "card-seen": frozenset(),
-    "called-back": frozenset(),
-    "official-mail": frozenset(),
-    "force-link": frozenset(),
-    "known": frozenset(),
-    "not-identified": frozenset(),
-    "state-open": frozenset(),
-    "state-approved": frozenset(),
-    "state-partly-approved": frozenset(),
-    "state-declined": frozenset(),
-    "state-unavailable": frozenset(),
-    "state-withdrawn": frozenset(),
-    "state-unanswered": frozenset(),
-    "state-refused": frozenset(),
-    "asked-of": frozenset({"camera", "start", "end"}),
-    "with-sound": frozenset(),
-    "without-sound": frozenset(),
-    "decided-by": frozenset({"name", "when", "method"}),
-    "agreed-by": frozenset({"name", "when"}),
-    "minimised-nothing": frozenset(),
-    "minimised-all": frozenset(),
-    "not-shared": frozenset({"camera"}),
-    "not-there": frozenset({"camera"}),
-    "shortened": frozenset({"camera", "start", "end"}),
-    "sound-left-out": frozenset({"camera"}),
-    "widened": frozenset({"camera", "before", "after"}),
-    "sent-of": frozenset({"exhibit", "camera", "start", "end", "sound", "size"}),
-    "master": frozenset({"name", "size", "sha256"}),
-    "sealed": frozenset({"size", "sha256"}),
-    "manifest": frozenset({"sha256"}),
-    "by-portal": frozenset({"when"}),
-    "by-files": frozenset({"when"}),
-    "not-yet-sent": frozenset(),
-    "nothing-sent": frozenset(),
-    "receipt-signed": frozenset({"name", "when"}),
-    "receipt-failed": frozenset({"name", "when", "remarks"}),
-    "receipt-noted": frozenset({"name", "when", "how"}),
-    "receipt-none": frozenset(),
-    "copy-until": frozenset({"when"}),
-    "copy-gone": frozenset(),
-    "recordings-days": frozenset({"days"}),
-    "record-until": frozenset({"when"}),
-    "basis-chosen": frozenset({"name", "when"}),
-    "basis-usual": frozenset(),
-    "told-nothing": frozenset(),
-}
-"""Phrases of the register, each with what it may name as ``$name``."""
+    title: Words
+    law: Words
+    draft: Words
+    """Said to the owner, above the statement: what to do with it."""
+    phrases: dict[str, Words]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        _require_phrases(self.phrases, STATEMENT)
+        return self
 
 
 def _require(given: dict[str, str], wanted: frozenset[str], where: str) -> None:
@@ -172,8 +116,14 @@ def _require(given: dict[str, str], wanted: frozenset[str], where: str) -> None:
         raise ValueError(f"{where}: not known: {', '.join(unknown)}")
 
 
+def _require_phrases(given: dict[str, str], wanted: dict[str, frozenset[str]]) -> None:
+    _require(given, frozenset(wanted), "phrases")
+    for key, text in given.items():
+        _require_places(f"phrases.{key}", text, wanted[key])
+
+
 def _require_places(where: str, text: str, known: frozenset[str]) -> None:
-    unknown = sorted(set(Template(text).get_identifiers()) - known - PLACES[""])
+    unknown = sorted(set(Template(text).get_identifiers()) - known - EVERYWHERE)
     if unknown:
         raise ValueError(f"{where} names ${unknown[0]}, which is not known there")
 
@@ -191,11 +141,12 @@ class Wording(Part):
     keep_records: KeepRecords
     sharing: SharingByOwner
     register_words: RegisterWording = Field(alias="register")
+    statement: StatementWording
 
     @model_validator(mode="after")
     def _names_only_what_is_known(self) -> Self:
-        for where, text in _texts(self.model_dump(exclude={"register_words"})):
-            _require_places(where, text, PLACES.get(where.split(".")[0], frozenset()))
+        for where, text in _texts(self.model_dump(exclude={"register_words": {"phrases"}, "statement": {"phrases"}})):
+            _require_places(where, text, frozenset())
         return self
 
 
@@ -212,4 +163,4 @@ def _texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
 
 def fill(text: str, **values: object) -> str:
     """A text with its ``$names`` filled in. What is filled in is never read for names again."""
-    return re.sub(r" {2,}", " ", Template(text).substitute({name: str(value) for name, value in values.items()}))
+    return Template(text).substitute({name: str(value) for name, value in values.items()})

@@ -10,6 +10,7 @@ from typing import Any
 
 from pypdf import PdfReader
 
+from agent.devices.clock import ClockCheck
 from agent.owner.operations.context import Json
 from agent.owner.operations.table import call
 from exchange.clock import HOUR, SECOND, Window
@@ -45,6 +46,26 @@ def embedded_fonts(content: bytes) -> list[bool]:
             descriptor = below.get_object()["/FontDescriptor"]
             found.append(any(name in descriptor for name in ("/FontFile2", "/FontFile3")))
     return found
+
+
+def form_fields(content: bytes) -> dict[str, str]:
+    """The blanks of a PDF, and what they hold."""
+    fields = PdfReader(io.BytesIO(content)).get_fields() or {}
+    return {str(name): str(field.get("/V", "")) for name, field in fields.items()}
+
+
+async def put_clock_check(at: Siege, offset_us: int) -> None:
+    """A comparison of the camera's clock, of an hour after what was recorded."""
+    reference = at.window.end + HOUR
+    check = ClockCheck(
+        device_time=reference + offset_us,
+        reference_time=reference,
+        offset_us=offset_us,
+        uncertainty_us=20_000,
+        method="ONVIF GetSystemDateAndTime",
+        at=reference,
+    )
+    await at.execute("INSERT INTO clock_checks VALUES (?, ?, ?)", CAMERA, check.at, check.model_dump_json())
 
 
 async def handed_over(at: Siege, **changed: object) -> str:
