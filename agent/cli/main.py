@@ -33,6 +33,7 @@ ELSEWHERE = {
     "agent.cli.offers": ("offer",),
     "agent.cli.people": ("page", "people"),
     "agent.cli.record_keeping.register": ("basis", "register"),
+    "agent.cli.record_keeping.correspondence": ("correspondence",),
     "agent.cli.record_keeping.statement": ("statement",),
     "agent.cli.records": ("log", "records", "restored"),
     "agent.cli.requests": (

@@ -250,6 +250,48 @@ CREATE TABLE bases (
     chosen_at       INTEGER NOT NULL
 ) STRICT;
 
+-- Mails, notes and files about a request, or about what a person filmed asked for; their bytes lie in records/.
+CREATE TABLE correspondence (
+    item_id         TEXT PRIMARY KEY,
+    about           TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    at              INTEGER NOT NULL,
+    dated           INTEGER NOT NULL,            -- 1: somebody said when; 0: "at" is when it was added
+    added_at        INTEGER NOT NULL,
+    added_by        TEXT NOT NULL,
+    sender          TEXT NOT NULL,
+    recipients      TEXT NOT NULL,
+    subject         TEXT NOT NULL,
+    text            TEXT NOT NULL,
+    cut             INTEGER NOT NULL,            -- 1: "text" is not all of it
+    name            TEXT NOT NULL,
+    sha256          TEXT,
+    size            INTEGER,
+    attached        TEXT NOT NULL                -- JSON: name, kind, bytes of each
+) STRICT;
+CREATE INDEX correspondence_by_about ON correspondence (about);
+
+-- What people who were filmed asked the owner for: what is held and was shared of them, to erase it, to stop.
+CREATE TABLE subject_requests (
+    subject_id      TEXT PRIMARY KEY,
+    wish            TEXT NOT NULL,               -- access, erasure, objection, restriction
+    person          TEXT NOT NULL,
+    contact         TEXT,
+    described       TEXT NOT NULL,               -- how they are known in the pictures, in words
+    identified      TEXT,                        -- how it was made sure that it is them; NULL: not yet
+    windows         TEXT NOT NULL,               -- JSON: from, to
+    cameras         TEXT NOT NULL,               -- JSON: camera ids; none: all
+    received_at     INTEGER NOT NULL,
+    due_at          INTEGER NOT NULL,
+    recorded_at     INTEGER NOT NULL,
+    recorded_by     TEXT NOT NULL,
+    extended_why    TEXT,                        -- why it takes two months more, as they were told
+    answer          TEXT,                        -- given, partly, withheld, refused
+    reasons         TEXT,
+    answered_at     INTEGER,
+    answered_by     TEXT
+) STRICT;
+
 -- Trusted time.
 -- The stamps over each package's manifest, an authority each: those that it has, and those that are still asked for.
 CREATE TABLE stamps (

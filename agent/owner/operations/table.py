@@ -28,7 +28,7 @@ from agent.owner.operations import (
 )
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
-from agent.owner.operations.record_keeping import register, statement
+from agent.owner.operations.record_keeping import correspondence, register, statement
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
 from agent.requests.noted.noting import NewRequest
@@ -71,6 +71,12 @@ OPERATIONS: dict[str, Operation] = {
     "register": Operation(register.RegisterAsked, register.show_register, VIEWER),
     "basis": Operation(register.BasisChosen, register.choose_basis, APPROVER, noted=True),
     "statement": Operation(statement.StatementAsked, statement.draft_statement, VIEWER, noted=True),
+    "correspondence": Operation(correspondence.AboutNamed, correspondence.list_correspondence, VIEWER),
+    "correspondence-piece": Operation(correspondence.PieceGiven, correspondence.add_piece, APPROVER),
+    "correspondence-add": Operation(correspondence.FileGiven, correspondence.add_file, APPROVER, noted=True),
+    "correspondence-note": Operation(correspondence.NoteGiven, correspondence.add_note, APPROVER, noted=True),
+    "correspondence-load": Operation(correspondence.ItemPiece, correspondence.load, VIEWER),
+    "correspondence-remove": Operation(correspondence.ItemNamed, correspondence.remove, ADMINISTRATOR, noted=True),
     "custody": Operation(records.CustodyAsked, records.list_custody, VIEWER),
     "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),
     "page": Operation(Nothing, people.page, VIEWER),
@@ -130,7 +136,7 @@ async def call(agent: Owned, name: str, body: bytes, actor: Actor) -> Json:
 
 def _about(arguments: Part) -> str | None:
     """What an operation was about: never more than an id."""
-    for name in ("request_id", "camera_id", "person_id", "recipient_id", "offer_id"):
+    for name in ("request_id", "camera_id", "person_id", "recipient_id", "offer_id", "item_id"):
         if isinstance(value := getattr(arguments, name, None), str):
             return value
     return None

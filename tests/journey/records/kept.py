@@ -19,14 +19,14 @@ from exchange.documents.messages import Asked, Stretch
 from tests.journey.home import ACTOR, CAMERA, Siege
 
 
-async def ask(at: Siege, operation: str, **arguments: Any) -> Json:
+async def ask(home: Siege, operation: str, /, **arguments: Any) -> Json:
     """An operation, called as the socket calls it."""
-    return await call(at.agent, operation, json.dumps(arguments).encode(), ACTOR)
+    return await call(home.agent, operation, json.dumps(arguments).encode(), ACTOR)
 
 
-async def file_of(at: Siege, operation: str, **arguments: Any) -> bytes:
+async def file_of(home: Siege, operation: str, /, **arguments: Any) -> bytes:
     """The file that an operation made."""
-    reply = await ask(at, operation, **arguments)
+    reply = await ask(home, operation, **arguments)
     assert reply["missing"] == []
     return base64.b64decode(reply["content"])
 
