@@ -65,6 +65,8 @@ def check_path(path: str) -> None:
         raise ValueError("a name of more than 1000 bytes")
     if len(parts) > _MAX_DEPTH:
         raise ValueError("a name of more than 20 folders")
+    if not parts[0]:
+        raise ValueError("a name that begins at the root of a disk, or none")
     for part in parts:
         if part in ("", ".", ".."):
             raise ValueError(f"a name that leads out of its folder: {path!r}")

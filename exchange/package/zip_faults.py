@@ -6,7 +6,6 @@ Not for: deciding whether it is refused (``exchange.package.zip_layout`` does, b
 import os
 import stat
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import RawIOBase
 
@@ -19,7 +18,8 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _MOST = 4 << 20
 """Bytes of the end of a file that are looked at."""
 _ROWS = 20_000
-_KNOWN_FLAGS = 1 << 3 | 1 << 11
+_CRC_FOLLOWS = 1 << 3
+_KNOWN_FLAGS = _CRC_FOLLOWS | 1 << 11
 _FULL32 = 0xFFFFFFFF
 
 
@@ -31,6 +31,7 @@ class _Row:
     made_on: int
     flags: int
     method: int
+    crc32: int
     size: int
     extra: bytes
     comment: bytes
@@ -59,8 +60,8 @@ def name_fault(file: RawIOBase) -> str | None:
     end = _END.unpack_from(data, place)
     found = _fault_of_the_end(data, place, end)
     if found is None:
-        rows = list(_rows(data, place, end))
-        found = next(filter(None, map(_fault_of_a_row, rows)), None) or _fault_of_places(file, rows)
+        at, rows = _rows(data, place, end)
+        found = next(filter(None, map(_fault_of_a_row, rows)), None) or _fault_of_places(file, rows, start + at)
     return found
 
 
@@ -82,35 +83,30 @@ def _fault_of_the_end(data: bytes, place: int, end: tuple[int, ...]) -> str | No
     return None
 
 
-def _rows(data: bytes, place: int, end: tuple[int, ...]) -> Iterator[_Row]:
-    """The directory's rows, found from its length: where it says it starts may be a lie."""
+def _rows(data: bytes, place: int, end: tuple[int, ...]) -> tuple[int, list[_Row]]:
+    """Where in ``data`` the directory starts, by its length, for what it says of that may be a lie; and its rows."""
     length, count = end[5], end[4]
     at = place - length
     if place >= 76 and data[place - 76 : place - 72] == b"PK\6\6":
         fields = _END64.unpack_from(data, place - 76)
         count, length = fields[7], fields[8]
         at = place - 76 - length
+    start, rows = at, list[_Row]()
     for _ in range(min(count, _ROWS)):
         if at < 0 or at + _ROW.size > len(data) or data[at : at + 4] != b"PK\1\2":
-            return
-        (_, made, _, flags, method, _, _, _, _, size, names, extras, comments, disk, _, attributes, offset) = (
+            break
+        (_, made, _, flags, method, _, _, crc32, _, size, names, extras, comments, disk, _, attributes, offset) = (
             _ROW.unpack_from(data, at)
         )
         name_end = at + _ROW.size + names
         extra_end = name_end + extras
-        yield _Row(
-            data[at + _ROW.size : name_end],
-            made >> 8,
-            flags,
-            method,
-            size,
-            data[name_end:extra_end],
-            data[extra_end : extra_end + comments],
-            disk,
-            attributes,
-            offset,
+        name, extra, comment = data[at + _ROW.size : name_end], data[name_end:extra_end], extra_end + comments
+        row = _Row(
+            name, made >> 8, flags, method, crc32, size, extra, data[extra_end:comment], disk, attributes, offset
         )
-        at = extra_end + comments
+        rows.append(row)
+        at = comment
+    return start, rows
 
 
 def _fault_of_a_row(row: _Row) -> str | None:
@@ -136,21 +132,28 @@ def _fault_of_a_row(row: _Row) -> str | None:
     return None
 
 
-def _fault_of_places(file: RawIOBase, rows: list[_Row]) -> str | None:
-    """Where the directory and the headers before the files contradict one another."""
-    if rows and rows[0].offset:
+def _fault_of_places(file: RawIOBase, rows: list[_Row], directory: int) -> str | None:
+    """Where the directory and the headers before the files contradict one another, or something hides between them."""
+    if not rows:
+        return None
+    if rows[0].offset:
         return "something stands before its first file"
-    for row in rows:
-        if row.offset == _FULL32:
+    for row, following in zip(rows, [*(row.offset for row in rows[1:]), directory], strict=True):
+        if _FULL32 in (row.offset, row.size):
             return None
         file.seek(row.offset)
         header = _read(file, _LOCAL.size)
         if len(header) < _LOCAL.size or not header.startswith(b"PK\3\4"):
             return f"{row.text} is not where the directory says"
-        fields = _LOCAL.unpack(header)
-        name = _read(file, fields[9])
-        if name != row.name or fields[3] != row.method or fields[2] != row.flags:
-            return f"{row.text} is called, or said to be, something else where it lies than in the directory"
+        _, _, flags, method, _, _, crc32, size, _, names, extras = _LOCAL.unpack(header)
+        known = (0, 0) if row.flags & _CRC_FOLLOWS else (row.crc32, row.size)
+        if (_read(file, names), method, flags) != (row.name, row.method, row.flags) or (crc32, size) != known:
+            return f"what is said of {row.text} where it lies is not what the directory says"
+        end = row.offset + _LOCAL.size + names + extras + row.size + (16 if row.flags & _CRC_FOLLOWS else 0)
+        if end < following:
+            return f"something stands between {row.text} and what follows it"
+        if end > following:
+            return f"{row.text} reaches into what follows it"
     return None
 
 

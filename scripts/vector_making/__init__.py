@@ -1,0 +1,1 @@
+"""Makes the test vectors and the worked example in docs/, always the same: fixed keys, clock and recordings."""
