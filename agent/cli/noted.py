@@ -16,6 +16,7 @@ from agent.cli.requests import as_json, print_json
 from agent.cli.typed import require_all
 from agent.owner.terminal import prompt
 from exchange.clock import SECOND, to_rfc3339
+from exchange.documents.exhibits import typed_prefix
 from exchange.documents.noted import IDENTIFIED_WORDS, Identified, Offered
 from exchange.errors import InputInvalid
 
@@ -47,6 +48,7 @@ def request() -> None:
 @click.option("--why", "description", default="The owner was told no more.", help="What they told you.")
 @click.option("--law", "legal_basis", default="not said", help="By which law they ask, if they told you.")
 @click.option("--sound", is_flag=True, help="They ask for the sound too.")
+@click.option("--exhibit-prefix", help="What they want the exhibits called by, such as ABC.")
 @click.option("--recipient", help="An age recipient that the force gave you; sealed for nobody without it.")
 @click.option(
     "--as",
@@ -85,6 +87,7 @@ def new_request(config: Path, /, **given: Any) -> None:
         "description": given["description"],
         "legal_basis": given["legal_basis"],
         "recipient": given["recipient"],
+        "exhibit_prefix": typed_prefix(given["exhibit_prefix"]),
         "way": {"form": given["form"], "most_bytes": None if given["most"] is None else bytes_of(given["most"])},
     }
     reply = ask_agent(config, lambda call: call("note-request", **new), needs_daemon=True)

@@ -15,6 +15,7 @@ from rich.console import Console
 from agent.cli.caller import Call, ask_agent
 from agent.cli.typed import typed_time
 from agent.owner.terminal import prompt, question, saved_pictures
+from exchange.documents.exhibits import typed_prefix
 from exchange.errors import DecisionRefused, InputInvalid, NoFootage, NotFound
 
 Json = dict[str, Any]
@@ -144,6 +145,7 @@ def _say_decision(reply: Json) -> None:
 )
 @click.option("--sound/--no-sound", default=False, help="Hand over the sound too, where the officer asks for it.")
 @click.option("--remark", help="A remark for the officer.")
+@click.option("--exhibit-prefix", help="What exhibits are called by in court, such as ABC for ABC/1.")
 @click.option("--note", "notes", multiple=True, metavar="CAMERA@TIME=TEXT", help="A note at a moment (again for more).")
 @by_name
 @click.option("--plan", "plan_sha256", help="Only if what would be sent is still this (plan_sha256 of 'show').")
@@ -155,6 +157,7 @@ def approve(
     none_recorded: bool,
     sound: bool,
     remark: str | None,
+    exhibit_prefix: str | None,
     notes: tuple[str, ...],
     name: str | None,
     plan_sha256: str | None,
@@ -186,6 +189,7 @@ def approve(
         choices += _none_recorded(cameras)
     plan = plan_sha256 or reply["plan_sha256"]
     decision = {"plan_sha256": plan, "choices": choices, "observations": remark, "name": name}
+    decision["exhibit_prefix"] = typed_prefix(exhibit_prefix)
     decision["notes"] = [_note(note, cameras) for note in notes]
     _say_decision(_decide(config, request_id, decision))
 

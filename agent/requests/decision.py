@@ -24,6 +24,7 @@ from exchange.clock import Instant, to_rfc3339
 from exchange.custody.log import CustodyKind
 from exchange.documents.copies import ChosenCopy, check_chosen
 from exchange.documents.evidence import Observation, observations_sha256
+from exchange.documents.exhibits import ExhibitPrefix
 from exchange.documents.messages import (
     Agreement,
     DecidedBy,
@@ -70,6 +71,7 @@ class Verdict(Part):
     choices: Annotated[tuple[Choice, ...], Field(max_length=64)] = ()
     observations: Text | None = None
     notes: Annotated[tuple[Note, ...], Field(max_length=50)] = ()
+    exhibit_prefix: ExhibitPrefix | None = None
 
 
 @dataclass(frozen=True)
@@ -256,6 +258,7 @@ def _decision(
         plan_sha256=verdict.plan_sha256,
         cameras=cameras,
         observations=verdict.observations,
+        exhibit_prefix=verdict.exhibit_prefix,
     )
     approved = zip(plan.cameras, cameras, strict=True)
     return answer, {

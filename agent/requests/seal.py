@@ -17,6 +17,7 @@ from agent.requests import manifest
 from agent.requests.clocks import clock_around
 from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval
+from agent.requests.exhibits import exhibit_reference
 from agent.requests.manifest import CameraKnown, SystemKnown
 from agent.requests.stamping.stamp import stamp, stamps_of
 from agent.requests.states import State
@@ -78,7 +79,7 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
             working,
             known,
             await _system(services, tx, clip, zone),
-            exhibit_reference=f"HANDOVER-{cut.evidence_id[:8].upper()}",
+            exhibit_reference=await exhibit_reference(services, tx, approval, cut.evidence_id),
             device=services.keys.device.public.fingerprint,
             host=host,
             issued=services.clock.now(),
@@ -91,7 +92,11 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
             "agent",
             package.request_id,
             camera_id=cut.camera.camera_id,
-            details={"evidence_id": cut.evidence_id, "evidence_sha256": digest},
+            details={
+                "evidence_id": cut.evidence_id,
+                "evidence_sha256": digest,
+                "exhibit_reference": evidence.exhibit_reference,
+            },
         )
         await tx.update("packages", {"evidence_id": package.evidence_id}, evidence=signed.model_dump_json())
         return next(row for row in await tx.packages(package.request_id) if row.evidence_id == package.evidence_id)

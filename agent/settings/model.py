@@ -17,6 +17,7 @@ from pydantic import (
 from agent.settings.authorities import Authorities
 from agent.settings.authorities import TimestampSettings as TimestampSettings
 from agent.settings.errors import problems_of
+from agent.settings.exhibits import ExhibitSettings
 from agent.settings.section import Section
 from agent.settings.units import Duration, Size, between
 from agent.settings.values import (
@@ -191,6 +192,8 @@ class Settings(Section):
     """How cameras are found."""
     requests: RequestSettings = RequestSettings()
     """What happens when an officer asks."""
+    exhibits: ExhibitSettings = ExhibitSettings()
+    """What packages are called in court."""
     copies: CopySettings = CopySettings()
     """Which working copies go beside what you hand over, unless you choose others when you say yes."""
     poll: PollSettings = PollSettings()

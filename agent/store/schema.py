@@ -290,6 +290,13 @@ CREATE TABLE subject_requests (
     reasons         TEXT,
     answered_at     INTEGER,
     answered_by     TEXT
+
+-- What each package is called in court: the number is given once, and never again.
+CREATE TABLE exhibits (
+    evidence_id     TEXT PRIMARY KEY,
+    reference       TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    number          INTEGER UNIQUE,              -- NULL where the owner's pattern has none
+    at              INTEGER NOT NULL
 ) STRICT;
 
 -- Trusted time.

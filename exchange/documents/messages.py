@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from exchange.clock import Instant, Window
 from exchange.documents.copies import ChosenCopy, WantedCopies, check_chosen
+from exchange.documents.exhibits import ExhibitPrefix
 from exchange.documents.letters import first_unfit
 from exchange.documents.part import Part as Part
 
@@ -243,6 +244,8 @@ class Request(Document):
     preserve: bool = True
     copies: WantedCopies | None = None
     """Working copies that would help; None when the officer did not say."""
+    exhibit_prefix: ExhibitPrefix | None = None
+    """What the force wants the exhibits' references to begin with; None when it does not mind."""
     answers_offer: Id | None = None
     """The owner's offer that this answers, where there was one."""
     issued: Instant
@@ -382,15 +385,16 @@ class Decision(Document):
     """Where the owner wants it that two people agree; None where one is enough."""
     agreed: Annotated[tuple[Agreement, ...], Field(max_length=8)] | None = None
     """Who agreed, where more than one person is needed, in the order of time."""
+    exhibit_prefix: ExhibitPrefix | None = None
+    """What the exhibits' references begin with, where the owner said so; it goes over what the request asks for."""
 
     @model_validator(mode="after")
     def _tells_no_more_than_it_may(self) -> Self:
         approved = any(camera.outcome is Outcome.APPROVED for camera in self.cameras)
         if approved != (self.status in (Status.APPROVED, Status.PARTLY_APPROVED)):
             raise ValueError("the status contradicts the cameras")
-        if self.status is Status.DECLINED and (
-            self.cameras or self.decided_by or self.observations or self.plan_sha256 or self.agreed
-        ):
+        more = (self.cameras, self.decided_by, self.observations, self.plan_sha256, self.agreed, self.exhibit_prefix)
+        if self.status is Status.DECLINED and any(more):
             raise ValueError("a declined request tells nothing else")
         return self
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from exchange.clock import Instant
 from exchange.documents.copies import WantedCopies
+from exchange.documents.exhibits import ExhibitPrefix
 from exchange.documents.messages import (
     Asked,
     DecidedBy,
@@ -96,6 +97,8 @@ class NotedRequest(Document):
     preserve: bool = True
     copies: WantedCopies | None = None
     """Working copies that the officer said would help."""
+    exhibit_prefix: ExhibitPrefix | None = None
+    """What the officer wants the exhibits' references to begin with; None when they did not say."""
     issued: Instant
     expires: Instant
 

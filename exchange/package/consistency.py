@@ -54,6 +54,13 @@ def compare_documents(
             f"The owner wanted two people to agree, and these did: {_names(decision)}.",
             {"The owner wanted two people to agree, and fewer did.": len(decision.people) < decision.people_needed},
         )
+    prefix = decision.exhibit_prefix or request.exhibit_prefix
+    if prefix is not None:
+        yield _judge(
+            "exhibit",
+            "The exhibit is called as the owner or the officer wanted it.",
+            {f"The exhibit reference does not hold {prefix!r}.": prefix not in evidence.exhibit_reference},
+        )
     yield from _compare_windows(request, decision, evidence)
 
 

@@ -15,7 +15,19 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from exchange.age.files import Identity
 from exchange.clock import DAY, Window
-from exchange.documents.messages import Asked, Id, Incident, Line, Part, Place, Request, Signed, Stretch, Text
+from exchange.documents.exhibits import ExhibitPrefix
+from exchange.documents.messages import (
+    Asked,
+    Id,
+    Incident,
+    Line,
+    Part,
+    Place,
+    Request,
+    Signed,
+    Stretch,
+    Text,
+)
 from exchange.documents.messages import Fingerprint as DeviceFingerprint
 from exchange.errors import DocumentInvalid, InputInvalid, NotFound
 from exchange.signing.documents import SigningKey, sign_document
@@ -58,6 +70,8 @@ class RequestForm(Part):
     necessity: Text
     asked: Annotated[tuple[AskedForm, ...], Field(min_length=1, max_length=64)]
     preserve: bool = True
+    exhibit_prefix: ExhibitPrefix | None = None
+    """What the exhibits' references are to begin with, such as the officer's initials."""
     answers_offer: Id | None = None
     """The owner's offer that this answers."""
     answer_within_days: Annotated[int, Field(ge=1, le=90)] = 14
@@ -124,6 +138,7 @@ def sign_request(
             asked=asked,
             recipient=str(recipient.recipient),
             preserve=form.preserve,
+            exhibit_prefix=form.exhibit_prefix,
             answers_offer=form.answers_offer,
             issued=now,
             expires=now + form.answer_within_days * DAY,

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from exchange.age.files import Kind
 from exchange.clock import SystemClock, to_rfc3339
+from exchange.documents.exhibits import typed_prefix
 from exchange.documents.messages import Receipt
 from exchange.documents.offer import Offer
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
@@ -174,6 +175,7 @@ def search(
 @click.option("--place", help="Where it happened, as a person says it.")
 @click.option("--at", "at_place", help="Where it happened, as LAT,LON, for the owner's plan.")
 @click.option("--description", help="What happened.")
+@click.option("--exhibit-prefix", help="What the exhibits are to be called by, such as your initials: ABC makes ABC/1.")
 @click.option("--offer", "answers_offer", help="The owner's offer that this answers.")
 @click.option("--purpose")
 @click.option("--legal-basis")
@@ -348,6 +350,7 @@ def _as_json(opened: list[Opened], receipted: list[str]) -> list[dict[str, Any]]
             "sealed": str(one.sealed),
             "sha256": one.delivery.ciphertext_sha256,
             "opened": str(one.report.bag) if one.report.bag else None,
+            "read_me_first": str(one.page) if one.page else None,
             "receipted": one.delivery.delivery_id in receipted,
             "report": json.loads(one.report.to_json()),
         }
@@ -358,9 +361,9 @@ def _as_json(opened: list[Opened], receipted: list[str]) -> list[dict[str, Any]]
 def _fields(flags: dict[str, Any]) -> dict[str, Any]:
     """The flags that were given, as the fields of a RequestForm."""
     fields: dict[str, Any] = {}
-    for name in ("device", "answers_offer", "crime_reference", "purpose", "legal_basis", "necessity"):
+    for name in ("device", "exhibit_prefix", "answers_offer", "crime_reference", "purpose", "legal_basis", "necessity"):
         if flags[name] is not None:
-            fields[name] = flags[name]
+            fields[name] = typed_prefix(flags[name]) if name == "exhibit_prefix" else flags[name]
     named: dict[str, Any] = {"kind": flags["kind"], "place": flags["place"], "description": flags["description"]}
     if flags["at_place"] is not None:
         latitude, longitude = _read_place(flags["at_place"])

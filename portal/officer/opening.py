@@ -13,7 +13,8 @@ from exchange.age.files import read_identities
 from exchange.documents.api import Case, CaseDelivery
 from exchange.documents.messages import Decision, Delivery, Receipt, Refusal, Request, Signed
 from exchange.errors import EvidenceMismatch, NotFound, RequestRefused, VerificationFailed
-from exchange.package.report import Report
+from exchange.package.contents import README
+from exchange.package.report import Report, Verdict
 from exchange.signing.documents import PublicKey, document_sha256, open_document, sign_document
 from exchange.verify.checking import verify_package
 from exchange.verify.stamp_checks import NO_TRUST, StampTrust
@@ -41,6 +42,14 @@ class Opened:
     sealed: Path
     folder: Path
     report: Report
+
+    @property
+    def page(self) -> Path | None:
+        """The page for people, READ-ME-FIRST.html, if the owner's device signed it; no other page is worth opening."""
+        signed = [each for each in self.report.findings if each.about == "readme.signature"]
+        if self.report.bag is None or [each.verdict for each in signed] != [Verdict.HOLDS]:
+            return None
+        return self.report.bag / README
 
 
 def read_answer(state: OfficerState, case: Case) -> Answer:

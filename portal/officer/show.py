@@ -122,6 +122,12 @@ def opened(console: Console, found: Opened) -> None:
     console.print(f"[bold]{escape(found.report.summary())}[/]", soft_wrap=True)
     if found.report.bag is not None:
         console.print(f"What it held lies in {found.report.bag}", soft_wrap=True)
+    if found.page is not None:
+        console.print(f"Read this first, in a browser: {found.page}", soft_wrap=True, highlight=False)
+    elif found.report.bag is not None:
+        console.print(
+            "Its page for people is not the one that the owner's device signed: don't open it.", soft_wrap=True
+        )
 
 
 def receipted(console: Console, receipt: Receipt) -> None:

@@ -480,3 +480,14 @@ def test_a_package_that_cannot_be_read_is_told_in_words(tmp_path: Path) -> None:
         server.bind(str(tmp_path / "s"))
         with pytest.raises(InputInvalid, match="can't be read"):
             verify_package(tmp_path / "s")
+
+
+@pytest.mark.parametrize("where", ["request", "decision"])
+def test_an_exhibit_that_isnt_called_as_it_was_wanted_is_told(case: Case, tmp_path: Path, where: str) -> None:
+    def want(case: Case) -> None:
+        setattr(case, where, replaced(getattr(case, where), exhibit_prefix="ABC"))
+        case.relink()
+
+    assert failures(checked(spoilt(case, tmp_path, want), case)) == {"exhibit": EvidenceMismatch}
+    case.evidence = replaced(case.evidence, exhibit_reference="ABC/7")
+    assert failures(checked(zipped(case, tmp_path, forged_entries(case)), case)) == {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -175,9 +176,11 @@ asked:
   - {{camera_id: front, from: 2026-03-14T08:00:00+00:00, to: "2026-03-14 08:10+00:00", sound: true}}
 """
     )
-    said = await desk.run("request", "--file", str(form), "--purpose", "Another purpose", "--answer-days", "3")
+    flags = ("--purpose", "Another purpose", "--answer-days", "3", "--exhibit-prefix", "js/4")
+    said = await desk.run("request", "--file", str(form), *flags)
     kept = desk.state.request(said["request_id"], Request)
     assert (kept.purpose, kept.asked[0].sound, kept.expires - kept.issued) == ("Another purpose", True, 3 * 24 * HOUR)
+    assert kept.exhibit_prefix == "JS/4"
     assert kept.asked[0].window == Stretch(start=NOW - 4 * HOUR, end=NOW - 4 * HOUR + 10 * MINUTE)
 
 
@@ -259,6 +262,9 @@ async def test_a_person_is_told_in_plain_words_what_holds(desk: Desk, agent: Age
     assert result.exit_code == 0
     assert "front: approved, 2026-03-14 08:59:59+00:00 to" in result.stdout
     assert "Everything holds" in result.stdout
+    (page,) = re.findall(r"Read this first, in a browser: (.+)$", result.stdout, re.MULTILINE)
+    assert Path(page).name == "READ-ME-FIRST.html"
+    assert Path(page).read_bytes().startswith(b"<!doctype html>")
 
 
 async def test_what_does_not_verify_is_told_kept_and_never_receipted_as_verified(desk: Desk, agent: Agent) -> None:

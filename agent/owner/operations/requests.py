@@ -11,6 +11,7 @@ from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
 from agent.requests import decision, restored_records, stop
+from agent.requests.exhibits import next_reference
 from agent.requests.intake import verified_request
 from agent.requests.noted.noting import NOT_SAID
 from agent.requests.plan import look_again, read_plan
@@ -22,6 +23,7 @@ from agent.requests.review.pictures import stills
 from agent.requests.states import State
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import to_rfc3339
+from exchange.documents.exhibits import ExhibitPrefix
 from exchange.documents.messages import Credential, DecidedBy, Decision, Id, Line, Part, Stretch, Text
 from exchange.documents.noted import IDENTIFIED_WORDS, NotedOfficer, NotedRequest
 from exchange.errors import DecisionRefused, NotFound
@@ -34,6 +36,7 @@ class Decide(Part):
     choices: tuple[decision.Choice, ...] = ()
     observations: Text | None = None
     notes: Annotated[tuple[decision.Note, ...], Field(max_length=50)] = ()
+    exhibit_prefix: ExhibitPrefix | None = None
     name: Line | None = None
     """How the person who decides wants to be named; their user name otherwise."""
 
@@ -82,6 +85,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         waiting = await first_yes(tx, row.request_id)
         paused = await stop.is_paused(tx, row.request_id)
         offered = None if row.officer is None else await answered_offer(tx, verified_request(row))
+        called = None if row.officer is None else await next_reference(services, tx, verified_request(row))
     details: Json = summary(agent, row)
     details["outcome"] = _outcome(row, None if decided is None else decided.document)
     details["unclear"] = (
@@ -104,7 +108,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         details["plan"], details["plan_sha256"] = plan, shown["sha256"]
         details["host_clock"] = asdict(await services.host_clock())
     details["kept_bytes"] = await services.footage.kept_bytes(row.request_id)
-    details["paused"], details["answers_offer"] = paused, offered
+    details["paused"], details["answers_offer"], details["exhibit"] = paused, offered, called
     details["people_needed"] = services.settings.decide.people
     details["first_yes"] = None if waiting is None else _first_yes(waiting)
     details["decision"] = None if decided is None else decided.document
@@ -130,7 +134,11 @@ async def pictures(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
 
 async def decide(agent: Owned, asked: Decide, actor: Actor) -> Json:
     verdict = decision.Verdict(
-        plan_sha256=asked.plan_sha256, choices=asked.choices, observations=asked.observations, notes=asked.notes
+        plan_sha256=asked.plan_sha256,
+        choices=asked.choices,
+        observations=asked.observations,
+        notes=asked.notes,
+        exhibit_prefix=asked.exhibit_prefix,
     )
     return await _decide(agent, asked.request_id, verdict, actor, asked.name)
 

@@ -134,6 +134,7 @@ def show_request(console: Console, details: Json) -> None:
         ("Purpose", quoted_lines(request["purpose"], rest=whole)),
         ("Legal basis", quoted_lines(request["legal_basis"], rest=whole)),
         ("Why this footage", quoted_lines(request["necessity"], rest=whole)),
+        *((("Called in court", details["exhibit"]),) if details.get("exhibit") else ()),
         ("Answer until", local(request["expires"])),
     )
     console.print(Panel(who, title="Who asks, in their words", title_align="left"))

@@ -12,6 +12,7 @@ from agent.owner.web.forms import typed_window
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, site_of
 from agent.requests.noted.outgoing import files_in
+from exchange.documents.exhibits import typed_prefix
 from exchange.documents.noted import IDENTIFIED_WORDS, Identified, Offered
 from exchange.errors import NotFound
 
@@ -56,6 +57,7 @@ async def note_request(request: web.Request) -> web.StreamResponse:
         kind=form.get("kind", "").strip() or None,
         place=form.get("place", "").strip() or None,
         way=way,
+        exhibit_prefix=typed_prefix(form.get("exhibit")),
     )  # fmt: skip
     raise web.HTTPSeeOther(f"/requests/{reply['request_id']}")
 

@@ -19,6 +19,7 @@ from agent.owner.web.bringing import brought_cameras
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, session_of, site_of, words_of
 from exchange.clock import SECOND, from_rfc3339, to_rfc3339
+from exchange.documents.exhibits import typed_prefix
 from exchange.documents.letters import harmless
 from exchange.documents.messages import Place
 from exchange.errors import DecisionRefused, InputInvalid, NotPermitted
@@ -225,7 +226,12 @@ def _verdict(details: Json, form: Mapping[str, str], answer: str) -> Json:
     if answer == "no":
         choices = []
     remark = form.get("remark", "").replace("\r\n", "\n").strip()
-    return {"choices": choices, "notes": notes, "observations": (remark or None) if answer == "yes" else None}
+    return {
+        "choices": choices,
+        "notes": notes,
+        "observations": (remark or None) if answer == "yes" else None,
+        "exhibit_prefix": typed_prefix(form.get("exhibit")) if answer == "yes" else None,
+    }
 
 
 def _notes(text: str, camera: Json) -> list[Json]:

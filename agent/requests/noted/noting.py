@@ -15,6 +15,7 @@ from agent.store.database import Transaction
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY
 from exchange.custody.log import CustodyKind
+from exchange.documents.exhibits import ExhibitPrefix
 from exchange.documents.messages import Asked, DecidedBy, Incident, Line, Part, Place, Stretch, Text
 from exchange.documents.noted import NotedOfficer, NotedRequest, OfferedWay
 from exchange.errors import HandoverError, InputInvalid
@@ -42,6 +43,7 @@ class NewRequest(Part):
     legal_basis: Text = NOT_SAID
     recipient: Annotated[str, Field(max_length=3000)] | None = None
     way: OfferedWay = OfferedWay()
+    exhibit_prefix: ExhibitPrefix | None = None
 
 
 async def note_request(services: Services, new: NewRequest, by: DecidedBy) -> str:
@@ -74,6 +76,7 @@ async def note_request(services: Services, new: NewRequest, by: DecidedBy) -> st
         asked=new.asked,
         recipient=new.recipient,
         way=new.way,
+        exhibit_prefix=new.exhibit_prefix,
         issued=now,
         expires=now + OPEN,
     )

@@ -59,6 +59,9 @@ def test_the_first_yes_waits_for_another_person(home: OwnerHome) -> None:
     assert same.exit_code == 41
     assert "another person must agree" in same.output
     assert home.handover("approve", request_id, "--note", "1@=").exit_code == 17
+    wrong = home.handover("approve", request_id, "--exhibit-prefix", "A B")
+    assert wrong.exit_code == 17
+    assert "such as ABC or ABC/12" in wrong.output
     home.decline_all()
 
 
@@ -123,12 +126,15 @@ def test_a_request_at_the_door_is_written_down_and_handed_over(home: OwnerHome, 
     who = ("--who", "PC Marsh", "--force", "Kent Police", "--case", "46/99/26", "--identified", "card-seen")
     wrong = home.handover("request", "new", *who, "--from", "yesterday", "--to", "now")
     assert wrong.exit_code == 17
-    said = home.handover("request", "new", *who, "--from", window[0], "--to", window[1], "--most", "500 MB")
+    said = home.handover(
+        "request", "new", *who, "--from", window[0], "--to", window[1], "--most", "500 MB", "--exhibit-prefix", "pm"
+    )
     assert said.exit_code == 0, said.output
     request_id = said.output.split()[-1]
     until("to be asked", lambda: home.state(request_id) == "asked")
     shown = home.handover("show", request_id).output
     assert "no signature; it was written down here" in shown
+    assert "PM/1" in shown
     assert home.handover("request", "files", request_id).exit_code == 44
     assert home.handover("request", "receipt", request_id, "--taken-by", "x", "--how", "x").exit_code == 41
     home.decline_all()

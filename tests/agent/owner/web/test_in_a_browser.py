@@ -45,8 +45,11 @@ async def test_from_the_message_to_sent(tmp_path: Path, size: dict[str, int]) ->
             await page.click("text=Say what you see, at a moment")
             await page.click("text=Note the moment that is shown")
             await page.keyboard.type("a van stops")
+            await page.click("text=What it is called in court")
+            await page.fill("#exhibit", "abc")
             await page.click("text=Yes, go on")
             await expect(page.locator(".sentence")).to_contain_text("Detective Constable Ada Okafor of")
+            await expect(page.locator(".sentence")).to_contain_text("In court its name begins with ABC.")
             await expect(page.locator(".sentence")).to_contain_text("a van stops")
             await look_at(page, "check")
             assert await at.state(request_id) == "asked"
@@ -64,6 +67,7 @@ async def test_from_the_message_to_sent(tmp_path: Path, size: dict[str, int]) ->
             assert decision.decided_by is not None
             assert decision.decided_by.method == "password on the owner's page, as robin"
             assert decision.cameras[0].observed_sha256 is not None
+            assert decision.exhibit_prefix == "ABC"
             for link in ("requests", "cameras", "recordings", "records", "log", "people", "settings"):
                 await page.goto(f"/{link}")
                 await look_at(page, link)

@@ -1,0 +1,67 @@
+"""What each package is called in court: by the owner's pattern, with the force's or the owner's initials and a number.
+
+A number is given once in the life of the owner's records, in the transaction that fixes the manifest: a crash before it
+gives it to nobody, one after it finds it given. Not for: the pattern's own rules (``agent.settings.exhibits``).
+"""
+
+import sqlite3
+
+from agent.requests.decision import Approval
+from agent.services import Services
+from agent.settings.exhibits import DEFAULT_EXHIBIT, ExhibitSettings
+from agent.store.database import Transaction
+from exchange.documents.messages import Request
+from exchange.documents.noted import NotedRequest
+from exchange.errors import ClipFailed
+
+_TRIES = 1000
+_PLAIN = "{prefix}/{number}"
+"""How a prefix that somebody named is written where the owner's pattern has no room for one."""
+
+
+async def exhibit_reference(services: Services, tx: Transaction, approval: Approval, evidence_id: str) -> str:
+    """The package's exhibit reference: given now, or before. In the transaction that signs it, or not at all."""
+    given = await tx.one("SELECT reference FROM exhibits WHERE evidence_id = ?", [evidence_id])
+    if given is not None:
+        return str(given["reference"])
+    settings = services.settings.exhibits
+    prefix = approval.decision.exhibit_prefix or approval.request.exhibit_prefix
+    number = await _next_number(tx, settings)
+    for following in range(number, number + _TRIES):
+        reference = written(settings, prefix, following, evidence_id)
+        counted = following if "{number" in _pattern(settings, prefix) else None
+        try:
+            await tx.insert(
+                "exhibits", evidence_id=evidence_id, reference=reference, number=counted, at=services.clock.now()
+            )
+        except sqlite3.IntegrityError:  # AB1 and 2, AB and 12: the same letters, by another way
+            continue
+        return reference
+    raise ClipFailed(
+        "No exhibit reference is free.", do="Write {number} into exhibits.reference in handover.yaml, and restart it."
+    )
+
+
+async def next_reference(services: Services, tx: Transaction, request: Request | NotedRequest) -> str:
+    """What the next package would be called, for the owner to see; its id is not known yet."""
+    settings = services.settings.exhibits
+    return written(settings, request.exhibit_prefix, await _next_number(tx, settings), "…")
+
+
+def written(settings: ExhibitSettings, prefix: str | None, number: int, evidence_id: str) -> str:
+    """The reference by the owner's pattern. ``prefix``: what was named for this request; the owner's own without it."""
+    known = {"prefix": prefix or settings.prefix or "", "number": number, "id": evidence_id[:8].upper()}
+    return _pattern(settings, prefix).format(**known)
+
+
+def _pattern(settings: ExhibitSettings, prefix: str | None) -> str:
+    if "{prefix}" in settings.reference:
+        return settings.reference
+    if prefix or (settings.prefix and settings.reference == DEFAULT_EXHIBIT):
+        return _PLAIN
+    return settings.reference
+
+
+async def _next_number(tx: Transaction, settings: ExhibitSettings) -> int:
+    last = await tx.one("SELECT max(number) AS last FROM exhibits")
+    return max(settings.first_number, (last["last"] or 0) + 1 if last else 1)
