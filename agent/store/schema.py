@@ -290,6 +290,7 @@ CREATE TABLE subject_requests (
     reasons         TEXT,
     answered_at     INTEGER,
     answered_by     TEXT
+) STRICT;
 
 -- What each package is called in court: the number is given once, and never again.
 CREATE TABLE exhibits (
