@@ -29,6 +29,7 @@ _SUBJECTS = {
     "windows": "what the owner agreed to",
     "sound": "what the owner agreed to",
     "observed": "what the owner agreed to",
+    "copies": "what the owner agreed to",
     "evidence": "the recording",
     "file": "the recording",
     "streams": "the recording",

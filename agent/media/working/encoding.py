@@ -60,6 +60,9 @@ class Coding:
             "preset": self.preset,
             **how,
             "bframes": 0,
+            "weightp": 0,
+            "rc_lookahead": 10,
+            "cpu_independent": True,
             "key_frame_every": _KEYS,
             "threads": _THREADS,
             "width": self.width,
@@ -108,8 +111,9 @@ class Mp4:
         context.thread_count = _THREADS
         context.color_range = 1
         options = {"preset": coding.preset, "profile": "high"}
-        # "cpu-independent": the same bytes on every processor of a kind.
-        tuned = f"bframes=0:keyint={_KEYS}:rc-lookahead=10:cpu-independent=1:threads={_THREADS}:lookahead-threads=1"
+        # "cpu-independent": the same bytes on every processor of a kind. Where lookahead threads are counted, too,
+        # x264 (core 164) makes other bytes each time.
+        tuned = f"bframes=0:weightp=0:keyint={_KEYS}:rc-lookahead=10:cpu-independent=1:threads={_THREADS}"
         if coding.bit_rate is None:
             options["crf"] = str(coding.crf)
         else:

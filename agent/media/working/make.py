@@ -28,6 +28,18 @@ def make(order: Order, report: Report) -> Outcome:
             from agent.media.working import moving
 
             return moving.smaller(order, progress)
+        case CopyKind.ENHANCED:
+            from agent.media.working import enhanced
+
+            return enhanced.enhanced(order, progress)
+        case CopyKind.AVI:
+            from agent.media.working import avi
+
+            return avi.avi(order, progress)
+        case CopyKind.QUALITY:
+            from agent.media.working import quality
+
+            return quality.quality(order, progress)
         case _:
             raise ValueError(f"a {order.copy.kind} can't be made")
 

@@ -54,6 +54,39 @@ def pictures(
         raise not_made(f"its master can't be read ({type(error).__name__})") from None
 
 
+def times(master: MasterFile) -> list[int]:
+    """The time of every picture, UTC microseconds, in the order in which they are shown. ClipFailed."""
+    try:
+        with av.open(str(master.path), "r", format=master.container) as opened:
+            video = opened.streams.video[0]
+            base = video.time_base or Fraction(1, 1000)
+            found = [packet.pts * base for packet in opened.demux(video) if packet.size and packet.pts is not None]
+    except (FFmpegError, IndexError, ValueError) as error:
+        raise not_made(f"its master can't be read ({type(error).__name__})") from None
+    return sorted(master.first_us + round(each * 1_000_000) for each in found)
+
+
+def spaced(master: MasterFile, count: int) -> Iterator[tuple[int, av.VideoFrame]]:
+    """(UTC microseconds, picture) of at most ``count`` key frames, evenly spaced, each once; what decodes of them."""
+    seen: set[int] = set()
+    try:
+        with av.open(str(master.path), "r", format=master.container) as opened:
+            video = opened.streams.video[0]
+            video.codec_context.thread_count = 1
+            video.codec_context.skip_frame = "NONKEY"
+            for number in range(count):
+                opened.seek(master.length_us * number // count)
+                frame = next(opened.decode(video), None)
+                if frame is None or frame.pts is None or frame.pts in seen:
+                    continue
+                seen.add(frame.pts)
+                at = master.first_us + round(frame.pts * (video.time_base or Fraction(1, 1000)) * 1_000_000)
+                if 0 < frame.width <= MAX_SIDE and 0 < frame.height <= MAX_SIDE:
+                    yield at, frame
+    except (FFmpegError, IndexError, ValueError):
+        return
+
+
 def sound(master: MasterFile, start_us: int, end_us: int, rate: int = RATE) -> Iterator[AudioFrame]:
     """The master's sound of [start, end) UTC as mono floats, in step with the pictures: silence where there is none.
 
