@@ -106,7 +106,7 @@ class RequestSettings(Section):
 class CopySettings(Section):
     playable: bool = True
     """Where players can't take the recorder's own format: a copy that they can (MP4 with H.264 and AAC)."""
-    quality: bool = False
+    quality: bool = True
     """A report of the pictures' quality: sharpness, light, obstruction, frame rate, where something moves."""
     enhanced: bool = False
     """A copy with contrast, noise and brightness changed by measurement, to see more."""

@@ -81,6 +81,7 @@ def _config(settings: Settings, folder: Path, url: str) -> Path:
     path.write_text(
         f"data: {settings.data}\nportal: {{url: '{url}'}}\n"
         "owner: {kind: household, name: Robin Example, contact: 01632 960001}\n"
+        "copies: {playable: false, quality: false}\n"
         "discovery: {enabled: false}\npoll: {every: 1s, jitter: 0s}\n"
         "recordings: {keep_free: 1 MB}\nrequests: {longest_window: 12h}\n"
     )

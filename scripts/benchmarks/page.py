@@ -102,6 +102,7 @@ def _config(folder: Path, origin: str, port: int) -> Path:
     path.write_text(
         f"data: {folder / 'agent'}\nportal: {{url: '{origin}'}}\n"
         "owner: {kind: household, name: Robin Example, contact: 01632 960001}\n"
+        "copies: {playable: false, quality: false}\n"
         f"discovery: {{enabled: false}}\npoll: {{every: 1s, jitter: 0s}}\npage: {{port: {port}}}\n"
         "recordings: {keep_free: 1 MB}\nrequests: {longest_window: 12h}\n"
     )

@@ -135,6 +135,7 @@ def owner_home(folder: Path, *, kind: str = "h264-aac") -> Iterator[OwnerHome]:
             "owner: {kind: household, name: Robin Example, contact: 01632 960001}\n"
             "discovery: {enabled: false}\npage: {enabled: false}\n"
             "poll: {every: 1s, jitter: 0s}\nrecordings: {segment: 10s, keep_free: 1 MB}\n"
+            "copies: {playable: false, quality: false}\n"
         )
         settings = load_settings(config)
         start = time.time_ns() // 1000 - 60 * SECOND

@@ -295,6 +295,7 @@ async def crash_home(
         f"data: {data}\nportal: {{url: '{portal.origin}'}}\n"
         "owner: {kind: household, name: Robin Example, contact: 01632 960001}\n"
         "discovery: {enabled: false}\npoll: {every: 1s, jitter: 0s}\nrecordings: {segment: 10s, keep_free: 1 MB}\n"
+        "copies: {playable: false, quality: false}\n"
         f"timestamp_authority: {{url: '{authority.url}', certificates: {authority.certificates}}}\n"
     )
     settings = await asyncio.to_thread(load_settings, config)
