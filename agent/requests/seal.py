@@ -14,6 +14,7 @@ from agent.cameras.stored import facts_of, registration_of
 from agent.host.local_zone import zone_name
 from agent.media import facts
 from agent.requests import manifest
+from agent.requests.case_file import with_case_file
 from agent.requests.clocks import clock_around
 from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval
@@ -84,6 +85,8 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
             host=host,
             issued=services.clock.now(),
         )
+        if services.settings.exhibits.case_file:
+            evidence = await asyncio.to_thread(with_case_file, approval, Path(clip["folder"]), evidence)
         signed = sign_document(evidence, services.keys.device)
         digest = hashlib.sha256(signed.document.encode()).hexdigest()
         await services.custody.record(

@@ -39,6 +39,9 @@ class ExhibitSettings(Section):
     first_number: int = Field(1, ge=1, le=999_999)
     """Numbers begin here at the least: raise it where an older register, or a backup that was put in, went further."""
 
+    case_file: bool = False
+    """Whether each package holds its facts once more as CASE (JSON-LD), for evidence systems that read it."""
+
     @model_validator(mode="after")
     def _a_prefix_that_is_written_is_known(self) -> Self:
         if "{prefix}" in self.reference and self.prefix is None:

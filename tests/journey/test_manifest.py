@@ -1,13 +1,17 @@
 """What the agent writes down beside the footage: who had it taken and when, the local time, the system."""
 
+import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from agent.devices.camera_facts import CameraFacts, Profile
+from exchange.age.files import decrypt_file
 from exchange.documents.evidence import Evidence
 from exchange.documents.messages import Signed
+from exchange.package.case_graph import CASE_FILE
 from tests.journey.home import CAMERA, OWNER, Home, add_camera, home
 
 
@@ -43,3 +47,17 @@ async def test_the_manifest_says_who_had_it_taken_when_and_of_what_system(
     assert evidence.local_time is not None
     assert (evidence.local_time.zone, evidence.local_time.offset_minutes) == ("Asia/Kathmandu", 345)
     assert "back-yard" not in json.dumps(evidence.model_dump(mode="json"))
+
+
+async def test_the_facts_lie_beside_as_case_where_the_owner_wants_that(tmp_path: Path) -> None:
+    async with home(tmp_path, extra="exhibits: {case_file: yes, prefix: SMT}") as at:
+        request_id = await at.asked()
+        await at.say(request_id, yes=True)
+        await at.walk()
+        (evidence,) = await manifests(at, request_id)
+        (package,) = await at.packages(request_id)
+        decrypt_file(at.settings.package(package.evidence_id), tmp_path / "package.zip", [at.case])
+    (copy,) = [copy for copy in evidence.working_copies if copy.path == CASE_FILE]
+    content = zipfile.ZipFile(tmp_path / "package.zip").read(f"{evidence.evidence_id}/{CASE_FILE}")
+    assert (copy.sha256, copy.size) == (hashlib.sha256(content).hexdigest(), len(content))
+    assert b'"case-investigation:exhibitNumber": "SMT/1"' in content
