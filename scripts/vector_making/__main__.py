@@ -1,4 +1,4 @@
-"""Writes docs/vectors, or with ``--check`` says what of it is not as it would be written: see scripts/vectors."""
+"""Writes docs/vectors and the worked example; with ``--check`` says what is not as it would be: see scripts/vectors."""
 
 import argparse
 import hashlib
@@ -13,6 +13,7 @@ from scripts.vector_making import (
     bad_seals,
     bad_signatures,
     bad_zips,
+    example,
     good,
     keys,
     stamped,
@@ -20,7 +21,9 @@ from scripts.vector_making import (
 from scripts.vector_making.sealing import Sealed
 from scripts.vector_making.vector import Vector
 
-VECTORS = Path(__file__).parents[2] / "docs" / "vectors"
+DOCS = Path(__file__).parents[2] / "docs"
+VECTORS = DOCS / "vectors"
+EXAMPLE = "evidence-example.md"
 
 
 def made(folder: Path = VECTORS) -> dict[str, bytes]:
@@ -44,6 +47,12 @@ def made(folder: Path = VECTORS) -> dict[str, bytes]:
     rows = [vector.row(hashlib.sha256(vector.content).hexdigest()) for vector in vectors]
     index = json.dumps({"version": 1, "vectors": rows}, indent=1, ensure_ascii=False) + "\n"
     return {"index.json": index.encode(), **_keys(), **stamps, **files}
+
+
+def made_example(files: dict[str, bytes]) -> bytes:
+    """docs/evidence-example.md, of the vectors."""
+    zipped, sealed = files["good/plain.zip"], files["good/sealed-x25519.zip.age"]
+    return example.page(zipped, sealed, good.with_notes().evidence_bytes)
 
 
 def _keys() -> dict[str, bytes]:
@@ -87,7 +96,13 @@ def main() -> int:
             target.write_bytes(files[path])
         else:
             target.unlink()
-    print(f"{len(changed)} of {len(files)} files {'are not as they should be' if check else 'were written'}")
+    shown = made_example(files)
+    if (DOCS / EXAMPLE).read_bytes() != shown:
+        print(f"docs/{EXAMPLE}")
+        changed.append(EXAMPLE)
+        if not check:
+            (DOCS / EXAMPLE).write_bytes(shown)
+    print(f"{len(changed)} of {len(files) + 1} files {'are not as they should be' if check else 'were written'}")
     return 1 if check and changed else 0
 
 

@@ -83,7 +83,7 @@ def _contradictions() -> list[Vector]:
         (
             "other-crime",
             "The manifest has another crime reference than the request.",
-            _manifest(crime_reference="EX/26/000001"),
+            _manifest(crime_reference="EX/25/000001"),
             {"links.request": MISMATCH},
         ),
         (

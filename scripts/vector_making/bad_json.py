@@ -22,12 +22,12 @@ def vectors() -> list[Vector]:
         return edit
 
     deep = "[" * 17 + "]" * 17
-    issued = '"issued": "2026-03-14T12:00:02.000000Z"'
+    issued = '"issued": "2025-03-14T12:00:02.000000Z"'
     return [
         spoilt(
             "name-twice",
             "The manifest says its exhibit reference twice, once with an escape in the name.",
-            put('"exhibit_reference"', '"exhibit\\u005freference": "EX/26/000001/HO-1",\n  "exhibit_reference"'),
+            put('"exhibit_reference"', '"exhibit\\u005freference": "EX/25/000001/HO-1",\n  "exhibit_reference"'),
         ),
         spoilt(
             "unknown-field",
@@ -54,9 +54,9 @@ def vectors() -> list[Vector]:
         spoilt(
             "hidden-letters", "A label turns its direction of writing (U+202E).", put("Shop front", "Shop\\u202e front")
         ),
-        spoilt("time-without-offset", "A time has no offset.", put(issued, '"issued": "2026-03-14T12:00:02"')),
+        spoilt("time-without-offset", "A time has no offset.", put(issued, '"issued": "2025-03-14T12:00:02"')),
         spoilt(
-            "time-of-another-form", "A time is ISO 8601, and not RFC 3339.", put(issued, '"issued": "20260314T120002Z"')
+            "time-of-another-form", "A time is ISO 8601, and not RFC 3339.", put(issued, '"issued": "20250314T120002Z"')
         ),
         spoilt("more-behind", "Something follows the manifest's JSON.", lambda text: text + "{}"),
         spoilt(

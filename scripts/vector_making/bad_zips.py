@@ -246,7 +246,7 @@ def _tagged(whole: dict[str, bytes], name: str, content: bytes) -> dict[str, byt
 
 
 def _labels() -> list[Vector]:
-    label = {"External-Description": "Exhibit EX/26/000001/HO-1, crime EX/26/000001"}
+    label = {"External-Description": "Exhibit EX/25/000001/HO-1, crime EX/25/000001"}
     return [
         Vector(
             "other-label",

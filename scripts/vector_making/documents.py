@@ -83,7 +83,7 @@ def request(**changes: Any) -> Request:
         device=DEVICE.public.fingerprint,
         force="Example Constabulary",
         credential=credential(),
-        crime_reference="EX/26/004711",
+        crime_reference="EX/25/004711",
         incident=INCIDENT,
         purpose="Identify who broke in",
         legal_basis="Data Protection Act 2018, Part 3",
@@ -109,7 +109,7 @@ def noted_request(**changes: Any) -> NotedRequest:
             identified=Identified.CALLED_BACK,
             identified_note="the number on the force's own page",
         ),
-        crime_reference="EX/26/004711",
+        crime_reference="EX/25/004711",
         incident=INCIDENT,
         purpose="Identify who broke in",
         legal_basis="Legitimate interests",
@@ -214,8 +214,8 @@ def evidence(**changes: Any) -> Evidence:
     """With no more in it than there must be: there are many packages, and they are to be small."""
     made = Evidence(
         evidence_id="ev-1",
-        exhibit_reference="EX/26/004711/HO-1",
-        crime_reference="EX/26/004711",
+        exhibit_reference="EX/25/004711/HO-1",
+        crime_reference="EX/25/004711",
         request_id="req-1",
         request_sha256="0" * 64,
         decision_sha256="0" * 64,
@@ -229,7 +229,7 @@ def evidence(**changes: Any) -> Evidence:
         masters=(master(),),
         segments=(
             SourceSegment(
-                name="front/20260314T085900.000000Z.mp4",
+                name="front/20250314T085900.000000Z.mp4",
                 start=DELIVERED.start - 59 * SECOND,
                 end=DELIVERED.end,
                 sha256=hashlib.sha256(b"a segment").hexdigest(),

@@ -221,8 +221,8 @@ def other_writer() -> Case:
         import json
 
         found = json.loads(text)
-        found["issued"] = "2026-03-14T12:00:00+01:00"
-        found["expires"] = "2026-03-21T12:00:00.5Z"
+        found["issued"] = "2025-03-14T12:00:00+01:00"
+        found["expires"] = "2025-03-21T12:00:00.5Z"
         return "\t" + json.dumps(dict(reversed(found.items())), ensure_ascii=False, separators=(" ,", ":\r\n")) + "\r\n"
 
     return Case(edits={"data/request.json": tight})

@@ -8,7 +8,7 @@ from exchange.age.keys import Identity, Kind
 from exchange.clock import DAY, HOUR, SECOND, Window, from_rfc3339
 from exchange.signing.documents import SigningKey
 
-NOW = from_rfc3339("2026-03-14T12:00:00Z")
+NOW = from_rfc3339("2025-03-14T12:00:00Z")
 REQUESTED = Window(NOW - 3 * HOUR, NOW - 3 * HOUR + SECOND)
 DELIVERED = Window(REQUESTED.start - SECOND, REQUESTED.end)
 """Of the front camera's recording: two seconds, whose first key frame lies a second before the window."""

@@ -12,6 +12,7 @@ from exchange.documents.evidence import Evidence
 from exchange.documents.messages import Decision, Document, Request
 from exchange.documents.noted import NotedRequest
 from exchange.package import bag, contents
+from exchange.package.stamps import STAMPS
 from exchange.package.writing import PackageEntry, write_package
 from exchange.signing.documents import SigningKey
 from scripts.vector_making import documents
@@ -45,9 +46,9 @@ class Case:
     device: SigningKey = DEVICE
     officer: SigningKey = OFFICER
     force: SigningKey = FORCE
-    stamp: bytes | None = None
-    logged_stamp: bytes | None = None
-    """The stamp that the custody lines tell of."""
+    stamps: tuple[bytes, ...] = ()
+    logged_stamps: tuple[bytes, ...] = ()
+    """The stamps that the custody lines tell of."""
     edits: dict[str, Callable[[str], str]] = field(default_factory=dict)
     """Of a document's text, by its path, before it is signed: what no model would write."""
     unlinked: frozenset[str] = frozenset()
@@ -128,8 +129,7 @@ class Case:
         ):
             files[path] = content
             files[path + contents.SIGNATURE] = key.sign(content, f"{kind}@handover").encode()
-        if self.stamp is not None:
-            files[contents.TIMESTAMP] = self.stamp
+        files |= dict(zip(STAMPS, self.stamps, strict=False))
         files |= self.recordings
         for path, changed in self.changes.items():
             if changed is None:
@@ -179,8 +179,8 @@ def usual_events(case: Case) -> list[Event]:
         Event(CustodyKind.CLIPPED, {"cuts": 1}),
         Event(CustodyKind.SIGNED, signed),
     ]
-    if case.logged_stamp is not None:
-        details = {"evidence_id": case.evidence.evidence_id, "sha256": sha256(case.logged_stamp)}
+    for path, stamp in zip(STAMPS, case.logged_stamps, strict=False):
+        details = {"evidence_id": case.evidence.evidence_id, "file": path, "sha256": sha256(stamp)}
         events.append(Event(CustodyKind.TIMESTAMPED, details))
     return [*events, Event(CustodyKind.REGISTERED, theirs=False)]
 

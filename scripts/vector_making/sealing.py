@@ -30,6 +30,7 @@ class Sealed:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._made: dict[str, bytes] = {}
 
     def get(self, file: str, kind: str, zipped: bytes) -> bytes:
         """The sealed zip: the one that is there, if it opens to these bytes."""
@@ -39,7 +40,7 @@ class Sealed:
                 return before
         except (OSError, VerificationFailed):
             pass
-        return seal(kind, zipped)
+        return self._made.setdefault(file, seal(kind, zipped))
 
 
 def seal(kind: str, zipped: bytes) -> bytes:

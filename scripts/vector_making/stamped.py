@@ -1,6 +1,7 @@
 """Vectors with a time stamp, by an authority that is made for them: kept while it stamps the right manifest."""
 
 import hashlib
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,11 +13,20 @@ from scripts.vector_making import documents
 from scripts.vector_making.package import Case
 from scripts.vector_making.vector import FORCE_KEY, MISMATCH, SIGNATURE, Vector
 
-ROOT, OTHER_ROOT = "keys/tsa.pem", "keys/other-tsa.pem"
-_STAMPS = ("stamps/manifest.tsr", "stamps/later.tsr", "stamps/other.tsr", "stamps/young.tsr")
+ROOT, OTHER_ROOT, BOTH_ROOTS = "keys/tsa.pem", "keys/other-tsa.pem", "keys/both-tsas.pem"
+_STAMPS = (
+    "stamps/manifest.tsr",
+    "stamps/second-authority.tsr",
+    "stamps/later.tsr",
+    "stamps/other.tsr",
+    "stamps/young.tsr",
+)
 TRUSTED = {**FORCE_KEY, "tsa_certificates": ROOT}
-_YOUNG = documents.evidence(issued=documents.NOW + 3650 * DAY)
-"""A manifest that calls itself younger than any stamp over it."""
+_YOUNG = documents.evidence(issued=documents.NOW + DAY)
+"""A manifest that calls itself younger than the stamp over it."""
+
+_AT = "2025-03-14 12:05:00"
+"""UTC; five minutes after the vectors' other documents."""
 
 _SETTINGS = """
 [ req ]
@@ -42,20 +52,45 @@ def files(folder: Path) -> dict[str, bytes]:
     paths = (ROOT, OTHER_ROOT, *_STAMPS)
     try:
         before = {path: (folder / path).read_bytes() for path in paths}
-        root = before[ROOT].decode()
+        roots = before[ROOT].decode() + before[OTHER_ROOT].decode()
         for path, stamped in zip(_STAMPS, _documents(), strict=True):
-            check_stamp(before[path], stamped, certificates=root)
+            check_stamp(before[path], stamped, certificates=roots)
     except (OSError, VerificationFailed):
-        return _make(paths)
-    return before
+        before = _make(paths)
+    return {**before, BOTH_ROOTS: before[ROOT] + before[OTHER_ROOT]}
 
 
 def vectors(stamps: dict[str, bytes]) -> list[Vector]:
-    sound, later, other, young = (stamps[path] for path in _STAMPS)
-    good = Case(stamp=sound, logged_stamp=sound)
+    sound, second, later, other, young = (stamps[path] for path in _STAMPS)
+    good = Case(stamps=(sound,), logged_stamps=(sound,))
     expect = {"timestamp": MISMATCH}
     return [
         Vector("time-stamp", "A time stamp over the manifest, under the authority's root.", good.zip(), given=TRUSTED),
+        Vector(
+            "two-time-stamps",
+            "Time stamps of two authorities; both roots are given.",
+            Case(stamps=(sound, second), logged_stamps=(sound, second)).zip(),
+            given={**FORCE_KEY, "tsa_certificates": BOTH_ROOTS},
+        ),
+        Vector(
+            "two-time-stamps-one-known",
+            "Time stamps of two authorities; the root of the first is given.",
+            Case(stamps=(sound, second), logged_stamps=(sound, second)).zip(),
+            not_checked=["timestamp.2"],
+            given=TRUSTED,
+        ),
+        Vector(
+            "second-time-stamp-missing",
+            "The custody lines tell of two time stamps, and the second is not there.",
+            Case(stamps=(sound,), logged_stamps=(sound, second)).zip(),
+            {"timestamp.2": MISMATCH},
+        ),
+        Vector(
+            "time-stamps-exchanged",
+            "Two time stamps lie in one another's place.",
+            Case(stamps=(second, sound), logged_stamps=(sound, second)).zip(),
+            {"timestamp": MISMATCH, "timestamp.2": MISMATCH},
+        ),
         Vector("time-stamp-of-unknown-authority", "The same; no root of the authority is given.", good.zip()),
         Vector(
             "time-stamp-other-authority",
@@ -67,39 +102,39 @@ def vectors(stamps: dict[str, bytes]) -> list[Vector]:
         Vector(
             "time-stamp-missing",
             "The custody lines tell of a time stamp, and it is not there.",
-            Case(logged_stamp=sound).zip(),
+            Case(logged_stamps=(sound,)).zip(),
             expect,
         ),
         Vector(
             "time-stamp-not-logged",
             "A time stamp is there that the custody lines do not tell of.",
-            Case(stamp=sound).zip(),
+            Case(stamps=(sound,)).zip(),
             expect,
         ),
         Vector(
             "time-stamp-later",
             "Another, later stamp over the same manifest lies in its place.",
-            Case(stamp=later, logged_stamp=sound).zip(),
+            Case(stamps=(later,), logged_stamps=(sound,)).zip(),
             expect,
         ),
         Vector(
             "time-stamp-other-manifest",
             "The time stamp is over another document.",
-            Case(stamp=other, logged_stamp=other).zip(),
+            Case(stamps=(other,), logged_stamps=(other,)).zip(),
             {"timestamp": SIGNATURE},
             given=TRUSTED,
         ),
         Vector(
             "time-stamp-too-old",
             "The time stamp is older than the manifest by the manifest's own word.",
-            Case(evidence=_YOUNG, stamp=young, logged_stamp=young).zip(),
+            Case(evidence=_YOUNG, stamps=(young,), logged_stamps=(young,)).zip(),
             expect,
             given=TRUSTED,
         ),
         Vector(
             "time-stamp-no-stamp",
             "What lies in the time stamp's place is none.",
-            Case(stamp=b"<html>", logged_stamp=b"<html>").zip(),
+            Case(stamps=(b"<html>",), logged_stamps=(b"<html>",)).zip(),
             {"timestamp": SIGNATURE},
         ),
     ]
@@ -108,14 +143,15 @@ def vectors(stamps: dict[str, bytes]) -> list[Vector]:
 def _documents() -> list[bytes]:
     """What each of _STAMPS is over."""
     manifest = Case().evidence_bytes
-    return [manifest, manifest, b"another manifest", Case(evidence=_YOUNG).evidence_bytes]
+    return [manifest, manifest, manifest, b"another manifest", Case(evidence=_YOUNG).evidence_bytes]
 
 
 def _make(paths: tuple[str, ...]) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as place:
         one, another = Path(place) / "one", Path(place) / "another"
         root, other_root = _authority(one), _authority(another)
-        stamps = [_stamp(one, stamped) for stamped in _documents()]
+        by = [one, another, one, one, one]
+        stamps = [_stamp(authority, stamped) for authority, stamped in zip(by, _documents(), strict=True)]
     return dict(zip(paths, [root, other_root, *stamps], strict=True))
 
 
@@ -183,4 +219,6 @@ def _stamp(folder: Path, stamped: bytes) -> bytes:
 
 
 def _openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=30)
+    """At the vectors' own time, which Debian's faketime makes: a stamp may not be ahead of its reader's clock."""
+    command = ["faketime", "-f", _AT, "openssl", *arguments]
+    subprocess.run(command, cwd=folder, env={**os.environ, "TZ": "UTC"}, check=True, capture_output=True, timeout=30)

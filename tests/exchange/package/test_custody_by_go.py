@@ -96,7 +96,7 @@ def turned(text: str) -> str:
     [
         ("custody.checkpoint", lambda text: text.replace("\n7\n", "\n8\n"), "checkpoint: "),
         ("custody.checkpoint", lambda text: text.replace("handover/", "handover-"), "checkpoint: "),
-        ("custody.checkpoint", lambda text: text[:-3] + "A=\n", "checkpoint: "),
+        ("custody.checkpoint", lambda text: text[:-40] + text[-40:-4].swapcase() + text[-4:], "checkpoint: "),
         ("custody.jsonl", lambda text: text.replace("approved", "declined"), "row 1: "),
         ("custody.jsonl", lambda text: text.replace('"index":1,', '"index":2,'), "row 0: "),
         ("custody.jsonl", turned, "row 0: "),

@@ -13,7 +13,8 @@ from exchange.package.report import Report, Verdict
 from exchange.signing.documents import PublicKey
 from exchange.signing.timestamps import read_certificates
 from exchange.verify.checking import verify_package
-from scripts.vector_making.__main__ import VECTORS, differences, made
+from exchange.verify.stamp_checks import NO_TRUST, StampTrust
+from scripts.vector_making.__main__ import DOCS, EXAMPLE, VECTORS, differences, made, made_example
 from tests.exchange.packages import sha256
 from tests.paths import ROOT
 
@@ -31,14 +32,15 @@ def key(given: dict[str, Any], name: str) -> PublicKey | None:
 def checked(path: Path, given: dict[str, Any]) -> Report:
     openers: list[Opener] = [parse_identity(text(given["identity"]))] if "identity" in given else []
     openers += [Passphrase(text(given["passphrase"]))] if "passphrase" in given else []
+    roots = read_certificates(VECTORS / given["tsa_certificates"]) if "tsa_certificates" in given else None
     return verify_package(
         path,
         identities=openers,
         force_key=key(given, "force_key"),
         device_key=key(given, "device_key"),
-        tsa_certificates=read_certificates(VECTORS / given["tsa_certificates"])
+        trust=StampTrust(read_certificates(VECTORS / given["tsa_certificates"]))
         if "tsa_certificates" in given
-        else None,
+        else NO_TRUST,
         deep=given.get("deep", False),
     )
 
@@ -59,8 +61,10 @@ def test_there_are_good_vectors_and_many_that_fail_each_in_a_way_of_its_own() ->
     assert {vector["exit_code"] for vector in INDEX} == {0, 60, 61, 62, 63, 64, 65, 66, 67}
 
 
-def test_the_vectors_are_those_that_the_script_makes() -> None:
-    assert differences(made(), VECTORS) == [], "run scripts/vectors"
+def test_the_vectors_and_the_worked_example_are_those_that_the_script_makes() -> None:
+    files = made()
+    assert differences(files, VECTORS) == [], "run scripts/vectors"
+    assert (DOCS / EXAMPLE).read_bytes() == made_example(files), "run scripts/vectors"
 
 
 @pytest.mark.parametrize("name", ["plain", "two-masters", "approved-again"])
