@@ -154,6 +154,7 @@ def make_folders(settings: Settings) -> None:
         (settings.sources_dir, 0o700),
         (settings.receipts_dir, 0o700),
         (settings.records_dir, 0o700),
+        (settings.feedback_dir, 0o700),
         (settings.outgoing_dir, 0o700),
         (settings.brought_dir, 0o700),
         (settings.work_dir, 0o700),

@@ -16,6 +16,7 @@ from agent.membership import registration
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.retention import Policy
 from agent.recordings.segments import SegmentStore
+from agent.requests.feedback.answering import send_words
 from agent.requests.journey import Journey
 from agent.requests.review.offering import end_old_offers, send_offers
 from agent.requests.review.viewing import Viewings
@@ -52,6 +53,7 @@ def jobs(
         Recurring("windows that nobody looks at", MINUTE, viewings.close_idle),
         Recurring("offers", 5 * MINUTE, lambda: _offers(services)),
         Recurring("time stamps", 5 * MINUTE, lambda: ask_for_late_stamps(services), jitter=MINUTE),
+        Recurring("answers to the force", 5 * MINUTE, lambda: send_words(services)),
         Recurring("reminders", MINUTE, lambda: remind(services)),
         Nightly("old packages", 3, lambda: delete_old_packages(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),
@@ -162,21 +164,31 @@ async def remind(services: Services) -> int:
     return given
 
 
+_GOES_AGAIN = (State.REOPENED, State.AGAIN, State.CLIPPED, State.SEALED)
+"""A package of these may be needed to be sent, once more."""
+
+
 async def delete_old_packages(services: Services) -> int:
     """Delete sealed copies whose time is over (``requests.keep_packages_days`` after the receipt, or after
     the delivery where none came); how many."""
     before, deleted = await deletion_now(services) - services.settings.requests.keep_packages_days * DAY, 0
     async with services.store.transaction() as tx:
         rows = await tx.all(
-            "SELECT evidence_id, request_id FROM packages "
-            "WHERE coalesce(receipt_at, delivered_at) < ? AND path IS NOT NULL",
-            [before],
+            "SELECT evidence_id, request_id, edition FROM packages "
+            "WHERE coalesce(receipt_at, delivered_at) < ? AND path IS NOT NULL "
+            "AND request_id NOT IN (SELECT request_id FROM requests WHERE state IN (?, ?, ?, ?)) "
+            "UNION SELECT former.evidence_id, former.request_id, former.edition FROM former_sendings AS former "
+            "JOIN packages ON packages.evidence_id = former.evidence_id AND packages.edition <> former.edition "
+            "WHERE coalesce(packages.receipt_at, packages.delivered_at) < ? AND former.path IS NOT NULL",
+            [before, *_GOES_AGAIN, before],
         )
     for row in rows:
-        target = services.settings.package(row["evidence_id"])
+        target = services.settings.package(row["evidence_id"], row["edition"])
         await asyncio.to_thread(target.unlink, missing_ok=True)
         async with services.store.transaction() as tx:
-            await tx.update("packages", {"evidence_id": row["evidence_id"]}, path=None)
+            key = {"evidence_id": row["evidence_id"], "edition": row["edition"]}
+            await tx.update("packages", key, path=None)
+            await tx.update("former_sendings", key, path=None)
             await services.custody.record(
                 tx, CustodyKind.DELETED, "agent", row["request_id"], reason="the time to keep it is over"
             )

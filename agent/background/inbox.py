@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 
 from agent.background.long_poll import Hold
 from agent.membership import enrolment
-from agent.portal.client import CallCut, PortalClient
+from agent.portal.client import KINDS, CallCut, PortalClient
 from agent.requests import intake, receipt
 from agent.requests import restored_records as went_back
+from agent.requests.feedback import arriving
 from agent.requests.journey import Journey
 from agent.services import Services
 from exchange.clock import MINUTE, SECOND, to_rfc3339
@@ -22,6 +23,8 @@ from exchange.errors import HandoverError, NotEnrolled, PortalAnswerInvalid, Por
 
 log = logging.getLogger(__name__)
 
+_KINDS_NOTE = "inbox-kinds"
+"""Which kinds of items the inbox was asked for."""
 _LONGEST_PAUSE = 10 * MINUTE
 """Between two tries with a portal that answers, and refuses or makes no sense."""
 _SHORTEST_CAP = 20 * SECOND
@@ -106,17 +109,28 @@ class InboxPoll:
             await self._compare(portal)
         async with services.store.transaction() as tx:
             cursor = int(await tx.note("inbox-cursor") or "0")
+            anew = await tx.note(_KINDS_NOTE) != KINDS
+        if anew:  # what an earlier version was not given may lie there still
+            cursor = 0
         inbox = await self._ask(portal, cursor, wait)
         try:
             for item in inbox.items:  # receipts first: no flood of requests holds them up
                 if item.kind is api.InboxKind.RECEIPT:
                     await receipt.accept(services, item.signed)
             for item in inbox.items:
+                if item.kind is api.InboxKind.FEEDBACK:
+                    await arriving.accept(services, item.signed)
+                elif not isinstance(item.kind, api.InboxKind):
+                    log.warning("The portal sends %r, which this version of Handover doesn't know.", item.kind)
+            for item in inbox.items:
                 await self._take(item)
         finally:
             self._journey.kick()
         if inbox.items:
             log.info("took %d items from the portal", len(inbox.items))
+        if anew:
+            async with services.store.transaction() as tx:
+                await tx.set_note(_KINDS_NOTE, KINDS)
         await self._check_key(portal)
         return len(inbox.items)
 

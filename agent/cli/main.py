@@ -26,6 +26,7 @@ out = Console(highlight=False)
 
 
 ELSEWHERE = {
+    "agent.cli.afterwards.feedback": ("answer", "feedback", "note-feedback", "rate", "send-again"),
     "agent.cli.cameras": ("cameras",),
     "agent.cli.doctor": ("doctor", "support", "recovery-sheet"),
     "agent.cli.noted": ("request",),

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from agent.cli.caller import Call, ask_agent
 from agent.cli.typed import typed_time
-from agent.owner.terminal import prompt, question, saved_pictures
+from agent.owner.terminal import conversation, prompt, question, saved_pictures
 from exchange.documents.exhibits import typed_prefix
 from exchange.errors import DecisionRefused, InputInvalid, NoFootage, NotFound
 
@@ -330,10 +330,17 @@ def refuse_unless_open(reply: Json) -> None:
 @as_json
 @click.pass_obj
 def show(config: Path, request_id: str, plain: bool) -> None:
-    """Show one request: who asks, for what, what would be or was sent."""
-    reply = ask_agent(config, lambda call: call("show", request_id=request_id), needs_daemon=True)
+    """Show one request: who asks, for what, what would be or was sent, and what was said of it afterwards."""
+
+    async def both(call: Call) -> Json:
+        entries = (await call("feedback", request_id=request_id))["feedback"]
+        return await call("show", request_id=request_id) | {"feedback": entries}
+
+    reply = ask_agent(config, both, needs_daemon=True)
     if plain:
         return print_json(reply)
     prompt.show_request(out, reply)
     prompt.show_progress(out, reply)
+    for line in conversation.lines_of(reply["feedback"], request_id):
+        click.echo(line)
     return None

@@ -114,7 +114,7 @@ class PortalDelivery:
         return TusUpload(
             portal.session,
             lambda: portal.headers(audience),
-            growing or services.settings.package(package.evidence_id),
+            growing or services.settings.package(package.evidence_id, package.edition),
             size,
             pieces=Pieces(size, largest, package.bytes_sent, package.bytes_counted),
             on_progress=show,

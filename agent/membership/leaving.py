@@ -4,6 +4,8 @@ Not for: what the portal does about it.
 """
 
 from agent.portal.client import NotRecognised, PortalClient
+from agent.requests.feedback import sending_again
+from agent.requests.feedback.conversation import settle_complaints
 from agent.requests.states import UNSENT, State, change_state
 from agent.services import Services
 from agent.store.database import Transaction
@@ -45,6 +47,11 @@ async def withdraw(services: Services, portal: PortalClient, by: str) -> int:
 async def end_open_requests(services: Services, tx: Transaction, by: str) -> int:
     """What has not left doesn't leave any more, and answers that were not told are owed to nobody; how many ended."""
     stopped, now = 0, services.clock.now()
+    for row in await tx.requests(State.AGAIN, State.CLIPPED, State.SEALED):
+        stopped += await sending_again.take_back(tx, services, row, by)
+    for row in await tx.requests(State.REOPENED):  # what was sent, was sent; nothing of it goes again
+        await settle_complaints(tx, row.request_id, now)
+        await change_state(tx, row, State.DELIVERED, now)
     for row in await tx.requests(*UNSENT):
         if await change_state(tx, row, State.WITHDRAWN, now):
             stopped += 1

@@ -22,6 +22,8 @@ from exchange.signing.tokens import mint
 
 P = TypeVar("P", bound=Part)
 
+KINDS = " ".join(api.InboxKind)
+"""The kinds of inbox items that this agent takes (``api.KINDS_HEADER``)."""
 _LATER = "The agent tries again by itself."
 _GATEWAY = frozenset({408, 499, 502, 504, *range(520, 528), 598, 599})
 """What proxies answer in place of a server that was silent for too long for them."""
@@ -96,6 +98,10 @@ class PortalClient:
     async def deliver(self, request_id: str, delivery_id: str, delivery: api.SignedDelivery) -> None:
         await self._call("PUT", api.DELIVERY.format(request_id=request_id, delivery_id=delivery_id), delivery)
 
+    async def feedback(self, request_id: str, feedback_id: str, signed: Signed) -> None:
+        """Bring an answer or rating. NoSuchCall where the portal carries none."""
+        await self._call("PUT", api.FEEDBACK.format(request_id=request_id, feedback_id=feedback_id), signed)
+
     async def checkpoint(self, note: str) -> None:
         await self._call("POST", api.CHECKPOINTS, api.Checkpoint(note=note))
 
@@ -140,6 +146,8 @@ class PortalClient:
     ) -> bytes:
         timeout = aiohttp.ClientTimeout(total=30 + extra_wait, sock_connect=15) if extra_wait else _TIMEOUT
         headers = {"Accept": "application/json"}
+        if path == api.INBOX:
+            headers[api.KINDS_HEADER] = KINDS
         if path not in (api.FORCE, api.DEVICES):
             headers |= self.headers()
         data = None

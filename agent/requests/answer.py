@@ -81,7 +81,7 @@ async def _unsent_packages(services: Services, request_id: str) -> list[str]:
     async with services.store.transaction() as tx:
         unsent = [package for package in await tx.packages(request_id) if package.delivered_at is None]
     for package in unsent:
-        await asyncio.to_thread(_delete, services.settings.package(package.evidence_id))
+        await asyncio.to_thread(_delete, services.settings.package(package.evidence_id, package.edition))
     return [package.evidence_id for package in unsent if package.path is not None]
 
 

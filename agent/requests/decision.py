@@ -124,8 +124,8 @@ _OUTCOMES = {
 }
 """What a decision makes of a request, and what the custody log calls it."""
 _DOOR = object()
-UNDER_WAY = (State.APPROVED, State.CLIPPED, State.SEALED)
-"""Approved, and not all of it has left."""
+UNDER_WAY = (State.APPROVED, State.AGAIN, State.CLIPPED, State.SEALED)
+"""Approved, and not all of it has left, or some of it is to go again."""
 
 
 async def decide(services: Services, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision | None:

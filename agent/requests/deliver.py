@@ -55,7 +55,7 @@ def _sealed(services: Services, approval: Approval, package: PackageRow) -> Seal
     if package.size is None or package.sealed_at is None or package.ciphertext_sha256 is None:
         raise ClipFailed("The package was not sealed.", meaning="It is not sent.")
     cut = approval.cut(package.evidence_id)
-    path = services.settings.package(package.evidence_id)
+    path = services.settings.package(package.evidence_id, package.edition)
     return Sealed(package.evidence_id, cut.camera.label, path, package.size, package.ciphertext_sha256)
 
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
+from agent.requests.feedback import sending_again
 from agent.requests.noted import outgoing
 from agent.requests.states import UNDECIDED, State, change_state
 from agent.requests.step import Later, Move
@@ -45,10 +46,12 @@ STEPS: Mapping[State, Step] = {
     State.UNAVAILABLE: answer.close,
     State.EXPIRED: answer.close,
     State.WITHDRAWN: answer.close,
+    State.REOPENED: sending_again.wait_for_owner,
+    State.AGAIN: sending_again.prepare,
 }
 """What is done in a state. ASKED waits for the owner, CLOSED for nobody."""
 
-_HEAVY = frozenset({State.APPROVED, State.CLIPPED})
+_HEAVY = frozenset({State.APPROVED, State.AGAIN, State.CLIPPED})
 """Steps that work a disk and a core: one at a time on the whole machine."""
 _FIRST_PAUSE = 5 * SECOND
 _LONGEST_SLEEP = 60.0

@@ -133,7 +133,7 @@ async def _seal_one(services: Services, approval: Approval, package: PackageRow,
     assert package.custody is not None
     assert package.checkpoint is not None
     request_id = package.request_id
-    target = services.settings.package(package.evidence_id)
+    target = services.settings.package(package.evidence_id, package.edition)
     signed = parse_strictly(package.evidence.encode(), Signed, MAX_BODY)
     evidence = open_document(signed, Evidence, services.keys.device.public)
     clip: Job = json.loads(package.clip)

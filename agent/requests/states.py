@@ -33,6 +33,10 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
     """The owner left the portal while it was open."""
     CLOSED = "closed"
+    REOPENED = "reopened"
+    """The force can't play it; the owner may send it again, or leave it."""
+    AGAIN = "again"
+    """The owner said that it is sent again."""
 
 
 MOVES: dict[State, frozenset[State]] = {
@@ -43,15 +47,17 @@ MOVES: dict[State, frozenset[State]] = {
         {State.APPROVED, State.DECLINED, State.UNAVAILABLE, State.PRESERVED, State.EXPIRED, State.WITHDRAWN}
     ),
     State.APPROVED: frozenset({State.CLIPPED, State.PRESERVED, State.WITHDRAWN}),
-    State.CLIPPED: frozenset({State.SEALED, State.WITHDRAWN}),
-    State.SEALED: frozenset({State.DELIVERED, State.WITHDRAWN}),
-    State.DELIVERED: frozenset({State.CLOSED}),
+    State.CLIPPED: frozenset({State.SEALED, State.WITHDRAWN, State.REOPENED}),
+    State.SEALED: frozenset({State.DELIVERED, State.WITHDRAWN, State.REOPENED}),
+    State.DELIVERED: frozenset({State.CLOSED, State.REOPENED}),
     State.REFUSED: frozenset({State.CLOSED}),
     State.DECLINED: frozenset({State.CLOSED}),
     State.UNAVAILABLE: frozenset({State.CLOSED}),
     State.EXPIRED: frozenset({State.CLOSED}),
     State.WITHDRAWN: frozenset({State.CLOSED}),
-    State.CLOSED: frozenset(),
+    State.CLOSED: frozenset({State.REOPENED}),
+    State.REOPENED: frozenset({State.AGAIN, State.DELIVERED}),
+    State.AGAIN: frozenset({State.CLIPPED, State.SEALED, State.REOPENED}),
 }
 """Which state may follow which. Nothing reaches clipped, sealed or delivered but through approved, and whoever asked is
 told nothing, not even that there is no footage, before the owner said something (refusals of wrong requests aside).
@@ -59,6 +65,10 @@ told nothing, not even that there is no footage, before the owner said something
 From approved a request goes back to preserved when its footage is no longer what was approved: the owner's yes is void,
 and they are asked anew about what there is now. Nothing has left, or was told, by then. From asked it goes back when
 the owner has it looked for once more.
+
+Reopened is what was handed over by the owner's yes, and can't be played: only ``feedback.arriving`` leads there, and
+only when a package of the request was delivered. Again, and all that follows, needs that very yes, which still names
+what may be sent; whoever takes the "again" back, or leaves it, is where they were.
 """
 
 UNDECIDED = (State.VERIFIED, State.PRESERVED, State.ASKED)
@@ -66,6 +76,9 @@ UNDECIDED = (State.VERIFIED, State.PRESERVED, State.ASKED)
 
 UNSENT = (*UNDECIDED, State.APPROVED, State.CLIPPED, State.SEALED)
 """Not all of it has left: an owner who withdraws stops these."""
+
+SENT_BEFORE = (State.REOPENED, State.AGAIN)
+"""All of it has left once; whether some goes again is open."""
 
 
 async def change_state(tx: Transaction, row: RequestRow, to: State, now: int) -> bool:

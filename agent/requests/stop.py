@@ -5,6 +5,7 @@ Not for: leaving the portal (``agent.membership.leaving``), which stops everythi
 
 from agent.requests.answer import clear_work
 from agent.requests.decision import UNDER_WAY
+from agent.requests.feedback import sending_again
 from agent.requests.states import State, change_state
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
@@ -39,10 +40,14 @@ async def refuse_if_handed_over(services: Services, request_id: str) -> None:
 async def stop(services: Services, request_id: str, by: str) -> None:
     """The yes is taken back: nothing is cut, sealed or sent, and the officer is told that it was withdrawn.
 
-    DecisionRefused when a part of it was handed over, or nothing was approved.
+    Of what is sent again because it could not be played, the "again" is taken back, and nobody is told. DecisionRefused
+    when a part of it was handed over, or nothing was approved.
     """
     async with services.store.transaction() as tx:
         row = await _to_take_back(tx, request_id)
+        if await sending_again.take_back(tx, services, row, by):
+            await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + row.request_id])
+            return
         now = services.clock.now()
         if not await change_state(tx, row, State.WITHDRAWN, now):
             raise DecisionRefused("It has just gone a step further.", do="Try it again.")
@@ -60,7 +65,10 @@ async def stop(services: Services, request_id: str, by: str) -> None:
 
 async def _to_take_back(tx: Transaction, request_id: str) -> RequestRow:
     row = await _under_way(tx, request_id)
-    if any(package.delivered_at is not None for package in await tx.packages(request_id)):
+    packages = await tx.packages(request_id)
+    if any(package.sending > 1 and package.delivered_at is None for package in packages):
+        return row
+    if any(package.delivered_at is not None or package.sending > 1 for package in packages):
         raise DecisionRefused(
             "A part of it was handed over already.",
             meaning="Nothing was changed.",

@@ -304,9 +304,9 @@ class Settings(Section):
         """0700: files for a force that has no portal, until they were handed over."""
         return self.data / "outgoing"
 
-    def package(self, evidence_id: str) -> Path:
-        """Where the sealed package of this evidence id lies."""
-        return self.packages_dir / f"{evidence_id}.zip.age"
+    def package(self, evidence_id: str, edition: int = 1) -> Path:
+        """Where the sealed package of this evidence id lies; a later edition of it lies beside the first."""
+        return self.packages_dir / f"{evidence_id}{'' if edition == 1 else f'-{edition}'}.zip.age"
 
     @property
     def records_dir(self) -> Path:
@@ -322,6 +322,11 @@ class Settings(Section):
     def stamps_dir(self) -> Path:
         """0700: time stamps that came after their package was sealed, a folder a package."""
         return self.data / "stamps"
+
+    @property
+    def feedback_dir(self) -> Path:
+        """0700: what the force and the owner said of packages, as it was signed."""
+        return self.data / "feedback"
 
     @property
     def work_dir(self) -> Path:

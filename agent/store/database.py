@@ -64,6 +64,8 @@ class PackageRow:
     receipt_at: int | None
     bytes_sent: int
     bytes_counted: int
+    sending: int = 1
+    edition: int = 1
 
 
 @dataclass(frozen=True)

@@ -239,6 +239,54 @@ V6 = """
 -- Backups: the owner's own copies.
 
 -- Feedback: what the force said after the receipt, and the owner's answers.
+CREATE TABLE feedback (
+    feedback_id     TEXT PRIMARY KEY,
+    request_id      TEXT NOT NULL REFERENCES requests ON DELETE RESTRICT,
+    evidence_id     TEXT,                        -- NULL of a rating, which is of the whole request
+    kind            TEXT NOT NULL,               -- FeedbackKind
+    origin          TEXT NOT NULL,               -- portal: an officer signed it; noted: written down; owner: theirs
+    document        TEXT NOT NULL,
+    signature       TEXT NOT NULL,
+    arrived_at      INTEGER NOT NULL,            -- when it came, or was written here
+    question_id     TEXT UNIQUE,                 -- of an answer: one a question
+    wanted          INTEGER NOT NULL DEFAULT 0,  -- 1: the portal is to be brought it
+    sent_at         INTEGER,
+    failure         TEXT,
+    settled_at      INTEGER                      -- of "can't be played": when it was sent again, or left
+) STRICT;
+CREATE INDEX feedback_by_request ON feedback (request_id, arrived_at);
+
+-- Which time a package is sent (1: the first), and which edition of it that is (one with another copy is the next).
+ALTER TABLE packages ADD COLUMN sending INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE packages ADD COLUMN edition INTEGER NOT NULL DEFAULT 1;
+
+-- What was sent before, when a package is sent again because it could not be played.
+CREATE TABLE former_sendings (
+    evidence_id     TEXT NOT NULL REFERENCES packages ON DELETE CASCADE,
+    sending         INTEGER NOT NULL,
+    request_id      TEXT NOT NULL,
+    edition         INTEGER NOT NULL,
+    clip            TEXT NOT NULL,
+    evidence        TEXT NOT NULL,
+    custody         BLOB,
+    checkpoint      TEXT,
+    path            TEXT,
+    ciphertext_sha256 TEXT NOT NULL,
+    size            INTEGER NOT NULL,
+    sealed_at       INTEGER NOT NULL,
+    delivery_id     TEXT,
+    upload_url      TEXT,
+    uploaded_at     INTEGER,
+    delivery        TEXT,
+    delivered_at    INTEGER NOT NULL,
+    receipt         TEXT,
+    receipt_at      INTEGER,
+    bytes_sent      INTEGER NOT NULL,
+    bytes_counted   INTEGER NOT NULL,
+    again_document  TEXT NOT NULL,               -- SendAgain: the owner's word that the next one is sent
+    again_signature TEXT NOT NULL,
+    PRIMARY KEY (evidence_id, sending)
+) STRICT;
 
 -- Correspondence and records of requests.
 -- The lawful basis for sharing that the owner chose for a request, by its key in the jurisdiction's wording.

@@ -14,8 +14,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from exchange.clock import MINUTE, Instant, Window, read_time, to_rfc3339
 from exchange.documents.clock_facts import Clocks
+from exchange.documents.copies import CopyKind
 from exchange.documents.footage_facts import Master, Operation, SourceSegment, TrackKind, WorkingCopy
 from exchange.documents.messages import (
+    DecidedBy,
     Document,
     Fingerprint,
     GapNote,
@@ -29,6 +31,21 @@ from exchange.documents.messages import (
     one_line,
 )
 from exchange.documents.retrieval_facts import LocalTime, Retrieval, StreamSetting
+
+
+class Edition(Part):
+    """A package that is sent again because what was sent could not be played: the same masters, and another copy."""
+
+    number: Annotated[int, Field(ge=2, le=1000)]
+    previous_sha256: Sha256
+    """Of the manifest of the edition before."""
+    complaint_id: Id
+    """The officer's document that told so, or the owner's note of it."""
+    copies: Annotated[tuple[CopyKind, ...], Field(min_length=1, max_length=8)]
+    """The kinds of working copies that were added."""
+    decided: Instant
+    decided_by: DecidedBy
+    """Whoever said that it is sent again."""
 
 
 def _with_offset(text: str) -> str:
@@ -178,6 +195,8 @@ class Evidence(Document):
     """Limits that a reader should know."""
     observed: Annotated[tuple[Observation, ...], Field(max_length=50)] = ()
     """What the owner noted, each at a moment of the delivered window."""
+    edition: Edition | None = None
+    """None: the first, which was sent before any other."""
 
     @property
     def files(self) -> tuple[Master | WorkingCopy, ...]:

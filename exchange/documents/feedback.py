@@ -7,9 +7,10 @@ receipt itself (``exchange.documents.messages``), or checking who signed (``exch
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from exchange.clock import Instant
+from exchange.documents.copies import ChosenCopy, check_chosen
 from exchange.documents.messages import DecidedBy, Document, Fingerprint, Id, Line, Part, Sha256, Signed, Text
 
 MAX_FEEDBACK = 32 * 1024
@@ -40,6 +41,7 @@ class Feedback(Document):
 
     @classmethod
     def about(cls) -> FeedbackKind:
+        """Of those that an officer or owner sends. ValueError for the others."""
         return FeedbackKind(str(cls.model_fields["kind"].default).partition(".")[0])
 
 
@@ -193,6 +195,24 @@ class NotedFeedback(Feedback):
         if not wanted or others:
             raise ValueError("it must say what its kind says, and nothing of another")
         return self
+
+
+class SendAgain(Feedback):
+    """The owner's word that a package goes once more, under the decision that named it. Device key; it stays here."""
+
+    kind: Literal["send-again.v1"] = "send-again.v1"
+    evidence_id: Id
+    decision_sha256: Sha256
+    ciphertext_sha256: Sha256
+    """Of what was sent before, and can't be played."""
+    sending: Annotated[int, Field(ge=2, le=1000)]
+    edition: Annotated[int, Field(ge=1, le=1000)]
+    """The same as before where the very same sealed package goes."""
+    copies: Annotated[tuple[ChosenCopy, ...], Field(max_length=8), AfterValidator(check_chosen)] = ()
+    """Which working copies are added; none where the very same package goes."""
+    complaint_id: Id
+    complaint_sha256: Sha256
+    decided_by: DecidedBy
 
 
 FROM_OFFICER: tuple[type[OfficersFeedback], ...] = (PackageOpened, CannotPlay, Question, CaseOutcome)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from exchange.clock import Window
 from exchange.custody.log import CustodyEvent, CustodyKind
 from exchange.documents.copies import CopyKind
-from exchange.documents.evidence import Evidence, observations_sha256
+from exchange.documents.evidence import Edition, Evidence, observations_sha256
 from exchange.documents.human_time import time_text
 from exchange.documents.letters import quoted
 from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Request, Stretch
@@ -142,9 +142,29 @@ def _compare_sound(asked: Asked, camera: DecidedCamera, evidence: Evidence) -> F
     )
 
 
+def _compare_edition(events: Sequence[CustodyEvent], evidence: Evidence, edition: Edition) -> Finding:
+    again = [
+        event
+        for event in events
+        if event.event is CustodyKind.SENT_AGAIN
+        and (event.details.get("evidence_id"), event.details.get("edition")) == (evidence.evidence_id, edition.number)
+    ][-1:]
+    return _judge(
+        "edition",
+        f"{edition.decided_by.name} had it sent again with a copy that plays, as the custody lines tell.",
+        {
+            "The custody lines tell of no owner who had it sent again.": not again,
+            "The custody lines tell of somebody else who had it sent again.": bool(again)
+            and again[0].actor != edition.decided_by.name,
+        },
+    )
+
+
 def _compare_copies(camera: DecidedCamera, evidence: Evidence) -> Finding:
     """Working copies are of the masters, within what they hold, and those that the owner chose."""
     chosen = {copy.kind for copy in camera.copies or ()} | {CopyKind.CONTACT_SHEET}
+    if evidence.edition is not None:
+        chosen |= set(evidence.edition.copies)
     masters = {master.path: master for master in evidence.masters}
     problems: dict[str, bool] = {}
     asked = evidence.windows.narrowed or evidence.windows.requested
@@ -197,6 +217,8 @@ def compare_custody(
         for event in events
         if event.event is CustodyKind.SIGNED and event.details.get("evidence_id") == evidence.evidence_id
     ][-1:]
+    if evidence.edition is not None:
+        yield _compare_edition(events, evidence, evidence.edition)
     named = [[digest for digest in digests if digest is not None] for digests in (asked, approved, signed)]
     if any(named):
         yield _judge(

@@ -31,12 +31,15 @@ def logged_stamps(events: Sequence[CustodyEvent], evidence_id: str) -> list[tupl
     """The file and the SHA-256 of each stamp that the lines say lies in this package, in their order.
 
     A line that names no file is of the time when there was one stamp at most. One that names a file by another name
-    is of a stamp that came after the package was sealed.
+    is of a stamp that came after the package was sealed. Of a package that is sent again with another manifest, the
+    lines behind that one's signature count: those before are of stamps over the manifest before.
     """
+    mine = [event for event in events if event.details.get("evidence_id") == evidence_id]
+    signed = [number for number, event in enumerate(mine) if event.event is CustodyKind.SIGNED]
     return [
         (path, str(event.details.get("sha256")))
-        for event in events
-        if event.event is CustodyKind.TIMESTAMPED and event.details.get("evidence_id") == evidence_id
+        for event in mine[signed[-1] if signed else 0 :]
+        if event.event is CustodyKind.TIMESTAMPED
         if (path := str(event.details.get("file", STAMPS[0]))) in STAMPS
     ]
 

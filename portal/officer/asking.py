@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from exchange.age.files import Identity
 from exchange.clock import DAY, Window
-from exchange.documents.exhibits import ExhibitPrefix
+from exchange.documents.exhibits import ExhibitPrefix, typed_prefix
 from exchange.documents.messages import (
     Asked,
     Id,
@@ -94,6 +94,41 @@ def read_form(path: Path | None, flags: Mapping[str, Any]) -> RequestForm:
             f"The request's {where} can't be used: {complaint['msg']}.",
             do="Give it as a flag or in the file; handover-officer request --help names every one.",
         ) from None
+
+
+def fields_of(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were given, as the fields of a RequestForm."""
+    fields: dict[str, Any] = {}
+    for name in ("device", "exhibit_prefix", "answers_offer", "crime_reference", "purpose", "legal_basis", "necessity"):
+        if flags[name] is not None:
+            fields[name] = typed_prefix(flags[name]) if name == "exhibit_prefix" else flags[name]
+    named: dict[str, Any] = {"kind": flags["kind"], "place": flags["place"], "description": flags["description"]}
+    if flags["at_place"] is not None:
+        latitude, longitude = read_place(flags["at_place"])
+        named["location"] = {"latitude": latitude, "longitude": longitude}
+    if incident := {name: value for name, value in named.items() if value is not None}:
+        fields["incident"] = incident
+    if flags["cameras"]:
+        if flags["start"] is None or flags["end"] is None:
+            raise InputInvalid("A camera needs a window.", do="Give --from and --to with --camera.")
+        fields["asked"] = [
+            {"camera_id": camera, "from": flags["start"], "to": flags["end"], "sound": flags["sound"]}
+            for camera in flags["cameras"]
+        ]
+    if flags["answer_days"] is not None:
+        fields["answer_within_days"] = flags["answer_days"]
+    if flags["no_preserve"]:
+        fields["preserve"] = False
+    return fields
+
+
+def read_place(text: str) -> tuple[float, float]:
+    """``LAT,LON`` in degrees. InputInvalid."""
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputInvalid(f"{text!r} is no place.", do="Give latitude and longitude: --near 51.5014,-0.1419") from None
+    return latitude, longitude
 
 
 @dataclass(frozen=True, slots=True)

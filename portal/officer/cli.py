@@ -3,10 +3,9 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+import sys
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from pydantic import ValidationError
@@ -14,7 +13,7 @@ from rich.console import Console
 
 from exchange.age.files import Kind
 from exchange.clock import SystemClock, to_rfc3339
-from exchange.documents.exhibits import typed_prefix
+from exchange.documents.api import Cases
 from exchange.documents.messages import Receipt
 from exchange.documents.offer import Offer
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
@@ -24,9 +23,11 @@ from exchange.signing.timestamps import read_all_certificates
 from exchange.verify.stamp_checks import NO_TRUST, StampTrust
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force.keys import read_public, read_signed
-from portal.officer import show
-from portal.officer.asking import Signer, read_form, sign_request
+from portal.officer import feedback_cli, show
+from portal.officer.asking import Signer, fields_of, read_form, read_place, sign_request
 from portal.officer.client import OfficerClient
+from portal.officer.desk import FILE, FOLDER, Desk, tz_option
+from portal.officer.feedback import OwnersReply, fetch_replies, rating_of, tell_opened
 from portal.officer.opening import (
     Answer,
     Opened,
@@ -41,23 +42,6 @@ from portal.officer.state import OfficerState, Setup
 from portal.officer.times import read_time, read_zone, show_time
 from portal.officer.trust import check_known, remember
 from portal.registry.search_query import SearchQuery
-
-T = TypeVar("T")
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
-_tz = click.option("--tz", help="Time zone of times without an offset, such as Europe/London; times are shown in it.")
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What every command works with."""
-
-    state: OfficerState
-    clock: SystemClock
-    console: Console
-
-    def client(self) -> OfficerClient:
-        return OfficerClient(self.state.setup().portal, self.state.key(), self.clock)
 
 
 def _default_state() -> Path:
@@ -141,7 +125,7 @@ def _set_up(desk: Desk, portal: str, force_key: PublicKey, credential: Path) -> 
 @click.option("--radius", type=click.FloatRange(1, 20_000), default=100.0, show_default=True, help="Metres.")
 @click.option("--from", "start", required=True)
 @click.option("--to", "end", required=True)
-@_tz
+@tz_option
 @json_option
 @click.pass_obj
 def search(
@@ -149,13 +133,13 @@ def search(
 ) -> None:
     """Cameras near a place, and whether they may have footage of the time."""
     zone = read_zone(tz)
-    latitude, longitude = _read_place(near)
+    latitude, longitude = read_place(near)
     first, last = read_time(start, zone), read_time(end, zone)
     try:
         query = SearchQuery(lat=latitude, lon=longitude, radius_m=radius, crime_reference=crime, start=first, end=last)
     except ValidationError as error:
         raise InputInvalid(f"This can't be searched: {error.errors()[0]['msg']}.", do="Correct it.") from None
-    result = _run(desk, lambda client: client.search(query))
+    result = desk.run(lambda client: client.search(query))
     remember(desk.state, result)
     if as_json:
         click.echo(result.model_dump_json())
@@ -184,7 +168,7 @@ def search(
 @click.option("--no-preserve", is_flag=True, help="Don't ask that the window be kept from being overwritten.")
 @click.option("--case-key", type=click.Choice(["hybrid", "x25519"]), help="Kind of the case's key.  [default: hybrid]")
 @click.option("--accept-changed-device", is_flag=True, help="The camera's owner confirmed the new device.")
-@_tz
+@tz_option
 @json_option
 @click.pass_obj
 def request(
@@ -193,7 +177,7 @@ def request(
 ) -> None:  # fmt: skip
     """Sign a request for footage and send it."""
     zone = read_zone(tz)
-    form = read_form(path, _fields(flags))
+    form = read_form(path, fields_of(flags))
     setup_, now = desk.state.setup(), desk.clock.now()
     credential, _ = desk.state.credential(now)
     signer = Signer(desk.state.key(), credential, setup_.force)
@@ -202,7 +186,7 @@ def request(
 
     check_known(desk.state, made, accept_changed=accept_changed_device)
     desk.state.keep(made.request_id, "request", signed)
-    _run(desk, lambda client: client.send(signed))
+    desk.run(lambda client: client.send(signed))
     if as_json:
         key_file = desk.state.case_key_file(made.crime_reference)
         one_line({"request_id": made.request_id, "expires": to_rfc3339(made.expires), "case_key": str(key_file)})
@@ -212,30 +196,37 @@ def request(
 
 
 @main.command()
-@_tz
+@tz_option
 @json_option
 @click.pass_obj
 def inbox(desk: Desk, tz: str | None, as_json: bool) -> None:
-    """How the requests stand, newest first."""
+    """How the requests stand, newest first, and what their owners answered."""
     zone = read_zone(tz)
-    found = _run(desk, lambda client: client.all_cases())
+
+    async def work(client: OfficerClient) -> tuple[Cases, list[OwnersReply]]:
+        return await client.all_cases(), await fetch_replies(desk.state, client)
+
+    found, told = desk.run(work)
     if as_json:
-        click.echo(found.model_dump_json())
+        one_line(json.loads(found.model_dump_json()) | {"feedback": feedback_cli.replies_as_json(told)})
         return
     if not found.cases:
         desk.console.print("No request was sent yet.")
     for case in found.cases:
-        show.case_line(desk.console, case, zone)
+        show.case_line(desk.console, case, zone, rating_of(told, case.request_id))
+        for each in told:
+            if each.request_id == case.request_id:
+                show.owners_reply(desk.console, each, zone)
 
 
 @main.command()
-@_tz
+@tz_option
 @json_option
 @click.pass_obj
 def offers(desk: Desk, tz: str | None, as_json: bool) -> None:
     """What owners offer unasked, newest first."""
     zone = read_zone(tz)
-    found = _run(desk, lambda client: client.offers())
+    found = desk.run(lambda client: client.offers())
     if as_json:
         click.echo(found.model_dump_json())
         return
@@ -250,11 +241,17 @@ def offers(desk: Desk, tz: str | None, as_json: bool) -> None:
 @click.argument("request_id")
 @click.option("--into", type=FOLDER, help="Where to leave the packages.  [default: the request's folder in --state]")
 @click.option("--receipt", "with_receipt", is_flag=True, help="Send a receipt for every package that was verified.")
+@click.option(
+    "--tell/--no-tell",
+    "tell",
+    default=None,
+    help="Tell the owner that it was opened, and how the checks ended.  [default: as answered the first time]",
+)
 @click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
 @click.option(
     "--tsa-certificates", type=FILE, multiple=True, help="PEM file with the root of an owner's time-stamping authority."
 )
-@_tz
+@tz_option
 @json_option
 @click.pass_obj
 def open_command(
@@ -262,6 +259,7 @@ def open_command(
     request_id: str,
     into: Path | None,
     with_receipt: bool,
+    tell: bool | None,
     deep: bool,
     tsa_certificates: tuple[Path, ...],
     tz: str | None,
@@ -271,13 +269,17 @@ def open_command(
     zone = read_zone(tz)
     trust = StampTrust(read_all_certificates(tsa_certificates))
 
+    tells = _tells(desk, tell, as_json)
+
     async def work(client: OfficerClient) -> tuple[Answer, list[Opened], list[str]]:
         answer, opened = await _open_all(desk, client, request_id, into, deep=deep, trust=trust)
         verified = [one for one in opened if one.report.ok] if with_receipt else []
         receipts = [await send_receipt(desk.state, client, one, None, desk.clock.now()) for one in verified]
+        for one in opened if tells else ():
+            await tell_opened(desk.state, client, one, desk.clock.now())
         return answer, opened, [receipt.delivery_id for receipt in receipts if receipt.verified]
 
-    answer, opened, receipted = _run(desk, work)
+    answer, opened, receipted = desk.run(work)
     if as_json:
         one_line({"request_id": request_id, "status": answer.case.status, "packages": _as_json(opened, receipted)})
     else:
@@ -287,6 +289,23 @@ def open_command(
         for delivery_id in receipted:
             desk.console.print(f"Receipted as verified: {delivery_id}", soft_wrap=True)
     _end_with_failures(opened)
+
+
+def _tells(desk: Desk, flag: bool | None, as_json: bool) -> bool:
+    """Whether owners are told that their packages were opened: asked once of a person, and kept."""
+    kept = desk.state.setup().tell_opened
+    if flag is not None:
+        wanted = flag
+    elif kept is not None:
+        return kept
+    elif as_json or not sys.stdin.isatty():
+        return False
+    else:
+        question = "Tell owners when you opened what they sent, and how the checks ended?"
+        wanted = click.confirm(question, default=True)
+    if kept is None:
+        desk.state.save_choice(tell_opened=wanted)
+    return wanted
 
 
 @main.command()
@@ -307,7 +326,7 @@ def receipt(
             _end_with_failures(opened)
         return [await send_receipt(desk.state, client, one, remarks, desk.clock.now()) for one in opened]
 
-    sent = _run(desk, work)
+    sent = desk.run(work)
     if as_json:
         one_line({"receipts": [json.loads(receipt.model_dump_json(exclude={"credential"})) for receipt in sent]})
         return
@@ -329,9 +348,8 @@ async def _open_all(
     await asyncio.to_thread(keep_answer, desk.state, answer)
     check_can_be_opened(answer)
     folder = into or desk.state.request_folder(request_id) / "packages"
-    deliveries = [delivery for _, delivery in answer.deliveries]
     return answer, [
-        await open_delivery(desk.state, client, answer, one, folder, deep=deep, trust=trust) for one in deliveries
+        await open_delivery(desk.state, client, answer, one, folder, deep=deep, trust=trust) for one in answer.newest
     ]
 
 
@@ -358,43 +376,5 @@ def _as_json(opened: list[Opened], receipted: list[str]) -> list[dict[str, Any]]
     ]
 
 
-def _fields(flags: dict[str, Any]) -> dict[str, Any]:
-    """The flags that were given, as the fields of a RequestForm."""
-    fields: dict[str, Any] = {}
-    for name in ("device", "exhibit_prefix", "answers_offer", "crime_reference", "purpose", "legal_basis", "necessity"):
-        if flags[name] is not None:
-            fields[name] = typed_prefix(flags[name]) if name == "exhibit_prefix" else flags[name]
-    named: dict[str, Any] = {"kind": flags["kind"], "place": flags["place"], "description": flags["description"]}
-    if flags["at_place"] is not None:
-        latitude, longitude = _read_place(flags["at_place"])
-        named["location"] = {"latitude": latitude, "longitude": longitude}
-    if incident := {name: value for name, value in named.items() if value is not None}:
-        fields["incident"] = incident
-    if flags["cameras"]:
-        if flags["start"] is None or flags["end"] is None:
-            raise InputInvalid("A camera needs a window.", do="Give --from and --to with --camera.")
-        fields["asked"] = [
-            {"camera_id": camera, "from": flags["start"], "to": flags["end"], "sound": flags["sound"]}
-            for camera in flags["cameras"]
-        ]
-    if flags["answer_days"] is not None:
-        fields["answer_within_days"] = flags["answer_days"]
-    if flags["no_preserve"]:
-        fields["preserve"] = False
-    return fields
-
-
-def _read_place(text: str) -> tuple[float, float]:
-    try:
-        latitude, longitude = (float(part) for part in text.split(","))
-    except ValueError:
-        raise InputInvalid(f"{text!r} is no place.", do="Give latitude and longitude: --near 51.5014,-0.1419") from None
-    return latitude, longitude
-
-
-def _run(desk: Desk, work: Callable[[OfficerClient], Coroutine[Any, Any, T]]) -> T:
-    async def call() -> T:
-        async with desk.client() as client:
-            return await work(client)
-
-    return asyncio.run(call())
+for _command in (feedback_cli.cant_play, feedback_cli.ask, feedback_cli.outcome, feedback_cli.feedback):
+    main.add_command(_command)

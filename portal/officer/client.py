@@ -39,6 +39,10 @@ FETCH_TRIES = 5
 """How often a download that broke is taken up again without any progress."""
 
 
+class NoSuchCall(PortalRefused):
+    """The portal has no such thing, or not this way to call it."""
+
+
 class OfficerClient:
     """One officer at one portal. Use it as an async context manager, or give it a session of your own."""
 
@@ -98,6 +102,23 @@ class OfficerClient:
 
     async def receipt(self, delivery_id: str, receipt: Signed) -> None:
         await self._call("PUT", api.RECEIPT.format(delivery_id=delivery_id), body=receipt)
+
+    async def feedback(self, request_id: str, feedback_id: str, signed: Signed) -> None:
+        """Tell an owner something of their package; sent again, it changes nothing."""
+        await self._call("PUT", api.OFFICER_SAYS.format(request_id=request_id, feedback_id=feedback_id), body=signed)
+
+    async def all_owners_words(self, request_id: str | None = None) -> list[api.OwnersWord]:
+        """What owners answered and rated, oldest first. NoSuchCall where the portal carries none."""
+        found: list[api.OwnersWord] = []
+        more = True
+        while more:
+            query = {"after": str(found[-1].number if found else 0)}
+            if request_id is not None:
+                query["request_id"] = request_id
+            told = await self._read("GET", api.OFFICER_FEEDBACK, api.OwnersFeedback, query=query)
+            found += told.items
+            more = told.more and bool(told.items)
+        return found
 
     async def fetch(self, delivery_id: str, size: int, sha256: str, target: Path) -> None:
         """Bring the ciphertext to ``target``, resumed where it broke off; there only once size and SHA-256 are right.
@@ -218,7 +239,8 @@ async def _refusal(answer: aiohttp.ClientResponse) -> Exception:
     title, detail = problem(await read_bounded(answer))
     if answer.status in (408, 425, 429) or answer.status >= 500:
         return PortalUnreachable(title or f"The portal can't answer now ({answer.status}).", do=detail)
-    return PortalRefused(title or f"The portal refused ({answer.status}).", do=detail)
+    kind = NoSuchCall if answer.status in (404, 405) else PortalRefused
+    return kind(title or f"The portal refused ({answer.status}).", do=detail)
 
 
 def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:

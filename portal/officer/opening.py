@@ -33,6 +33,16 @@ class Answer:
     refusal: Refusal | None
     deliveries: tuple[tuple[CaseDelivery, Delivery], ...]
 
+    @property
+    def newest(self) -> tuple[Delivery, ...]:
+        """Of each package the one that was delivered last: it is sent again when it can't be played."""
+        found: dict[str, Delivery] = {}
+        for _, delivery in self.deliveries:
+            before = found.get(delivery.evidence_id)
+            if before is None or before.issued <= delivery.issued:
+                found[delivery.evidence_id] = delivery
+        return tuple(found.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -66,12 +76,12 @@ def read_answer(state: OfficerState, case: Case) -> Answer:
     if device is None:
         return Answer(request, case, None, None, None, ())
     if device.fingerprint != request.device:
-        raise _mixed_up("The answer comes with another device's key than the one that was asked.")
+        raise mixed_up("The answer comes with another device's key than the one that was asked.")
     decision = open_document(case.decision, Decision, device) if case.decision else None
     refusal = open_document(case.refusal, Refusal, device) if case.refusal else None
     for document in (decision, refusal):
         if document is not None and (document.request_id, document.request_sha256) != (case.request_id, sha256):
-            raise _mixed_up("The owner's answer is to another request.")
+            raise mixed_up("The owner's answer is to another request.")
     deliveries = tuple((item, _delivery(item, case, device, decision)) for item in case.deliveries)
     return Answer(request, case, device, decision, refusal, deliveries)
 
@@ -176,7 +186,7 @@ def _delivery(item: CaseDelivery, case: Case, device: PublicKey, decision: Decis
     approved = {camera.evidence_id for camera in decision.cameras} if decision is not None else set()
     same = (delivery.delivery_id, delivery.request_id) == (item.delivery_id, case.request_id)
     if not same or delivery.evidence_id not in approved:
-        raise _mixed_up("A delivery is of something that the owner didn't approve for this request.")
+        raise mixed_up("A delivery is of something that the owner didn't approve for this request.")
     return delivery
 
 
@@ -192,7 +202,7 @@ def _check_is_the_one(report: Report, answer: Answer, delivery: Delivery) -> Non
         and report.decision == answer.decision
     )
     if not right:
-        raise _mixed_up("The package is sound, but it isn't the one that answers this request.")
+        raise mixed_up("The package is sound, but it isn't the one that answers this request.")
 
 
 def _free_folder(into: Path, name: str) -> Path:
@@ -204,7 +214,8 @@ def _free_folder(into: Path, name: str) -> Path:
     return folder
 
 
-def _mixed_up(what: str) -> EvidenceMismatch:
+def mixed_up(what: str) -> EvidenceMismatch:
+    """The error for what answers something else than the officer asked."""
     return EvidenceMismatch(
         what,
         meaning="The portal mixed something up, or somebody on the way put one thing in the place of another.",

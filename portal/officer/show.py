@@ -11,10 +11,12 @@ from rich.table import Table
 
 from exchange.clock import to_rfc3339
 from exchange.documents.api import Case, FootageChance, FoundCamera, SearchResult
+from exchange.documents.feedback import Rating
 from exchange.documents.letters import quoted, quoted_lines
 from exchange.documents.messages import Receipt, Status
 from exchange.documents.offer import Offer
 from exchange.package.report import Verdict
+from portal.officer.feedback import OwnersReply
 from portal.officer.opening import Answer, Opened
 from portal.officer.times import show_time
 
@@ -76,10 +78,26 @@ def _chance(camera: FoundCamera) -> str:
     return f"{camera.footage}{since}{heard if camera.footage is FootageChance.UNSURE else ''}"
 
 
-def case_line(console: Console, case: Case, zone: ZoneInfo | None) -> None:
+def case_line(console: Console, case: Case, zone: ZoneInfo | None, rating: Rating | None = None) -> None:
     word = case_word(case)
     issued = show_time(case.issued, zone)
-    console.print(f"{case.request_id}  {escape(case.crime_reference)}  sent {issued}  [bold]{word}[/]", soft_wrap=True)
+    rated = "" if rating is None else f"  rated {rating.stars} of 5"
+    console.print(
+        f"{case.request_id}  {escape(case.crime_reference)}  sent {issued}  [bold]{word}[/]{rated}", soft_wrap=True
+    )
+
+
+def owners_reply(console: Console, each: OwnersReply, zone: ZoneInfo | None) -> None:
+    """What an owner said, as theirs."""
+    document = each.document
+    when = show_time(document.issued, zone)
+    if isinstance(document, Rating):
+        words = f": {quoted(document.text, 4000)}" if document.text else ""
+        line = f"  {when}  The owner says how it went, {document.stars} of 5{words}"
+    else:
+        asked = quoted(each.question.text) if each.question is not None else f"question {document.question_id}"
+        line = f"  {when}  The owner answers {asked}: {quoted(document.text, 4000)}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def case_word(case: Case) -> str:

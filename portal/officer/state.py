@@ -33,6 +33,8 @@ class Setup(Part):
     portal: Origin
     force: Line
     force_key: PublicKeyLine
+    tell_opened: bool | None = None
+    """Whether owners are told that their packages were opened; None: the officer was not asked yet."""
 
 
 class _IdCheck(Part):
@@ -70,10 +72,19 @@ class OfficerState:
             raise SettingsInvalid(
                 "Another force's key is set up here.", do="Use another folder: handover-officer --state FOLDER setup"
             )
+        if before.exists():
+            setup = setup.model_copy(update={"tell_opened": self.setup().tell_opened})
         write_signed(self.folder / "credential.json", credential)
-        text = yaml.safe_dump(setup.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        with durable_file(before) as file:
-            file.write(text.encode())
+        self._write_setup(setup)
+
+    def save_choice(self, *, tell_opened: bool) -> None:
+        """What the officer wants from now on."""
+        self._write_setup(self.setup().model_copy(update={"tell_opened": tell_opened}))
+
+    def _write_setup(self, setup: Setup) -> None:
+        plain = setup.model_dump(mode="json", exclude_none=True)
+        with durable_file(self.folder / "officer.yaml") as file:
+            file.write(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).encode())
 
     def setup(self) -> Setup:
         """SettingsInvalid when the officer is not set up."""

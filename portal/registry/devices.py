@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from exchange.clock import MINUTE, to_rfc3339
 from exchange.documents.api import Heartbeat
+from exchange.documents.feedback import FeedbackKind
 from exchange.documents.messages import Enrolment, OwnerKind, Registration, Signed, Status, Withdrawal
 from exchange.signing.documents import PublicKey, open_document, read_unverified
 from portal.problems import ProblemError, conflict, invalid
-from portal.requests import feedback
 from portal.settings import PortalSettings
 from portal.storage.models import (
     Camera,
@@ -22,6 +22,7 @@ from portal.storage.models import (
     KeptOffer,
     StoredCheckpoint,
     StoredDelivery,
+    StoredFeedback,
     StoredRequest,
     StoredUpload,
 )
@@ -97,13 +98,20 @@ def withdraw(session: Session, caller: Caller, signed: Signed, now: int) -> Eras
         )
     )
     _mark_withdrawn(session, caller.fingerprint)
-    feedback.erase_owners(session, caller.fingerprint)
+    _erase_owners_words(session, caller.fingerprint)
     session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(unfetched)).values(upload=None))
     session.execute(delete(StoredUpload).where(StoredUpload.upload_id.in_(unfetched)))
     for table in (Camera, InboxEntry, StoredCheckpoint, KeptOffer):
         session.execute(delete(table).where(table.device == caller.fingerprint))
     session.execute(delete(Device).where(Device.fingerprint == caller.fingerprint))
     return Erased(unfetched)
+
+
+def _erase_owners_words(session: Session, device: str) -> None:
+    """Answers and ratings; what officers wrote is the force's own record."""
+    theirs = select(StoredRequest.request_id).where(StoredRequest.device == device)
+    words = StoredFeedback.kind.in_((FeedbackKind.ANSWER, FeedbackKind.RATING))
+    session.execute(delete(StoredFeedback).where(StoredFeedback.request_id.in_(theirs), words))
 
 
 def _mark_withdrawn(session: Session, device: str) -> None:

@@ -141,17 +141,6 @@ def is_unplayable(session: Session, delivery: StoredDelivery) -> bool:
     return session.scalar(said.limit(1)) is not None
 
 
-def erase_owners(session: Session, device: str) -> None:
-    """The owner leaves: what they wrote goes; what officers wrote is the force's own record."""
-    theirs = select(StoredRequest.request_id).where(StoredRequest.device == device)
-    session.execute(
-        delete(StoredFeedback).where(
-            StoredFeedback.request_id.in_(theirs),
-            StoredFeedback.kind.in_((FeedbackKind.ANSWER, FeedbackKind.RATING)),
-        )
-    )
-
-
 def remove_old(session: Session, days: int, now: int) -> None:
     session.execute(delete(StoredFeedback).where(StoredFeedback.received < now - days * DAY))
 

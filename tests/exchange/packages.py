@@ -89,6 +89,8 @@ class Case:
     """The stamp that the custody lines tell of."""
     more_stamps: tuple[bytes, ...] = ()
     """Of other authorities; the custody lines tell of each."""
+    again: dict[str, str | int] | None = None
+    """What a line of the log tells of a package that was sent again; its ``actor`` too."""
 
     @classmethod
     def make(cls, folder: Path, *, sound: bool = False, recipient: str | None = None) -> Self:
@@ -134,14 +136,17 @@ class Case:
             {"evidence_id": self.evidence.evidence_id, "file": path, "sha256": sha256(stamp)}
             for path, stamp in told.items()
         ]
-        for seq, (kind, details) in enumerate([*events, *((CustodyKind.TIMESTAMPED, each) for each in stamped)]):
+        more = [(CustodyKind.TIMESTAMPED, each) for each in stamped]
+        if self.again is not None:
+            more.append((CustodyKind.SENT_AGAIN, self.again))
+        for seq, (kind, details) in enumerate([*events, *more]):
             lines.append(
                 next_line(
                     lines[-1] if lines else None,
                     seq=seq,
                     at=NOW + seq * SECOND,
                     monotonic_us=seq * SECOND,
-                    actor="agent",
+                    actor=str((details or {}).get("actor", "agent")),
                     event=kind,
                     request_id=self.request.request_id if seq else None,
                     details=dict(details) if details else None,

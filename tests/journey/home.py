@@ -32,6 +32,17 @@ from agent.store.database import PackageRow, RequestRow
 from exchange.age.files import Identity, generate_identity
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.custody.log import check_chain, read_line
+from exchange.documents.feedback import (
+    CannotPlay,
+    CannotPlayReason,
+    CaseOutcome,
+    CaseResult,
+    Check,
+    CheckResult,
+    OfficersFeedback,
+    PackageOpened,
+    Question,
+)
 from exchange.documents.messages import (
     Asked,
     CameraRegistration,
@@ -261,6 +272,31 @@ class Home:
             "issued": self.clock.now(),
         }
         return sign_document(Receipt.model_validate(fields | changed), self.place.officer)
+
+    def feedback_for(self, request_id: str, package: Any, model: type[OfficersFeedback], **changed: object) -> Signed:
+        """The officer's word on a package, for a ``Delivery`` or a row of packages."""
+        fields = {
+            "feedback_id": str(uuid.uuid4()),
+            "request_id": request_id,
+            "device": self.agent.services.keys.device.public.fingerprint,
+            "evidence_id": package.evidence_id,
+            "ciphertext_sha256": package.ciphertext_sha256,
+            "credential": self.place.credential,
+            "issued": self.clock.now(),
+        }
+        return sign_document(model.model_validate(fields | SPOKEN[model] | changed), self.place.officer)
+
+
+SPOKEN: dict[type[OfficersFeedback], dict[str, object]] = {
+    PackageOpened: {
+        "verified": True,
+        "checks": (Check(check="seal", result=CheckResult.HOLDS),),
+        "program": "handover-officer",
+    },
+    CannotPlay: {"reason": CannotPlayReason.NO_PLAYER, "text": "Our player shows nothing."},
+    Question: {"text": "Why is it so dark?"},
+    CaseOutcome: {"result": CaseResult.HELPED_IDENTIFY},
+}
 
 
 @dataclass

@@ -1,5 +1,8 @@
 """An agent and an officer as the portal meets them: raw calls with real keys, each answer held against the OpenAPI
-document."""
+document.
+
+Long because an agent and an officer each say all that can be said.
+"""
 
 import hashlib
 import json

@@ -12,6 +12,7 @@ from pydantic import Field
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
 from agent.requests import decision, restored_records, stop
 from agent.requests.exhibits import next_reference
+from agent.requests.feedback.conversation import complaints
 from agent.requests.intake import verified_request
 from agent.requests.noted.noting import NOT_SAID
 from agent.requests.plan import look_again, read_plan
@@ -20,7 +21,7 @@ from agent.requests.review.agreement import MAX_FIRST_YES, FirstYes, first_yes
 from agent.requests.review.narrowing import narrow, refuse_if_changed
 from agent.requests.review.offering import answered_offer
 from agent.requests.review.pictures import stills
-from agent.requests.states import State
+from agent.requests.states import SENT_BEFORE, State
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import to_rfc3339
 from exchange.documents.exhibits import ExhibitPrefix
@@ -79,6 +80,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         row = await find(tx, named.request_id)
         shown = await tx.one("SELECT plan, sha256 FROM plans WHERE request_id = ?", [row.request_id])
         packages = await tx.packages(row.request_id)
+        unplayable = {each.package.evidence_id for each in await complaints(tx, row.request_id)}
         decided = await decision.stored_decision(tx, row.request_id)
         force = await tx.force()
         unclear = await restored_records.trouble(tx)
@@ -98,7 +100,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         details["request"] = request.model_dump(mode="json", exclude={"credential", "recipient"})
         if isinstance(request, NotedRequest):
             details["force"] = request.force
-    if shown is not None:
+    if shown is not None and row.state not in (State.CLOSED, *SENT_BEFORE):
         plan = read_plan(shown["plan"]).model_dump(mode="json")
         for camera in plan["cameras"]:
             camera["stretches_at"] = [[s["first_us"], s["end_us"]] for s in camera["stretches"]]
@@ -118,6 +120,9 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
             "path": package.path,
             "size": package.size,
             "ciphertext_sha256": package.ciphertext_sha256,
+            "sending": package.sending,
+            "edition": package.edition,
+            "can_be_played": package.evidence_id not in unplayable,
             "delivered": None if package.delivered_at is None else to_rfc3339(package.delivered_at),
             "receipt": None if package.receipt_at is None else to_rfc3339(package.receipt_at),
         }

@@ -11,6 +11,7 @@ from agent.owner.notify.outbox import undelivered
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.recordings.disk import recordings_mount, trouble_of_disks
 from agent.requests import restored_records
+from agent.requests.feedback.conversation import waiting_for_owner
 from agent.requests.states import State
 from agent.settings.model import settings_sha256
 from exchange import VERSION
@@ -27,6 +28,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         cameras = await tx.cameras()
         details = await registration.cameras_at_portal(tx)
         records_trouble = await restored_records.trouble(tx)
+        asked = await waiting_for_owner(tx)
     return {
         "version": VERSION,
         "settings_sha256": settings_sha256(services.settings),
@@ -43,6 +45,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         "cameras": await agent.inventory.summaries(cameras),
         "requests": {state: sum(row.state == state for row in rows) for state in sorted({r.state for r in rows})},
         "doing": dict(services.progress.doing),
+        "force_asks": asked,
         "waiting_for_you": [row.request_id for row in rows if row.state == State.ASKED],
         "held_bytes": await services.footage.held_bytes(),
     }

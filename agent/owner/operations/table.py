@@ -26,11 +26,13 @@ from agent.owner.operations import (
     status,
     support,
 )
+from agent.owner.operations.afterwards import feedback
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
 from agent.owner.operations.record_keeping import correspondence, register, statement
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
+from agent.requests.feedback.noting import NewFeedback
 from agent.requests.noted.noting import NewRequest
 from agent.requests.review.offering import NewOffer
 from exchange.documents.messages import Part
@@ -64,6 +66,12 @@ OPERATIONS: dict[str, Operation] = {
     "note-request": Operation(NewRequest, noted.note_request, APPROVER, noted=True),
     "files": Operation(RequestNamed, noted.list_files, APPROVER),
     "note-receipt": Operation(noted.ReceiptNoted, noted.note_receipt, APPROVER, noted=True),
+    "feedback": Operation(RequestNamed, feedback.list_feedback, VIEWER),
+    "answer": Operation(feedback.Answer, feedback.answer, APPROVER, noted=True),
+    "rate": Operation(feedback.Rate, feedback.rate, APPROVER, noted=True),
+    "send-again": Operation(feedback.SendAgain, feedback.send_again, APPROVER, noted=True),
+    "leave-it": Operation(RequestNamed, feedback.leave_it, APPROVER, noted=True),
+    "note-feedback": Operation(NewFeedback, feedback.note_feedback, APPROVER, noted=True),
     "offer": Operation(NewOffer, offers.offer, APPROVER, noted=True),
     "offers": Operation(Nothing, offers.list_offers, VIEWER),
     "end-offer": Operation(offers.OfferNamed, offers.end, APPROVER, noted=True),

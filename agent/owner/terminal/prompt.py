@@ -37,6 +37,8 @@ STATES = {
     "expired": "expired",
     "withdrawn": "withdrawn",
     "closed": "closed",
+    "reopened": "the force can't play what you sent; waiting for you",
+    "again": "being made ready to be sent again",
 }
 """How a request stands, for a person."""
 
@@ -298,6 +300,7 @@ def show_progress(console: Console, details: Json) -> None:
     rows += [(word.capitalize(), details[word]) for word in ("doing", "trouble") if details.get(word)]
     for package in details.get("packages", []):
         delivered = f"delivered {local(package['delivered'])}" if package["delivered"] else "not delivered yet"
+        delivered += ", sent again" if package.get("sending", 1) > 1 else ""
         receipt = f"receipt {local(package['receipt'])}" if package["receipt"] else "no receipt yet"
         rows.append(("Package", f"{package['evidence_id']}: {delivered}, {receipt}"))
     console.print(pairs(*rows))
@@ -330,8 +333,11 @@ def show_status(console: Console, details: Json) -> None:
     rows += [("Now", words) for words in details["doing"].values()]
     if details["held_bytes"]:
         rows.append(("Kept", f"{size(details['held_bytes'])} of recordings, for requests that are open"))
-    waiting = details["waiting_for_you"]
+    waiting, asked = details["waiting_for_you"], details["force_asks"]
     rows += [("For you", f"handover review {request_id}") for request_id in waiting]
-    if not waiting:
+    rows += [
+        ("For you", f"handover show {request_id} (the force has a question, or can't play it)") for request_id in asked
+    ]
+    if not waiting and not asked:
         rows.append(("For you", "nothing waits"))
     console.print(pairs(*rows))

@@ -20,6 +20,8 @@ NAMES = {
     "expired": "ran out without an answer",
     "withdrawn": "stopped",
     "closed": "over",
+    "reopened": "the police can't play what you sent",
+    "again": "is being sent again",
 }
 ENDED = {
     "approved": "handed over",
@@ -32,8 +34,8 @@ ENDED = {
 }
 STEPS = ("approved", "clipped", "sealed", "delivered", "closed")
 """What follows a yes, in order."""
-OPEN = ("received", "verified", "preserved", "asked", "approved", "clipped", "sealed")
-CAN_BE_STOPPED = ("approved", "clipped", "sealed")
+OPEN = ("received", "verified", "preserved", "asked", "approved", "clipped", "sealed", "again")
+CAN_BE_STOPPED = ("approved", "again", "clipped", "sealed")
 
 
 def stands(row: Json) -> str:

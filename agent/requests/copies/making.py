@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,10 +41,15 @@ _NOTE = 900
 """Characters of a note at most."""
 
 
-async def make_copies(services: Services, request_id: str, cut: ApprovedCut) -> None:
-    """Make what is missing of a cut's copies, and write each down in its package's row."""
+async def make_copies(
+    services: Services, request_id: str, cut: ApprovedCut, added: Sequence[ChosenCopy] = (), first: int = 0
+) -> None:
+    """Make what is missing of a cut's copies, and write each down in its package's row.
+
+    ``added``: instead of them those that the owner adds when a package is sent again, numbered from ``first``.
+    """
     deadline = services.clock.monotonic() + services.settings.copies.longest
-    for number, chosen in enumerate(cut.copies):
+    for number, chosen in enumerate(added or cut.copies, first):
         async with services.store.transaction() as tx:
             package = next(row for row in await tx.packages(request_id) if row.evidence_id == cut.evidence_id)
         clip: Job = json.loads(package.clip)

@@ -68,7 +68,7 @@ async def _lay_out(
     """(name, bytes, SHA-256) of the files that were made of one package."""
     cut = approval.cut(package.evidence_id)
     job = {
-        "sealed": str(services.settings.package(package.evidence_id)),
+        "sealed": str(services.settings.package(package.evidence_id, package.edition)),
         "identities": [str(identity) for identity in services.keys.archive],
         "folder": str(folder),
         "name": f"{_plain(noted.crime_reference)}_{_plain(cut.camera.label)}_{package.evidence_id[:8]}",

@@ -73,14 +73,14 @@ async def _keep(services: Services, package: PackageRow, stamped: Stamped) -> No
     """The file first, then the row and the line that name it."""
     assert package.evidence is not None
     manifest = parse_strictly(package.evidence.encode(), Signed, MAX_BODY).document.encode()
-    folder = stamps_folder(services, package.evidence_id)
+    folder = stamps_folder(services, package.evidence_id, package.edition)
     async with services.store.transaction() as tx:
         row = await tx.one(
             "SELECT count(*) AS n FROM stamps WHERE evidence_id = ? AND response IS NOT NULL", [package.evidence_id]
         )
     name = Path(stamp_path(0 if row is None else row["n"])).name
     await asyncio.to_thread(_write, folder, {_MANIFEST: manifest, name: stamped.response})
-    details = custody_details(package.evidence_id, f"stamps/{package.evidence_id}/{name}", stamped)
+    details = custody_details(package.evidence_id, f"stamps/{folder.name}/{name}", stamped)
     async with services.store.transaction() as tx:
         await services.custody.record(tx, CustodyKind.TIMESTAMPED, "agent", package.request_id, details=details)
         key = {"evidence_id": package.evidence_id, "url": stamped.authority.url}
@@ -96,9 +96,9 @@ async def _keep(services: Services, package: PackageRow, stamped: Stamped) -> No
     log.info("request %s: a time stamp came after the package was sealed: %s", package.request_id, folder / name)
 
 
-def stamps_folder(services: Services, evidence_id: str) -> Path:
+def stamps_folder(services: Services, evidence_id: str, edition: int = 1) -> Path:
     """Where a package's late stamps lie, with the manifest that they are over."""
-    return services.settings.stamps_dir / evidence_id
+    return services.settings.stamps_dir / (evidence_id if edition == 1 else f"{evidence_id}-{edition}")
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

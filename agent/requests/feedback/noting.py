@@ -1,0 +1,92 @@
+"""The owner writes down what an officer told by no portal: that they opened it, can't play it, ask, or how it ended.
+
+So the records of a request that was noted are as whole as of any other. Not for: what an officer signed (``arriving``).
+"""
+
+import asyncio
+import uuid
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from agent.requests.feedback.arriving import keep
+from agent.requests.feedback.conversation import Origin, keep_files, of_request
+from agent.services import Services
+from exchange.documents.feedback import (
+    MAX_OF_A_REQUEST,
+    CannotPlayReason,
+    CaseResult,
+    FeedbackKind,
+    NotedFeedback,
+)
+from exchange.documents.messages import DecidedBy, Id, Line, Part, Text
+from exchange.errors import DecisionRefused, InputInvalid, NotFound
+from exchange.signing.documents import sign_document
+
+
+class NewFeedback(Part):
+    """What the owner writes down. Without ``evidence_id`` it is about every package of the request."""
+
+    request_id: Id
+    what: FeedbackKind
+    officer: Line
+    how: Line
+    evidence_id: Id | None = None
+    verified: bool | None = None
+    reason: CannotPlayReason | None = None
+    result: CaseResult | None = None
+    text: Text | None = None
+    key: Annotated[str, Field(pattern=r"^[a-z0-9-]{8,64}$")] | None = None
+    """Of the form that it was typed into: sent twice, it is written down once."""
+
+
+async def note_feedback(services: Services, new: NewFeedback, by: DecidedBy) -> int:
+    """Write it down; about how many packages. NotFound, InputInvalid, DecisionRefused."""
+    async with services.store.transaction() as tx:
+        if await tx.request(new.request_id) is None:
+            raise NotFound(f"There is no request {new.request_id}.", do="List them with: handover requests")
+        sent = sorted({each.evidence_id for each in await of_request(tx, new.request_id)})
+        count = await tx.one(
+            "SELECT count(*) AS n FROM feedback WHERE request_id = ? AND origin = ?", [new.request_id, Origin.NOTED]
+        )
+        if not sent:
+            raise DecisionRefused(
+                "Nothing of this request was handed over.",
+                meaning="Nothing was written down.",
+                do="Write it down once the force has something of yours.",
+            )
+        if count is not None and count["n"] >= MAX_OF_A_REQUEST:
+            raise InputInvalid("Enough was written down about this request.")
+        about = sent if new.evidence_id is None else [each for each in sent if each == new.evidence_id]
+        if not about:
+            raise NotFound(f"No package {new.evidence_id} was handed over.", do="handover show names them.")
+        kept = []
+        for number, evidence_id in enumerate(about):
+            document = _document(services, new, evidence_id, number, by)
+            signed = sign_document(document, services.keys.device)
+            await keep(tx, services, document, signed, Origin.NOTED, by.name)
+            kept.append((document, signed))
+    for document, signed in kept:
+        await asyncio.to_thread(keep_files, services.settings.feedback_dir, document, signed)
+    return len(about)
+
+
+def _document(services: Services, new: NewFeedback, evidence_id: str, number: int, by: DecidedBy) -> NotedFeedback:
+    feedback_id = str(uuid.uuid4()) if new.key is None else f"{new.key[:60]}-{number}"
+    try:
+        return NotedFeedback.model_validate(
+            new.model_dump(exclude={"key"})
+            | {
+                "feedback_id": feedback_id,
+                "device": services.keys.device.public.fingerprint,
+                "issued": services.clock.now(),
+                "evidence_id": evidence_id,
+                "noted_by": by,
+            }
+        )
+    except ValidationError:
+        raise InputInvalid(
+            "That is not all that is needed, or more.",
+            meaning="Nothing was written down.",
+            do="Say if it held (opened), why not (cannot-play), what is asked (question), or how it ended (outcome).",
+        ) from None
