@@ -7,10 +7,10 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.counterparts.processes.browser import CHROMIUM
@@ -36,17 +36,32 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     (folder / "tmp").mkdir(exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, str(STORY), "--keep", str(folder / "kept"), *words]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=environment
-    )
+    with (folder / "shown.txt").open("w") as shown:
+        return subprocess.Popen(
+            command, stdout=shown, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=environment
+        )
+
+
+def shown_by(folder: Path) -> str:
+    return (folder / "shown.txt").read_text()
+
+
+def until(demo: subprocess.Popen[str], folder: Path, pattern: str) -> str:
+    """Wait until the demo shows a line; that line."""
+    ends = time.monotonic() + PATIENCE
+    while not (found := re.search(pattern + r".*\n", shown_by(folder))):
+        assert demo.poll() is None, shown_by(folder)
+        assert time.monotonic() < ends, shown_by(folder)
+        time.sleep(0.1)
+    return found[0]
 
 
 def finish(demo: subprocess.Popen[str], folder: Path) -> str:
-    said, _ = demo.communicate(timeout=PATIENCE)
-    assert demo.returncode == 0, said
-    assert "Traceback" not in said
+    code, text = demo.wait(PATIENCE), shown_by(folder)
+    assert code == 0, text
+    assert "Traceback" not in text
     assert_nothing_runs(folder)
-    return said
+    return text
 
 
 def assert_nothing_runs(folder: Path) -> None:
@@ -139,11 +154,8 @@ def sent(kept: Path) -> list[tuple[str, str, str]]:
     return [(note["method"], note["path"], json.dumps(note["body"])) for note in notes]
 
 
-def test_after_a_yes_everything_can_be_checked_without_handover(tmp_path: Path) -> None:
-    said = finish(start(tmp_path, "--yes"), tmp_path)
-    kept = tmp_path / "kept"
-    check_package(kept, tmp_path, "hybrid")
-    check_master(kept)
+def check_sent(kept: Path) -> None:
+    """Nothing was uploaded before the decision, and what was announced is the sealed package's hash."""
     calls = sent(kept)
     decided = next(number for number, (_, path, _) in enumerate(calls) if path.endswith("/decision"))
     uploads = [number for number, (_, path, _) in enumerate(calls) if "/uploads" in path]
@@ -151,27 +163,29 @@ def test_after_a_yes_everything_can_be_checked_without_handover(tmp_path: Path) 
     assert min(uploads) > decided
     (sealed,) = (kept / "packages").glob("*.zip.age")
     assert any(hashlib.sha256(sealed.read_bytes()).hexdigest() in body for _, _, body in calls)
-    assert {path.name for path in kept.iterdir()} == {
-        "recordings", "packages", "case.key", "force.pub", "allowed_signers", "receipts", "opened", "agent.db",
-        "portal.db", "sent", "logs", "first-frame.png", "last-frame.png",
-    }  # fmt: skip
-    assert said.count("The manifest was signed by the device.") == 1
-    assert said.rstrip().endswith("Every step was done and checked.")
 
 
 def test_two_demos_at_once_both_end_well_and_the_one_with_a_no_sends_nothing(tmp_path: Path) -> None:
+    """What the one with a yes leaves is checked without Handover."""
     yes, no = tmp_path / "yes", tmp_path / "no"
     yes.mkdir()
     no.mkdir()
     demos = start(yes, "--yes", "--case-key", "x25519"), start(no, "--no")
     try:
-        finish(demos[0], yes)
+        said = finish(demos[0], yes)
         assert "no upload was begun" in finish(demos[1], no)
     finally:
         for demo in demos:
             demo.kill()
+    assert said.count("The manifest was signed by the device.") == 1
+    assert said.rstrip().endswith("Every step was done and checked.")
     check_package(yes / "kept", yes, "x25519")
     check_master(yes / "kept")
+    check_sent(yes / "kept")
+    assert {path.name for path in (yes / "kept").iterdir()} == {
+        "recordings", "packages", "case.key", "force.pub", "allowed_signers", "receipts", "opened", "agent.db",
+        "portal.db", "sent", "logs", "first-frame.png", "last-frame.png",
+    }  # fmt: skip
     kept = no / "kept"
     assert not [path for _, path, _ in sent(kept) if "/uploads" in path or "/deliver" in path]
     assert list((kept / "packages").iterdir()) == list((kept / "receipts").iterdir()) == []
@@ -180,38 +194,38 @@ def test_two_demos_at_once_both_end_well_and_the_one_with_a_no_sends_nothing(tmp
     assert "declined" in decision
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
-    demo = start(tmp_path, "--yes")
-    assert demo.stdout is not None
-    for line in demo.stdout:
-        if "the camera to be recorded" in line:
-            break
-    demo.send_signal(number)
-    said, _ = demo.communicate(timeout=60)
-    assert demo.returncode == 130, said
-    assert "Traceback" not in said
-    assert_nothing_runs(tmp_path)
+def test_demos_that_are_interrupted_or_fail_leave_no_process_and_say_what_happened(tmp_path: Path) -> None:
+    """Three at once, each disturbed while its camera is being recorded."""
+    names = ("by-ctrl-c", "by-its-service", "daemon-killed")
+    for name in names:
+        (tmp_path / name).mkdir()
+    demos = {name: start(tmp_path / name, "--yes") for name in names}
+    try:
+        for name, demo in demos.items():
+            until(demo, tmp_path / name, "the camera to be recorded")
+        demos["by-ctrl-c"].send_signal(signal.SIGINT)
+        demos["by-its-service"].send_signal(signal.SIGTERM)
+        os.kill(_daemon(tmp_path / "daemon-killed"), signal.SIGKILL)
+        codes = [demo.wait(120) for demo in demos.values()]
+    finally:
+        for demo in demos.values():
+            demo.kill()
+    shown = {name: shown_by(tmp_path / name) for name in names}
+    assert codes == [130, 130, 1], shown
+    assert "The demo stopped." in shown["daemon-killed"], shown["daemon-killed"]
+    assert (tmp_path / "daemon-killed" / "kept" / "logs" / "daemon.log").exists()
+    for name in names:
+        assert "Traceback" not in shown[name]
+        assert_nothing_runs(tmp_path / name)
 
 
-def test_a_step_that_fails_ends_the_demo_with_1_its_log_and_no_process(tmp_path: Path) -> None:
-    demo = start(tmp_path, "--yes")
-    assert demo.stdout is not None
-    for line in demo.stdout:
-        if "the camera to be recorded" in line:
-            break
+def _daemon(folder: Path) -> int:
     (daemon,) = [
         int(process.name)
         for process in Path("/proc").glob("[0-9]*")
-        if _words(process)[-1:] == ["run"] and f"TMPDIR={tmp_path}/tmp" in _environment(process)
+        if _words(process)[-1:] == ["run"] and f"TMPDIR={folder}/tmp" in _environment(process)
     ]
-    os.kill(daemon, signal.SIGKILL)
-    said, _ = demo.communicate(timeout=120)
-    assert demo.returncode == 1, said
-    assert "The demo stopped." in said
-    assert "Traceback" not in said
-    assert (tmp_path / "kept" / "logs" / "daemon.log").exists()
-    assert_nothing_runs(tmp_path)
+    return daemon
 
 
 def _words(process: Path) -> list[str]:
@@ -247,13 +261,7 @@ def test_help_says_what_the_demo_takes() -> None:
 
 def test_the_page_is_shown_in_a_browser_and_answered_there(tmp_path: Path) -> None:
     demo = start(tmp_path, "--page")
-    assert demo.stdout is not None
-    link = ""
-    for line in demo.stdout:
-        if found := re.search(r"http://localhost:\d+/pair#\S+", line):
-            link = found[0]
-            break
-    assert link
+    link = until(demo, tmp_path, r"http://localhost:\d+/pair#").split()[0]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
         page = browser.new_page()
@@ -271,4 +279,5 @@ def test_the_page_is_shown_in_a_browser_and_answered_there(tmp_path: Path) -> No
         browser.close()
     said = finish(demo, tmp_path)
     assert "Every step was done and checked." in said
-    assert (tmp_path / "kept" / "opened").is_dir()
+    check_package(tmp_path / "kept", tmp_path, "hybrid")
+    check_sent(tmp_path / "kept")
