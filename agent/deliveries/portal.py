@@ -3,6 +3,7 @@
 Not for: the upload protocol (``agent/portal/tus.py``).
 """
 
+import logging
 import uuid
 
 from agent.deliveries.contract import Consignment
@@ -16,8 +17,17 @@ from exchange.custody.log import CustodyKind
 from exchange.documents import api
 from exchange.documents.api import MAX_BODY
 from exchange.documents.messages import Delivery, Signed
-from exchange.errors import ClipFailed, NotEnrolled, PortalAnswerInvalid, PortalRefused, PortalUnreachable
+from exchange.errors import (
+    ClipFailed,
+    HandoverError,
+    NotEnrolled,
+    PortalAnswerInvalid,
+    PortalRefused,
+    PortalUnreachable,
+)
 from exchange.signing.documents import parse_strictly, sign_document
+
+log = logging.getLogger(__name__)
 
 
 class PortalDelivery:
@@ -46,6 +56,20 @@ class PortalDelivery:
         delivery_id = package.delivery_id or await self._name(package)
         upload = await self._upload_of(await self._services.portal(), package, uploads, size, growing)
         await self._send(upload, package, delivery_id, uploads)
+
+    async def forget_upload(self, package: PackageRow) -> PackageRow:
+        """What was uploaded is no part of the package any more; its row as it is then. The portal is told if it can be:
+        it tidies away by itself what nobody goes on with."""
+        if package.upload_url is None:
+            return package
+        await self._set(package, upload_url=None, uploaded_at=None)
+        try:
+            uploads, portal = await self._uploads(), await self._services.portal()
+            if same_origin(package.upload_url, uploads):
+                await (await self._upload_of(portal, package, uploads, package.size or 0, None)).end(package.upload_url)
+        except HandoverError as error:
+            log.info("an upload that is not gone on with was not ended there: %s", error.what)
+        return await self._reload(package)
 
     async def announce(self, package: PackageRow) -> None:
         """Tell the portal what was uploaded, signed. From here on it counts as handed over."""
@@ -141,7 +165,7 @@ class PortalDelivery:
                         tx, CustodyKind.UPLOAD_INTERRUPTED, "agent", package.request_id, reason=error.what
                     )
                 raise
-            await self._note_uploaded(package, upload.size)
+            await self._note_uploaded(await self._reload(package), upload.size)
             return
         raise PortalAnswerInvalid("The upload server forgets every upload at once.", do="Tell the force.")
 

@@ -175,6 +175,14 @@ class TusUpload:
             raise PortalUnreachable("The upload server does not answer.") from error
         return True
 
+    async def end(self, url: str) -> None:
+        """Let the server throw away what it has of this upload (the termination extension). PortalUnreachable."""
+        try:
+            async with self._send("DELETE", url, {}):
+                pass  # whatever it answers, nobody goes on with it
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise PortalUnreachable("The upload server does not answer.") from error
+
     async def _check_source(self) -> None:
         if isinstance(self._source, GrowingFile):
             self._source.check()

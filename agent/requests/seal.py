@@ -20,6 +20,7 @@ from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval
 from agent.requests.exhibits import exhibit_reference
 from agent.requests.manifest import CameraKnown, SystemKnown
+from agent.requests.sent_ahead import Ahead, sent_ahead
 from agent.requests.stamping.stamp import stamp, stamps_of
 from agent.requests.states import State
 from agent.requests.step import Move
@@ -47,16 +48,17 @@ async def seal(services: Services, row: RequestRow) -> Move:
     if force is None and row.origin != "noted":
         raise ClipFailed("The agent left the portal.", meaning="Nothing is sealed.")
     force_key = None if force is None or row.origin == "noted" else PublicKey.parse(force.public_key)
+    if set(packages) != {cut.evidence_id for cut in approval.cuts}:
+        raise ClipFailed("What was cut is not what was approved.", meaning="Nothing is sealed.")
     for cut in approval.cuts:
-        package = packages.get(cut.evidence_id)
-        if package is None:
-            raise ClipFailed("Not all that was approved was cut.", meaning="Nothing is sealed.")
+        package = packages[cut.evidence_id]
         if package.sealed_at is None:
             if package.evidence is None:
                 package = await _fix_manifest(services, approval, cut, package)
             if package.custody is None:
                 package = await stamp(services, row, approval, package)
-            await _seal_one(services, approval, package, force_key)
+            async with sent_ahead(services, row, approval, package) as ahead:
+                await _seal_one(services, approval, package, force_key, ahead)
 
     async def write(tx: Transaction) -> None:
         await services.custody.record(tx, CustodyKind.SEALED, "agent", row.request_id)
@@ -127,7 +129,9 @@ async def _system(services: Services, tx: Transaction, clip: Job, zone: str | No
     )
 
 
-async def _seal_one(services: Services, approval: Approval, package: PackageRow, force: PublicKey | None) -> None:
+async def _seal_one(
+    services: Services, approval: Approval, package: PackageRow, force: PublicKey | None, ahead: Ahead
+) -> None:
     """Seal into ``packages/``, durably, then write the row."""
     assert package.evidence is not None
     assert package.custody is not None
@@ -168,6 +172,7 @@ async def _seal_one(services: Services, approval: Approval, package: PackageRow,
 
     def show(report: Job) -> None:
         services.progress.doing[request_id] = f"sealing, {min(100, report['bytes'] * 100 // report['size'])} %"
+        ahead.report(report)
 
     sealed = await services.run_job("agent.requests.seal_job:job", job, limits=CLIP, progress=show)
     async with services.store.transaction() as tx:
@@ -179,6 +184,7 @@ async def _seal_one(services: Services, approval: Approval, package: PackageRow,
             size=sealed["size"],
             sealed_at=services.clock.now(),
         )
+    ahead.sealed(target)
 
 
 def _as_json(entry: PackageEntry) -> Job:

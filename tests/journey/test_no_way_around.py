@@ -112,7 +112,7 @@ async def test_the_yes_to_one_request_is_none_to_another(tmp_path: Path) -> None
 async def test_a_row_of_packages_can_name_no_other_file(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         request_id = await approved(at)
-        at.portal.fault("PUT", "/v1/requests", status(503))
+        at.portal.fault("PUT", "/v1/requests", status(503), times=2)  # sealing asks, and so does the step after it
         await at.walk()
         assert await at.state(request_id) == "sealed"
         secret = tmp_path / "secret"
@@ -127,11 +127,21 @@ async def test_a_row_of_packages_can_name_no_other_file(tmp_path: Path) -> None:
 async def test_a_package_that_nobody_approved_is_not_sent_with_one_that_was(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         request_id = await approved(at)
-        at.portal.fault("PUT", "/v1/requests", status(503))
+        at.portal.fault("PUT", "/v1/requests", status(503), times=2)  # sealing asks, and so does the step after it
         await at.walk()
         columns = "evidence_id, request_id, position, clip, size, sealed_at"
         await at.execute(f"INSERT INTO packages ({columns}) VALUES ('smuggled', ?, 7, '', 5, 1)", request_id)
         at.settings.package("smuggled").write_bytes(b"12345")
+        await settle(at)
+        assert not at.portal.uploads
+        assert "not what was approved" in (await at.listed(request_id))["trouble"]
+
+
+async def test_nothing_is_sent_ahead_beside_a_package_that_nobody_approved(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        request_id = await approved(at)
+        columns = "evidence_id, request_id, position, clip"
+        await at.execute(f"INSERT INTO packages ({columns}) VALUES ('smuggled', ?, 7, '{{}}')", request_id)
         await settle(at)
         assert not at.portal.uploads
         assert "not what was approved" in (await at.listed(request_id))["trouble"]

@@ -22,9 +22,14 @@ async def run_job(
 ) -> dict[str, Any]:
     """As ``agent.workers.process.run_job``, in a thread, with what JSON does to job and result."""
     module, _, name = function.partition(":")
-    call = getattr(importlib.import_module(module), name)
+    call, loop = getattr(importlib.import_module(module), name), asyncio.get_running_loop()
+
+    def report(told: dict[str, Any]) -> None:
+        if progress is not None:
+            loop.call_soon_threadsafe(progress, told)
+
     try:
-        result = await asyncio.to_thread(call, json.loads(json.dumps(job)), progress or (lambda _: None))
+        result = await asyncio.to_thread(call, json.loads(json.dumps(job)), report)
     finally:
         logging.disable(logging.NOTSET)  # a worker has its logging to itself, and may switch it off
     answer: dict[str, Any] = json.loads(json.dumps(result))

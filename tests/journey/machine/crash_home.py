@@ -229,8 +229,11 @@ class CrashHome:
 
     def _remember(self) -> None:
         """After a crash: what stands must stand for good."""
-        rows = self.rows("SELECT evidence_id, evidence, timestamp FROM packages WHERE request_id = ?", self.request_id)
-        for evidence_id, evidence, timestamp in rows:
+        query = (
+            "SELECT evidence_id, evidence, response FROM packages LEFT JOIN stamps USING (evidence_id)"
+            " WHERE request_id = ?"
+        )
+        for evidence_id, evidence, timestamp in self.rows(query, self.request_id):
             self._see("evidence id", evidence_id.encode())
             if evidence is not None:
                 self._see("evidence.json", Signed.model_validate_json(evidence).document.encode())
@@ -296,7 +299,7 @@ async def crash_home(
         "owner: {kind: household, name: Robin Example, contact: 01632 960001}\n"
         "discovery: {enabled: false}\npoll: {every: 1s, jitter: 0s}\nrecordings: {segment: 10s, keep_free: 1 MB}\n"
         "copies: {playable: false, quality: false}\n"
-        f"timestamp_authority: {{url: '{authority.url}', certificates: {authority.certificates}}}\n"
+        f"timestamp_authorities: [{{url: '{authority.url}', certificates: {authority.certificates}}}]\n"
     )
     settings = await asyncio.to_thread(load_settings, config)
     await asyncio.to_thread(place_recording, settings.recordings.directory, recording)
