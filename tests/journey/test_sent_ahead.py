@@ -60,7 +60,7 @@ async def test_what_was_sent_of_a_sealing_that_failed_is_forgotten(tmp_path: Pat
                     async with asyncio.timeout(20):
                         while not any(call.method == "HEAD" for call in at.portal.calls):  # noqa: ASYNC110
                             await asyncio.sleep(0.01)
-                    Path(job["target"]).unlink()
+                    await asyncio.to_thread(Path(job["target"]).unlink)
                     raise ClipFailed("The disk broke.")
             return result
 
