@@ -33,9 +33,11 @@ ELSEWHERE = {
     "agent.cli.notify": ("notify",),
     "agent.cli.offers": ("offer",),
     "agent.cli.people": ("page", "people"),
+    "agent.cli.record_keeping.notice": ("notice", "sign"),
     "agent.cli.record_keeping.register": ("basis", "register"),
     "agent.cli.record_keeping.correspondence": ("correspondence",),
     "agent.cli.record_keeping.statement": ("statement",),
+    "agent.cli.record_keeping.subjects": ("subject-request",),
     "agent.cli.records": ("log", "records", "restored"),
     "agent.cli.requests": (
         "agree", "approve", "decline", "look-again", "narrow", "no-footage", "pause", "requests", "review", "show",

@@ -32,7 +32,8 @@ _EVENTS = {
     CustodyKind.RECEIPT,
     CustodyKind.DELETED,
 }
-_BLANK = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+BLANK = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+"""How a phrase marks what is to be filled in."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class _Draft:
         """A phrase as pieces. It is cut at its blanks before anything is filled in: values are never cut."""
         known = self._speaker.everywhere | {name: str(value) for name, value in values.items()}
         pieces = []
-        for number, part in enumerate(_BLANK.split(self._words.phrases[phrase])):
+        for number, part in enumerate(BLANK.split(self._words.phrases[phrase])):
             if number % 2 == 0:
                 if part:
                     pieces.append(Piece(fill(part, **known)))

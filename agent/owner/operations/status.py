@@ -10,11 +10,13 @@ from agent.membership import registration
 from agent.owner.notify.outbox import undelivered
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.recordings.disk import recordings_mount, trouble_of_disks
+from agent.records.subjects.kept import subject_requests
 from agent.requests import restored_records
 from agent.requests.feedback.conversation import waiting_for_owner
 from agent.requests.states import State
 from agent.settings.model import settings_sha256
 from exchange import VERSION
+from exchange.clock import to_rfc3339
 from exchange.errors import HandoverError
 
 
@@ -29,6 +31,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         details = await registration.cameras_at_portal(tx)
         records_trouble = await restored_records.trouble(tx)
         asked = await waiting_for_owner(tx)
+        asked_by_subjects = [each for each in await subject_requests(tx) if each.answered_at is None]
     return {
         "version": VERSION,
         "settings_sha256": settings_sha256(services.settings),
@@ -47,6 +50,11 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         "doing": dict(services.progress.doing),
         "force_asks": asked,
         "waiting_for_you": [row.request_id for row in rows if row.state == State.ASKED],
+        "subject_requests": {
+            "open": len(asked_by_subjects),
+            "overdue": sum(each.due_at < services.clock.now() for each in asked_by_subjects),
+            "next_due": to_rfc3339(asked_by_subjects[0].due_at) if asked_by_subjects else None,
+        },
         "held_bytes": await services.footage.held_bytes(),
     }
 

@@ -29,7 +29,7 @@ from agent.owner.operations import (
 from agent.owner.operations.afterwards import feedback
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
-from agent.owner.operations.record_keeping import correspondence, register, statement
+from agent.owner.operations.record_keeping import correspondence, notice, register, statement, subjects
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
 from agent.requests.feedback.noting import NewFeedback
@@ -85,6 +85,15 @@ OPERATIONS: dict[str, Operation] = {
     "correspondence-note": Operation(correspondence.NoteGiven, correspondence.add_note, APPROVER, noted=True),
     "correspondence-load": Operation(correspondence.ItemPiece, correspondence.load, VIEWER),
     "correspondence-remove": Operation(correspondence.ItemNamed, correspondence.remove, ADMINISTRATOR, noted=True),
+    "notice": Operation(notice.NoticeAsked, notice.make_notice, VIEWER),
+    "sign": Operation(notice.SignAsked, notice.make_sign, VIEWER),
+    "subject-requests": Operation(Nothing, subjects.list_all, VIEWER),
+    "subject-show": Operation(subjects.SubjectNamed, subjects.show, VIEWER),
+    "subject-record": Operation(subjects.NewSubjectRequest, subjects.record, APPROVER, noted=True),
+    "subject-identify": Operation(subjects.SubjectIdentified, subjects.identify, APPROVER, noted=True),
+    "subject-extend": Operation(subjects.SubjectExtended, subjects.extend, APPROVER, noted=True),
+    "subject-draft": Operation(subjects.AnswerAsked, subjects.draft, APPROVER, noted=True),
+    "subject-answered": Operation(subjects.SubjectAnswered, subjects.answered, APPROVER, noted=True),
     "custody": Operation(records.CustodyAsked, records.list_custody, VIEWER),
     "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),
     "page": Operation(Nothing, people.page, VIEWER),
@@ -144,7 +153,7 @@ async def call(agent: Owned, name: str, body: bytes, actor: Actor) -> Json:
 
 def _about(arguments: Part) -> str | None:
     """What an operation was about: never more than an id."""
-    for name in ("request_id", "camera_id", "person_id", "recipient_id", "offer_id", "item_id"):
+    for name in ("request_id", "camera_id", "person_id", "recipient_id", "offer_id", "item_id", "subject_id"):
         if isinstance(value := getattr(arguments, name, None), str):
             return value
     return None

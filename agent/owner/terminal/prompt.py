@@ -338,6 +338,9 @@ def show_status(console: Console, details: Json) -> None:
     rows += [
         ("For you", f"handover show {request_id} (the force has a question, or can't play it)") for request_id in asked
     ]
-    if not waiting and not asked:
+    if (subjects := details.get("subject_requests")) and subjects["open"]:
+        until = f"somebody who was filmed must have an answer by {local(subjects['next_due'])}"
+        rows.append(("OVERDUE" if subjects["overdue"] else "For you", f"{until}: handover subject-request list"))
+    elif not waiting and not asked:
         rows.append(("For you", "nothing waits"))
     console.print(pairs(*rows))

@@ -6,6 +6,7 @@ Not for: gathering the entries (``gather``), or laying them out.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.records.notice import everywhere
 from agent.records.register.model import Entry, Result, Sent, Verified
 from agent.records.times import Times
 from agent.records.wording.model import Wording, fill
@@ -57,13 +58,7 @@ class Speaker:
         self._phrases = wording.register_words.phrases
         self._times = Times(wording.language)
         self._sharing = wording.sharing.of(settings.owner.kind)
-        self.everywhere: dict[str, str] = {
-            "owner": settings.owner.name,
-            "contact": settings.owner.contact,
-            "privacy_contact": settings.records.privacy_contact or settings.owner.contact,
-            "authority": wording.authority.name,
-            "authority_address": wording.authority.address,
-        }
+        self.everywhere = everywhere(wording, settings)
 
     def say(self, phrase: str, **values: object) -> str:
         return fill(self._phrases[phrase], **self.everywhere, **values)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from agent.records.wording.phrases import EVERYWHERE, LABELS, PHRASES, STATEMENT
+from agent.records.wording.phrases import EVERYWHERE, LABELS, NOTICE, PHRASES, STATEMENT, SUBJECT
 from exchange.documents.letters import first_unfit
 from exchange.documents.messages import OwnerKind
 
@@ -109,6 +109,65 @@ class StatementWording(Part):
         return self
 
 
+class NoticeSection(Part):
+    heading: Words
+    text: Annotated[tuple[Words, ...], Field(min_length=1, max_length=20)]
+
+
+class Notice(Part):
+    """``purpose``: what cameras are for, where the settings don't say it; it ends a sentence."""
+
+    title: Words
+    purpose: Words
+    sections: Annotated[tuple[NoticeSection, ...], Field(min_length=1, max_length=30)]
+
+
+class NoticeByOwner(Part):
+    household: Notice
+    business: Notice
+    sound_yes: Words = Field(alias="sound-yes")
+    sound_no: Words = Field(alias="sound-no")
+
+    def of(self, kind: OwnerKind) -> Notice:
+        return self.household if kind is OwnerKind.HOUSEHOLD else self.business
+
+
+class Sign(Part):
+    """``lines``: the most important first, in large letters."""
+
+    title: Words
+    lines: Annotated[tuple[Words, ...], Field(min_length=1, max_length=8)]
+
+
+class SignByOwner(Part):
+    household: Sign
+    business: Sign
+
+    def of(self, kind: OwnerKind) -> Sign:
+        return self.household if kind is OwnerKind.HOUSEHOLD else self.business
+
+
+class SubjectWording(Part):
+    """What is said to somebody who was filmed, and to the owner about it. ``phrases`` has exactly SUBJECT."""
+
+    months: Annotated[int, Field(ge=1, le=12)]
+    """Calendar months in which to answer."""
+    extension_months: Annotated[int, Field(ge=0, le=12)]
+    """How many more there may be, where it is complex, if the person is told why."""
+    holidays: Annotated[tuple[Annotated[str, Field(pattern=r"^\d\d-\d\d$")], ...], Field(max_length=40)]
+    """Month and day of those that fall on the same day every year; an answer is due on the next working day."""
+    counted: Words
+    guide: Annotated[tuple[Words, ...], Field(min_length=1, max_length=20)]
+    withheld: Words
+    """For the owner's own record, where a disclosure is withheld from the person."""
+    phrases: dict[str, Words]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        _require_phrases(self.phrases, SUBJECT)
+        return self
+
+
 def _require(given: dict[str, str], wanted: frozenset[str], where: str) -> None:
     if missing := sorted(wanted - given.keys()):
         raise ValueError(f"{where}: missing {', '.join(missing)}")
@@ -142,11 +201,16 @@ class Wording(Part):
     sharing: SharingByOwner
     register_words: RegisterWording = Field(alias="register")
     statement: StatementWording
+    notice: NoticeByOwner
+    sign: SignByOwner
+    subject: SubjectWording
 
     @model_validator(mode="after")
     def _names_only_what_is_known(self) -> Self:
-        for where, text in _texts(self.model_dump(exclude={"register_words": {"phrases"}, "statement": {"phrases"}})):
-            _require_places(where, text, frozenset())
+        parts = ("register_words", "statement", "subject")
+        for where, text in _texts(self.model_dump(exclude={part: {"phrases"} for part in parts})):
+            known = NOTICE if where.startswith(("notice.", "sign.")) else frozenset()
+            _require_places(where, text, known)
         return self
 
 

@@ -125,3 +125,31 @@ STATEMENT: dict[str, frozenset[str]] = {
     "label-signature": frozenset(),
 }
 """Of the statement. ``[[words]]`` is a blank to be filled in, ``[[words|$name]]`` one that is filled in already."""
+
+NOTICE: frozenset[str] = frozenset({"purpose", "cameras", "labels", "sound", "days", "package_days", "years"})
+"""What the texts of the privacy notice and of the sign may name."""
+
+SUBJECT: dict[str, frozenset[str]] = {
+    "title-access": frozenset(),
+    "title-erasure": frozenset(),
+    "title-objection": frozenset(),
+    "title-restriction": frozenset(),
+    "letter": frozenset({"person"}),
+    "received": frozenset({"when", "due"}),
+    "extended": frozenset({"due", "why"}),
+    "sought": frozenset({"times", "cameras"}),
+    "held-none": frozenset({"days"}),
+    "held-some": frozenset({"stretches"}),
+    "copy": frozenset(),
+    "why": frozenset({"purpose", "days"}),
+    "shared": frozenset({"force", "when", "case"}),
+    "shared-none": frozenset(),
+    "not-all": frozenset(),
+    "erased": frozenset(),
+    "erased-not": frozenset(),
+    "objected": frozenset(),
+    "restricted": frozenset(),
+    "rights": frozenset(),
+    "signed": frozenset(),
+}
+"""Of the answer to somebody who was filmed; with blanks, as the statement."""

@@ -89,3 +89,39 @@ def test_mails_and_notes_are_added_listed_saved_and_removed(home: OwnerHome, req
     assert home.handover("correspondence", "save", item_id, "--out", str(tmp_path / "x")).exit_code == 44
     assert home.handover("correspondence", "add", request_id, str(tmp_path / "nothing.eml")).exit_code == 17
     assert home.handover("correspondence", "note", "nobody", "x").exit_code == 44
+
+
+def test_the_notice_and_the_sign_are_made_from_the_settings(home: OwnerHome, tmp_path: Path) -> None:
+    text = home.handover("notice").output
+    assert home.settings.owner.name in text
+    assert "overwritten after 14 days" in text
+    sign = tmp_path / "sign.html"
+    assert f"Written: {sign}" in home.handover("sign", "--out", str(sign)).output
+    assert "CCTV in operation" in sign.read_text()
+
+
+def test_somebody_who_was_filmed_is_answered_step_by_step(home: OwnerHome, tmp_path: Path) -> None:
+    base = ("subject-request", "new", "--who", "Kim Roe", "--what", "a red coat", "--from", "2026-05-03T18:00")
+    assert home.handover(*base, "--to", "2026-05-03T19:00", "--from", "2026-05-04T18:00").exit_code == 17
+    made = home.handover(*base, "--to", "2026-05-03T19:00", "--wants", "access").output
+    assert "They must have an answer by" in made
+    subject_id = made.split()[-1]
+    listed = home.handover("subject-request", "list").output
+    assert f"{subject_id}  Kim Roe: access; due by" in listed
+    assert "somebody who was filmed must have an answer by" in " ".join(home.handover("status").output.split())
+    assert home.handover("subject-request", "identify", subject_id, "passport").exit_code == 0
+    shown = home.handover("subject-request", "show", subject_id).output
+    assert "Nothing of these times was given to the police." in shown
+    assert "who it is: passport" in shown
+    assert "nothing is left" in shown
+    assert (
+        "must have an answer" in home.handover("subject-request", "extend", subject_id, "--why", "Many hours.").output
+    )
+    letter = tmp_path / "answer.html"
+    assert home.handover("subject-request", "answer", subject_id, "--out", str(letter)).exit_code == 0
+    assert "Dear Kim Roe," in letter.read_text()
+    assert home.handover("subject-request", "answer", subject_id, "--reasons").exit_code == 17
+    assert home.handover("subject-request", "close", subject_id, "--as", "refused").exit_code == 17
+    assert home.handover("subject-request", "close", subject_id, "--as", "given").exit_code == 0
+    assert "(given)" in home.handover("subject-request", "list").output
+    assert json.loads(home.handover("subject-request", "list", "--json").output)["requests"][0]["answer"] == "given"
