@@ -16,6 +16,8 @@ from agent.membership import registration
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.retention import Policy
 from agent.recordings.segments import SegmentStore
+from agent.records.correspondence.kept import sweep
+from agent.records.keeping import delete_old_records
 from agent.requests.feedback.answering import send_words
 from agent.requests.journey import Journey
 from agent.requests.review.offering import end_old_offers, send_offers
@@ -56,6 +58,7 @@ def jobs(
         Recurring("answers to the force", 5 * MINUTE, lambda: send_words(services)),
         Recurring("reminders", MINUTE, lambda: remind(services)),
         Nightly("old packages", 3, lambda: delete_old_packages(services)),
+        Nightly("old records", 4, lambda: _records(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),
         Recurring("camera health", EVERY, lambda: look_at_cameras(services), jitter=MINUTE),
         Recurring("camera clocks", HOUR, inventory.check_clocks, jitter=5 * MINUTE),
@@ -119,6 +122,11 @@ async def _registered(services: Services) -> None:
         await registration.register(services, await services.portal())
     except NotEnrolled:
         return
+
+
+async def _records(services: Services) -> None:
+    await delete_old_records(services, await deletion_now(services))
+    await sweep(services)
 
 
 async def _offers(services: Services) -> None:

@@ -246,7 +246,7 @@ class _Draft:
         sent = self._sent[evidence.evidence_id]
         items = [
             self.say("file", name=master.name, size=self._times.size(master.size), sha256=master.sha256)
-            for master in sent.masters
+            for master in sent.files
         ]
         if sent.sealed_sha256 is not None and sent.size is not None:
             size = self._times.size(sent.size)

@@ -46,6 +46,20 @@ _ANSWERS = {
 
 
 @dataclass(frozen=True)
+class FormerSending:
+    """What was sent of a package before it was sent again."""
+
+    evidence_id: str
+    evidence: str
+    path: str | None
+    ciphertext_sha256: str
+    size: int
+    delivered_at: int
+    receipt: str | None
+    receipt_at: int | None
+
+
+@dataclass(frozen=True)
 class Stored:
     """All that the store has of one request; ``lines`` are its lines of the custody log."""
 
@@ -54,6 +68,7 @@ class Stored:
     packages: tuple[PackageRow, ...]
     lines: tuple[str, ...]
     basis: Chosen | None
+    former: tuple[FormerSending, ...] = ()
 
 
 async def stored_requests(tx: Transaction, window: Window | None, request_id: str | None = None) -> list[Stored]:
@@ -69,6 +84,11 @@ async def stored_requests(tx: Transaction, window: Window | None, request_id: st
     packages = await tx.all(f"SELECT * FROM packages {where} ORDER BY position", values)  # noqa: S608
     lines = await tx.all(f"SELECT request_id, line FROM custody {where} ORDER BY seq", values)  # noqa: S608
     bases = await tx.all(f"SELECT * FROM bases {where}", values)  # noqa: S608
+    columns = ", ".join(FormerSending.__dataclass_fields__)
+    sent_before = await tx.all(f"SELECT request_id, {columns} FROM former_sendings {where} ORDER BY sending", values)  # noqa: S608
+    former: dict[str, list[FormerSending]] = defaultdict(list)
+    for each in sent_before:
+        former[each["request_id"]].append(FormerSending(*tuple(each)[1:]))
     decided = {row["request_id"]: str(row["document"]) for row in decisions}
     chosen = {row["request_id"]: Chosen(row["basis"], row["chosen_by"], row["chosen_at"], row["why"]) for row in bases}
     made: dict[str, list[PackageRow]] = defaultdict(list)
@@ -84,6 +104,7 @@ async def stored_requests(tx: Transaction, window: Window | None, request_id: st
             tuple(made[row.request_id]),
             tuple(written[row.request_id]),
             chosen.get(row.request_id),
+            tuple(former[row.request_id]),
         )
         for row in rows
     ]
@@ -224,7 +245,7 @@ def _asked(
     return tuple(found)
 
 
-def _sent(package: PackageRow, settings: Settings, decision: Decision | None) -> Sent | None:
+def _sent(package: PackageRow | FormerSending, settings: Settings, decision: Decision | None) -> Sent | None:
     """A package as it stands; None before its manifest was made, or when the yes to it was taken back."""
     if package.evidence is None or (decision is not None and decision.status is Status.WITHDRAWN):
         return None
@@ -240,7 +261,7 @@ def _sent(package: PackageRow, settings: Settings, decision: Decision | None) ->
         camera_id=evidence.camera.camera_id,
         window=evidence.windows.delivered.window,
         sound=evidence.sound.delivered,
-        masters=tuple(_recorded(evidence)),
+        files=tuple(_recorded(evidence)),
         manifest_sha256=hashlib.sha256(signed.document.encode()).hexdigest(),
         sealed_sha256=package.ciphertext_sha256,
         size=package.size,
@@ -252,10 +273,10 @@ def _sent(package: PackageRow, settings: Settings, decision: Decision | None) ->
 
 
 def _recorded(evidence: Evidence) -> Iterable[Recorded]:
-    return (Recorded(PurePosixPath(each.path).name, each.size, each.sha256) for each in evidence.masters)
+    return (Recorded(PurePosixPath(each.path).name, each.size, each.sha256) for each in evidence.files)
 
 
-def _receipt(package: PackageRow) -> ReceiptTaken | None:
+def _receipt(package: PackageRow | FormerSending) -> ReceiptTaken | None:
     if package.receipt is None or package.receipt_at is None:
         return None
     signed = parse_strictly(package.receipt.encode(), Signed, MAX_BODY)

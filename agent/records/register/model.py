@@ -69,7 +69,7 @@ class DecidedBy:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A master in a package."""
+    """A recording in a package: a master, or a working copy."""
 
     name: str
     size: int
@@ -97,7 +97,7 @@ class Sent:
     camera_id: str
     window: Window
     sound: bool
-    masters: tuple[Recorded, ...]
+    files: tuple[Recorded, ...]
     manifest_sha256: str | None
     sealed_sha256: str | None
     size: int | None

@@ -189,7 +189,7 @@ class Speaker:
                 yield self.say("widened", camera=asked.camera, **lengths)
 
     def _sent(self, sent: Sent) -> str:
-        size = self._times.size(sum(master.size for master in sent.masters))
+        size = self._times.size(sum(master.size for master in sent.files))
         return self.say(
             "sent-of",
             exhibit=sent.exhibit,
@@ -200,7 +200,7 @@ class Speaker:
         )
 
     def _seals(self, sent: Sent) -> Iterator[str]:
-        for master in sent.masters:
+        for master in sent.files:
             yield self.say("master", name=master.name, size=self._times.size(master.size), sha256=master.sha256)
         if sent.manifest_sha256 is not None:
             yield self.say("manifest", sha256=sent.manifest_sha256)

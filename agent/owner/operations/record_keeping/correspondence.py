@@ -14,6 +14,7 @@ from agent.owner.operations.context import Actor, Json, Owned
 from agent.records.correspondence import kept
 from agent.records.correspondence.timeline import Moment, timeline
 from agent.records.register.gather import camera_labels, entry_of, stored_requests
+from agent.requests.feedback.conversation import conversation
 from agent.store.database import Transaction
 from exchange.clock import Instant, to_rfc3339
 from exchange.documents.messages import Id, Line, Part
@@ -63,6 +64,7 @@ async def list_correspondence(agent: Owned, named: AboutNamed, actor: Actor) -> 
         items = await kept.items_about(tx, named.request_id)
         stored = await stored_requests(tx, None, named.request_id)
         labels = await camera_labels(tx)
+        said = await conversation(tx, named.request_id)
         if not stored:
             await _require(tx, named.request_id)
 
@@ -71,7 +73,7 @@ async def list_correspondence(agent: Owned, named: AboutNamed, actor: Actor) -> 
             return [_item(item) for item in items]
         years = services.settings.records.keep_years or 1
         entry = entry_of(stored[0], services.settings, years, labels)
-        return [_moment(moment) for moment in timeline(entry, items)]
+        return [_moment(moment) for moment in timeline(entry, items, said)]
 
     return {"request_id": named.request_id, "moments": await asyncio.to_thread(make)}
 
