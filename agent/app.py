@@ -16,19 +16,24 @@ from agent.cameras.inventory import Inventory
 from agent.devices.passwords import Passwords
 from agent.host.lock import state_lock
 from agent.membership.enrolment import OpenPortal
+from agent.places.named import NamedPlaces
+from agent.places.place import Place
 from agent.portal.client import PortalClient
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.segments import RecordedFootage, SegmentStore
+from agent.records.backups.backups import Backups
+from agent.records.backups.second_places import OpenPlace
 from agent.requests.journey import Journey
 from agent.requests.review.viewing import Viewings
 from agent.services import Progress, Services
+from agent.settings.folders import make_folders
 from agent.settings.model import Settings
 from agent.sources.device.footage import DeviceFootage
 from agent.sources.fetched import FetchedFootage
 from agent.sources.registry import Sources
 from agent.store.custody import Custody
 from agent.store.database import Store
-from agent.store.keys import AgentKeys, load_or_create_keys
+from agent.store.keys import AgentKeys, changed_keys, load_or_create_keys
 from agent.workers.process import run_job
 from exchange import VERSION
 from exchange.clock import Clock, SystemClock
@@ -49,6 +54,7 @@ class Agent:
     open_portal: OpenPortal
     recordings: SegmentStore
     viewings: Viewings
+    backups: Backups
 
 
 @asynccontextmanager
@@ -65,6 +71,9 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         store = await Store.open(settings.database)
         stack.push_async_callback(store.close)
         await _check_certificates(settings)
+        async with store.transaction() as tx:
+            if (trouble := await changed_keys(tx, keys)) is not None:
+                log.error("%s", trouble)
         session = await stack.enter_async_context(_session(settings))
         custody = Custody(time, keys.device)
         recordings = SegmentStore(settings.recordings.directory, time)
@@ -86,7 +95,19 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         recordings.gone = lambda: gone(mount)
         journey = Journey(services)
         inventory = Inventory(services)
-        yield Agent(settings, services, journey, inventory, open_portal, recordings, Viewings(services))
+        backups = Backups(services, _places(settings, time))
+        stack.push_async_callback(backups.close)
+        yield Agent(settings, services, journey, inventory, open_portal, recordings, Viewings(services), backups)
+
+
+def _places(settings: Settings, time: Clock) -> OpenPlace:
+    """How a place is opened by the name that the owner gave it."""
+
+    async def open_place(name: str) -> Place:
+        named = await asyncio.to_thread(NamedPlaces(settings.places).of, name)
+        return named.open(clock=time)
+
+    return open_place
 
 
 def _sources(
@@ -140,25 +161,3 @@ async def _session(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
         auto_decompress=False,
     ) as session:
         yield session
-
-
-def make_folders(settings: Settings) -> None:
-    """The folders under ``data``, with the modes that ``settings`` promises."""
-    for folder, mode in (
-        (settings.data, 0o750),
-        (settings.keys, 0o700),
-        (settings.run_directory, 0o750),
-        (settings.recorder_directory, 0o750),
-        (settings.packages_dir, 0o700),
-        (settings.preserved_dir, 0o700),
-        (settings.sources_dir, 0o700),
-        (settings.receipts_dir, 0o700),
-        (settings.records_dir, 0o700),
-        (settings.feedback_dir, 0o700),
-        (settings.outgoing_dir, 0o700),
-        (settings.brought_dir, 0o700),
-        (settings.work_dir, 0o700),
-        (settings.recordings.directory, 0o750),
-    ):
-        if not folder.is_dir():
-            folder.mkdir(mode=mode, parents=True, exist_ok=True)

@@ -56,7 +56,9 @@ async def run(settings: Settings, config: Path | None = None) -> bool:
         await asyncio.to_thread(housekeeping.clear_leftovers, settings)
         await agent.inventory.tell_recorder()
         schedule = Schedule(
-            housekeeping.jobs(agent.services, agent.journey, agent.inventory, agent.recordings, agent.viewings)
+            housekeeping.jobs(
+                agent.services, agent.journey, agent.inventory, agent.recordings, agent.viewings, agent.backups
+            )
         )
         async with control.serve(agent, settings), serve_page(agent, agent.viewings, settings):
             tasks = [

@@ -6,9 +6,9 @@ Not for: recordings, which the recorder keeps within bounds itself, or when each
 import asyncio
 import logging
 import shutil
+from collections.abc import Awaitable, Callable
 
 from agent.background.clock_watch import look_at_host_clock
-from agent.background.deletion_clock import deletion_now
 from agent.background.schedule import Nightly, Recurring
 from agent.cameras.health import EVERY, look_at_cameras, troubles
 from agent.cameras.inventory import Inventory
@@ -16,6 +16,8 @@ from agent.membership import registration
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.retention import Policy
 from agent.recordings.segments import SegmentStore
+from agent.records.backups.backups import Backups
+from agent.records.deletion_clock import deletion_now
 from agent.records.correspondence.kept import sweep
 from agent.records.keeping import delete_old_records
 from agent.requests.feedback.answering import send_words
@@ -28,15 +30,19 @@ from agent.services import Services
 from agent.settings.model import Settings
 from exchange import VERSION
 from exchange.clock import DAY, HOUR, MINUTE
-from exchange.custody.log import CustodyKind
 from exchange.documents import api
-from exchange.errors import NotEnrolled
+from exchange.errors import AlreadyRunning, NotEnrolled
 
 log = logging.getLogger(__name__)
 
 
 def jobs(
-    services: Services, journey: Journey, inventory: Inventory, recordings: SegmentStore, viewings: Viewings
+    services: Services,
+    journey: Journey,
+    inventory: Inventory,
+    recordings: SegmentStore,
+    viewings: Viewings,
+    backups: Backups,
 ) -> tuple[Recurring | Nightly, ...]:
     settings = services.settings
 
@@ -57,7 +63,9 @@ def jobs(
         Recurring("time stamps", 5 * MINUTE, lambda: ask_for_late_stamps(services), jitter=MINUTE),
         Recurring("answers to the force", 5 * MINUTE, lambda: send_words(services)),
         Recurring("reminders", MINUTE, lambda: remind(services)),
-        Nightly("old packages", 3, lambda: delete_old_packages(services)),
+        Recurring("backups", 10 * MINUTE, lambda: _unless_busy(backups.run), jitter=MINUTE),
+        Nightly("checks of copies", 1, lambda: _unless_busy(backups.check)),
+        Nightly("old copies", 5, lambda: _unless_busy(backups.prune)),
         Nightly("old records", 4, lambda: _records(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),
         Recurring("camera health", EVERY, lambda: look_at_cameras(services), jitter=MINUTE),
@@ -75,6 +83,8 @@ def clear_leftovers(settings: Settings) -> None:
             shutil.rmtree(path, ignore_errors=True)
     for path in settings.work_dir.glob("*/footage"):  # fetched or unsealed: it is fetched or unsealed again
         shutil.rmtree(path, ignore_errors=True)
+    for path in settings.backups_dir.glob("fetched-*"):
+        path.unlink(missing_ok=True)
     for path in (*settings.packages_dir.glob(".*.partial"), *settings.receipts_dir.glob(".*.partial")):
         path.unlink(missing_ok=True)
 
@@ -129,6 +139,14 @@ async def _records(services: Services) -> None:
     await sweep(services)
 
 
+async def _unless_busy(work: Callable[[], Awaitable[object]]) -> None:
+    """Backups that are worked on just now, by a person's wish or for hours, are left to that."""
+    try:
+        await work()
+    except AlreadyRunning:
+        log.debug("backups are being worked on already")
+
+
 async def _offers(services: Services) -> None:
     await end_old_offers(services)
     await send_offers(services)
@@ -170,35 +188,3 @@ async def remind(services: Services) -> int:
                 log.warning("a request waits for your yes or no: handover review %s", row.request_id)
                 given += 1
     return given
-
-
-_GOES_AGAIN = (State.REOPENED, State.AGAIN, State.CLIPPED, State.SEALED)
-"""A package of these may be needed to be sent, once more."""
-
-
-async def delete_old_packages(services: Services) -> int:
-    """Delete sealed copies whose time is over (``requests.keep_packages_days`` after the receipt, or after
-    the delivery where none came); how many."""
-    before, deleted = await deletion_now(services) - services.settings.requests.keep_packages_days * DAY, 0
-    async with services.store.transaction() as tx:
-        rows = await tx.all(
-            "SELECT evidence_id, request_id, edition FROM packages "
-            "WHERE coalesce(receipt_at, delivered_at) < ? AND path IS NOT NULL "
-            "AND request_id NOT IN (SELECT request_id FROM requests WHERE state IN (?, ?, ?, ?)) "
-            "UNION SELECT former.evidence_id, former.request_id, former.edition FROM former_sendings AS former "
-            "JOIN packages ON packages.evidence_id = former.evidence_id AND packages.edition <> former.edition "
-            "WHERE coalesce(packages.receipt_at, packages.delivered_at) < ? AND former.path IS NOT NULL",
-            [before, *_GOES_AGAIN, before],
-        )
-    for row in rows:
-        target = services.settings.package(row["evidence_id"], row["edition"])
-        await asyncio.to_thread(target.unlink, missing_ok=True)
-        async with services.store.transaction() as tx:
-            key = {"evidence_id": row["evidence_id"], "edition": row["edition"]}
-            await tx.update("packages", key, path=None)
-            await tx.update("former_sendings", key, path=None)
-            await services.custody.record(
-                tx, CustodyKind.DELETED, "agent", row["request_id"], reason="the time to keep it is over"
-            )
-        deleted += 1
-    return deleted

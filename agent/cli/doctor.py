@@ -65,12 +65,13 @@ def support(config: Path, target: Path) -> None:
 
 @click.command("recovery-sheet")
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--language", type=click.Choice(["en", "de"]), default="en", show_default=True, help="Of the sheet.")
 @click.pass_obj
-def recovery_sheet(config: Path, target: Path) -> None:
+def recovery_sheet(config: Path, target: Path, language: str) -> None:
     """Write a page to print: the key that opens your own copies when this machine is gone."""
     if target.exists():
         raise InputInvalid(f"{target} is there already.", do="Name another file.")
-    reply = ask_agent(config, lambda call: call("recovery-sheet"))
+    reply = ask_agent(config, lambda call: call("recovery-sheet", language=language))
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(reply["page"])
     click.echo(f"Written: {target}. Print it, keep the paper safe, and delete the file: it opens your copies.")

@@ -27,6 +27,8 @@ out = Console(highlight=False)
 
 ELSEWHERE = {
     "agent.cli.afterwards.feedback": ("answer", "feedback", "note-feedback", "rate", "send-again"),
+    "agent.cli.archive_key": ("archive-key",),
+    "agent.cli.backups": ("backups", "hold"),
     "agent.cli.cameras": ("cameras",),
     "agent.cli.doctor": ("doctor", "support", "recovery-sheet"),
     "agent.cli.noted": ("request",),
@@ -44,6 +46,7 @@ ELSEWHERE = {
         "stop",
     ),
     "agent.cli.restart": ("restart",),
+    "agent.cli.restore": ("restore",),
     "agent.cli.setup": ("setup", "withdraw"),
     "agent.cli.sources": ("keep", "sources"),
 }  # fmt: skip

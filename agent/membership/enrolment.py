@@ -11,6 +11,7 @@ from agent.membership.leaving import end_open_requests
 from agent.portal.client import PortalClient, origin
 from agent.services import Services
 from agent.store.database import ForceRow
+from agent.store.keys import is_enrolled, note_enrolled
 from exchange.custody.log import CustodyKind
 from exchange.documents.api import ForceInfo
 from exchange.documents.messages import Enrolment
@@ -45,7 +46,8 @@ async def introduce(services: Services, portal: PortalClient) -> Introduction:
 async def enrol(services: Services, portal: PortalClient, fingerprint: str, confirmed_by: str) -> ForceRow:
     """Pin the force key that the owner confirmed by its fingerprint, and make this device known to the portal.
 
-    Requests under another key, or of another portal, end: what was approved for one is not sent to the other.
+    Requests under another key, of another portal, or to another key of this device end: what was approved for one is
+    not sent to the other.
     ForceKeyChanged when the portal now shows another key than the one confirmed.
     """
     info = await portal.force()
@@ -72,7 +74,8 @@ async def enrol(services: Services, portal: PortalClient, fingerprint: str, conf
     uploads = info.uploads if "://" in info.uploads else portal.url + info.uploads
     async with services.store.transaction() as tx:
         before = await tx.force()
-        if before is not None and (before.public_key, origin(before.portal)) != (key.line, origin(portal.url)):
+        same = before is not None and (before.public_key, origin(before.portal)) == (key.line, origin(portal.url))
+        if before is not None and not (same and await is_enrolled(tx, services.keys.device.public)):
             await end_open_requests(services, tx, confirmed_by)
             await tx.execute("DELETE FROM registrations")
         await tx.execute("DELETE FROM force")
@@ -88,6 +91,7 @@ async def enrol(services: Services, portal: PortalClient, fingerprint: str, conf
         )
         await tx.execute("UPDATE cameras SET registered = 1")
         await tx.set_note("inbox-cursor", "0")
+        await note_enrolled(tx, services.keys.device.public)
         await services.custody.record(
             tx, CustodyKind.ENROLLED, confirmed_by, details={"force": info.force, "force_key": key.fingerprint}
         )

@@ -4,18 +4,14 @@ Not for: cameras (they live in the agent's store), secrets (files under ``keys/`
 """
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from agent.settings.authorities import Authorities
 from agent.settings.authorities import TimestampSettings as TimestampSettings
+from agent.settings.backups import BackupSettings
 from agent.settings.errors import problems_of
 from agent.settings.exhibits import ExhibitSettings
 from agent.settings.section import Section
@@ -100,7 +96,7 @@ class RequestSettings(Section):
     remind_after: tuple[Annotated[Duration, between("1m", "30d")], ...] = Field((HOUR, 12 * HOUR), max_length=10)
     """When to remind you of a request that waits; an empty list for never."""
     keep_packages_days: int = Field(365, ge=0, le=36500)
-    """Days that the encrypted copy of what you handed over is kept."""
+    """Days that the encrypted copy of what you handed over is kept, from its receipt on."""
 
 
 class CopySettings(Section):
@@ -206,6 +202,8 @@ class Settings(Section):
     """When people are told of requests and troubles; whom, is set with handover notify."""
     records: RecordsSettings = RecordsSettings()
     """What your records of requests say, and how long they are kept."""
+    backups: BackupSettings = BackupSettings()
+    """Your own copies of what you handed over: where else they are kept, how they are checked, when they go."""
     timestamp_authorities: Authorities = ()
     """Who countersigns the time of what you hand over (RFC 3161): a list of url and certificates; [] for none."""
     log: LogSettings = LogSettings()
@@ -329,6 +327,16 @@ class Settings(Section):
         return self.data / "feedback"
 
     @property
+    def backups_dir(self) -> Path:
+        """0700: the owner's own copies by date and kind of incident, and what is on its way to second places."""
+        return self.data / "backups"
+
+    @property
+    def filed_dir(self) -> Path:
+        """Hard links to sealed packages, with their papers beside them."""
+        return self.backups_dir / "filed"
+
+    @property
     def work_dir(self) -> Path:
         """0700: clips and packages in the making; emptied of leftovers at start."""
         return self.data / "work"
@@ -379,22 +387,3 @@ def _invalid(path: Path, problems: list[Problem]) -> SettingsInvalid:
         meaning=f"{count} not usable, so nothing was started or changed.",
         do="Correct the file and try again; config/handover.example.yaml explains every setting.",
     )
-
-
-def main(arguments: list[str]) -> int:
-    """``python -m agent.settings --schema`` prints the JSON schema; ``… FILE`` checks a file."""
-    from agent.settings.json_schema import schema_text
-
-    if arguments == ["--schema"]:
-        sys.stdout.write(schema_text(Settings))
-        return 0
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        sys.stderr.write("usage: python -m agent.settings --schema | FILE\n")
-        return 2
-    try:
-        load_settings(Path(arguments[0]))
-    except SettingsInvalid as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(f"{arguments[0]}: all settings are usable\n")
-    return 0

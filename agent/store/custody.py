@@ -14,8 +14,13 @@ from exchange.custody.log import CustodyKind, ProvenLines, line_leaf, next_line,
 from exchange.custody.merkle import MerkleTree
 from exchange.signing.documents import SigningKey
 
-_THE_OWNERS_OWN = (CustodyKind.REVIEWED, CustodyKind.PLANNED, CustodyKind.ASKED)
-"""Written by earlier versions: they tell when the owner looked, or that there was something to ask about."""
+_THE_OWNERS_OWN = (
+    # Written by earlier versions: they tell when the owner looked, or that there was something to ask about.
+    CustodyKind.REVIEWED, CustodyKind.PLANNED, CustodyKind.ASKED,
+    # Of the owner's own copies: where they are, and why they are kept, is nobody else's business.
+    CustodyKind.COPIED, CustodyKind.DAMAGED, CustodyKind.REPAIRED, CustodyKind.HELD, CustodyKind.HOLD_ENDED,
+)  # fmt: skip
+"""They leave the house in no package."""
 _FEW = 1000
 """Leaves that are hashed on the event loop: some milliseconds."""
 

@@ -237,6 +237,51 @@ V6 = """
 -- Deliveries: ways to hand a package over.
 
 -- Backups: the owner's own copies.
+CREATE TABLE own_copies (
+    copy_id         TEXT PRIMARY KEY,            -- the evidence id, and the edition where it is not the first
+    evidence_id     TEXT NOT NULL REFERENCES packages ON DELETE CASCADE,
+    filed_as        TEXT NOT NULL,               -- below backups/filed and at places with telling names; no ending
+    checked_at      INTEGER,                     -- when its bytes were last found to be those that were sealed
+    damage          TEXT,                        -- what is wrong with it on this disk
+    announced_at    INTEGER                      -- when its deletion was announced
+) STRICT;
+
+CREATE TABLE second_copies (
+    copy_id         TEXT NOT NULL,
+    place           TEXT NOT NULL,
+    name            TEXT NOT NULL,               -- there
+    put_at          INTEGER,                     -- NULL until it lies there whole
+    checked_at      INTEGER,
+    damage          TEXT,
+    leaving         INTEGER NOT NULL DEFAULT 0,  -- 1: to be removed there
+    PRIMARY KEY (copy_id, place)
+) STRICT;
+
+CREATE TABLE state_copies (
+    place           TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    sha256          TEXT NOT NULL,
+    size            INTEGER NOT NULL,
+    made_at         INTEGER NOT NULL,
+    PRIMARY KEY (place, name)
+) STRICT;
+
+CREATE TABLE backup_runs (
+    place           TEXT PRIMARY KEY,
+    worked_at       INTEGER,                     -- when all that should lie there last did
+    failing_since   INTEGER,
+    failure         TEXT,
+    tries           INTEGER NOT NULL DEFAULT 0,
+    retry_at        INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- What must not be deleted until somebody says so, whatever retention says.
+CREATE TABLE legal_holds (
+    request_id      TEXT PRIMARY KEY REFERENCES requests ON DELETE CASCADE,
+    reason          TEXT NOT NULL,
+    held_by         TEXT NOT NULL,
+    held_since      INTEGER NOT NULL
+) STRICT;
 
 -- Feedback: what the force said after the receipt, and the owner's answers.
 CREATE TABLE feedback (
@@ -287,6 +332,14 @@ CREATE TABLE former_sendings (
     again_signature TEXT NOT NULL,
     PRIMARY KEY (evidence_id, sending)
 ) STRICT;
+
+-- Backups: the files of what was sealed, and of earlier editions of it; NULL paths were deleted.
+CREATE VIEW sealed_files AS
+    SELECT CASE edition WHEN 1 THEN evidence_id ELSE evidence_id || '-' || edition END AS copy_id,
+           path, ciphertext_sha256, size FROM packages
+    UNION
+    SELECT CASE edition WHEN 1 THEN evidence_id ELSE evidence_id || '-' || edition END,
+           path, ciphertext_sha256, size FROM former_sendings;
 
 -- Correspondence and records of requests.
 -- The lawful basis for sharing that the owner chose for a request, by its key in the jurisdiction's wording.

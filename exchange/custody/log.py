@@ -84,6 +84,15 @@ class CustodyKind(StrEnum):
     """The owner told the force, unasked, that they have footage."""
     RECORDS_RESTORED = "records-restored"
     """The log had gone back to an earlier state, and the owner said what happened."""
+    COPIED = "copied"
+    """The owner's own copy of a package lies at a second place, whole."""
+    DAMAGED = "damaged"
+    """A copy of the owner's is not what was sealed any more, or is gone."""
+    REPAIRED = "repaired"
+    """It was put right from a good one."""
+    HELD = "held"
+    """Nothing of a request may be deleted, whatever the time to keep it says."""
+    HOLD_ENDED = "hold-ended"
 
 
 Detail = Annotated[str, Field(max_length=1000)] | StrictInt | StrictBool

@@ -414,7 +414,7 @@ async def home(tmp_path: Path, *, now: int = NOON, **ways: Any) -> AsyncIterator
     place = portals.make_place(tmp_path / "force", clock=clock)
     async with (
         portals.in_process(place, clock) as running,
-        _household(tmp_path, running.address, clock, Ways(**ways)) as (agent, case, window, segments),
+        household(tmp_path, running.address, clock, Ways(**ways)) as (agent, case, window, segments),
         place.client(running.address, clock) as officer,
     ):
         at = Town(agent, place, running.address, case, window, clock, segments, officer)
@@ -430,14 +430,14 @@ async def besieged(tmp_path: Path, *, now: int = NOON, **ways: Any) -> AsyncIter
     clock = HomeClock(now)
     async with (
         portal.running(),
-        _household(tmp_path, portal.origin, clock, Ways(**ways)) as (agent, case, window, segments),
+        household(tmp_path, portal.origin, clock, Ways(**ways)) as (agent, case, window, segments),
     ):
         at = Siege(agent, place, portal.origin, case, window, clock, segments, portal)
         yield at
         await at.events()
 
 
-async def _run_here(function: str, job: dict[str, Any], **how: Any) -> dict[str, Any]:
+async def run_here(function: str, job: dict[str, Any], **how: Any) -> dict[str, Any]:
     """In this process; without working copies, which evidence can do without: their libraries are slow to load."""
     if function in ("agent.media.pictures:contact_sheet_job", "agent.media.working.make:job"):
         raise WorkerFailed("No working copy in this test.")
@@ -445,7 +445,7 @@ async def _run_here(function: str, job: dict[str, Any], **how: Any) -> dict[str,
 
 
 @asynccontextmanager
-async def _household(
+async def household(
     tmp_path: Path, origin: str, clock: HomeClock, ways: Ways
 ) -> AsyncIterator[tuple[app.Agent, Identity, Window, list[Path]]]:
     settings = settings_at(tmp_path / "agent", origin, ways.extra)
@@ -454,7 +454,7 @@ async def _household(
     segments = place_recording(settings.recordings.directory, recording, later=later, without=ways.without)
     async with AsyncExitStack() as stack:
         if not ways.workers:
-            stack.enter_context(mock.patch("agent.app.run_job", _run_here))
+            stack.enter_context(mock.patch("agent.app.run_job", run_here))
         agent = await stack.enter_async_context(app.build(settings, clock))
         await add_camera(agent)
         await join(agent, origin)

@@ -11,7 +11,6 @@ from agent.host.clock import HostClock
 from exchange.clock import DAY, HOUR, SECOND
 from exchange.custody.checkpoint import open_checkpoint
 from exchange.documents import api
-from exchange.documents.api import InboxKind
 from tests.journey.home import Siege, besieged, settings_at
 
 
@@ -21,25 +20,6 @@ async def delivered(at: Siege) -> str:
     await at.walk()
     assert await at.state(request_id) == "delivered"
     return request_id
-
-
-@pytest.mark.parametrize("receipted", [True, False])
-async def test_sealed_copies_are_deleted_when_their_time_is_over_with_a_receipt_or_without(
-    tmp_path: Path, receipted: bool
-) -> None:
-    async with besieged(tmp_path, extra="requests: {keep_packages_days: 30}") as at:
-        request_id = await delivered(at)
-        (package,) = await at.packages(request_id)
-        if receipted:
-            at.portal.put(at.receipt_for(request_id, package), InboxKind.RECEIPT)
-            await at.fetch_and_walk()
-        at.clock.forward(29 * DAY)
-        assert await housekeeping.delete_old_packages(at.agent.services) == 0
-        at.clock.forward(2 * DAY)
-        assert await housekeeping.delete_old_packages(at.agent.services) == 1
-        assert list(at.settings.packages_dir.iterdir()) == []
-        assert await housekeeping.delete_old_packages(at.agent.services) == 0
-        assert "deleted" in await at.events()
 
 
 async def test_the_newest_head_of_the_log_is_sent_once(tmp_path: Path) -> None:

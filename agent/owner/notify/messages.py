@@ -14,6 +14,7 @@ from agent.cameras.stored import registration_of
 from agent.owner.words import Words
 from agent.recorder.state import read_state
 from agent.recordings.disk import recordings_mount, trouble_of_disks
+from agent.records.backups import health, retention
 from agent.requests.intake import verified_request
 from agent.requests.plan import read_plan
 from agent.requests.states import State
@@ -79,7 +80,7 @@ async def due(services: Services, link: str) -> list[Message]:
         found += await _receipts(services, tx)
         found += await _overwritten(services, tx, link)
         found += await _cameras(services, tx)
-    return found + await _disk(services)
+    return found + await _disk(services) + await _copies(services)
 
 
 async def _asked(services: Services, tx: Transaction, row: RequestRow, link: str) -> list[Message]:
@@ -168,3 +169,39 @@ async def _disk(services: Services) -> list[Message]:
     day = to_rfc3339(services.clock.now() // DAY * DAY)
     text = tuple(Sentence(each) for each in (trouble.what, trouble.do) if each)
     return [Message(f"disk {day}", Sentence("The disk needs you"), text)]
+
+
+async def _copies(services: Services) -> list[Message]:
+    """The owner's own copies: damaged, not backed up for days, or about to go."""
+    settings, now = services.settings.backups, services.clock.now()
+    week = to_rfc3339(now // (7 * DAY) * 7 * DAY)
+    subject, found = Sentence("Your copies need you"), []
+    own, places = await health.of_own(services), await health.of_places(services)
+    if own.damaged:
+        said = Sentence(
+            "%(count)s of your copies on this disk can't be relied on any more.", count=str(len(own.damaged))
+        )
+        found.append(Message(f"copies damaged {own.damaged} {week}", subject, (said, "handover backups")))
+    for each in places:
+        if each.damaged:
+            said = Sentence("Copies at %(place)s are damaged, and could not be put right.", place=each.place)
+            found.append(
+                Message(f"copies damaged {each.place} {each.damaged} {week}", subject, (said, "handover backups"))
+            )
+        if each.failing_since is not None and now - each.failing_since >= settings.tell_after:
+            said = Sentence(
+                "The backup to %(place)s has not worked since %(at)s.", place=each.place, at=At(each.failing_since)
+            )
+            key = f"backup {each.place} {each.failing_since} {week}"
+            found.append(Message(key, subject, (said, harmless(each.failure or ""), "handover backups")))
+    going = [due for due in await retention.look(services) if due.announced is not None and due.goes is not None]
+    if going:
+        first = min(due.goes for due in going if due.goes is not None)
+        said = Sentence(
+            "From %(at)s on, copies go whose time to be kept is over: %(count)s.", at=At(first), count=str(len(going))
+        )
+        keep = Sentence("To keep one:")
+        newest = max(due.announced for due in going if due.announced is not None)
+        key = f"copies go {newest}"
+        found.append(Message(key, Sentence("Copies will be deleted"), (said, keep, "handover hold"), ends=first))
+    return found

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from agent.cameras.inventory import Inventory
 from agent.membership.enrolment import OpenPortal
 from agent.owner.people.roles import Role
+from agent.records.backups.backups import Backups
 from agent.requests.journey import Journey
 from agent.services import Services
 from exchange.documents.messages import Id, Part
@@ -25,6 +26,8 @@ class Owned(Protocol):
     def journey(self) -> Journey: ...
     @property
     def inventory(self) -> Inventory: ...
+    @property
+    def backups(self) -> Backups: ...
     @property
     def open_portal(self) -> OpenPortal: ...
 

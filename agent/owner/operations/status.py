@@ -11,10 +11,12 @@ from agent.owner.notify.outbox import undelivered
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.recordings.disk import recordings_mount, trouble_of_disks
 from agent.records.subjects.kept import subject_requests
+from agent.records.backups import health
 from agent.requests import restored_records
 from agent.requests.feedback.conversation import waiting_for_owner
 from agent.requests.states import State
 from agent.settings.model import settings_sha256
+from agent.store.keys import changed_keys
 from exchange import VERSION
 from exchange.clock import to_rfc3339
 from exchange.errors import HandoverError
@@ -32,6 +34,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         records_trouble = await restored_records.trouble(tx)
         asked = await waiting_for_owner(tx)
         asked_by_subjects = [each for each in await subject_requests(tx) if each.answered_at is None]
+        keys_trouble = await changed_keys(tx, services.keys)
     return {
         "version": VERSION,
         "settings_sha256": settings_sha256(services.settings),
@@ -41,8 +44,10 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         "portal_trouble": trouble or None,
         "disk_trouble": None if (trouble_of_disk := await _disk_trouble(agent)) is None else trouble_of_disk.what,
         "messages_trouble": failed[0]["failure"] if (failed := await undelivered(services)) else None,
+        "backups_trouble": await health.trouble(services),
         "page_trouble": services.progress.troubles.get("page"),
         "records_trouble": None if records_trouble is None else str(records_trouble),
+        "device_trouble": None if keys_trouble is None else str(keys_trouble),
         "still_found": sorted(details - {row.camera_id for row in cameras}) if force is not None else [],
         "host_clock": asdict(await services.host_clock()),
         "cameras": await agent.inventory.summaries(cameras),

@@ -19,7 +19,6 @@ from agent.owner.operations import (
     people,
     portal,
     records,
-    recovery,
     requests,
     settings,
     sources,
@@ -30,6 +29,7 @@ from agent.owner.operations.afterwards import feedback
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
 from agent.owner.operations.record_keeping import correspondence, notice, register, statement, subjects
+from agent.owner.operations.own_copies import archive_key, backups, recovery
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
 from agent.requests.feedback.noting import NewFeedback
@@ -95,6 +95,11 @@ OPERATIONS: dict[str, Operation] = {
     "subject-draft": Operation(subjects.AnswerAsked, subjects.draft, APPROVER, noted=True),
     "subject-answered": Operation(subjects.SubjectAnswered, subjects.answered, APPROVER, noted=True),
     "custody": Operation(records.CustodyAsked, records.list_custody, VIEWER),
+    "backups": Operation(Nothing, backups.show, VIEWER),
+    "backups-run": Operation(backups.RunBackups, backups.run, ADMINISTRATOR, noted=True),
+    "backups-prune": Operation(backups.Prune, backups.prune, ADMINISTRATOR, noted=True),
+    "hold": Operation(backups.Hold, backups.hold, APPROVER, noted=True),
+    "end-hold": Operation(RequestNamed, backups.end_hold, APPROVER, noted=True),
     "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),
     "page": Operation(Nothing, people.page, VIEWER),
     "people": Operation(Nothing, people.list_people, VIEWER),
@@ -114,7 +119,9 @@ OPERATIONS: dict[str, Operation] = {
     "change-camera": Operation(cameras.ChangeCamera, cameras.change, ADMINISTRATOR, noted=True),
     "snapshot": Operation(CameraNamed, cameras.snapshot, VIEWER),
     "known-to-officers": Operation(Nothing, cameras.known_to_officers, VIEWER),
-    "recovery-sheet": Operation(Nothing, recovery.sheet, ADMINISTRATOR, noted=True),
+    "archive-key-put": Operation(archive_key.KeyTyped, archive_key.put, ADMINISTRATOR, noted=True),
+    "archive-key-new": Operation(Nothing, archive_key.make, ADMINISTRATOR, noted=True),
+    "recovery-sheet": Operation(recovery.Sheet, recovery.sheet, ADMINISTRATOR, noted=True),
     "discover": Operation(cameras.Discover, cameras.discover, ADMINISTRATOR),
     "add-camera": Operation(NewCamera, cameras.add, ADMINISTRATOR, noted=True),
     "check-camera": Operation(CameraNamed, cameras.check, ADMINISTRATOR),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings.model import DEFAULT_DATA, Preserve, Settings, Trim, load_settings, main
+from agent.settings.__main__ import main
+from agent.settings.model import DEFAULT_DATA, Preserve, Settings, Trim, load_settings
 from agent.settings.yaml_file import MAX_BYTES
 from exchange.clock import DAY, HOUR, MINUTE, SECOND
 from exchange.documents.messages import OwnerKind

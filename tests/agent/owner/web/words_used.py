@@ -26,6 +26,12 @@ def in_templates() -> set[str]:
     return found
 
 
+def in_sheets() -> set[str]:
+    """What is printed."""
+    text = (WEB.parent / "operations/own_copies/recovery_sheet.html").read_text()
+    return {ast.literal_eval(each) for each in re.findall(r'_\(\s*("(?:[^"\\]|\\.)*")', text)}
+
+
 def in_modules() -> set[str]:
     """What ``words(…)``, ``self(…)`` and ``Sentence(…)`` begin with, and errors without a value in them."""
     found: set[str] = set()
@@ -57,7 +63,7 @@ def in_tables() -> set[str]:
 
 
 def everything() -> set[str]:
-    return in_templates() | in_modules() | in_tables()
+    return in_templates() | in_sheets() | in_modules() | in_tables()
 
 
 def path_of(language: str) -> Path:
