@@ -1,6 +1,8 @@
 """The SQL of the agent's database, one step a schema version; ``store.py`` runs the steps that a file lacks.
 
 Not for: queries. A step, once released, is never edited: the next version adds another.
+
+Long because no step ever goes.
 """
 
 V1 = """
