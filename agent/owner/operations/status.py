@@ -10,8 +10,8 @@ from agent.membership import registration
 from agent.owner.notify.outbox import undelivered
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.recordings.disk import recordings_mount, trouble_of_disks
-from agent.records.subjects.kept import subject_requests
 from agent.records.backups import health
+from agent.records.subjects.kept import subject_requests
 from agent.requests import restored_records
 from agent.requests.feedback.conversation import waiting_for_owner
 from agent.requests.states import State

@@ -28,8 +28,8 @@ from agent.owner.operations import (
 from agent.owner.operations.afterwards import feedback
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
-from agent.owner.operations.record_keeping import correspondence, notice, register, statement, subjects
 from agent.owner.operations.own_copies import archive_key, backups, recovery
+from agent.owner.operations.record_keeping import correspondence, notice, register, statement, subjects
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
 from agent.requests.feedback.noting import NewFeedback
