@@ -17,8 +17,8 @@ from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.retention import Policy
 from agent.recordings.segments import SegmentStore
 from agent.records.backups.backups import Backups
-from agent.records.deletion_clock import deletion_now
 from agent.records.correspondence.kept import sweep
+from agent.records.deletion_clock import deletion_now
 from agent.records.keeping import delete_old_records
 from agent.requests.feedback.answering import send_words
 from agent.requests.journey import Journey
