@@ -1,44 +1,65 @@
-"""This host's time zone by its name, and the local time of a window, for those who read times in words.
+"""The local time where the cameras are, for those who read times in words: this host's zone, or else the camera's.
 
 Not for: how cameras tell their zones (``agent.devices.time_zones``), or whether the clock is right (``clock``).
 """
 
 import contextlib
 import os
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from exchange.clock import SECOND, Window
-from exchange.documents.human_time import zone_text
 from exchange.documents.retrieval_facts import LocalTime
 
 _LINK, _NAME = Path("/etc/localtime"), Path("/etc/timezone")
-_FROM = "the settings of the machine that made this package"
+_HOST = "the settings of the machine that made this package"
+_CAMERA = "what the camera said of its own clock"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOWHERE = frozenset(("UTC", "UCT", "Zulu", "Universal", "GMT", "GMT0", "Greenwich"))
+"""What a machine is set to that nobody told where it is; a place that has this time is set to it by another name."""
+
+Offset = Callable[[int], int]
+"""Minutes east of UTC at an instant (microseconds UTC)."""
 
 
 def zone_name() -> str | None:
-    """The IANA name of the zone that this host is set to, such as ``Europe/London``; None when it can't be told."""
+    """The IANA name of the zone that this host is set to, such as ``Europe/London``; None when it names no place."""
     named = [os.environ.get("TZ", "").removeprefix(":")]
     with contextlib.suppress(OSError):
         named.append(str(_LINK.resolve()).partition("zoneinfo/")[2].removeprefix("posix/"))
     with contextlib.suppress(OSError, UnicodeDecodeError):
         named.append(_NAME.read_text("ascii").strip())
-    return next((name for name in named if name and _zone(name) is not None), None)
+    found = next((name for name in named if name and _zone(name) is not None), None)
+    return None if found is None or found.removeprefix("Etc/") in _NOWHERE else found
 
 
-def local_time(window: Window, name: str | None) -> LocalTime:
-    """The local time of a window (microseconds UTC) in the zone of this name; without one, by the host's own rules."""
-    zone = None if name is None else _zone(name)
-    first, last = _offset(window.start, zone), _offset(window.end, zone)
-    known = {"zone": name if zone is not None else zone_text(first), "zone_from": _FROM, "offset_minutes": first}
+def hosts_time(window: Window, name: str) -> LocalTime:
+    """The local time of a window (microseconds UTC) in this host's zone, ``zone_name()``."""
+    zone = ZoneInfo(name)
+
+    def offset(instant: int) -> int:
+        east = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone).utcoffset()
+        return 0 if east is None else int(east.total_seconds() // 60)
+
+    return _local_time(window, name, _HOST, offset)
+
+
+def cameras_time(window: Window, name: str, offset: Offset) -> LocalTime:
+    """The same by the zone that the camera said that its clock is set to; ``name``: as it wrote it."""
+    return _local_time(window, name, _CAMERA, offset)
+
+
+def _local_time(window: Window, name: str, zone_from: str, offset: Offset) -> LocalTime:
+    first, last = offset(window.start), offset(window.end)
+    known = {"zone": name, "zone_from": zone_from, "offset_minutes": first}
     if first == last:
         return LocalTime.model_validate(known)
     low, high = window.start // SECOND, -(-window.end // SECOND)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _offset(middle * SECOND, zone) == first else (low, middle)
+        low, high = (middle, high) if offset(middle * SECOND) == first else (low, middle)
     return LocalTime.model_validate(known | {"changes_at": high * SECOND, "offset_minutes_after": last})
 
 
@@ -47,10 +68,3 @@ def _zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _offset(instant: int, zone: tzinfo | None) -> int:
-    """Minutes east of UTC; zones of a century ago had seconds too, which are cut."""
-    moment = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone)
-    east = moment.utcoffset()
-    return 0 if east is None else int(east.total_seconds() // 60)

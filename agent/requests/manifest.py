@@ -9,9 +9,10 @@ from pathlib import Path
 
 from agent.devices.camera_facts import CameraFacts as DeviceFacts
 from agent.devices.clock_history import Around
+from agent.devices.time_zones import seconds_east
 from agent.footage.provenance import SourceProvenance
 from agent.host.clock import HostClock
-from agent.host.local_zone import local_time
+from agent.host.local_zone import cameras_time, hosts_time
 from agent.media import facts
 from agent.recordings.layout import parse as parse_name
 from agent.requests.clocks import clock_check_entry, displayed, host_clock_entry, offset_range
@@ -24,7 +25,7 @@ from exchange.documents.clock_facts import HostClock as HostClockEntry
 from exchange.documents.evidence import CameraFacts, Evidence, KeyFrameMode, Site, Sound, Source, Windows, widening
 from exchange.documents.footage_facts import Master, Operation, SourceSegment, Tool, Track, TrackKind, WorkingCopy
 from exchange.documents.messages import CameraRegistration, Fingerprint, Stretch
-from exchange.documents.retrieval_facts import Retrieval, StreamSetting
+from exchange.documents.retrieval_facts import LocalTime, Retrieval, StreamSetting
 from exchange.signing.documents import document_sha256
 
 _MOST_NOTES = 50
@@ -112,7 +113,7 @@ def build(
             tools=tuple(Tool(name=name, version=version) for name, version in sorted(result.tools.items())),
         ),
         retrieval=_retrieval(approval, system),
-        local_time=local_time(_around(requested, delivered), system.zone),
+        local_time=_local_time(camera.clock, _around(requested, delivered), system.zone),
         agent_version=VERSION,
         device=device,
         issued=issued,
@@ -200,6 +201,21 @@ def _retrieval(approval: Approval, system: SystemKnown) -> Retrieval | None:
     started, finished = system.cut
     # A host's clock that was set back meanwhile says nothing of how long it took.
     return Retrieval(by=by.name if by else system.owner, started=min(started, finished), finished=finished)
+
+
+def _local_time(clock: Around | None, window: Window, zone: str | None) -> LocalTime | None:
+    """By this host's zone, where it has one; else by the camera's, where it told one."""
+    if zone is not None:
+        return hosts_time(window, zone)
+    named = None if clock is None else clock_check_entry(clock.best).zone
+    if clock is None or named is None:
+        return None
+    check = clock.best
+
+    def offset(instant: int) -> int:
+        return (seconds_east(check.zone, instant, daylight_saving=check.daylight_saving) or 0) // 60
+
+    return cameras_time(window, named, offset)
 
 
 def _around(requested: Window, delivered: Window) -> Window:

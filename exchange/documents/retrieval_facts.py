@@ -20,7 +20,7 @@ class LocalTime(Part):
     """What clocks on the wall show where the camera is, within the windows of this manifest and the seconds around."""
 
     zone: Line
-    """Such as 'Europe/London' (IANA), or 'UTC+01:00' where only an offset is known."""
+    """Such as 'Europe/London' (IANA), or as the camera wrote it."""
     zone_from: Line
     """Where that is known from."""
     offset_minutes: OffsetMinutes

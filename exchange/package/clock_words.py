@@ -54,7 +54,7 @@ def display_sentences(evidence: Evidence) -> list[str]:
             f"apart from that, its clock was {_fast(check.offset_us, _bound(clocks, check))}."
         )
     if evidence.local_time is not None:
-        where = f"{local.zone}, " if not local.zone.startswith("UTC") else ""
+        where = f"that of {local.zone}, " if is_place(local.zone) else ""
         sentences.append(f"Local time is {where}{zone_text(offset)}, from {local.zone_from}.")
     if not clocks.host_synchronised:
         sentences.append(
@@ -62,6 +62,11 @@ def display_sentences(evidence: Evidence) -> list[str]:
             "was right."
         )
     return sentences
+
+
+def is_place(zone: str) -> bool:
+    """Whether a zone has a name that a reader knows, such as ``Europe/London``; a camera may write it as rules."""
+    return "/" in zone and "," not in zone
 
 
 def _example(clocks: Clocks, face: datetime, apart: int) -> str:

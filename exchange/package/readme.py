@@ -13,11 +13,13 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from exchange.documents.copies import CopyKind
 from exchange.documents.evidence import DisplayedStretch, Evidence, KeyFrameMode, Widening, Windows
+from exchange.documents.footage_facts import WorkingCopy
 from exchange.documents.human_time import device_time_text, duration_text, time_text, wall_text, zone_text
 from exchange.documents.messages import Credential, Decision, Place, Request, Stretch
 from exchange.documents.noted import IDENTIFIED_WORDS, NotedOfficer, NotedRequest
-from exchange.package.clock_words import clock_sentences, display_sentences, host_warning
+from exchange.package.clock_words import clock_sentences, display_sentences, host_warning, is_place
 from exchange.package.drawing import plan
 from exchange.package.limits import limits, play_sentences
 from exchange.signing.sshsig import PublicKey
@@ -26,6 +28,27 @@ CONTACT_SHEET = "data/working/contact-sheet.jpg"
 """The working copy that the page shows, where the manifest lists it."""
 _TEMPLATE = "read_me_first.html"
 _STYLE = "read_me_first.css"
+_KINDS = {
+    CopyKind.PLAYABLE: "for players",
+    CopyKind.AVI: "AVI for old players",
+    CopyKind.ENHANCED: "enhanced",
+    CopyKind.TIGHT: "exactly the stretch that was asked for",
+    CopyKind.SMALLER: "smaller files",
+    CopyKind.QUALITY: "report of the pictures’ quality",
+    CopyKind.CONTACT_SHEET: "contact sheet",
+}
+_FORMATS = {
+    "h264": "H.264",
+    "hevc": "H.265",
+    "h265": "H.265",
+    "mjpeg": "Motion JPEG",
+    "mp4": "MP4",
+    "matroska": "Matroska",
+    "aac": "AAC",
+    "opus": "Opus",
+    "pcm_alaw": "G.711 A-law",
+    "pcm_mulaw": "G.711 µ-law",
+}
 _COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 
 
@@ -78,6 +101,7 @@ def render_readme(
         torn=sum(segment.torn for segment in evidence.segments),
         windows=_windows(windows),
         displayed=_displayed(windows),
+        place_zone=_place_zone(evidence),
         widening_text=widening_text(evidence.widening),
         local=lambda instant: _local(evidence, instant),
         looks=None if camera.direction is None else _COMPASS[round(camera.direction / 45) % 8],
@@ -130,6 +154,11 @@ def _local(evidence: Evidence, instant: int) -> tuple[str, str] | None:
     """A moment of the windows in local time, and that time's offset; None where the local time is not known."""
     local = evidence.local_time
     return None if local is None else (wall_text(local.wall_clock(instant)), zone_text(local.offset_at(instant)))
+
+
+def _place_zone(evidence: Evidence) -> str | None:
+    zone = None if evidence.local_time is None else evidence.local_time.zone
+    return zone if zone is not None and is_place(zone) else None
 
 
 def _plan(evidence: Evidence, request: Request | NotedRequest) -> Markup:
@@ -185,11 +214,26 @@ def _template() -> tuple[Template, str]:
         loader=PackageLoader("exchange.package", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=False
     )
     environment.globals.update(
-        time=time_text, duration_text=duration_text, device_time=device_time_text, relative=_relative
+        time=time_text,
+        duration_text=duration_text,
+        device_time=device_time_text,
+        relative=_relative,
+        copy_name=_copy_name,
+        format_name=_format_name,
     )
     loader = environment.loader
     assert loader is not None
     return environment.get_template(_TEMPLATE), loader.get_source(environment, _STYLE)[0]
+
+
+def _copy_name(copy: WorkingCopy) -> str:
+    """What a working copy is, by its kind."""
+    return "Working copy" if copy.kind is None else f"Working copy, {_KINDS[copy.kind]}"
+
+
+def _format_name(name: str) -> str:
+    """A codec or container as people write it."""
+    return _FORMATS.get(name.lower(), name)
 
 
 def _relative(path: str) -> str:

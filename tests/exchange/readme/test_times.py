@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.host.local_zone import local_time
+from agent.devices.time_zones import seconds_east
+from agent.host.local_zone import cameras_time, hosts_time, zone_name
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.documents.clock_facts import HostClock, OffsetRange
 from exchange.documents.evidence import Evidence, as_displayed
@@ -65,7 +66,7 @@ def test_a_camera_left_in_winter_time_is_an_hour_slow_and_the_page_says_why(case
     assert "the camera is 59 minutes 58 seconds slow" in first
     assert why.startswith("Of this, 1 hour is because the camera is set to another time zone (UTC+00:00)")
     assert why.endswith("its clock was 2 seconds fast, plus or minus 0.4 seconds.")
-    assert where == "Local time is Europe/London, UTC+01:00, from the settings of the machine."
+    assert where == "Local time is that of Europe/London, UTC+01:00, from the settings of the machine."
 
 
 def test_a_camera_that_didnt_say_its_zone_is_not_called_an_hour_off(case: Case) -> None:
@@ -104,17 +105,29 @@ def test_a_clock_that_was_never_compared_gives_no_example(case: Case) -> None:
 
 def test_local_time_follows_the_zone_through_the_change_to_summer_time() -> None:
     window = Window(from_rfc3339("2026-03-29T00:59:00Z"), from_rfc3339("2026-03-29T01:01:00Z"))
-    local = local_time(window, "Europe/London")
+    local = hosts_time(window, "Europe/London")
     assert (local.offset_minutes, local.offset_minutes_after) == (0, 60)
     assert local.changes_at == from_rfc3339("2026-03-29T01:00:00Z")
     assert [f"{local.wall_clock(at):%H:%M}" for at in (window.start, window.end)] == ["00:59", "02:01"]
-    winter = local_time(Window(NOW, NOW + HOUR), "Asia/Kathmandu")
+    winter = hosts_time(Window(NOW, NOW + HOUR), "Asia/Kathmandu")
     assert (winter.zone, winter.offset_minutes, winter.changes_at) == ("Asia/Kathmandu", 345, None)
     assert winter.wall_clock(NOW).replace(tzinfo=None) - LONDON.wall_clock(NOW) == timedelta(minutes=345)
 
 
-def test_a_host_without_a_named_zone_tells_the_offset() -> None:
-    assert local_time(Window(NOW, NOW + HOUR), None).zone.startswith("UTC")
+def test_where_the_host_was_never_told_where_it_is_the_cameras_zone_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for nowhere in ("UTC", "Etc/UTC", "Etc/GMT", "Zulu"):
+        monkeypatch.setenv("TZ", nowhere)
+        assert zone_name() is None
+    monkeypatch.setenv("TZ", "Africa/Abidjan")
+    assert zone_name() == "Africa/Abidjan"
+    berlin, change = "CET-1CEST,M3.5.0,M10.5.0/3", from_rfc3339("2026-03-29T01:00:00Z")
+    local = cameras_time(
+        Window(change - MINUTE, change + MINUTE),
+        berlin,
+        lambda instant: (seconds_east(berlin, instant, daylight_saving=None) or 0) // 60,
+    )
+    assert (local.offset_minutes, local.changes_at, local.offset_minutes_after) == (60, change, 120)
+    assert local.zone_from == "what the camera said of its own clock"
 
 
 def test_what_cant_be_known_follows_from_the_package(case: Case) -> None:
