@@ -6,6 +6,7 @@ A message says that there is something, and nothing of what it is about unless i
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +16,7 @@ from agent.owner.words import Words
 from agent.recorder.state import read_state
 from agent.recordings.disk import recordings_mount, trouble_of_disks
 from agent.records.backups import health, retention
+from agent.requests.feedback.conversation import Origin
 from agent.requests.intake import verified_request
 from agent.requests.plan import read_plan
 from agent.requests.states import State
@@ -22,7 +24,8 @@ from agent.services import Services
 from agent.sources.registry import RECORDER, setting_of
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import DAY, MINUTE, to_rfc3339
-from exchange.documents.letters import harmless
+from exchange.documents.feedback import FeedbackKind
+from exchange.documents.letters import harmless, quoted
 
 _PATIENCE = 15 * MINUTE
 """How long a camera may be away before anybody is told."""
@@ -78,6 +81,7 @@ async def due(services: Services, link: str) -> list[Message]:
     async with services.store.transaction() as tx:
         found = [message for row in await tx.requests(State.ASKED) for message in await _asked(services, tx, row, link)]
         found += await _receipts(services, tx)
+        found += await _feedback(services, tx, link)
         found += await _overwritten(services, tx, link)
         found += await _cameras(services, tx)
     return found + await _disk(services) + await _copies(services)
@@ -111,6 +115,37 @@ async def _receipts(services: Services, tx: Transaction) -> list[Message]:
     )
     subject, text = Sentence("A receipt came"), (Sentence("The police confirmed that they have what you sent."),)
     return [Message(f"receipt {row['evidence_id']}", subject, text, ends=row["receipt_at"] + DAY) for row in rows]
+
+
+_TOLD = {
+    FeedbackKind.OPENED: Sentence("The police opened what you sent"),
+    FeedbackKind.CANNOT_PLAY: Sentence("The police can't play what you sent"),
+    FeedbackKind.QUESTION: Sentence("The police ask you something"),
+    FeedbackKind.OUTCOME: Sentence("The police tell how it ended"),
+}
+
+
+async def _feedback(services: Services, tx: Transaction, link: str) -> list[Message]:
+    """What officers said of what they got; their words only for those who want to know what it is about."""
+    rows = await tx.all(
+        "SELECT * FROM feedback WHERE origin = ? AND arrived_at > ? ORDER BY arrived_at, rowid",
+        [Origin.PORTAL, services.clock.now() - DAY],
+    )
+    found = []
+    for row in rows:
+        where = f"{link}/requests/{row['request_id']}" if link else f"handover show {row['request_id']}"
+        words = json.loads(row["document"]).get("text")
+        detail = (quoted(words, 1000),) if words else ()
+        found.append(
+            Message(
+                f"feedback {row['feedback_id']}",
+                _TOLD[FeedbackKind(row["kind"])],
+                (Sentence("See what they say, and what you can do:"), where),
+                detail,
+                ends=row["arrived_at"] + DAY,
+            )
+        )
+    return found
 
 
 async def _overwritten(services: Services, tx: Transaction, link: str) -> list[Message]:

@@ -30,6 +30,7 @@ def routes() -> list[web.RouteDef]:
 async def one_request(request: web.Request) -> web.StreamResponse:
     async def look() -> Json:
         details = await operate(request, "show", request_id=request.match_info["request_id"])
+        entries = (await operate(request, "feedback", request_id=details["request_id"]))["feedback"]
         words = words_of(request)
         return {
             "state": details["state"],
@@ -38,6 +39,7 @@ async def one_request(request: web.Request) -> web.StreamResponse:
             "trouble": details["trouble"] or "",
             "plan": details.get("plan_sha256", ""),
             "first_yes": details["first_yes"] is not None,
+            "feedback": str(len(entries)),
             "receipts": sum(package["receipt"] is not None for package in details["packages"]),
         }
 
@@ -47,7 +49,9 @@ async def one_request(request: web.Request) -> web.StreamResponse:
 async def all_requests(request: web.Request) -> web.StreamResponse:
     async def look() -> Json:
         rows = (await operate(request, "requests"))["requests"]
-        return {"requests": [[row["request_id"], row["state"]] for row in rows if row["state"] in states.OPEN]}
+        asked = (await operate(request, "status"))["force_asks"]
+        shown = [[row["request_id"], row["state"]] for row in rows if row["state"] in states.OPEN]
+        return {"requests": [*shown, *([request_id, "asks"] for request_id in asked)]}
 
     return await _stream(request, look)
 

@@ -39,9 +39,10 @@ async def show_home(request: web.Request) -> web.Response:
     rows = (await operate(request, "requests"))["requests"]
     status = await operate(request, "status")
     waiting = sorted((row for row in rows if row["state"] == "asked"), key=lambda row: row["expires"])
+    asked = [row for row in rows if row["request_id"] in status["force_asks"]]
     under_way = [row for row in rows if row["state"] != "asked" and row["state"] in (*states.OPEN, "delivered")]
     return render(
-        request, "home.html", waiting=waiting, under_way=under_way, status=status, stands=states.stands,
+        request, "home.html", waiting=waiting, asked=asked, under_way=under_way, status=status, stands=states.stands,
         troubles=_troubles(status),
     )  # fmt: skip
 

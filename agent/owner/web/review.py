@@ -15,6 +15,7 @@ from agent.cameras.stored import registration_of
 from agent.owner.operations.context import Json
 from agent.owner.people.roles import Role, allows
 from agent.owner.web import states
+from agent.owner.web.afterwards import conversation
 from agent.owner.web.bringing import brought_cameras
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, session_of, site_of, words_of
@@ -50,7 +51,7 @@ async def show(request: web.Request) -> web.Response:
         return await _asked(request, details)
     return render(
         request, "request.html", details=details, stands=states.stands(details), steps=states.STEPS,
-        names=states.NAMES, files=await _files(request, details),
+        names=states.NAMES, files=await _files(request, details), after=await conversation.shown(request, details),
         can_be_stopped=details["state"] in states.CAN_BE_STOPPED and _may_decide(request),
     )  # fmt: skip
 

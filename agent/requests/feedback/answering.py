@@ -16,7 +16,7 @@ from exchange.documents.messages import Signed
 from exchange.errors import DecisionRefused, NotEnrolled, NotFound, PortalRefused, PortalUnreachable
 from exchange.signing.documents import document_sha256, open_document, sign_document
 
-_NO_SUCH = "This force's portal carries no answers or ratings yet: yours is kept here. Tell the officer some other way."
+NO_SUCH_CALL = "This force's portal takes no answers yet: yours is kept here. Tell the officer some other way."
 
 
 async def answer(services: Services, request_id: str, question_id: str, text: str, by: str) -> OwnersAnswer:
@@ -104,7 +104,7 @@ async def send_words(services: Services) -> int:
         try:
             await (await services.portal()).feedback(row["request_id"], row["feedback_id"], signed)
         except (PortalRefused, NotEnrolled) as error:
-            why = _NO_SUCH if isinstance(error, NoSuchCall) else error.what
+            why = NO_SUCH_CALL if isinstance(error, NoSuchCall) else error.what
             async with services.store.transaction() as tx:
                 await tx.update("feedback", key, wanted=0, failure=why)
             continue

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from agent.requests.feedback.arriving import keep
 from agent.requests.feedback.conversation import Origin, keep_files, of_request
 from agent.services import Services
+from agent.store.database import Transaction
 from exchange.documents.feedback import (
     MAX_OF_A_REQUEST,
     CannotPlayReason,
@@ -19,9 +20,9 @@ from exchange.documents.feedback import (
     FeedbackKind,
     NotedFeedback,
 )
-from exchange.documents.messages import DecidedBy, Id, Line, Part, Text
+from exchange.documents.messages import DecidedBy, Id, Line, Part, Signed, Text
 from exchange.errors import DecisionRefused, InputInvalid, NotFound
-from exchange.signing.documents import sign_document
+from exchange.signing.documents import read_unverified, sign_document
 
 
 class NewFeedback(Part):
@@ -60,6 +61,8 @@ async def note_feedback(services: Services, new: NewFeedback, by: DecidedBy) -> 
         about = sent if new.evidence_id is None else [each for each in sent if each == new.evidence_id]
         if not about:
             raise NotFound(f"No package {new.evidence_id} was handed over.", do="handover show names them.")
+        if new.key is not None and await _is_written(tx, new):
+            return len(about)
         kept = []
         for number, evidence_id in enumerate(about):
             document = _document(services, new, evidence_id, number, by)
@@ -71,8 +74,28 @@ async def note_feedback(services: Services, new: NewFeedback, by: DecidedBy) -> 
     return len(about)
 
 
+async def _is_written(tx: Transaction, new: NewFeedback) -> bool:
+    """Whether this very form was sent before. DecisionRefused when something else was, from the same page."""
+    row = await tx.one("SELECT document, signature FROM feedback WHERE feedback_id = ?", [_id_of(new, 0)])
+    if row is None:
+        return False
+    before = read_unverified(Signed(document=row["document"], signature=row["signature"]), NotedFeedback)
+    fields = ("what", "officer", "how", "verified", "reason", "result", "text")
+    if any(getattr(before, name) != getattr(new, name) for name in fields):
+        raise DecisionRefused(
+            "Something else was written down since this page was shown.",
+            meaning="This was not written down.",
+            do="Load the page again, and type it there.",
+        )
+    return True
+
+
+def _id_of(new: NewFeedback, number: int) -> str:
+    return str(uuid.uuid4()) if new.key is None else f"{new.key[:60]}-{number}"
+
+
 def _document(services: Services, new: NewFeedback, evidence_id: str, number: int, by: DecidedBy) -> NotedFeedback:
-    feedback_id = str(uuid.uuid4()) if new.key is None else f"{new.key[:60]}-{number}"
+    feedback_id = _id_of(new, number)
     try:
         return NotedFeedback.model_validate(
             new.model_dump(exclude={"key"})

@@ -18,6 +18,8 @@ from agent.owner.notify.recipients import Recipient, Recipients
 from agent.owner.operations.context import Nothing
 from agent.owner.operations.notify import RecipientNamed
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, from_rfc3339
+from exchange.documents.api import InboxKind
+from exchange.documents.feedback import CannotPlay, Question
 from exchange.errors import InputInvalid, NotDelivered, NotFound
 from tests.agent.owner.web.pages import free_port
 from tests.journey.home import ACTOR, Siege, besieged, owner_does
@@ -106,6 +108,29 @@ async def test_whoever_wants_to_know_is_told_what_it_is_about(tmp_path: Path) ->
         await at.asked()
         await pass_by(at)
         assert "Burglary, 12 Mill Road (case 04/1234/26)" in said[-1]["message"]
+
+
+async def test_what_the_force_says_afterwards_is_told_once_and_its_words_only_to_whom_they_are_for(
+    tmp_path: Path,
+) -> None:
+    said: list[dict[str, str]] = []
+    async with besieged(tmp_path, workers=True) as at, web_hook(said) as address:
+        await add(at, address, "anna")
+        await add(at, address, "robin", detail=True)
+        request_id = await at.asked()
+        await at.say(request_id, yes=True)
+        await at.walk()
+        (package,) = await at.packages(request_id)
+        said.clear()
+        for model in (Question, CannotPlay):
+            at.portal.put(at.feedback_for(request_id, package, model), InboxKind.FEEDBACK)
+        await at.fetch_and_walk()
+        await pass_by(at)
+        await pass_by(at)
+        titles = sorted(each["title"] for each in said)
+        assert titles == ["The police ask you something"] * 2 + ["The police can't play what you sent"] * 2
+        assert all(f"handover show {request_id}" in each["message"] for each in said)
+        assert sorted("Why is it so dark?" in each["message"] for each in said) == [False, False, False, True]
 
 
 async def test_a_message_is_written_in_its_reader_s_language(tmp_path: Path) -> None:

@@ -42,9 +42,11 @@ if (news) {
     show("stands", now.stands);
     show("doing", now.doing);
     show("trouble", now.trouble);
+    if (news.dataset.feedback && now.feedback !== news.dataset.feedback) document.getElementById("changed").hidden = false;
     const changed = now.state !== news.dataset.state || (news.dataset.plan && now.plan && now.plan !== news.dataset.plan);
     if (!changed) return;
-    if (news.dataset.state === "asked") document.getElementById("changed").hidden = false;
+    // Nothing that is being typed is lost.
+    if (news.dataset.state === "asked" || document.querySelector("[data-typing]")) document.getElementById("changed").hidden = false;
     else location.reload();
   };
   addEventListener("pagehide", () => source.close());

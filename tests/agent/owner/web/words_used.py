@@ -11,7 +11,10 @@ from agent.cameras.health import WORDS as HEALTH
 from agent.owner.operations.custody_words import WORDS as CUSTODY
 from agent.owner.people.roles import WORDS as ROLES
 from agent.owner.web import bringing, login, states
+from agent.owner.web.afterwards import conversation
 from agent.requests import plan
+from agent.requests.feedback import answering
+from exchange.documents.feedback import REASON_WORDS, RESULT_WORDS
 from exchange.documents.noted import IDENTIFIED_WORDS
 from tests.paths import ROOT
 
@@ -37,7 +40,7 @@ def in_modules() -> set[str]:
     found: set[str] = set()
     others = ("people/proofs.py", "words.py", "notify/messages.py", "operations/notify.py")
     drawing = ROOT / "exchange" / "package" / "drawing.py"
-    for path in (*WEB.glob("*.py"), *(WEB.parent / other for other in others), drawing):
+    for path in (*WEB.rglob("*.py"), *(WEB.parent / other for other in others), drawing):
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
@@ -58,6 +61,7 @@ def in_tables() -> set[str]:
     found |= {*ROLES.values(), *CUSTODY.values(), *IDENTIFIED_WORDS.values()}
     found |= {*bringing.APPS.values(), bringing.OTHER, *plan.GAP_WORDS.values(), "nothing was recorded"}
     found |= {*HEALTH.values()}
+    found |= {*conversation.COPY_WORDS.values(), *REASON_WORDS.values(), *RESULT_WORDS.values(), answering.NO_SUCH_CALL}
     found |= {"A test message was delivered.", "Removed."}
     return found | {login.WRONG, "bytes", "kB", "MB", "GB"}
 
