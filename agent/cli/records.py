@@ -39,7 +39,8 @@ def records(config: Path, plain: bool) -> None:
     for package in reply["packages"]:
         delivered = prompt.local(package["delivered"]) if package["delivered"] else "not yet"
         receipt = prompt.local(package["receipt"]) if package["receipt"] else "none yet"
-        click.echo(f"{package['crime_reference']}: delivered {delivered}; receipt {receipt}")
+        called = f"{package['exhibit']}, " if package["exhibit"] else ""
+        click.echo(f"{called}{package['crime_reference']}: delivered {delivered}; receipt {receipt}")
         if package["path"]:
             click.echo(f"  {package['path']} ({prompt.size(package['size'] or 0)})")
         click.echo(f"  SHA-256 {package['ciphertext_sha256']}")

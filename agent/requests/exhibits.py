@@ -4,6 +4,7 @@ A number is given once in the life of the owner's records, in the transaction th
 gives it to nobody, one after it finds it given. Not for: the pattern's own rules (``agent.settings.exhibits``).
 """
 
+import json
 import sqlite3
 
 from agent.requests.decision import Approval
@@ -40,6 +41,13 @@ async def exhibit_reference(services: Services, tx: Transaction, approval: Appro
     raise ClipFailed(
         "No exhibit reference is free.", do="Write {number} into exhibits.reference in handover.yaml, and restart it."
     )
+
+
+def given_reference(signed_manifest: str | None) -> str | None:
+    """What a package is called, from its row's signed manifest; None while there is none."""
+    if signed_manifest is None:
+        return None
+    return str(json.loads(json.loads(signed_manifest)["document"])["exhibit_reference"])
 
 
 async def next_reference(services: Services, tx: Transaction, request: Request | NotedRequest) -> str:

@@ -5,13 +5,14 @@ from unittest import mock
 
 import pytest
 
+from agent.owner.operations.context import Nothing
 from agent.requests.decision import Choice, Verdict, decide
 from agent.requests.exhibits import written
 from agent.settings.exhibits import ExhibitSettings
 from exchange.documents.exhibits import typed_prefix
 from exchange.documents.messages import Decision, Status
 from exchange.errors import InputInvalid
-from tests.journey.home import OWNER, Town, home
+from tests.journey.home import ACTOR, OWNER, Town, home, owner_does
 from tests.journey.test_manifest import manifests
 
 NUMBERED = "exhibits: {prefix: SMT}"
@@ -43,6 +44,8 @@ async def test_without_a_setting_it_is_called_by_its_own_id(tmp_path: Path) -> N
         await at.walk()
         (evidence,) = await manifests(at, request_id)
         assert evidence.exhibit_reference == f"HANDOVER-{evidence.evidence_id[:8].upper()}"
+        shown = await at.shown(request_id)
+        assert (shown["exhibit"], shown["packages"][0]["exhibit"]) == (None, evidence.exhibit_reference)
 
 
 async def test_numbers_go_on_whoevers_initials_stand_before_them(tmp_path: Path) -> None:
@@ -50,6 +53,8 @@ async def test_numbers_go_on_whoevers_initials_stand_before_them(tmp_path: Path)
         assert await handed_over(at) == "SMT/1"
         assert await handed_over(at, asked="ABC") == "ABC/2"
         assert await handed_over(at, asked="ABC", said="ABC/12") == "ABC/12/3"
+        listed = (await owner_does(at.agent, "records", Nothing(), ACTOR))["packages"]
+        assert [package["exhibit"] for package in listed] == ["SMT/1", "ABC/2", "ABC/12/3"]
         request_id = await at.asked(at.request(exhibit_prefix="DEF"))
         assert (await at.shown(request_id))["exhibit"] == "DEF/4"
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.owner.operations.requests import summary
 from agent.requests import restored_records
+from agent.requests.exhibits import given_reference
 from exchange.clock import to_rfc3339
 from exchange.custody.log import read_line
 from exchange.documents.messages import Id, Part, Text
@@ -38,6 +39,7 @@ async def list_packages(agent: Owned, _: Nothing, actor: Actor) -> Json:
         "packages": [
             {
                 "evidence_id": row["evidence_id"],
+                "exhibit": given_reference(row["evidence"]),
                 "request_id": row["request_id"],
                 "crime_reference": summary(agent, requests[row["request_id"]]).get("crime_reference"),
                 "path": row["path"],

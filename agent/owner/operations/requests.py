@@ -11,7 +11,7 @@ from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
 from agent.requests import decision, restored_records, stop
-from agent.requests.exhibits import next_reference
+from agent.requests.exhibits import given_reference, next_reference
 from agent.requests.feedback.conversation import complaints
 from agent.requests.intake import verified_request
 from agent.requests.noted.noting import NOT_SAID
@@ -87,7 +87,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         waiting = await first_yes(tx, row.request_id)
         paused = await stop.is_paused(tx, row.request_id)
         offered = None if row.officer is None else await answered_offer(tx, verified_request(row))
-        called = None if row.officer is None else await next_reference(services, tx, verified_request(row))
+        called = await next_reference(services, tx, verified_request(row)) if row.state == State.ASKED else None
     details: Json = summary(agent, row)
     details["outcome"] = _outcome(row, None if decided is None else decided.document)
     details["unclear"] = (
@@ -117,6 +117,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
     details["packages"] = [
         {
             "evidence_id": package.evidence_id,
+            "exhibit": given_reference(package.evidence),
             "path": package.path,
             "size": package.size,
             "ciphertext_sha256": package.ciphertext_sha256,

@@ -302,7 +302,8 @@ def show_progress(console: Console, details: Json) -> None:
         delivered = f"delivered {local(package['delivered'])}" if package["delivered"] else "not delivered yet"
         delivered += ", sent again" if package.get("sending", 1) > 1 else ""
         receipt = f"receipt {local(package['receipt'])}" if package["receipt"] else "no receipt yet"
-        rows.append(("Package", f"{package['evidence_id']}: {delivered}, {receipt}"))
+        called = f"{package['exhibit']} ({package['evidence_id']})" if package["exhibit"] else package["evidence_id"]
+        rows.append(("Package", f"{called}: {delivered}, {receipt}"))
     console.print(pairs(*rows))
 
 
