@@ -34,9 +34,9 @@ __all__ = [
 
 _SMALL = 1 << 20
 """Bytes. A file up to this size is read before its header is written, so that the header can hold its CRC."""
-_CHUNKS = 16
-_BUFFERS = 8
-"""Of a MiB each between two threads."""
+_CHUNKS = 8
+_BUFFERS = 4
+"""Of half a MiB each between two threads: enough that none waits long, and little memory."""
 
 Progress = Callable[[int], None]
 """Told how many bytes of the zip are done; ``package_size`` says of how many."""

@@ -7,11 +7,15 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from exchange.age.keys import generate_identity
 from scripts.benchmarks.row import Row
 
 _ROUNDS = 5
@@ -28,7 +32,23 @@ source, target, recipient, *known = sys.argv[1:]
 facts = (known[0], int(known[1])) if known else ()
 entries = [PackageEntry("data/master/clip.mp4", Path(source), *facts)]
 seal_package(Path(target), "clip", entries, {}, [parse_recipient(recipient)])
+peak = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print(int(peak[0]) / 1000)
 """
+
+# As handover-verify begins: the seal, the zip, the bag and every hash; what is kept are the documents.
+_VERIFY = """
+import sys
+from pathlib import Path
+from exchange.age.keys import read_identities
+from exchange.verify.opening import open_bag
+sealed, identity, room = map(Path, sys.argv[1:])
+bag, findings = open_bag(sealed, room, read_identities(identity), kept=False, deep=False)
+assert bag is not None and [str(finding.verdict) for finding in findings] == ["holds", "holds"]
+"""
+MEMORY = Path("/dev/shm")
+_BOUND = 1.25
+"""At least 0.8 of the speed of the slower of SHA-256 and ChaCha20-Poly1305, each alone."""
 
 
 def rows(work: Path) -> Iterator[Row]:
@@ -46,7 +66,7 @@ def rows(work: Path) -> Iterator[Row]:
     recipient = next(line.split()[-1] for line in key.splitlines() if line.startswith("# public key:"))
 
     def seal_ours(*known: str) -> None:
-        subprocess.run([sys.executable, "-c", _OURS, source, ours, recipient, *known], check=True)
+        _run(_OURS, source, ours, recipient, *known)
 
     def seal_theirs() -> None:
         subprocess.run(["age", "-r", recipient, "-o", theirs, source], check=True)
@@ -60,6 +80,75 @@ def rows(work: Path) -> Iterator[Row]:
     known_ours, hashing, age = (min(times) for times in zip(*rounds, strict=True))
     yield Row(f"seal {_said(size)}", known_ours, age, "s", _LIMIT)
     yield Row(f"seal {_said(size)}, clip never hashed before", hashing, age, "s", None)
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield from _without_disk(Path(folder), min(size, 1 << 30))
+    yield from _memory(work, size)
+
+
+def _without_disk(folder: Path, size: int) -> Iterator[Row]:
+    """Whole processes again, on files in memory, beside the slower of the two algorithms alone on as many bytes."""
+    source, sealed, identity = folder / "clip.mp4", folder / "sealed.age", folder / "key"
+    _fill(source, size)
+    key = subprocess.run(["age-keygen"], check=True, capture_output=True, text=True).stdout
+    identity.write_text(key)
+    identity.chmod(0o600)
+    recipient, known = key.split("public key: ")[1].split()[0], _facts(source)
+
+    def seal(*facts: str) -> None:
+        sealed.unlink(missing_ok=True)
+        _run(_OURS, source, sealed, recipient, *facts)
+
+    def verify() -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as room:
+            _run(_VERIFY, sealed, identity, room)
+
+    rounds = [(_seconds(lambda: seal(*known)), _seconds(seal), _seconds(verify), _alone(size)) for _ in range(_ROUNDS)]
+    sealing, hashing, verifying, alone = (min(times) for times in zip(*rounds, strict=True))
+    yield Row(f"seal {_said(size)} beside the slower algorithm alone", sealing, alone, "s", _BOUND)
+    yield Row("the same, clip never hashed before", hashing, alone, "s", None)
+    yield Row(f"verify {_said(size)} beside the slower algorithm alone", verifying, alone, "s", _BOUND)
+
+
+def _alone(size: int) -> float:
+    """Seconds for ``size`` bytes, of the slower of the two, in one thread, from memory to memory."""
+    block, out = memoryview(os.urandom(1 << 20)), bytearray((1 << 16) + 16)
+    digest, cipher = hashlib.sha256(), ChaCha20Poly1305(os.urandom(32))
+
+    def hash_all() -> None:
+        for _ in range(size >> 20):
+            digest.update(block)
+
+    def encrypt_all() -> None:
+        for number in range(size >> 20):
+            for place in range(0, 1 << 20, 1 << 16):
+                cipher.encrypt_into(number.to_bytes(12, "big"), block[place : place + (1 << 16)], None, out)
+
+    return max(_seconds(hash_all), _seconds(encrypt_all))
+
+
+def _memory(work: Path, size: int) -> Iterator[Row]:
+    """Peak memory (VmHWM) of sealing a small and a large file, whose bytes are all zero: only their count matters."""
+    source, sealed = work / "zeros", work / "zeros.age"
+    recipient = str(generate_identity("x25519").recipient)
+    for count in (10_000_000, 10 * size):
+        with source.open("wb") as file:
+            file.truncate(count)
+        peak = float(_run(_OURS, source, sealed, recipient))
+        sealed.unlink()
+        yield Row(f"seal {_said(count)}, memory", peak, None, "MB", 40)
+    source.unlink()
+
+
+def _run(program: str, *arguments: str | Path) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
 
 
 def _time(seal: Callable[[], None], target: Path) -> float:
@@ -88,4 +177,4 @@ def _facts(path: Path) -> tuple[str, str]:
 
 
 def _said(size: int) -> str:
-    return f"{size >> 30} GiB" if size % (1 << 30) == 0 else f"{size / (1 << 20):.0f} MiB"
+    return f"{size >> 30} GiB" if size and size % (1 << 30) == 0 else f"{size / (1 << 20):.0f} MiB"
