@@ -24,27 +24,31 @@ _LIMIT = 1.3
 
 # As the agent does it: an interpreter of its own, started for this one package.
 _OURS = """
-import sys
+import sys, time
 from pathlib import Path
 from exchange.age.files import parse_recipient
 from exchange.package.writing import PackageEntry, seal_package
 source, target, recipient, *known = sys.argv[1:]
 facts = (known[0], int(known[1])) if known else ()
 entries = [PackageEntry("data/master/clip.mp4", Path(source), *facts)]
+begun = time.monotonic()
 seal_package(Path(target), "clip", entries, {}, [parse_recipient(recipient)])
+took = time.monotonic() - begun
 peak = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
-print(int(peak[0]) / 1000)
+print(took, int(peak[0]) / 1000)
 """
 
 # As handover-verify begins: the seal, the zip, the bag and every hash; what is kept are the documents.
 _VERIFY = """
-import sys
+import sys, time
 from pathlib import Path
 from exchange.age.keys import read_identities
 from exchange.verify.opening import open_bag
 sealed, identity, room = map(Path, sys.argv[1:])
+begun = time.monotonic()
 bag, findings = open_bag(sealed, room, read_identities(identity), kept=False, deep=False)
 assert bag is not None and [str(finding.verdict) for finding in findings] == ["holds", "holds"]
+print(time.monotonic() - begun)
 """
 MEMORY = Path("/dev/shm")
 _BOUND = 1.25
@@ -86,7 +90,7 @@ def rows(work: Path) -> Iterator[Row]:
 
 
 def _without_disk(folder: Path, size: int) -> Iterator[Row]:
-    """Whole processes again, on files in memory, beside the slower of the two algorithms alone on as many bytes."""
+    """On files in memory, without the start of a process, beside the slower algorithm alone on as many bytes."""
     source, sealed, identity = folder / "clip.mp4", folder / "sealed.age", folder / "key"
     _fill(source, size)
     key = subprocess.run(["age-keygen"], check=True, capture_output=True, text=True).stdout
@@ -94,15 +98,15 @@ def _without_disk(folder: Path, size: int) -> Iterator[Row]:
     identity.chmod(0o600)
     recipient, known = key.split("public key: ")[1].split()[0], _facts(source)
 
-    def seal(*facts: str) -> None:
+    def seal(*facts: str) -> float:
         sealed.unlink(missing_ok=True)
-        _run(_OURS, source, sealed, recipient, *facts)
+        return _run(_OURS, source, sealed, recipient, *facts)[0]
 
-    def verify() -> None:
+    def verify() -> float:
         with tempfile.TemporaryDirectory(dir=folder) as room:
-            _run(_VERIFY, sealed, identity, room)
+            return _run(_VERIFY, sealed, identity, room)[0]
 
-    rounds = [(_seconds(lambda: seal(*known)), _seconds(seal), _seconds(verify), _alone(size)) for _ in range(_ROUNDS)]
+    rounds = [(seal(*known), seal(), verify(), _alone(size)) for _ in range(_ROUNDS)]
     sealing, hashing, verifying, alone = (min(times) for times in zip(*rounds, strict=True))
     yield Row(f"seal {_said(size)} beside the slower algorithm alone", sealing, alone, "s", _BOUND)
     yield Row("the same, clip never hashed before", hashing, alone, "s", None)
@@ -133,16 +137,17 @@ def _memory(work: Path, size: int) -> Iterator[Row]:
     for count in (10_000_000, 10 * size):
         with source.open("wb") as file:
             file.truncate(count)
-        peak = float(_run(_OURS, source, sealed, recipient))
+        _, peak = _run(_OURS, source, sealed, recipient)
         sealed.unlink()
         yield Row(f"seal {_said(count)}, memory", peak, None, "MB", 40)
     source.unlink()
 
 
-def _run(program: str, *arguments: str | Path) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments], check=True, capture_output=True, text=True
-    ).stdout
+def _run(program: str, *arguments: str | Path) -> list[float]:
+    """What the program prints: seconds, and for sealing its peak memory in MB."""
+    command = [sys.executable, "-c", program, *arguments]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [float(word) for word in told.split()]
 
 
 def _seconds(work: Callable[[], None]) -> float:
