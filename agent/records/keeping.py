@@ -35,7 +35,8 @@ async def delete_old_records(services: Services, now: int) -> int:
         requests = await tx.all(
             "SELECT request_id FROM requests WHERE state = ? AND state_at < ? AND request_id NOT IN "
             "(SELECT request_id FROM packages WHERE path IS NOT NULL) AND request_id NOT IN "
-            "(SELECT request_id FROM former_sendings WHERE path IS NOT NULL)",
+            "(SELECT request_id FROM former_sendings WHERE path IS NOT NULL) AND request_id NOT IN "
+            "(SELECT request_id FROM legal_holds)",
             [State.CLOSED, before],
         )
         subjects = await tx.all("SELECT subject_id FROM subject_requests WHERE answered_at < ?", [before])

@@ -15,10 +15,13 @@ from agent.host.checkup import Finding, State
 from agent.owner.notify.outbox import undelivered
 from agent.owner.notify.recipients import Recipients
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
+from agent.owner.operations.own_copies.backups import SHEET
+from agent.owner.operations.own_copies.recovery import sheet_number
 from agent.owner.operations.status import status
 from agent.owner.people import register
 from agent.owner.people.page_address import is_open
 from agent.owner.people.roles import Role, allows
+from agent.records.backups import health
 from agent.settings.model import Settings
 from agent.sources.registry import RECORDER, setting_of
 from exchange.clock import HOUR, SECOND, from_rfc3339
@@ -42,6 +45,9 @@ async def examine(agent: Owned, asked: Examine, actor: Actor) -> Json:
     found += await _people(agent)
     found += await _messages(agent)
     found.append(_page(now, services.settings))
+    if now["device_trouble"]:
+        found.append(Finding("keys", State.BAD, now["device_trouble"], "See docs/losing-things.md."))
+    found += await _copies(agent)
     if now["records_trouble"]:
         found.append(Finding("records", State.BAD, now["records_trouble"], 'handover restored "what happened"'))
     if asked.cameras:
@@ -142,6 +148,28 @@ async def _messages(agent: Owned) -> list[Finding]:
     if failed:
         return [Finding("messages", State.BAD, str(failed[0]["failure"]), "handover notify test")]
     return [Finding("messages", State.GOOD, f"{len(recipients)} are told when a request comes.")]
+
+
+async def _copies(agent: Owned) -> list[Finding]:
+    """The owner's own copies: the sheet that opens them, a second place, and whether they are good."""
+    services, found = agent.services, []
+    async with services.store.transaction() as tx:
+        sheet = await tx.note(SHEET)
+    number = sheet_number(services.keys.archive)
+    if sheet is None:
+        text = "The recovery sheet was never made: without it your copies can't be opened when this machine is gone."
+        found.append(Finding("sheet", State.NOTE, text, "sudo handover recovery-sheet sheet.html, and print it"))
+    elif sheet.rpartition(" ")[2] != number:
+        text = f"The recovery sheet is of other keys than those that are used now (sheet {number})."
+        found.append(Finding("sheet", State.BAD, text, "Print a new one: sudo handover recovery-sheet sheet.html"))
+    if (trouble := await health.trouble(services)) is not None:
+        found.append(Finding("copies", State.BAD, trouble, "handover backups"))
+    elif not services.settings.backups.places:
+        text = "Your copies are kept on this disk only: if it is lost, so are they."
+        found.append(Finding("copies", State.NOTE, text, "Name a second place below backups in handover.yaml."))
+    else:
+        found.append(Finding("copies", State.GOOD, "Your copies are kept at a second place too."))
+    return found
 
 
 def _page(now: Json, settings: Settings) -> Finding:

@@ -319,7 +319,8 @@ def show_status(console: Console, details: Json) -> None:
         rows.append(("Trouble", details["disk_trouble"]))
     if details["records_trouble"]:
         rows.append(("Trouble", details["records_trouble"]))
-    rows += [("Trouble", details[name]) for name in ("page_trouble", "messages_trouble") if details[name]]
+    names = ("device_trouble", "backups_trouble", "page_trouble", "messages_trouble")
+    rows += [("Trouble", details[name]) for name in names if details.get(name)]
     if still := details["still_found"]:
         rows.append(
             ("Please note", f"officers can still find {', '.join(still)}: the portal wasn't told yet of its end")

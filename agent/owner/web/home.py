@@ -29,6 +29,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/cameras", show_cameras),
         web.get("/recordings", show_recordings),
         web.get("/records", show_records),
+        web.get("/copies", show_copies),
+        web.post("/copies", work_on_copies),
         web.get("/log", show_log),
         web.get("/people", show_people),
         web.post("/people", change_people),
@@ -49,8 +51,8 @@ async def show_home(request: web.Request) -> web.Response:
 
 def _troubles(status: Json) -> list[str]:
     """What is wrong, in words."""
-    names = ("portal_trouble", "disk_trouble", "records_trouble", "page_trouble", "messages_trouble")
-    return [status[name] for name in names if status[name]]
+    names = ("portal", "disk", "records", "device", "backups", "page", "messages")
+    return [trouble for name in names if (trouble := status[f"{name}_trouble"])]
 
 
 async def show_requests(request: web.Request) -> web.Response:
@@ -100,6 +102,41 @@ def _hours(spans: tuple[Span, ...]) -> dict[int, int]:
 
 async def show_records(request: web.Request) -> web.Response:
     return render(request, "records.html", records=await operate(request, "records"))
+
+
+async def show_copies(request: web.Request) -> web.Response:
+    return await _copies(request, None)
+
+
+async def _copies(request: web.Request, wrong: HandoverError | None) -> web.Response:
+    shown = await operate(request, "backups")
+    may_run = allows(session_of(request).person.role, Role.ADMINISTRATOR)
+    may_hold = allows(session_of(request).person.role, Role.APPROVER)
+    return render(
+        request, "copies.html", status_code=200 if wrong is None else 409, copies=shown, wrong=wrong, may_run=may_run,
+        may_hold=may_hold,
+    )  # fmt: skip
+
+
+async def work_on_copies(request: web.Request) -> web.StreamResponse:
+    """Bring what is missing, check everything, or hold what is to stay. Deleting is for a terminal."""
+    form = await form_of(request)
+    try:
+        match form.get("do"):
+            case "run":
+                await operate(request, "backups-run")
+            case "check":
+                await operate(request, "backups-run", check=True)
+            case "hold":
+                reason = form.get("reason", "").strip()
+                await operate(request, "hold", request_id=form.get("request_id", ""), reason=reason)
+            case "end-hold":
+                await operate(request, "end-hold", request_id=form.get("request_id", ""))
+            case _:
+                raise InputInvalid("That button is not known.", do="Load the page again.")
+    except HandoverError as error:
+        return await _copies(request, error)
+    raise web.HTTPSeeOther("/copies")
 
 
 async def show_log(request: web.Request) -> web.Response:

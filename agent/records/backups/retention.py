@@ -17,13 +17,15 @@ from exchange.errors import InputInvalid, NotFound
 @dataclass(frozen=True)
 class Due:
     """A copy and its end. ``ends``: when the time to keep it is over; None while nobody can say. ``goes``: when it is
-    deleted, after it was announced; None before that. ``kept``: why it stays all the same, in words."""
+    deleted, after it was announced; None before that. ``kept``: why it stays all the same, in words; ``held`` is why
+    somebody wants that."""
 
     filed: Filed
     ends: int | None
     announced: int | None
     goes: int | None
     kept: str = ""
+    held: str | None = None
 
 
 async def look(services: Services) -> list[Due]:
@@ -42,7 +44,7 @@ def _due(services: Services, each: Filed, announced: int | None, held: str | Non
         return Due(each, None, None, None, "its request is not closed yet")
     ends = (copy.receipt_at or copy.closed_at) + keep_days(services, copy.kind) * DAY
     if held is not None:
-        return Due(each, ends, None, None, f"held: {held}")
+        return Due(each, ends, None, None, f"held: {held}", held)
     return Due(each, ends, announced, None if announced is None else max(ends, announced + notice))
 
 

@@ -75,6 +75,7 @@ def _copy(due: retention.Due) -> Json:
         "announced": None if due.announced is None else to_rfc3339(due.announced),
         "goes": None if due.goes is None else to_rfc3339(due.goes),
         "kept": due.kept,
+        "held": due.held,
     }
 
 
