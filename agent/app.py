@@ -17,6 +17,7 @@ from agent.devices.passwords import Passwords
 from agent.host.lock import state_lock
 from agent.membership.enrolment import OpenPortal
 from agent.places.named import NamedPlaces
+from agent.places.pace import Limit
 from agent.places.place import Place
 from agent.portal.client import PortalClient
 from agent.recordings.disk import gone, recordings_mount
@@ -90,7 +91,8 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         async def open_portal(url: str) -> PortalClient:
             return PortalClient(session, url, keys.device, clock=time)
 
-        services = Services(settings, store, time, keys, custody, footage, run_job, portal, progress)
+        limit = Limit(settings.sending.limit)
+        services = Services(settings, store, time, keys, custody, footage, run_job, portal, progress, limit)
         mount = await recordings_mount(settings, store)
         recordings.gone = lambda: gone(mount)
         journey = Journey(services)

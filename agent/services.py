@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.host.clock import HostClock, host_clock
+from agent.places.pace import Limit
 from agent.portal.client import PortalClient
 from agent.settings.model import Settings
 from agent.sources.registry import Sources
@@ -47,5 +48,7 @@ class Services:
     portal: Callable[[], Awaitable[PortalClient]]
     """The portal's client; PortalUnreachable or NotEnrolled when there is none."""
     progress: Progress = field(default_factory=Progress)
+    limit: Limit = field(default_factory=lambda: Limit(None))
+    """What all uploads together may take of the line."""
     host_clock: Callable[[], Awaitable[HostClock]] = host_clock
     """What this host says of its own clock, asked anew each time."""

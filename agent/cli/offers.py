@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from agent.cli.caller import ask_agent
-from agent.cli.noted import whole_time
+from agent.cli.handing_over.noted import whole_time
 from agent.cli.requests import as_json, print_json
 from agent.owner.terminal import prompt
 

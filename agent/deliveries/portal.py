@@ -6,7 +6,9 @@ Not for: the upload protocol (``agent/portal/tus.py``).
 import logging
 import uuid
 
-from agent.deliveries.contract import Consignment
+from agent.deliveries.contract import Consignment, NotNow
+from agent.deliveries.progress import Remaining
+from agent.places.pace import Pace, unhindered
 from agent.portal.client import PortalClient, origin
 from agent.portal.growing import GrowingFile
 from agent.portal.tus import TusUpload, UploadGone, same_origin
@@ -35,8 +37,9 @@ class PortalDelivery:
     needs the sealed file's hash in the store, hands it over.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, pace: Pace = unhindered) -> None:
         self._services = services
+        self._pace = pace
 
     async def deliver(self, consignment: Consignment) -> None:
         """See ``agent.deliveries.contract``. Every piece of progress is in the store before the next begins."""
@@ -53,6 +56,7 @@ class PortalDelivery:
         if package.uploaded_at is not None:
             return
         uploads = await self._uploads()
+        await self._pace(0)
         delivery_id = package.delivery_id or await self._name(package)
         upload = await self._upload_of(await self._services.portal(), package, uploads, size, growing)
         await self._send(upload, package, delivery_id, uploads)
@@ -117,8 +121,7 @@ class PortalDelivery:
         """The sealed file is found by its evidence id: no row can name another one."""
         services, audience = self._services, origin(uploads)
 
-        def show(offset: int) -> None:
-            services.progress.doing[package.request_id] = f"uploading, {offset * 100 // size} %"
+        remaining = Remaining(services, package.request_id, size, "uploading")
 
         async def resumed(offset: int) -> None:
             async with services.store.transaction() as tx:
@@ -141,9 +144,10 @@ class PortalDelivery:
             growing or services.settings.package(package.evidence_id, package.edition),
             size,
             pieces=Pieces(size, largest, package.bytes_sent, package.bytes_counted),
-            on_progress=show,
+            on_progress=remaining.show,
             on_break=resumed,
             on_learnt=keep,
+            pace=None if self._pace is unhindered else self._pace,
         )
 
     async def _send(self, upload: TusUpload, package: PackageRow, delivery_id: str, uploads: str) -> None:
@@ -159,10 +163,11 @@ class PortalDelivery:
             except UploadGone:
                 url = None
                 continue
-            except PortalUnreachable as error:
+            except (PortalUnreachable, NotNow) as error:
+                reason = error.why if isinstance(error, NotNow) else error.what
                 async with services.store.transaction() as tx:
                     await services.custody.record(
-                        tx, CustodyKind.UPLOAD_INTERRUPTED, "agent", package.request_id, reason=error.what
+                        tx, CustodyKind.UPLOAD_INTERRUPTED, "agent", package.request_id, reason=reason
                     )
                 raise
             await self._note_uploaded(await self._reload(package), upload.size)

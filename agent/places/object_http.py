@@ -25,6 +25,7 @@ from exchange.errors import HandoverError, PlaceRefused, PlaceUnreachable
 MOST_XML = 4 << 20
 """Bytes of an answer: a list of a thousand names is below 1 MB."""
 _BLOCK = 256 * 1024
+_PACED = 16 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
 _TRIES = 5
 FIRST_PAUSE = 1.0
@@ -174,8 +175,9 @@ class ObjectHttp:
         self, piece: Piece, show: Callable[[int], None], failures: list[Exception]
     ) -> AsyncIterator[bytes]:
         sent = 0
+        largest = _BLOCK if self._pace is unhindered else _PACED
         try:
-            async for block in blocks(piece.source, piece.start, piece.size, _BLOCK):
+            async for block in blocks(piece.source, piece.start, piece.size, largest):
                 await self._pace(len(block))
                 yield block
                 sent += len(block)

@@ -26,6 +26,8 @@ _CONNECT = 30
 _KEEPALIVE = 30
 _AT_ONCE = 16
 """Writes of 32 KiB on their way at a time: the server's answers are waited for, so memory holds no more than that."""
+_PACED = 32 * 1024
+"""Bytes given to the line at a time where it has a limit."""
 _MOST_LISTED = 100_000
 
 
@@ -272,7 +274,9 @@ class SftpPlace:
         try:
             async with files.open(part, flags, encoding=None, max_requests=_AT_ONCE) as write:
                 await write.truncate(done)
-                async for block in blocks(source, done, size - done, BLOCK // 2):
+                async for block in blocks(
+                    source, done, size - done, BLOCK // 2 if self._pace is unhindered else _PACED
+                ):
                     await self._pace(len(block))
                     await write.write(block, done)
                     done += len(block)

@@ -26,6 +26,8 @@ LONGEST_URL = 2048
 """Characters of an upload's URL."""
 BLOCK = 1024 * 1024
 """Bytes read from the file and given to the socket at a time."""
+PACED = 16 * 1024
+"""The same, where the owner set a limit or hours: so little goes at once that a slow line stays usable."""
 _BUSY = frozenset({408, 409, 423, 429, 460})
 _NOT_ITS_SIZE = frozenset({409, 423, 429, 460, 503, 507})
 """What a server says of its own state: it would answer a smaller piece alike."""
@@ -65,11 +67,13 @@ class TusUpload:
         on_progress: Callable[[int], None] = lambda offset: None,
         on_break: Callable[[int], Awaitable[None]] | None = None,
         on_learnt: Callable[[Pieces], Awaitable[None]] | None = None,
+        pace: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         """``source`` may still be growing: what is final of it is sent as it comes.
 
         ``pieces`` is what was learnt earlier. ``on_progress(offset)`` hears of every block, ``on_break(offset)`` is
-        awaited before each resumption, ``on_learnt(pieces)`` after each break and at the end, to keep it.
+        awaited before each resumption, ``on_learnt(pieces)`` after each break and at the end, to keep it. With
+        ``pace`` it is given away in small blocks, and ``pace(count)`` awaited before each; what that raises ends it.
         """
         self._session = session
         self._headers = headers
@@ -84,6 +88,9 @@ class TusUpload:
         self._on_progress = on_progress
         self._on_break = on_break
         self._on_learnt = on_learnt
+        self._pace = pace
+        self._ours: Exception | None = None
+        """What broke a piece off on this side of the line."""
 
     async def create(self, endpoint: str, metadata: dict[str, str]) -> str:
         """Ask for an upload of this size; its URL. ``metadata`` is readable by the courier: opaque ids only."""
@@ -135,6 +142,8 @@ class TusUpload:
                     continue
                 taken = False  # they said so, and it was not
             except (aiohttp.ClientError, TimeoutError, PortalUnreachable, ConnectionError) as error:
+                if self._ours is not None:  # aiohttp takes it for the line's
+                    raise self._ours from None
                 cause, broken = error, True
             tries += 1
             if tries >= self._breaks.tries:
@@ -258,7 +267,9 @@ class TusUpload:
             end = offset + piece
             while offset < end:
                 final = await source.until(offset) if isinstance(source, GrowingFile) else end
-                block = await asyncio.to_thread(stream.read, min(BLOCK, final - offset, end - offset))
+                largest = BLOCK if self._pace is None else PACED
+                block = await asyncio.to_thread(stream.read, min(largest, final - offset, end - offset))
+                await self._wait_for_pace(len(block))
                 if not block:
                     raise OSError(errno.EIO, "the sealed package is shorter than it was", stream.name)
                 offset += len(block)
@@ -268,6 +279,14 @@ class TusUpload:
                 self._on_progress(offset)
         finally:
             stream.close()
+
+    async def _wait_for_pace(self, count: int) -> None:
+        try:
+            if self._pace is not None:
+                await self._pace(count)
+        except Exception as error:
+            self._ours = error
+            raise
 
     def _send(
         self, method: str, url: str, headers: dict[str, str], data: AsyncIterator[bytes] | None = None

@@ -7,6 +7,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from agent.deliveries.secrets_of import RequestSecrets
 from agent.requests.decision import stored_decision
 from agent.requests.states import State
 from agent.requests.step import Move
@@ -55,7 +56,7 @@ async def close(services: Services, row: RequestRow) -> Move:
             trouble = trouble or error.what
     await services.footage.release(row.request_id)
     await clear_work(services, row.request_id)
-    await asyncio.to_thread(shutil.rmtree, services.settings.outgoing_dir / row.request_id, ignore_errors=True)
+    await forget_outgoing(services, row.request_id)
     unsent = await _unsent_packages(services, row.request_id)
 
     async def write(tx: Transaction) -> None:
@@ -74,6 +75,12 @@ async def close(services: Services, row: RequestRow) -> Move:
 async def clear_work(services: Services, request_id: str) -> None:
     """Away with the makings: clips, working copies, what was fetched."""
     await asyncio.to_thread(shutil.rmtree, services.settings.work_dir / request_id, ignore_errors=True)
+
+
+async def forget_outgoing(services: Services, request_id: str) -> None:
+    """Away with what was laid out to be handed over, and with its passphrase: the police have it, or get nothing."""
+    await asyncio.to_thread(shutil.rmtree, services.settings.outgoing_dir / request_id, ignore_errors=True)
+    await asyncio.to_thread(RequestSecrets(services.settings.keys).forget, request_id)
 
 
 async def _unsent_packages(services: Services, request_id: str) -> list[str]:

@@ -3,34 +3,60 @@
 Not for: how it is done (a module a way there), or what may be delivered (the ``Approval`` says).
 """
 
-from agent.deliveries.contract import Consignment, Sealed
-from agent.deliveries.portal import PortalDelivery
+import contextlib
+
+from agent.deliveries.contract import Consignment, NotNow, Sealed
+from agent.deliveries.way import Means, Way
+from agent.deliveries.ways import delivery_of
 from agent.requests import answer
 from agent.requests.decision import Approval, load_approval
+from agent.requests.on_the_way.choosing import handed_over, way_of
 from agent.requests.states import State
-from agent.requests.step import Move
+from agent.requests.step import Later, Move
 from agent.services import Services
 from agent.store.database import PackageRow, RequestRow, Transaction
 from exchange.custody.log import CustodyKind
 from exchange.documents.messages import Request
-from exchange.errors import ClipFailed, NotEnrolled
+from exchange.errors import ClipFailed, NotEnrolled, PortalAnswerInvalid, PortalRefused, PortalUnreachable
+
+_MOST_NAMED = 30
+"""Files that are named in the log with their hashes; how many there are stands there anyway."""
 
 
 async def deliver(services: Services, row: RequestRow) -> Move:
-    """SEALED -> DELIVERED. Whatever the way, it is handed over exactly what was approved."""
+    """SEALED -> DELIVERED. Whatever the way, exactly what was approved is handed over."""
     approval = await load_approval(services, row.request_id)
-    await answer.tell(services, row)
     async with services.store.transaction() as tx:
         packages = await tx.packages(row.request_id)
-        if await tx.force() is None:
-            raise NotEnrolled
-    await PortalDelivery(services).deliver(consignment_of(services, approval, packages))
+        way = await way_of(tx, row)
+    consignment = consignment_of(services, approval, packages)
+    await _tell_portal(services, row, way)
+    try:
+        await delivery_of(services, way).deliver(consignment)
+    except NotNow as later:
+        raise Later(later.at, later.why) from later
+    files = await handed_over(services, row.request_id)
 
     async def write(tx: Transaction) -> None:
-        await services.custody.record(tx, CustodyKind.DELIVERED, "agent", row.request_id)
+        details: dict[str, str | int | bool] = {"means": way.means.value}
+        if way.means is not Means.PORTAL:
+            details |= {"sealed_for": way.sealed_for.value, "files": len(files)}
+            for number, (name, sha256) in enumerate(files[:_MOST_NAMED], 1):
+                details[f"file_{number}"] = f"{sha256} {name}"
+        await services.custody.record(tx, CustodyKind.DELIVERED, "agent", row.request_id, details=details)
         await services.custody.checkpoint(tx)
 
     return Move(State.DELIVERED, write)
+
+
+async def _tell_portal(services: Services, row: RequestRow, way: Way) -> None:
+    """The portal learns the owner's answer, as ever; where it can't be used, that doesn't keep the package here."""
+    if way.means is Means.PORTAL:
+        return await answer.tell(services, row)
+    if row.origin != "noted":
+        with contextlib.suppress(PortalUnreachable, PortalRefused, PortalAnswerInvalid, NotEnrolled):
+            await answer.tell(services, row)
+    return None
 
 
 def consignment_of(services: Services, approval: Approval, packages: list[PackageRow]) -> Consignment:
@@ -41,6 +67,8 @@ def consignment_of(services: Services, approval: Approval, packages: list[Packag
     return Consignment(
         request_id=request.request_id,
         crime_reference=request.crime_reference,
+        owner=services.settings.owner.name,
+        contact=services.settings.owner.contact,
         force=request.force,
         asked_by=_asked_by(approval),
         recipient=request.recipient,
@@ -56,7 +84,17 @@ def _sealed(services: Services, approval: Approval, package: PackageRow) -> Seal
         raise ClipFailed("The package was not sealed.", meaning="It is not sent.")
     cut = approval.cut(package.evidence_id)
     path = services.settings.package(package.evidence_id, package.edition)
-    return Sealed(package.evidence_id, cut.camera.label, path, package.size, package.ciphertext_sha256)
+    assert cut.camera.actual is not None  # what has no footage is approved by nobody
+    return Sealed(
+        evidence_id=package.evidence_id,
+        camera_label=cut.camera.label,
+        start=cut.camera.actual.start,
+        end=cut.camera.actual.end,
+        path=path,
+        size=package.size,
+        sha256=package.ciphertext_sha256,
+        sending=package.sending,
+    )
 
 
 def _asked_by(approval: Approval) -> str:

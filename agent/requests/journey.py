@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
 from agent.requests.feedback import sending_again
-from agent.requests.noted import outgoing
+from agent.requests.on_the_way.stop import is_paused
 from agent.requests.states import UNDECIDED, State, change_state
 from agent.requests.step import Later, Move
-from agent.requests.stop import is_paused
 from agent.services import Services
 from agent.store.database import RequestRow
 from exchange.clock import MINUTE, SECOND
@@ -28,18 +27,13 @@ log = logging.getLogger(__name__)
 Step = Callable[[Services, RequestRow], Awaitable[Move]]
 
 
-async def _hand_over(services: Services, row: RequestRow) -> Move:
-    """SEALED -> DELIVERED: to the portal, or as files where the owner noted the request."""
-    return await (outgoing.lay_out if row.origin == "noted" else deliver.deliver)(services, row)
-
-
 STEPS: Mapping[State, Step] = {
     State.RECEIVED: intake.verify,
     State.VERIFIED: preserve.preserve,
     State.PRESERVED: plan.ask,
     State.APPROVED: clip.clip,
     State.CLIPPED: seal.seal,
-    State.SEALED: _hand_over,
+    State.SEALED: deliver.deliver,
     State.DELIVERED: receipt.settle,
     State.REFUSED: answer.close,
     State.DECLINED: answer.close,

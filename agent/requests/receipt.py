@@ -4,13 +4,15 @@ Not for: keeping the owner's own sealed copy, which is the very file that was se
 """
 
 import asyncio
+import contextlib
 import logging
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.requests.answer import clear_work
+from agent.deliveries.way import Means
+from agent.requests.answer import clear_work, forget_outgoing, tell
 from agent.requests.feedback.conversation import Complaint, complaints
+from agent.requests.on_the_way.choosing import way_of
 from agent.requests.states import State
 from agent.requests.step import Later, Move
 from agent.services import Services
@@ -20,7 +22,7 @@ from exchange.custody.log import CustodyKind
 from exchange.documents.letters import quoted
 from exchange.documents.messages import Receipt, Signed
 from exchange.durable import durable_file
-from exchange.errors import HandoverError
+from exchange.errors import HandoverError, NotEnrolled, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import PublicKey, read_unverified
 
@@ -73,12 +75,16 @@ async def settle(services: Services, row: RequestRow) -> Move:
         if unplayable := await complaints(tx, row.request_id):
             return _reopened(row, unplayable[-1])
         missing = sum(package.receipt is None for package in await tx.packages(row.request_id))
-        left = await tx.force() is None and row.origin != "noted"
+        by_portal = (await way_of(tx, row)).means is Means.PORTAL
+        left = await tx.force() is None and by_portal
+    if not by_portal and row.origin != "noted":
+        with contextlib.suppress(PortalUnreachable, PortalRefused, PortalAnswerInvalid, NotEnrolled):
+            await tell(services, row)  # it could not be told when the package went another way
     patient = services.clock.now() - row.state_at < _PATIENCE
     if missing and not left and patient:
         raise Later(services.clock.now() + HOUR, "the force's receipt is awaited")
     await services.footage.release(row.request_id)
-    await asyncio.to_thread(shutil.rmtree, services.settings.outgoing_dir / row.request_id, ignore_errors=True)
+    await forget_outgoing(services, row.request_id)
     why = "You left the portal before the force's receipt came." if left else _NONE_CAME
     trouble = row.trouble or (why if missing else None)
 

@@ -20,7 +20,7 @@ from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval
 from agent.requests.exhibits import exhibit_reference
 from agent.requests.manifest import CameraKnown, SystemKnown
-from agent.requests.sent_ahead import Ahead, sent_ahead
+from agent.requests.on_the_way.sent_ahead import Ahead, sent_ahead
 from agent.requests.stamping.stamp import stamp, stamps_of
 from agent.requests.states import State
 from agent.requests.step import Move

@@ -22,7 +22,7 @@ class State(StrEnum):
     CLIPPED = "clipped"
     SEALED = "sealed"
     DELIVERED = "delivered"
-    """All of it lies at the portal; the force's receipt is awaited."""
+    """All of it lies at the portal, or was handed over another way; the force's receipt is awaited."""
     REFUSED = "refused"
     """By the agent: it may not be asked."""
     DECLINED = "declined"
@@ -49,7 +49,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.APPROVED: frozenset({State.CLIPPED, State.PRESERVED, State.WITHDRAWN}),
     State.CLIPPED: frozenset({State.SEALED, State.WITHDRAWN, State.REOPENED}),
     State.SEALED: frozenset({State.DELIVERED, State.WITHDRAWN, State.REOPENED}),
-    State.DELIVERED: frozenset({State.CLOSED, State.REOPENED}),
+    State.DELIVERED: frozenset({State.CLOSED, State.SEALED, State.REOPENED}),
     State.REFUSED: frozenset({State.CLOSED}),
     State.DECLINED: frozenset({State.CLOSED}),
     State.UNAVAILABLE: frozenset({State.CLOSED}),
@@ -61,6 +61,8 @@ MOVES: dict[State, frozenset[State]] = {
 }
 """Which state may follow which. Nothing reaches clipped, sealed or delivered but through approved, and whoever asked is
 told nothing, not even that there is no footage, before the owner said something (refusals of wrong requests aside).
+
+From delivered it goes back to sealed when the owner chooses another way for what the police don't have yet.
 
 From approved a request goes back to preserved when its footage is no longer what was approved: the owner's yes is void,
 and they are asked anew about what there is now. Nothing has left, or was told, by then. From asked it goes back when

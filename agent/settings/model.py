@@ -14,7 +14,9 @@ from agent.settings.authorities import TimestampSettings as TimestampSettings
 from agent.settings.backups import BackupSettings
 from agent.settings.errors import problems_of
 from agent.settings.exhibits import ExhibitSettings
+from agent.settings.page import PageSettings
 from agent.settings.section import Section
+from agent.settings.sending import SendingSettings
 from agent.settings.units import Duration, Size, between
 from agent.settings.values import (
     SOCKET,
@@ -132,18 +134,6 @@ class DecideSettings(Section):
     """How many people must say yes before anything is sent: 1 or 2. One person's no is enough for a no."""
 
 
-class PageSettings(Section):
-    enabled: bool = True
-    """Whether the owner's page is served."""
-    address: Host = "127.0.0.1"
-    """Where it listens: 127.0.0.1 for this machine only; 0.0.0.0, or an address of your network, opens it to that, over
-    HTTPS."""
-    port: int = Field(8480, ge=1024, le=65535)
-    """The port that it listens on."""
-    names: tuple[Host, ...] = Field((), max_length=16)
-    """Other names and addresses that the page may be called by, such as camera-pi.local."""
-
-
 class NotifySettings(Section):
     quiet: QuietWord | None = None
     """Hours in which only urgent messages are sent, such as 22:00-07:00; null for none."""
@@ -204,6 +194,8 @@ class Settings(Section):
     """What your records of requests say, and how long they are kept."""
     backups: BackupSettings = BackupSettings()
     """Your own copies of what you handed over: where else they are kept, how they are checked, when they go."""
+    sending: SendingSettings = SendingSettings()
+    """How uploads use your line: to the portal, by SFTP, to a bucket. A request can be excepted (--now)."""
     timestamp_authorities: Authorities = ()
     """Who countersigns the time of what you hand over (RFC 3161): a list of url and certificates; [] for none."""
     log: LogSettings = LogSettings()

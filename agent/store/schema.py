@@ -236,7 +236,25 @@ CREATE TABLE deeds (
 """
 
 V6 = """
--- Deliveries: ways to hand a package over.
+-- Deliveries: ways to hand a package over. The way that the owner chose, JSON (Chosen); none: the usual one.
+CREATE TABLE chosen_ways (
+    request_id      TEXT PRIMARY KEY REFERENCES requests ON DELETE CASCADE,
+    chosen          TEXT NOT NULL
+) STRICT;
+
+-- The files that go, where they are not the portal's: laid out once, so that each try sends the same bytes.
+CREATE TABLE handed_files (
+    request_id      TEXT NOT NULL REFERENCES requests ON DELETE CASCADE,
+    position        INTEGER NOT NULL,
+    evidence_id     TEXT,                        -- NULL: a page beside them
+    name            TEXT NOT NULL,
+    path            TEXT NOT NULL,               -- on our disk
+    size            INTEGER NOT NULL,
+    sha256          TEXT NOT NULL,
+    begun_at        INTEGER,
+    handed_at       INTEGER,
+    PRIMARY KEY (request_id, name)
+) STRICT;
 
 -- Backups: the owner's own copies.
 CREATE TABLE own_copies (

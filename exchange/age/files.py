@@ -21,6 +21,7 @@ from exchange.age.keys import (
     Opener,
     Passphrase,
     Recipient,
+    Wrapper,
     generate_identity,
     parse_identity,
     parse_recipient,
@@ -38,6 +39,7 @@ __all__ = [
     "Opener",
     "Passphrase",
     "Recipient",
+    "Wrapper",
     "decrypt_file",
     "encrypt_file",
     "generate_identity",
@@ -68,14 +70,14 @@ class Sink(Protocol):
 
 
 class Encryptor:
-    """Seals what is written to it for ``recipients``, all of one kind, onto ``out``.
+    """Seals what is written to it for ``recipients``, all of one kind, or for one passphrase, onto ``out``.
 
     ``out`` is a file, or an Outlet whose buffers hold at least one sealed chunk. The header is written at once; the
     last chunk only by ``close()``, which leaves ``out`` open. Until then, or for ever if the ``with`` block raised,
     the output is an unfinished age file, which no reader accepts.
     """
 
-    def __init__(self, out: Sink | Outlet, recipients: Sequence[Recipient]) -> None:
+    def __init__(self, out: Sink | Outlet, recipients: Sequence[Wrapper]) -> None:
         self._out: Outlet = Direct(write_all(out), BATCH * SEALED_CHUNK) if isinstance(out, Sink) else out
         file_key, nonce = os.urandom(FILE_KEY_SIZE), os.urandom(NONCE_SIZE)
         self._cipher = ChaCha20Poly1305(derive(file_key, nonce, b"payload"))
@@ -240,7 +242,7 @@ class Decryptor:
         return None, False
 
 
-def encrypt_file(source_path: Path, target_path: Path, recipients: Sequence[Recipient]) -> None:
+def encrypt_file(source_path: Path, target_path: Path, recipients: Sequence[Wrapper]) -> None:
     """Seal a file durably; a file at ``target_path`` is replaced, and left as it was after any failure.
 
     Raises NotFound, DiskFull, or ValueError for recipients that cannot be used together.
@@ -273,15 +275,17 @@ def stanza_kinds(source: BinaryIO) -> list[str]:
     return [stanza.kind.decode("ascii", "replace") for stanza in read_header(buffered.readline).stanzas]
 
 
-def sealed_size(plain_size: int, recipients: Sequence[Recipient]) -> int:
+def sealed_size(plain_size: int, recipients: Sequence[Wrapper]) -> int:
     """The exact size in bytes of an age file that holds ``plain_size`` bytes for ``recipients``."""
     header = len(_header(bytes(FILE_KEY_SIZE), recipients))
     chunks = max(1, -(-plain_size // CHUNK))
     return header + NONCE_SIZE + plain_size + 16 * chunks
 
 
-def _header(file_key: bytes, recipients: Sequence[Recipient]) -> bytes:
+def _header(file_key: bytes, recipients: Sequence[Wrapper]) -> bytes:
     kinds = {recipient.kind for recipient in recipients}
+    if "scrypt" in kinds and len(recipients) > 1:
+        raise ValueError("cannot seal for a passphrase and anybody else in one file")
     if len(kinds) != 1:
         mixed = "for post-quantum and other recipients in one file: it would be as weak as the others"
         raise ValueError("cannot seal " + (mixed if kinds else "for nobody"))

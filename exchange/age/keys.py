@@ -1,6 +1,6 @@
 """age's keys: recipients that a file is sealed for, identities that open it (C2SP age, "Native recipient types").
 
-Not for: signing keys, hardware keys and plugins, or sealing with a passphrase (such files can be opened, not made).
+Not for: signing keys, hardware keys and plugins.
 """
 
 import hashlib
@@ -146,14 +146,44 @@ class Identity:
             raise damaged("a recipient in its header is a point of low order") from None
 
 
+class Wrapper(Protocol):
+    """What a file can be sealed for: a Recipient, or a Passphrase."""
+
+    @property
+    def kind(self) -> Kind | Literal["scrypt"]: ...
+
+    def wrap(self, file_key: bytes) -> Stanza:
+        """``file_key`` (16 bytes) as only this one's holder finds it."""
+        ...
+
+
 @dataclass(frozen=True, repr=False)
 class Passphrase:
-    """Opens files that somebody sealed with a passphrase (scrypt). Handover itself never seals that way."""
+    """Seals and opens files with a passphrase (scrypt). A file sealed so has no other recipient (C2SP age)."""
 
     text: str
+    work_factor: int = 16
+    """log2 of scrypt's N when sealing: 64 MiB and some tenths of a second. The passphrases that Handover makes have
+    so much chance in them that more is of no use."""
+
+    @property
+    def kind(self) -> Literal["scrypt"]:
+        return "scrypt"
 
     def __repr__(self) -> str:
         return "<age passphrase>"
+
+    def wrap(self, file_key: bytes) -> Stanza:
+        """``file_key`` (16 bytes) under a new salt."""
+        salt = os.urandom(16)
+        body = ChaCha20Poly1305(self._key(salt, self.work_factor)).encrypt(_NO_NONCE, file_key, None)
+        return Stanza((b"scrypt", encode_base64(salt), str(self.work_factor).encode()), body)
+
+    def _key(self, salt: bytes, work_factor: int) -> bytes:
+        cost = 1 << work_factor
+        return hashlib.scrypt(
+            self.text.encode(), salt=_SCRYPT_INFO + salt, n=cost, r=8, p=1, dklen=32, maxmem=cost * 1024 + (1 << 20)
+        )
 
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
         """The file key, or None. SealDamaged for a malformed stanza, or one that asks for over 1 GiB of memory."""
@@ -165,10 +195,7 @@ class Passphrase:
         salt, factor = decode_base64(stanza.arguments[1]), stanza.arguments[2]
         if len(salt) != 16 or not re.fullmatch(rb"[1-9][0-9]?", factor) or int(factor) > _MAX_WORK_FACTOR:
             raise damaged("a passphrase in its header asks for more work than is sensible")
-        cost = 1 << int(factor)
-        key = hashlib.scrypt(
-            self.text.encode(), salt=_SCRYPT_INFO + salt, n=cost, r=8, p=1, dklen=32, maxmem=cost * 1024 + (1 << 20)
-        )
+        key = self._key(salt, int(factor))
         try:
             return ChaCha20Poly1305(key).decrypt(_NO_NONCE, stanza.body, None)
         except InvalidTag:

@@ -112,6 +112,13 @@ class NotedRequest(Document):
         return self
 
 
+class HandedFile(Part):
+    """A file that the force was given."""
+
+    name: Line
+    sha256: Sha256
+
+
 class NotedReceipt(Document):
     """That somebody took a package, as the owner wrote it down. Device key."""
 
@@ -119,7 +126,9 @@ class NotedReceipt(Document):
     request_id: Id
     evidence_id: Id
     sha256: Sha256
-    """Of what was handed over."""
+    """Of the owner's own sealed package, which what was handed over is, or was made of."""
+    files: Annotated[tuple[HandedFile, ...], Field(max_length=1000)] = ()
+    """What was handed over of it."""
     taken_by: Line
     how: Line
     """How they confirmed it, such as 'signed the form' or 'by mail of 3 May'."""

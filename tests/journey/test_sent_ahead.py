@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.requests import sent_ahead
+from agent.requests.on_the_way import sent_ahead
 from exchange.clock import MINUTE
 from exchange.errors import ClipFailed
 from tests.counterparts.portals.hostile_portal import broken_off, status

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from agent.cli.caller import Call, ask_agent
-from agent.cli.noted import whole_time
+from agent.cli.handing_over.noted import whole_time
 from agent.cli.record_keeping.files import refuse_taken
 from agent.cli.requests import as_json, print_json
 from agent.owner.operations.record_keeping.correspondence import PIECE

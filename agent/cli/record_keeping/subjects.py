@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agent.cli.caller import ask_agent
-from agent.cli.noted import whole_time
+from agent.cli.handing_over.noted import whole_time
 from agent.cli.record_keeping.files import in_language, refuse_taken, write_file
 from agent.cli.requests import as_json, print_json
 from agent.owner.terminal import prompt

@@ -10,11 +10,12 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
-from agent.requests import decision, restored_records, stop
+from agent.requests import decision, restored_records
 from agent.requests.exhibits import given_reference, next_reference
 from agent.requests.feedback.conversation import complaints
 from agent.requests.intake import verified_request
 from agent.requests.noted.noting import NOT_SAID
+from agent.requests.on_the_way import stop
 from agent.requests.plan import look_again, read_plan
 from agent.requests.preserve import keep
 from agent.requests.review.agreement import MAX_FIRST_YES, FirstYes, first_yes

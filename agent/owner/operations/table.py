@@ -13,7 +13,6 @@ from agent.owner.notify.recipients import Recipient
 from agent.owner.operations import (
     cameras,
     doctor,
-    noted,
     notify,
     offers,
     people,
@@ -28,6 +27,7 @@ from agent.owner.operations import (
 from agent.owner.operations.afterwards import feedback
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
+from agent.owner.operations.handing_over import delivering, noted, places
 from agent.owner.operations.own_copies import archive_key, backups, recovery
 from agent.owner.operations.record_keeping import correspondence, notice, register, statement, subjects
 from agent.owner.people.register import NewPerson, note_deed
@@ -64,8 +64,17 @@ OPERATIONS: dict[str, Operation] = {
     "keep": Operation(RequestNamed, requests.keep_footage, APPROVER, noted=True),
     "look-again": Operation(RequestNamed, requests.look_for_footage_again, APPROVER, noted=True),
     "note-request": Operation(NewRequest, noted.note_request, APPROVER, noted=True),
-    "files": Operation(RequestNamed, noted.list_files, APPROVER),
-    "note-receipt": Operation(noted.ReceiptNoted, noted.note_receipt, APPROVER, noted=True),
+    "deliver": Operation(delivering.Deliver, delivering.deliver, APPROVER, noted=True),
+    "way": Operation(RequestNamed, delivering.way, VIEWER),
+    "passphrase": Operation(RequestNamed, delivering.passphrase, APPROVER, noted=True),
+    "media": Operation(Nothing, delivering.list_media, APPROVER),
+    "files": Operation(RequestNamed, delivering.list_files, APPROVER),
+    "note-receipt": Operation(delivering.ReceiptNoted, delivering.write_receipt, APPROVER, noted=True),
+    "places": Operation(Nothing, places.list_places, VIEWER),
+    "places-server": Operation(places.ServerNamed, places.ask_server, ADMINISTRATOR),
+    "places-add": Operation(places.NewPlace, places.add, ADMINISTRATOR, noted=True),
+    "places-test": Operation(places.PlaceNamed, places.test, ADMINISTRATOR),
+    "places-remove": Operation(places.PlaceNamed, places.remove, ADMINISTRATOR, noted=True),
     "feedback": Operation(RequestNamed, feedback.list_feedback, VIEWER),
     "answer": Operation(feedback.Answer, feedback.answer, APPROVER, noted=True),
     "rate": Operation(feedback.Rate, feedback.rate, APPROVER, noted=True),

@@ -5,7 +5,7 @@ Not for: serving it (the page's own room does).
 
 import socket
 
-from agent.settings.model import PageSettings
+from agent.settings.page import PageSettings
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ALL = ("0.0.0.0", "::")  # noqa: S104 compared, not bound

@@ -3,15 +3,14 @@
 Not for: reviewing it, which is as with any other (``review``).
 """
 
-import asyncio
 from datetime import datetime
 
 from aiohttp import web
 
+from agent.deliveries.laying_out import ready_files
 from agent.owner.web.forms import typed_window
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, site_of
-from agent.requests.noted.outgoing import files_in
 from exchange.documents.exhibits import typed_prefix
 from exchange.documents.noted import IDENTIFIED_WORDS, Identified, Offered
 from exchange.errors import NotFound
@@ -66,11 +65,11 @@ async def load_file(request: web.Request) -> web.StreamResponse:
     """One of the files that lie ready, to be handed on by the owner."""
     request_id, name = request.match_info["request_id"], request.match_info["name"]
     await operate(request, "files", request_id=request_id)
-    files = await asyncio.to_thread(files_in, site_of(request).agent.services, request_id)
-    path = next((path for path in files if path.name == name), None)
+    files = await ready_files(site_of(request).agent.services, request_id)
+    path = next((file.path for file in files if file.name == name), None)
     if path is None:
         raise NotFound("There is no such file.")
-    response = web.FileResponse(path, headers={"Content-Disposition": f'attachment; filename="{path.name}"'})
+    response = web.FileResponse(path, headers={"Content-Disposition": f'attachment; filename="{name}"'})
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from agent.deliveries.laying_out import forget
 from agent.requests.decision import load_approval, stored_decision
 from agent.requests.feedback.conversation import Complaint, complaints, settle_complaints
 from agent.requests.feedback.editions import make_edition
@@ -97,6 +98,7 @@ async def send_again(services: Services, request_id: str, copies: Sequence[CopyK
                 decided_by=by,
             )
             await _turn_over(tx, services, package, word)
+        await forget(tx, request_id)
         await settle_complaints(tx, request_id, now)
     return len(found)
 

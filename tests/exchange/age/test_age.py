@@ -151,6 +151,20 @@ def test_pyrage_opens_what_we_seal_and_we_open_what_it_seals(size: int) -> None:
 
 
 @pytest.mark.slow
+def test_a_file_sealed_with_a_passphrase_opens_with_it_by_other_authors_and_has_no_other_recipient() -> None:
+    out = io.BytesIO()
+    with Encryptor(out, [Passphrase("correct horse")]) as encryptor:
+        encryptor.write(b"by us")
+    assert pyrage.passphrase.decrypt(out.getvalue(), "correct horse") == b"by us"
+    with pytest.raises(pyrage.DecryptError):
+        pyrage.passphrase.decrypt(out.getvalue(), "wrong")
+    assert "correct" not in repr(Passphrase("correct horse"))
+    others = [Passphrase("another"), generate_identity("x25519").recipient]
+    for other in others:
+        with pytest.raises(ValueError, match="cannot seal"):
+            Encryptor(io.BytesIO(), [Passphrase("correct horse"), other])
+
+
 def test_a_file_that_somebody_sealed_with_a_passphrase_opens() -> None:
     sealed = pyrage.passphrase.encrypt(b"by hand", "correct horse")
     assert unseal(sealed, Passphrase("correct horse")) == b"by hand"

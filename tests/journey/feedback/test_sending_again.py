@@ -7,7 +7,7 @@ import pytest
 from agent.membership import leaving
 from agent.owner.operations.afterwards.feedback import SendAgain
 from agent.owner.operations.context import RequestNamed
-from agent.requests import stop
+from agent.requests.on_the_way import stop
 from exchange.clock import DAY, HOUR
 from exchange.documents.api import InboxKind
 from exchange.documents.feedback import CannotPlay, CannotPlayReason

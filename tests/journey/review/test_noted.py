@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from agent.owner.operations.context import RequestNamed
-from agent.owner.operations.noted import ReceiptNoted
+from agent.owner.operations.handing_over.delivering import ReceiptNoted
 from agent.requests.noted.noting import NewRequest
-from agent.requests.noted.outgoing import FORM, copy_to, folder_of
-from exchange.age.files import generate_identity
+from exchange.age.files import Passphrase, decrypt_file, generate_identity
 from exchange.clock import SECOND, Window
 from exchange.documents.messages import Asked, Stretch
 from exchange.documents.noted import Identified, NotedOfficer, NotedRequest, Offered, OfferedWay
@@ -60,15 +59,22 @@ async def test_a_package_for_any_force_says_that_no_officer_signed(tmp_path: Pat
             "Kent Police",
             "Sam Marsh, Kent Police",
         )
-        form, package = await handed(at, request_id)
+        form, package, how_to_open, what_to_type = await handed(at, request_id)
         assert len(at.portal.calls) == calls  # no portal hears of it
-        assert form.name == FORM
+        assert form.name.startswith("RECEIPT_46-99-26")
+        assert how_to_open.name.startswith("HOW-TO-OPEN")
+        assert "46/99/26" in what_to_type.read_text()
         page = form.read_text()
         digest = subprocess.run(["sha256sum", package], capture_output=True, check=True, text=True).stdout.split()[0]
         assert digest in page
         assert "46/99/26" in page
-        assert package.name.endswith(".zip")
-        report = verify_package(package, into=tmp_path / "opened", deep=True)
+        assert package.name.endswith(".zip.age")  # the force gave no key: it is sealed with a passphrase
+        asked = await owner_does(at.agent, "passphrase", RequestNamed(request_id=request_id), ACTOR)
+        for page_beside in (form, how_to_open, what_to_type):
+            assert asked["passphrase"] not in page_beside.read_text()
+        opened = tmp_path / "package.zip"
+        decrypt_file(package, opened, [Passphrase(asked["passphrase"])])
+        report = verify_package(opened, into=tmp_path / "opened", deep=True)
         assert [finding for finding in report.findings if finding.error] == []
         assert report.exit_code == 60  # not everything could be checked
         unsure = {finding.about: finding.text for finding in report.findings if finding.verdict is Verdict.UNCHECKED}
@@ -82,7 +88,8 @@ async def test_a_package_for_any_force_says_that_no_officer_signed(tmp_path: Pat
         )
         await at.agent.journey.settle()
         assert await at.state(request_id) == "closed"
-        assert not folder_of(at.agent.services, request_id).exists()
+        assert not form.parent.exists()
+        assert not list((at.settings.keys / "handing-over").iterdir())
         events = await at.events()
         assert events.count("noted") == 1
         assert events[-2:] == ["receipt", "hold-released"]
@@ -123,7 +130,7 @@ async def test_a_key_of_the_force_seals_it_for_them_alone(tmp_path: Path) -> Non
     async with besieged(tmp_path, workers=True) as at:
         case = generate_identity("x25519")
         request_id = await noted(at, recipient=str(case.recipient))
-        _, package = await handed(at, request_id)
+        package = next(path for path in await handed(at, request_id) if path.suffix == ".age")
         assert package.read_bytes().startswith(b"age-encryption.org/")
         report = verify_package(package, identities=[case], into=tmp_path / "opened")
         assert [finding for finding in report.findings if finding.error] == []
@@ -175,13 +182,3 @@ async def test_nobody_can_pass_a_portals_request_off_as_noted(tmp_path: Path) ->
         assert await at.state(row_id) == "closed"
         assert (await at.row(row_id)).origin == "portal"
         assert json.loads(document.to_text())["kind"] == "noted-request.v1"
-
-
-def test_copies_onto_a_medium_are_read_again(tmp_path: Path) -> None:
-    source, medium = tmp_path / "a.mp4", tmp_path / "stick"
-    source.write_bytes(b"x" * 1000)
-    with pytest.raises(InputInvalid, match="There is no folder"):
-        copy_to([source], medium)
-    medium.mkdir()
-    (copy,) = copy_to([source], medium)
-    assert copy.read_bytes() == source.read_bytes()

@@ -10,10 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from agent.deliveries.line import pace_of
 from agent.deliveries.portal import PortalDelivery
+from agent.deliveries.way import Means
+from agent.places.pace import Pace
 from agent.portal.growing import GrowingFile
 from agent.requests import answer
 from agent.requests.decision import Approval
+from agent.requests.on_the_way.choosing import way_of
 from agent.services import Job, Services
 from agent.store.database import PackageRow, RequestRow
 
@@ -27,7 +31,8 @@ keeps no other request from being cut."""
 class Ahead:
     """One package on its way. ``report`` is told by the sealing job, ``sealed`` when its row is written."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
         self._growing: asyncio.Future[GrowingFile] = asyncio.get_running_loop().create_future()
 
     @property
@@ -50,7 +55,7 @@ class Ahead:
     async def send(self, services: Services, row: RequestRow, package: PackageRow) -> None:
         await answer.tell(services, row)
         growing = await self._growing
-        await PortalDelivery(services).upload(package, growing.size, growing)
+        await PortalDelivery(services, self._pace).upload(package, growing.size, growing)
 
 
 @asynccontextmanager
@@ -64,8 +69,10 @@ async def sent_ahead(
     approval.cut(package.evidence_id)
     if not await asyncio.to_thread(services.settings.package(package.evidence_id).exists):
         package = await PortalDelivery(services).forget_upload(package)
-    ahead = Ahead()
-    sending = None if row.origin == "noted" else asyncio.create_task(ahead.send(services, row, package))
+    async with services.store.transaction() as tx:
+        way = await way_of(tx, row)
+    ahead = Ahead(pace_of(services, at_once=way.at_once))
+    sending = None if way.means is not Means.PORTAL else asyncio.create_task(ahead.send(services, row, package))
     try:
         yield ahead
         if sending is not None and ahead.begun:

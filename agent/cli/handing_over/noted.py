@@ -3,6 +3,7 @@
 Not for: deciding it; that is ``handover review``, as with any other.
 """
 
+import asyncio
 import re
 import sys
 from datetime import datetime
@@ -151,15 +152,25 @@ def files(config: Path, request_id: str, target: Path | None, plain: bool) -> No
     if plain:
         return print_json(reply)
     if target is not None:
-        from agent.requests.noted.outgoing import copy_to
-
-        for path in copy_to([Path(each["path"]) for each in reply["files"]], target):
-            click.echo(f"Copied, and read again: {path}")
+        asyncio.run(_copy(reply["files"], target))
         return None
     for each in reply["files"]:
         click.echo(f"{each['path']} ({prompt.size(each['size'])})")
     click.echo(f"Once the force has them: handover request receipt {request_id} --taken-by NAME --how WORDS")
     return None
+
+
+async def _copy(files: list[Json], target: Path) -> None:
+    """As the user who types: who may read the files and write to the medium needs nothing of the daemon's rights."""
+    from agent.deliveries.media import medium_of
+    from agent.places.folder import FolderPlace
+
+    folder = await asyncio.to_thread(target.resolve)
+    place = FolderPlace(folder, mount=medium_of(folder), title=str(target))
+    for each in files:
+        await place.put(Path(each["path"]), each["name"], each["sha256"], lambda _: None)
+        click.echo(f"Copied, and read again: {target / each['name']}")
+    click.echo("Eject the medium before you take it out.")
 
 
 @request.command("receipt")
