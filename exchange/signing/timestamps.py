@@ -7,18 +7,17 @@ Not for: talking to an authority (``agent.portal.timestamp_authority``), or how 
 import calendar
 import os
 import re
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exchange.clock import SECOND, Instant
-from exchange.errors import InputInvalid, SignatureInvalid, TimestampFailed
+from exchange.errors import InputInvalid, SignatureInvalid
+from exchange.signing.openssl import run as _openssl
+from exchange.signing.openssl import short
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -27,9 +26,6 @@ MAX_STAMP = 64 * 1024
 """Bytes of a TimeStampResp: an honest one, with its certificates, has some 6,000."""
 
 _MAX_CERTIFICATES = 256 * 1024
-_PATIENCE = 20.0
-"""Seconds for one call of OpenSSL, which takes hundredths of one."""
-_LONGEST_REASON = 200
 _LONGEST_CHAIN = 8
 _TIME = re.compile(r"^Time stamp: (\w{3} +\d+ \d\d:\d\d:\d\d)(?:\.\d+)? (\d{4}) GMT$", re.MULTILINE)
 _SHA256 = re.compile(r"^Hash Algorithm: sha256$", re.MULTILINE)
@@ -179,36 +175,7 @@ def _reason(reply: str) -> str:
     if not lines or len(lines[-1]) < 9:
         return "OpenSSL can't read it"
     parts = [lines[-1][5], lines[-1][8].removeprefix("Verify error:")]
-    words = "".join(char for char in ", ".join(part for part in parts if part) if char.isprintable())
-    return f"OpenSSL says “{words[:_LONGEST_REASON]}”"
-
-
-def _openssl(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    # No configuration of this machine, so that it judges as any other does.
-    environment = {"PATH": os.defpath, "LC_ALL": "C", "OPENSSL_CONF": os.devnull}
-    try:
-        return subprocess.run(
-            [_program(), *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise TimestampFailed(f"OpenSSL did not run ({type(error).__name__}).") from None
-
-
-@cache
-def _program() -> str:
-    found = shutil.which("openssl")
-    if found is None:
-        raise TimestampFailed(
-            "The program openssl was not found.",
-            meaning="It makes and checks time stamps.",
-            do="On Debian: apt-get install openssl",
-        )
-    return found
+    return f"OpenSSL says “{short(', '.join(part for part in parts if part))}”"
 
 
 def _invalid(why: str) -> SignatureInvalid:

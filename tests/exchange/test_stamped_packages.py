@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from exchange.clock import DAY
 from exchange.errors import EvidenceMismatch, SignatureInvalid, VerificationFailed
 from exchange.package.report import Finding, Report, Verdict
-from exchange.signing import timestamps
+from exchange.signing import openssl
 from exchange.signing.timestamps import make_query, read_certificates
 from exchange.verify.checking import verify_package
 from exchange.verify.command import command
@@ -135,7 +135,7 @@ def test_without_openssl_the_stamp_is_told_as_not_checked(
 ) -> None:
     package = zipped(case, tmp_path)
     monkeypatch.setenv("PATH", "/nonexistent")
-    timestamps._program.cache_clear()
+    openssl.program.cache_clear()
     report = checked(package, case)
     assert about_the_stamp(report).verdict is Verdict.UNCHECKED
     assert "apt-get install openssl" in about_the_stamp(report).text

@@ -9,7 +9,7 @@ import pytest
 
 from exchange.clock import SECOND
 from exchange.errors import InputInvalid, SignatureInvalid, TimestampFailed
-from exchange.signing import timestamps
+from exchange.signing import openssl, timestamps
 from exchange.signing.timestamps import MAX_STAMP, check_stamp, make_query, read_certificates
 from tests.counterparts.http.timestamp_authority import TimestampAuthority
 
@@ -121,7 +121,7 @@ def test_certificates_are_judged_as_of_the_stamps_own_time(
 
 def test_no_openssl_is_told_apart_from_a_stamp_that_fails(stamp: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    timestamps._program.cache_clear()
+    openssl.program.cache_clear()
     with pytest.raises(TimestampFailed, match="openssl was not found"):
         check_stamp(stamp, DOCUMENT)
 
