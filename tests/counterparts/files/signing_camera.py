@@ -1,4 +1,4 @@
-"""A camera that signs its pictures: ONVIF Media Signing, and Axis Signed Video, written after what is published of them.
+"""A camera that signs its pictures: ONVIF Media Signing, and Axis Signed Video, after what is published of them.
 
 It knows nothing of Handover's verifier. Pictures are FFmpeg's; SEIs go where the specification has them, before the
 first slice of a picture. Not for: cameras as they are on a network (``tests.counterparts.rtsp``).
