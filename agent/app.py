@@ -133,11 +133,13 @@ def _sources(
 
 
 async def _check_certificates(settings: Settings) -> None:
-    """Better told now than when the first package waits for its time stamp."""
+    """Better told now than when the first package waits for its time stamp, or a camera's signature is looked at."""
     files = {
         f"timestamp_authorities.{number}.certificates": authority.certificates
         for number, authority in enumerate(settings.timestamp_authorities)
     }
+    if settings.signing_roots is not None:
+        files["signing_roots"] = settings.signing_roots
     for key, path in files.items():
         try:
             await asyncio.to_thread(read_certificates, path)

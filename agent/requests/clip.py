@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 
+from agent.requests.camera_signing.looking import look_for_signatures
 from agent.requests.copies.making import make_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval, void
 from agent.requests.states import State
@@ -69,6 +70,7 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
         )
     _check_window(cut, result)
     cut_at = [began, services.clock.now()]
+    signing = await look_for_signatures(services, folder, result)
     sheet = await _contact_sheet(services, folder, result)
     async with services.store.transaction() as tx:
         await tx.insert(
@@ -76,7 +78,15 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
             evidence_id=cut.evidence_id,
             request_id=request_id,
             position=cut.camera.position,
-            clip=json.dumps({"folder": str(folder), "result": result, "contact_sheet": sheet, "cut_at": cut_at}),
+            clip=json.dumps(
+                {
+                    "folder": str(folder),
+                    "result": result,
+                    "contact_sheet": sheet,
+                    "cut_at": cut_at,
+                    "signing": signing,
+                }
+            ),
         )
         for master in result["masters"]:
             details: dict[str, str | int | bool] = {"master": master["file"], "sha256": master["sha256"]}

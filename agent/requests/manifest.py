@@ -15,6 +15,7 @@ from agent.host.clock import HostClock
 from agent.host.local_zone import cameras_time, hosts_time
 from agent.media import facts
 from agent.recordings.layout import parse as parse_name
+from agent.requests.camera_signing.looking import Signing
 from agent.requests.clocks import clock_check_entry, displayed, host_clock_entry, offset_range
 from agent.requests.decision import Approval, ApprovedCut
 from agent.requests.plan import PlannedCamera
@@ -65,6 +66,7 @@ def build(
     cut: ApprovedCut,
     result: facts.CutResult,
     working: tuple[list[WorkingCopy], list[str]],
+    signing: list[Signing],
     camera: CameraKnown,
     system: SystemKnown,
     *,
@@ -75,9 +77,12 @@ def build(
 ) -> Evidence:
     """The manifest, whole. Its own validation refuses what contradicts itself.
 
-    ``working``: the working copies, and notes on those that were not made.
+    ``working``: the working copies, and notes on those that were not made. ``signing``: what the camera signed of each
+    master.
     """
     copies, missing = working
+    told = zip(result.masters, signing, strict=True)
+    missing = [*missing, *filter(None, (each.note(master.file) for master, each in told))]
     delivered = Window(result.masters[0].first_us, max(map(_end, result.masters)))
     requested, planned = cut.camera.requested.window, cut.camera
     clocks = _clocks(camera.clock, host_clock_entry(host, issued), planned.source, host.synchronised)
@@ -105,7 +110,7 @@ def build(
         widening=widening(_MODES[planned.trim], requested, delivered),
         clocks=clocks,
         sound=Sound(requested=planned.sound_asked, approved=cut.sound, delivered=sound),
-        masters=tuple(_master(master) for master in result.masters),
+        masters=tuple(_master(master, each) for master, each in zip(result.masters, signing, strict=True)),
         working_copies=tuple(copies),
         segments=tuple(_segments(result, planned.source)),
         operation=Operation(
@@ -126,7 +131,7 @@ def _end(master: facts.Master) -> int:
     return master.first_us + master.duration_us
 
 
-def _master(master: facts.Master) -> Master:
+def _master(master: facts.Master, signing: Signing) -> Master:
     return Master(
         path=f"data/{master.file}",
         sha256=master.sha256,
@@ -150,6 +155,8 @@ def _master(master: facts.Master) -> Master:
             )
             for track in master.tracks
         ),
+        camera_signatures=signing.signatures or None,
+        user_data=signing.user_data or None,
     )
 
 

@@ -15,6 +15,7 @@ from agent.host.local_zone import zone_name
 from agent.media import facts
 from agent.requests import manifest
 from agent.requests.case_file import with_case_file
+from agent.requests.camera_signing.looking import signing_of
 from agent.requests.clocks import clock_around
 from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval
@@ -71,6 +72,7 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
     clip: Job = json.loads(package.clip)
     result = facts.cut_result(clip["result"])
     working = await asyncio.to_thread(working_copies, clip)
+    signing = await signing_of(services, clip)
     host, zone = await services.host_clock(), await asyncio.to_thread(zone_name)
     async with services.store.transaction() as tx:
         camera = await tx.camera(cut.camera.camera_id)
@@ -80,6 +82,7 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
             cut,
             result,
             working,
+            signing,
             known,
             await _system(services, tx, clip, zone),
             exhibit_reference=await exhibit_reference(services, tx, approval, cut.evidence_id),

@@ -198,6 +198,8 @@ class Settings(Section):
     """How uploads use your line: to the portal, by SFTP, to a bucket. A request can be excepted (--now)."""
     timestamp_authorities: Authorities = ()
     """Who countersigns the time of what you hand over (RFC 3161): a list of url and certificates; [] for none."""
+    signing_roots: AbsolutePath | None = None
+    """Certificates of your cameras' makers (PEM), for cameras that sign their pictures; null for none."""
     log: LogSettings = LogSettings()
     """What is written to the log."""
 

@@ -22,6 +22,7 @@ from exchange.documents.noted import IDENTIFIED_WORDS, NotedOfficer, NotedReques
 from exchange.package.clock_words import clock_sentences, display_sentences, host_warning, is_place
 from exchange.package.drawing import plan
 from exchange.package.limits import limits, play_sentences
+from exchange.package.signature_words import signature_sentences
 from exchange.signing.sshsig import PublicKey
 
 CONTACT_SHEET = "data/working/contact-sheet.jpg"
@@ -94,6 +95,7 @@ def render_readme(
         force=force,
         bag_name=bag_name,
         stamps=stamps,
+        signature_sentences=signature_sentences,
         facts=", ".join(fact for fact in facts if fact),
         recorder=", ".join(filter(None, _recorder(evidence))),
         setting=_setting(evidence),

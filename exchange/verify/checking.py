@@ -32,6 +32,7 @@ from exchange.package.stamps import STAMPS
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import PublicKey, document_sha256, open_document, read_unverified
 from exchange.verify.opening import open_bag
+from exchange.verify.signature_checks import NO_CAMERAS, CameraTrust, check_camera_signatures
 from exchange.verify.stamp_checks import NO_TRUST, StampTrust, check_stamps
 
 D = TypeVar("D", bound=Document)
@@ -48,6 +49,7 @@ def verify_package(
     force_key: PublicKey | None = None,
     device_key: PublicKey | None = None,
     trust: StampTrust = NO_TRUST,
+    cameras: CameraTrust = NO_CAMERAS,
     into: Path | None = None,
     deep: bool = False,
 ) -> Report:
@@ -71,7 +73,7 @@ def verify_package(
         bag, check.findings = open_bag(path, room, identities, kept=into is not None, deep=deep)
         folder = path if path.is_dir() else bag.folder if bag else None
         if folder is not None:
-            check.run(folder, bag, deep, trust)
+            check.run(folder, bag, deep, trust, cameras)
         kept = folder if into is not None or path.is_dir() else None
         return Report(path, check.findings, kept, check.request, check.officer, check.decision, check.evidence)
 
@@ -94,7 +96,7 @@ class _Check:
 
     # -- the documents -------------------------------------------------------------------------------------------
 
-    def run(self, folder: Path, bag: Bag | None, deep: bool, trust: StampTrust) -> None:
+    def run(self, folder: Path, bag: Bag | None, deep: bool, trust: StampTrust, cameras: CameraTrust) -> None:
         """Everything behind the bag's own manifests."""
         self._folder = folder
         self._bag = bag
@@ -129,6 +131,7 @@ class _Check:
             self._check_stamps(self.evidence, trust)
             if deep:
                 self._check_streams(self.evidence)
+            self.findings += check_camera_signatures(self.evidence, self._folder, cameras, deep=deep)
 
     def _open_request(self, signed: Signed | None, force: PublicKey | None) -> None:
         if signed is None or force is None:

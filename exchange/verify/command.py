@@ -16,8 +16,9 @@ from exchange.documents.messages import Credential
 from exchange.errors import HandoverError, InputInvalid, KeyFileUnusable
 from exchange.package.report import Report
 from exchange.signing.documents import PublicKey
-from exchange.signing.timestamps import MAX_STAMP, read_all_certificates
+from exchange.signing.timestamps import MAX_STAMP, read_all_certificates, read_certificates
 from exchange.verify.checking import verify_package
+from exchange.verify.signature_checks import CameraTrust
 from exchange.verify.stamp_checks import StampTrust
 from exchange.verify.words import HEADINGS, report_lines
 
@@ -47,6 +48,8 @@ _path = click.Path(path_type=Path)
 @click.option("--crl", multiple=True, type=_path, help="A list of revoked certificates, for the authorities' own.")
 @click.option("--ocsp", multiple=True, type=_path, help="An OCSP response (DER) on an authority's certificate.")
 @click.option("--revocation", is_flag=True, help="Ask the authorities, over the network, for lists and responses.")
+@click.option("--signing-roots", multiple=True, type=_path, help="PEM file with certificates of a camera's maker.")
+@click.option("--camera-certificates", type=_path, help="The camera's own certificates (PEM), if they are missing.")
 @click.option("--into", type=_path, help="Folder in which to leave the opened package.")
 @click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
@@ -61,6 +64,8 @@ def command(
     crl: tuple[Path, ...],
     ocsp: tuple[Path, ...],
     revocation: bool,
+    signing_roots: tuple[Path, ...],
+    camera_certificates: Path | None,
     into: Path | None,
     deep: bool,
     as_json: bool,
@@ -85,6 +90,10 @@ def command(
         force_key=read_force_key(allowed_signers) if allowed_signers else force,
         device_key=read_public_key(device_key) if device_key else None,
         trust=trust,
+        cameras=CameraTrust(
+            read_all_certificates(signing_roots),
+            read_certificates(camera_certificates) if camera_certificates else None,
+        ),
         into=into,
         deep=deep,
     )

@@ -33,6 +33,7 @@ _SUBJECTS = {
     "evidence": "the recording",
     "file": "the recording",
     "streams": "the recording",
+    "camera-signature": "the recording",
     "custody": "the record of what was done",
 }
 """What a finding is about, in words, by the first part of its name."""
