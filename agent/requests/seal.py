@@ -14,8 +14,8 @@ from agent.cameras.stored import facts_of, registration_of
 from agent.host.local_zone import zone_name
 from agent.media import facts
 from agent.requests import manifest
-from agent.requests.case_file import with_case_file
 from agent.requests.camera_signing.looking import signing_of
+from agent.requests.case_file import with_case_file
 from agent.requests.clocks import clock_around
 from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval

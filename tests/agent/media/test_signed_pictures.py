@@ -1,4 +1,4 @@
-"""What a camera puts beside its pictures, its signatures above all, is in every copy, byte for byte, and holds there."""
+"""What a camera puts beside its pictures, its signatures above all, is in every copy, byte for byte, and holds."""
 
 from pathlib import Path
 
