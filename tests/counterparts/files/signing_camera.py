@@ -51,13 +51,13 @@ def nal_units(stream: bytes) -> Iterator[bytes]:
         yield part.rstrip(b"\x00")
 
 
-def wrapped(folder: Path, units: list[bytes], codec: str, name: str, suffix: str = ".mp4") -> Path:
+def wrapped(folder: Path, units: list[bytes], codec: str, name: str, suffix: str = ".mp4", *, rate: int = 10) -> Path:
     """The units in a file, copied there by FFmpeg."""
     raw, target = folder / f"{name}.{codec}", folder / f"{name}{suffix}"
     raw.write_bytes(b"".join(START + unit for unit in units))
     tag = ["-tag:v", "hvc1"] if codec == "h265" and suffix == ".mp4" else []
     subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", "-y", "-r", "10", "-f", "hevc" if codec == "h265" else codec,
+        ["ffmpeg", "-nostdin", "-v", "error", "-y", "-r", str(rate), "-f", "hevc" if codec == "h265" else codec,
          "-i", str(raw), "-c", "copy", *tag, str(target)],
         check=True, timeout=60,
     )  # fmt: skip
