@@ -37,9 +37,7 @@ def checked(path: Path, given: dict[str, Any]) -> Report:
         identities=openers,
         force_key=key(given, "force_key"),
         device_key=key(given, "device_key"),
-        trust=StampTrust(read_certificates(VECTORS / given["tsa_certificates"]))
-        if "tsa_certificates" in given
-        else NO_TRUST,
+        trust=StampTrust(roots) if roots else NO_TRUST,
         deep=given.get("deep", False),
     )
 
