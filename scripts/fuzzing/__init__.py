@@ -1,0 +1,1 @@
+"""Fuzzing of the doors through which a package comes in: what each must do with any bytes, and who tries it."""
