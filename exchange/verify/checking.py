@@ -199,9 +199,9 @@ class _Check:
         elif isinstance(self.request, NotedRequest) and self._given_device is None:
             text = f"Whose the device key {carried.fingerprint} is could not be checked: compare it with the owner's."
             self.findings.append(unchecked("device-key", text))
-        elif named is not None:
-            text = f"The device key {carried.fingerprint} is the one that the officer's request names."
-            self.findings.append(holds("device-key", text))
+        elif named is not None or self._given_device is not None:
+            whose = "is the given one" if named is None else "is the one that the request names"
+            self.findings.append(holds("device-key", f"The device key {carried.fingerprint} {whose}."))
         else:
             self.findings.append(unchecked("device-key", "Whose the device key is could not be checked."))
         return self._given_device or carried

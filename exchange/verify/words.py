@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from exchange.documents.evidence import Evidence
 from exchange.documents.human_time import time_text
 from exchange.documents.noted import NotedRequest
+from exchange.package.limits import limits as package_limits
 from exchange.package.report import Finding, Report, Verdict
 
 _FAILS, _HOLDS, _UNKNOWN = "What does not hold", "What holds", "What can't be known"
@@ -91,20 +92,7 @@ def _points(texts: Sequence[str], width: int) -> Iterator[str]:
 
 def limits(report: Report, evidence: Evidence) -> list[str]:
     """What a reader should know that no check of this package can tell, in sentences."""
-    found = [
-        "Whether the camera showed what happened. What reached the recorder is taken as it came.",
-        "Whether somebody tampered with the camera, the network or the recorder before the recording was made.",
-    ]
-    clocks = evidence.clocks
-    if not clocks.camera_checked:
-        found.append(
-            "Whether a time shown in the pictures is right: this camera's clock was never compared with another."
-        )
-    if not clocks.host_synchronised:
-        found.append(
-            f"How far off the times in the manifest are: they are from {clocks.utc_from}, which is not known to have "
-            "followed a time server."
-        )
+    found = package_limits(evidence, report.request) if report.request is not None else []
     if not any(finding.about.startswith("timestamp") for finding in report.findings):
         found.append(
             "When the manifest was made, but by the owner's own clock: no time-stamping authority saw it at the time."
@@ -113,10 +101,7 @@ def limits(report: Report, evidence: Evidence) -> list[str]:
         "Whether there is more footage, or more was logged of this request than these custody lines: each proves that "
         "it stands in the owner's log, not that it is the only one."
     )
-    people = "the names of the owner's people are the owner's word"
-    if isinstance(report.request, NotedRequest):
-        people += ", and so is that an officer asked"
-    found.append(f"Who the people are: {people}.")
+    found.append("Who the owner's people are: their names are the owner's word.")
     return found
 
 

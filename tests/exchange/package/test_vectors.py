@@ -1,6 +1,7 @@
 """The test vectors in docs/vectors: handover-verify finds in each what its index says, and they are what is made."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,11 @@ def test_the_command_that_the_readme_of_the_vectors_names_works(tmp_path: Path) 
     command = [Path(sys.executable).parent / "handover-verify", ROOT / "docs/vectors/good/sealed-hybrid.zip.age"]
     keys = ["--identity", tmp_path / "case.key", "--force-key", VECTORS / "keys/force.pub"]
     assert subprocess.run([*command, *keys], capture_output=True, timeout=60).returncode == 0
+
+
+def test_the_format_names_every_finding_of_the_vectors() -> None:
+    told = (DOCS / "evidence-format.md").read_text()
+    named = {
+        re.sub(r"\.?data/.*", "", about) for vector in INDEX for about in [*vector["fails"], *vector["not_checked"]]
+    }
+    assert [about for about in sorted(named) if about and f"`{about}" not in told] == []
