@@ -67,7 +67,7 @@ async def sent_ahead(
     What was uploaded of an earlier try to seal is forgotten first: those bytes are no part of this one.
     """
     approval.cut(package.evidence_id)
-    if not await asyncio.to_thread(services.settings.package(package.evidence_id).exists):
+    if not await asyncio.to_thread(services.settings.package(package.evidence_id, package.edition).exists):
         package = await PortalDelivery(services).forget_upload(package)
     async with services.store.transaction() as tx:
         way = await way_of(tx, row)
