@@ -26,6 +26,7 @@ out = Console(highlight=False)
 
 
 ELSEWHERE = {
+    "agent.cli.afterwards.report": ("report",),
     "agent.cli.afterwards.feedback": ("answer", "feedback", "note-feedback", "rate", "send-again"),
     "agent.cli.archive_key": ("archive-key",),
     "agent.cli.backups": ("backups", "hold"),

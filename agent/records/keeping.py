@@ -55,7 +55,8 @@ async def _delete_request(services: Services, request_id: str) -> None:
     async with services.store.transaction() as tx:
         names = [row["evidence_id"] for row in await _of(tx, "packages", "evidence_id", request_id)]
         names += [row["feedback_id"] for row in await _of(tx, "feedback", "feedback_id", request_id)]
-    await asyncio.to_thread(_unlink_signed, services.settings.receipts_dir, names)
+    for folder in (services.settings.receipts_dir, services.settings.feedback_dir):
+        await asyncio.to_thread(_unlink_signed, folder, names)
     await _delete_items(services, request_id)
     async with services.store.transaction() as tx:
         for table in _ABOUT:
@@ -96,7 +97,7 @@ async def _delete_items(services: Services, about: str) -> None:
 
 
 def _unlink_signed(folder: Path, names: list[str]) -> None:
-    """Receipts and what was said after them: a document and its signature each, in that folder or one below it."""
+    """Receipts, of what was sent again too, and what was said after them: a document and its signature each."""
     for name in names:
-        for path in folder.rglob(f"{name}.json*"):
+        for path in (*folder.rglob(f"{name}.json*"), *folder.rglob(f"{name}-[0-9]*.json*")):
             path.unlink(missing_ok=True)

@@ -99,4 +99,8 @@ async def change_state(tx: Transaction, row: RequestRow, to: State, now: int) ->
         retry_at=0,
         trouble=None,
     )
+    if changed and to is State.ASKED:
+        await tx.execute(
+            "UPDATE requests SET asked_at = ? WHERE request_id = ? AND asked_at IS NULL", [now, row.request_id]
+        )
     return changed == 1

@@ -38,6 +38,7 @@ class RequestRow:
     retry_at: int
     trouble: str | None
     origin: str = "portal"
+    asked_at: int | None = None
 
 
 @dataclass(frozen=True)

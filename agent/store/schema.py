@@ -321,6 +321,9 @@ CREATE TABLE feedback (
 ) STRICT;
 CREATE INDEX feedback_by_request ON feedback (request_id, arrived_at);
 
+-- When the owner was first asked; it stays here.
+ALTER TABLE requests ADD COLUMN asked_at INTEGER;
+
 -- Which time a package is sent (1: the first), and which edition of it that is (one with another copy is the next).
 ALTER TABLE packages ADD COLUMN sending INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE packages ADD COLUMN edition INTEGER NOT NULL DEFAULT 1;

@@ -24,7 +24,7 @@ from agent.owner.operations import (
     status,
     support,
 )
-from agent.owner.operations.afterwards import feedback
+from agent.owner.operations.afterwards import feedback, report
 from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
 from agent.owner.operations.handing_over import delivering, noted, places
@@ -80,6 +80,7 @@ OPERATIONS: dict[str, Operation] = {
     "rate": Operation(feedback.Rate, feedback.rate, APPROVER, noted=True),
     "send-again": Operation(feedback.SendAgain, feedback.send_again, APPROVER, noted=True),
     "leave-it": Operation(RequestNamed, feedback.leave_it, APPROVER, noted=True),
+    "report": Operation(report.ReportAsked, report.report, VIEWER),
     "note-feedback": Operation(NewFeedback, feedback.note_feedback, APPROVER, noted=True),
     "offer": Operation(NewOffer, offers.offer, APPROVER, noted=True),
     "offers": Operation(Nothing, offers.list_offers, VIEWER),

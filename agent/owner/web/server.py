@@ -27,7 +27,7 @@ from agent.owner.web import (
     settings_pages,
     video,
 )
-from agent.owner.web.afterwards import conversation
+from agent.owner.web.afterwards import conversation, how_it_went
 from agent.owner.web.brake import Brake
 from agent.owner.web.gate import gate, set_headers
 from agent.owner.web.site import SITE, STATIC, Site, set_up, static
@@ -61,6 +61,7 @@ def make_app(agent: Owned, viewings: Viewings, settings: Settings) -> web.Applic
         home,
         review,
         conversation,
+        how_it_went,
         noting,
         bringing,
         offering,

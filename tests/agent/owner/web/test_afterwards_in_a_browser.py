@@ -122,6 +122,20 @@ async def test_what_cannot_be_played_is_sent_again_rated_and_how_it_ended_is_sho
             await page.click("button:has-text('Write it down')")
             await expect(page.locator("#afterwards")).to_contain_text("DC Okafor (by telephone), as you wrote it down")
             await look_at(page, "afterwards-whole")
+            await page.goto("/records")
+            await page.click("text=How it went")
+            await expect(page.locator("svg.bars rect.yes")).to_have_count(2)  # this month's, and the legend's
+            await expect(page.locator("main")).to_contain_text("1 × 4 of 5")
+            await expect(page.locator("main")).to_contain_text("1 × the police could not play it")
+            await expect(page.locator("tbody tr")).to_have_count(12 + 6)
+            await look_at(page, "how-it-went")
+            await page.emulate_media(media="print", color_scheme="light")
+            await expect(page.locator("nav")).to_be_hidden()
+            await page.emulate_media(media="screen")
+            await page.select_option("#year", str(2026 - 3))
+            await page.click("text=Show it")
+            await expect(page.locator("main")).to_contain_text("Nobody asked for anything in this time.")
+            await look_at(page, "how-it-went-empty")
 
 
 async def test_whoever_may_only_look_says_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from agent.cameras.health import WORDS as HEALTH
 from agent.owner.operations.custody_words import WORDS as CUSTODY
 from agent.owner.people.roles import WORDS as ROLES
 from agent.owner.web import bringing, login, states
-from agent.owner.web.afterwards import conversation
+from agent.owner.web.afterwards import conversation, how_it_went
 from agent.requests import plan
 from agent.requests.feedback import answering
 from exchange.documents.feedback import REASON_WORDS, RESULT_WORDS
@@ -61,6 +61,9 @@ def in_tables() -> set[str]:
     found |= {*ROLES.values(), *CUSTODY.values(), *IDENTIFIED_WORDS.values()}
     found |= {*bringing.APPS.values(), bringing.OTHER, *plan.GAP_WORDS.values(), "nothing was recorded"}
     found |= {*HEALTH.values()}
+    for table in (how_it_went.ANSWER_WORDS, how_it_went.STEP_WORDS, how_it_went.FAILURE_WORDS):
+        found |= {*table.values()}
+    found |= {*how_it_went.PART_WORDS}
     found |= {*conversation.COPY_WORDS.values(), *REASON_WORDS.values(), *RESULT_WORDS.values(), answering.NO_SUCH_CALL}
     found |= {"A test message was delivered.", "Removed."}
     return found | {login.WRONG, "bytes", "kB", "MB", "GB"}
