@@ -13,6 +13,7 @@ import click
 
 from exchange.age.keys import read_identities
 from exchange.documents.messages import Credential
+from exchange.documents.noted import NotedRequest
 from exchange.errors import HandoverError, InputInvalid, KeyFileUnusable
 from exchange.package.report import Report
 from exchange.signing.documents import PublicKey
@@ -52,6 +53,7 @@ _path = click.Path(path_type=Path)
 @click.option("--camera-certificates", type=_path, help="The camera's own certificates (PEM), if they are missing.")
 @click.option("--into", type=_path, help="Folder in which to leave the opened package.")
 @click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
+@click.option("--case", "case_file", type=_path, help="Write its facts into this new file as CASE (JSON-LD).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 def command(
     package: Path,
@@ -68,6 +70,7 @@ def command(
     camera_certificates: Path | None,
     into: Path | None,
     deep: bool,
+    case_file: Path | None,
     as_json: bool,
 ) -> int:
     """Check an evidence PACKAGE: a sealed .zip.age, its .zip, or the folder that it unpacks to.
@@ -101,6 +104,8 @@ def command(
         click.echo(report.to_json(), nl=False)
     else:
         _print(report, deep)
+    if case_file is not None:
+        _write_case(report, case_file)
     return report.exit_code
 
 
@@ -154,6 +159,25 @@ def _read_bytes(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise InputInvalid(f"{path} is larger than any honest one.", do="Check its name.")
     return content
+
+
+def _write_case(report: Report, target: Path) -> None:
+    """What the documents say, as CASE; nothing where a check failed: an evidence system would take it for true."""
+    from exchange.package.case_graph import case_graph
+
+    request, officer = report.request, report.officer
+    asked_by = request.officer if isinstance(request, NotedRequest) else officer
+    if report.failure() is not None or not (request and asked_by and report.decision and report.evidence):
+        click.echo(f"{target} was not written: the package does not hold.", err=True)
+        return
+    try:
+        with target.open("xb") as file:
+            file.write(case_graph(report.evidence, request, asked_by, report.decision))
+    except OSError as error:
+        raise InputInvalid(
+            f"{target} can't be written: {error.strerror}.", do="Name a file that isn't there."
+        ) from None
+    click.echo(f"Its facts as CASE: {target}", err=True)
 
 
 def _print(report: Report, deep: bool) -> None:

@@ -10,10 +10,13 @@ import pytest
 
 from exchange.age.files import encrypt_file
 from exchange.age.keys import generate_identity
-from exchange.errors import KeyFileUnusable
+from exchange.errors import InputInvalid, KeyFileUnusable
 from exchange.package import contents as layout
+from exchange.package.case_graph import case_graph
+from exchange.signing.credentials import open_credential
 from exchange.signing.documents import SigningKey, allowed_signers
 from exchange.verify.command import read_force_key
+from tests.exchange.makers import NOW
 from tests.exchange.packages import Case, rebagged, sha256, zipped
 
 
@@ -47,6 +50,23 @@ def test_a_good_sealed_package_ends_with_0_and_a_line_for_every_check(case: Case
     assert "\x1b" not in answer.stdout
     assert str(identity) not in answer.stdout
     assert (tmp_path / "opened/ev-1/data/READ-ME-FIRST.html").exists()
+
+
+def test_its_facts_are_written_as_case_for_an_evidence_system_where_it_holds(case: Case, tmp_path: Path) -> None:
+    (tmp_path / "force.pub").write_text(case.police.force.public.line)
+    known = ("--force-key", tmp_path / "force.pub", "--case", tmp_path / "case.jsonld")
+    assert run(zipped(case, tmp_path), *known).returncode == 0
+    written = (tmp_path / "case.jsonld").read_bytes()
+    officer = open_credential(case.police.credential, case.police.force.public, NOW)
+    assert written == case_graph(case.evidence, case.request, officer, case.decision)
+    again = run(tmp_path / "package.zip", *known)
+    assert again.returncode == InputInvalid.exit_code
+    assert "Name a file that isn't there" in again.stderr
+    (tmp_path / "case.jsonld").unlink()
+    bad = run(rebagged(case, tmp_path, {"data/working/contact-sheet.jpg": b"other"}), *known)
+    assert bad.returncode == 67
+    assert "was not written: the package does not hold" in bad.stderr
+    assert not (tmp_path / "case.jsonld").exists()
 
 
 def test_a_bad_package_ends_with_its_code_says_what_fails_and_goes_on(case: Case, tmp_path: Path) -> None:
