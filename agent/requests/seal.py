@@ -15,11 +15,11 @@ from agent.host.local_zone import zone_name
 from agent.media import facts
 from agent.requests import manifest
 from agent.requests.camera_signing.looking import signing_of
-from agent.requests.case_file import with_case_file
 from agent.requests.clocks import clock_around
 from agent.requests.copies.entries import working_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval
-from agent.requests.exhibits import exhibit_reference
+from agent.requests.exhibits.case_file import with_case_file
+from agent.requests.exhibits.references import exhibit_reference
 from agent.requests.manifest import CameraKnown, SystemKnown
 from agent.requests.on_the_way.sent_ahead import Ahead, sent_ahead
 from agent.requests.stamping.stamp import stamp, stamps_of

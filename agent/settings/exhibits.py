@@ -1,6 +1,6 @@
 """What packages are called in court, as the owner sets it.
 
-Not for: giving a reference to a package (``agent.requests.exhibits``).
+Not for: giving a reference to a package (``agent.requests.exhibits.references``).
 """
 
 import re

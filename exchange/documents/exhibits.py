@@ -1,6 +1,6 @@
 """What exhibits' references begin with: the initials of a person or a force's letters, in documents and as typed.
 
-Not for: giving a reference to a package (``agent.requests.exhibits``).
+Not for: giving a reference to a package (``agent.requests.exhibits.references``).
 """
 
 import re

@@ -7,7 +7,7 @@ import pytest
 
 from agent.owner.operations.context import Nothing
 from agent.requests.decision import Choice, Verdict, decide
-from agent.requests.exhibits import written
+from agent.requests.exhibits.references import written
 from agent.settings.exhibits import ExhibitSettings
 from exchange.documents.exhibits import typed_prefix
 from exchange.documents.messages import Decision, Status

@@ -10,7 +10,7 @@ from pydantic import Field
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.owner.operations.requests import summary
 from agent.requests import restored_records
-from agent.requests.exhibits import given_reference
+from agent.requests.exhibits.references import given_reference
 from exchange.clock import to_rfc3339
 from exchange.custody.log import read_line
 from exchange.documents.messages import Id, Part, Text

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
 from agent.requests import decision, restored_records
-from agent.requests.exhibits import given_reference, next_reference
+from agent.requests.exhibits.references import given_reference, next_reference
 from agent.requests.feedback.conversation import complaints
 from agent.requests.intake import verified_request
 from agent.requests.noted.noting import NOT_SAID
