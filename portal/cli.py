@@ -20,10 +20,11 @@ from exchange.errors import SettingsInvalid
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force import officers
 from portal.force.keys import Force, OfficerDetails, read_public, read_signed, validity, write_signed
-from portal.registry import checkpoints, searches
+from portal.registry import checkpoints, devices, searches
 from portal.server import DEFAULT_LISTEN, Listen, running, stop_signals, tls_context
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, upgrade
+from portal.uploads.files import UploadFolder
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -262,6 +263,47 @@ def officer_revoke(folder: Path, who: str, as_json: bool) -> None:
         return
     click.echo(f"{name} is shut out; {count} unanswered requests were taken out of owners' inboxes.")
     click.echo("An agent that fetched one before may still put it to its owner: the credential runs until its end.")
+
+
+@main.group()
+def device() -> None:
+    """Owners' devices."""
+
+
+@device.command("list")
+@click.argument("folder", type=FOLDER)
+@json_option
+def device_list(folder: Path, as_json: bool) -> None:
+    """Every device, when it was last heard, and those that were shut out."""
+    with _database(folder) as (db, _):
+        found = db.read_now(devices.list_all)
+    if as_json:
+        one_line(found)
+        return
+    for entry in found:
+        state = f"{entry['cameras']} cameras, heard {entry['last_seen']}"
+        if entry["shut_out"]:
+            state = f"shut out {entry['shut_out']}: {entry['reason']}"
+        click.echo(f"{entry['fingerprint']}  {state}")
+    if not found:
+        click.echo("No device is enrolled.")
+
+
+@device.command("revoke")
+@click.argument("folder", type=FOLDER)
+@click.argument("fingerprint")
+@click.option("--reason", required=True, help="Such as: stolen, said its owner by telephone on 3 May.")
+@json_option
+def device_revoke(folder: Path, fingerprint: str, reason: str, as_json: bool) -> None:
+    """Shut a device out whose key may be in other hands: it is erased as if its owner had left, and stays out."""
+    with _database(folder) as (db, _):
+        erased = db.write_now(lambda session: devices.shut_out(session, fingerprint, reason, SystemClock().now()))
+        asyncio.run(db.forget_erased())
+    asyncio.run(UploadFolder(PortalFolder(folder).uploads).remove(erased.uploads))
+    if as_json:
+        one_line({"device": fingerprint, "uploads_removed": len(erased.uploads)})
+        return
+    click.echo(f"{fingerprint} is shut out. Its owner can join again with a new device.")
 
 
 @main.command("logs")

@@ -21,7 +21,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", api.FORCE, Who.ANYONE, handlers.force, "Who runs this portal", {200: api.ForceInfo}),
     Route(
         "POST", api.DEVICES, Who.ANYONE, handlers.enrol, "An agent makes itself known",
-        {201: api.Enrolled, 200: api.Enrolled}, body=Signed, document=Enrolment, problems=(413, 415, 422, 429, 503),
+        {201: api.Enrolled, 200: api.Enrolled}, body=Signed, document=Enrolment,
+        problems=(409, 413, 415, 422, 429, 503),
     ),
     Route(
         "PUT", api.REGISTRATION, Who.DEVICE, handlers.register, "Register cameras, all of them at once",

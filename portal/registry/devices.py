@@ -12,6 +12,7 @@ from exchange.clock import MINUTE, to_rfc3339
 from exchange.documents.api import Heartbeat
 from exchange.documents.feedback import FeedbackKind
 from exchange.documents.messages import Enrolment, OwnerKind, Registration, Signed, Status, Withdrawal
+from exchange.errors import NotFound
 from exchange.signing.documents import PublicKey, open_document, read_unverified
 from portal.problems import ProblemError, conflict, invalid
 from portal.settings import PortalSettings
@@ -20,6 +21,7 @@ from portal.storage.models import (
     Device,
     InboxEntry,
     KeptOffer,
+    ShutOut,
     StoredCheckpoint,
     StoredDelivery,
     StoredFeedback,
@@ -41,6 +43,10 @@ def enrol(session: Session, signed: Signed, settings: PortalSettings, origin: st
     if enrolment.force_key != settings.key.fingerprint:
         raise invalid("The enrolment names another force's key.", "Compare the force's fingerprint again, and pin it.")
     _check_fresh(enrolment.issued, now)
+    if session.get(ShutOut, key.fingerprint):
+        raise conflict(
+            "This device was shut out.", "Its owner said that its key may be in other hands: enrol with a new one."
+        )
     if session.get(Device, key.fingerprint):
         return key.fingerprint, False
     if (session.scalar(select(func.count()).select_from(Device)) or 0) >= settings.limits.devices:
@@ -87,23 +93,58 @@ def withdraw(session: Session, caller: Caller, signed: Signed, now: int) -> Eras
     withdrawal = open_document(signed, Withdrawal, caller.key)
     _check_names(withdrawal.device, caller)
     _check_fresh(withdrawal.issued, now)
+    return _erase(session, caller.fingerprint)
+
+
+def list_all(session: Session) -> list[dict[str, str | int | None]]:
+    """Every device, and every one that was shut out: ``fingerprint``, ``last_seen``, ``cameras``, ``shut_out``."""
+    counted = session.execute(select(Camera.device, func.count()).group_by(Camera.device)).all()
+    cameras = {fingerprint: count for fingerprint, count in counted}  # noqa: C416 rows are no tuples to a type checker
+    found: list[dict[str, str | int | None]] = [
+        {
+            "fingerprint": device.fingerprint,
+            "last_seen": to_rfc3339(device.last_seen),
+            "cameras": cameras.get(device.fingerprint, 0),
+            "shut_out": None,
+            "reason": None,
+        }
+        for device in session.scalars(select(Device).order_by(Device.fingerprint))
+    ]
+    found += [
+        {"fingerprint": each.fingerprint, "last_seen": None, "cameras": 0, "shut_out": to_rfc3339(each.at),
+         "reason": each.reason}
+        for each in session.scalars(select(ShutOut).order_by(ShutOut.at))
+    ]  # fmt: skip
+    return found
+
+
+def shut_out(session: Session, fingerprint: str, reason: str, now: int) -> Erased:
+    """Erase a device as if its owner had withdrawn, and never let its key in again. NotFound when there is none."""
+    if session.get(Device, fingerprint) is None:
+        raise NotFound(f"There is no device {fingerprint}.", do="handover-portal device list names them.")
+    erased = _erase(session, fingerprint)
+    session.add(ShutOut(fingerprint=fingerprint, at=now, reason=reason))
+    return erased
+
+
+def _erase(session: Session, fingerprint: str) -> Erased:
     fetched = select(StoredDelivery.upload).where(
         StoredDelivery.upload.is_not(None), StoredDelivery.fetched.is_not(None)
     )
     unfetched = tuple(
         session.scalars(
             select(StoredUpload.upload_id).where(
-                StoredUpload.device == caller.fingerprint, StoredUpload.upload_id.not_in(fetched)
+                StoredUpload.device == fingerprint, StoredUpload.upload_id.not_in(fetched)
             )
         )
     )
-    _mark_withdrawn(session, caller.fingerprint)
-    _erase_owners_words(session, caller.fingerprint)
+    _mark_withdrawn(session, fingerprint)
+    _erase_owners_words(session, fingerprint)
     session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(unfetched)).values(upload=None))
     session.execute(delete(StoredUpload).where(StoredUpload.upload_id.in_(unfetched)))
     for table in (Camera, InboxEntry, StoredCheckpoint, KeptOffer):
-        session.execute(delete(table).where(table.device == caller.fingerprint))
-    session.execute(delete(Device).where(Device.fingerprint == caller.fingerprint))
+        session.execute(delete(table).where(table.device == fingerprint))
+    session.execute(delete(Device).where(Device.fingerprint == fingerprint))
     return Erased(unfetched)
 
 

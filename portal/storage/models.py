@@ -30,6 +30,16 @@ class Device(Table):
     last_cursor: Mapped[int] = mapped_column(default=0)
 
 
+class ShutOut(Table):
+    """A device whose key may be in other hands: it is erased, and never let in again."""
+
+    __tablename__ = "shut_out"
+
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[int]
+    reason: Mapped[str]
+
+
 class Camera(Table):
     """A registered camera as officers may find it."""
 

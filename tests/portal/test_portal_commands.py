@@ -65,6 +65,12 @@ def test_an_officer_is_let_in_listed_and_shut_out(tmp_path: Path, force: Path, t
     assert "revoked" in again["error"]
 
 
+def test_a_device_that_is_not_there_cannot_be_shut_out(there: Path) -> None:
+    assert portal("device", "list", there) == []
+    nobody = SigningKey.generate().public.fingerprint
+    assert "no device" in portal("device", "revoke", there, nobody, "--reason", "stolen", code=44)["error"]
+
+
 def test_logs_that_went_back_are_shown_to_who_runs_the_portal(there: Path) -> None:
     assert portal("logs", there) == []
     said = CliRunner().invoke(cli.main, ["logs", str(there)]).output

@@ -11,8 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from agent import app
 from agent.background import housekeeping
+from agent.background.inbox import InboxPoll
 from agent.membership import enrolment, registration
 from agent.owner.operations.context import Nothing
 from agent.owner.operations.own_copies.recovery import Sheet
@@ -23,8 +26,9 @@ from exchange.clock import DAY
 from exchange.documents.messages import Delivery
 from exchange.errors import KeyDoesNotOpen, PortalRefused
 from exchange.signing.documents import open_document
+from portal.cli import main as portal_command
 from tests.journey.backups.keeping import LostHome, custody, lost_home, sent
-from tests.journey.home import ACTOR, Town, owner_does
+from tests.journey.home import ACTOR, Town, owner_does, settings_at
 
 
 def key_file(at: Town, folder: Path, kind: str = "x25519") -> Path:
@@ -158,6 +162,17 @@ async def test_a_stolen_machine_is_replaced_by_a_new_device_that_the_thief_can_n
             stolen = at.agent.services.keys.device.public.fingerprint
             (package,) = await at.packages(request_id)
         await asyncio.to_thread(shutil.move, lost.data, tmp_path / "thief")
+        folder = str(lost.place.folder.path)
+        line = ["device", "revoke", folder, stolen, "--reason", "stolen, said the owner"]
+        shut_out = await asyncio.to_thread(CliRunner().invoke, portal_command, line)
+        assert shut_out.exit_code == 0, shut_out.output
+        async with app.build(settings_at(tmp_path / "thief", lost.origin), lost.clock) as thief:
+            with pytest.raises(PortalRefused):
+                await InboxPoll(thief.services, thief.journey).fetch(0)
+            client = await thief.open_portal(lost.origin)
+            shown = await enrolment.introduce(thief.services, client)
+            with pytest.raises(PortalRefused, match="may be in other hands"):
+                await enrolment.enrol(thief.services, client, shown.fingerprint, "a thief")
         said = await put_back(lost, stolen, key, "--new-device")
         assert "Change the passwords of your cameras" in said
         async with lost.second(at) as again:
