@@ -11,6 +11,7 @@ from aiohttp import web
 
 from agent.owner.operations.context import Json
 from agent.owner.web import states
+from agent.owner.web.handing_over import doing
 from agent.owner.web.site import operate, session_of, site_of, words_of
 from exchange.errors import HandoverError
 
@@ -35,7 +36,7 @@ async def one_request(request: web.Request) -> web.StreamResponse:
         return {
             "state": details["state"],
             "stands": words(states.stands(details)),
-            "doing": details["doing"] or "",
+            "doing": doing(words, details["doing"]),
             "trouble": details["trouble"] or "",
             "plan": details.get("plan_sha256", ""),
             "first_yes": details["first_yes"] is not None,

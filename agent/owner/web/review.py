@@ -17,6 +17,7 @@ from agent.owner.people.roles import Role, allows
 from agent.owner.web import states
 from agent.owner.web.afterwards import conversation
 from agent.owner.web.bringing import brought_cameras
+from agent.owner.web.handing_over import doing, way_shown
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, session_of, site_of, words_of
 from exchange.clock import SECOND, from_rfc3339, to_rfc3339
@@ -49,16 +50,21 @@ async def show(request: web.Request) -> web.Response:
     details = await _details(request)
     if details["state"] == "asked":
         return await _asked(request, details)
+    details["doing"] = doing(words_of(request), details["doing"])
     return render(
         request, "request.html", details=details, stands=states.stands(details), steps=states.STEPS,
-        names=states.NAMES, files=await _files(request, details), after=await conversation.shown(request, details),
+        names=states.NAMES, files=await _files(request, details),
+        way=await way_shown(request, details), after=await conversation.shown(request, details),
         can_be_stopped=details["state"] in states.CAN_BE_STOPPED and _may_decide(request),
     )  # fmt: skip
 
 
 async def _files(request: web.Request, details: Json) -> list[Json]:
-    """What lies ready of a request that the owner noted."""
-    if details["origin"] != "noted" or details["state"] != "delivered" or not _may_decide(request):
+    """What lies ready for the owner to take: not what went somewhere already."""
+    if details["state"] != "delivered" or not _may_decide(request):
+        return []
+    way = (await operate(request, "way", request_id=details["request_id"]))["way"]
+    if way["means"] != "folder" or way.get("folder") or way.get("place"):
         return []
     found: list[Json] = (await operate(request, "files", request_id=details["request_id"]))["files"]
     return found
@@ -81,7 +87,8 @@ async def _asked(request: web.Request, details: Json) -> web.Response:
     )
     return render(
         request, "review.html", details=details, cameras=cameras, plan=drawn, may_decide=_may_decide(request),
-        by_hand=await brought_cameras(request), available=[camera for camera in cameras if camera["actual"]],
+        by_hand=await brought_cameras(request), way=await way_shown(request, details),
+        available=[camera for camera in cameras if camera["actual"]],
         mine=details["first_yes"] is not None
         and details["first_yes"]["person"] == session_of(request).person.person_id,
         us=from_rfc3339,

@@ -18,6 +18,7 @@ from agent.owner.web import (
     bringing,
     camera_pages,
     events,
+    handing_over,
     home,
     login,
     noting,
@@ -69,6 +70,7 @@ def make_app(agent: Owned, viewings: Viewings, settings: Settings) -> web.Applic
         camera_pages,
         settings_pages,
         video,
+        handing_over,
         events,
     )
     for room in rooms:

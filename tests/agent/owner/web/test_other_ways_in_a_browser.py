@@ -4,10 +4,12 @@ import asyncio
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest import mock
 
 from playwright.async_api import expect
 
 from agent.cameras.stored import NewCamera
+from agent.deliveries.media import Medium
 from exchange.clock import SECOND, Window
 from exchange.documents.messages import Asked, Stretch
 from tests.agent.owner.test_messages import mail_server
@@ -48,9 +50,24 @@ async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tm
             await expect(page.locator("#stands")).to_have_text("ready: hand it over")
             await look_at(page, "ready")
             async with page.expect_download() as loading:
-                await page.click("text=.zip")
+                await page.click("text=.zip.age")
             loaded = await (await loading.value).path()
-            assert Path(loaded).read_bytes()[:2] == b"PK"
+            assert Path(loaded).read_bytes().startswith(b"age-encryption.org/v1\n-> scrypt ")
+            await page.click("text=See the secret words")
+            await look_at(page, "way")
+            assert await page.locator("#passphrase").count() == 0
+            await page.fill("form[action$=passphrase] #password", "wrong words here")
+            await page.click("text=Show the words")
+            await expect(page.locator("main")).to_contain_text("Type your password again")
+            await page.go_back()
+            await page.fill("form[action$=passphrase] #password", PASSWORD)
+            await page.click("text=Show the words")
+            words = await page.locator("#passphrase").inner_text()
+            assert len(words.split("-")) == 8
+            await expect(page.locator("main")).to_contain_text("Call the officer")
+            await look_at(page, "words")
+            await page.click("main p a")
+            assert words not in await page.content()
             await page.click("text=The police have them")
             await page.fill("#taken_by", "PC Marsh")
             await page.fill("#how", "signed the form")
@@ -58,6 +75,37 @@ async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tm
             await page.click("text=Write it down")
             await at.agent.journey.settle()
             await expect(page.locator("#stands")).to_have_text("handed over")
+
+
+async def test_the_way_is_chosen_on_the_page_and_a_stick_is_offered(tmp_path: Path) -> None:
+    stick = Medium(tmp_path / "STICK", "Kingston DataTraveler", "vfat", 16 * 10**9, 15 * 10**9, 2**32 - 1, False)
+    locked = Medium(tmp_path / "CARD", "SD card", "vfat", 8 * 10**9, 8 * 10**9, 2**32 - 1, True)
+    stick.folder.mkdir()
+    with (
+        mock.patch("agent.owner.operations.handing_over.delivering.media", return_value=[stick, locked]),
+        mock.patch("agent.requests.on_the_way.choosing.medium_of", return_value=stick.folder),
+        mock.patch("agent.deliveries.ways.medium_of", return_value=None),
+    ):
+        async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+            await site.person()
+            request_id = await at.asked()
+            async with window(browser, site.origin) as page:
+                await site.log_in(page, to=f"/requests/{request_id}")
+                await expect(page.locator("main")).to_contain_text("After a yes it goes by the portal of the police")
+                await page.click("text=Take another way")
+                await expect(page.locator("input[value^='medium:'][disabled]")).to_have_count(1)
+                await page.check(f"input[value='medium:{stick.folder}']")
+                await page.fill("#password", PASSWORD)
+                await page.click("text=Take this way")
+                await expect(page.locator("[role=status]")).to_contain_text("on a stick, card or disk")
+                await look_at(page, "medium")
+                await at.say(request_id, yes=True)
+                await at.agent.journey.settle()
+                await page.goto(f"/requests/{request_id}")
+                await expect(page.locator("main")).to_contain_text("It lies there, whole")
+                await look_at(page, "medium-written")
+            assert len(list(stick.folder.glob("*.zip.age"))) == 1
+            assert len(list(stick.folder.glob("LABEL*.html"))) == 1
 
 
 async def test_a_clip_out_of_another_app_is_brought_and_goes_the_same_way(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.cameras.health import WORDS as HEALTH
 from agent.owner.operations.custody_words import WORDS as CUSTODY
 from agent.owner.people.roles import WORDS as ROLES
-from agent.owner.web import bringing, login, states
+from agent.owner.web import bringing, handing_over, login, states
 from agent.owner.web.afterwards import conversation, how_it_went
 from agent.requests import plan
 from agent.requests.feedback import answering
@@ -65,6 +65,7 @@ def in_tables() -> set[str]:
         found |= {*table.values()}
     found |= {*how_it_went.PART_WORDS}
     found |= {*conversation.COPY_WORDS.values(), *REASON_WORDS.values(), *RESULT_WORDS.values(), answering.NO_SUCH_CALL}
+    found |= {*handing_over.WORDS.values(), *handing_over.SEALED_WORDS.values()}
     found |= {"A test message was delivered.", "Removed."}
     return found | {login.WRONG, "bytes", "kB", "MB", "GB"}
 
