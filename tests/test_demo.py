@@ -11,8 +11,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyrage
 from playwright.sync_api import sync_playwright
 
+from tests.counterparts.files.demuxers import pictures_by_gstreamer, pictures_by_vlc
+from tests.counterparts.golang.custody_program import asked, built
 from tests.counterparts.processes.browser import CHROMIUM
 from tests.counterparts.processes.npm import npm_package
 from tests.paths import ROOT
@@ -117,6 +120,9 @@ def check_package(kept: Path, work: Path, case_key: str) -> None:
     package = work / "package.zip"
     if case_key == "x25519":
         run("age", "-d", "-i", kept / "case.key", "-o", package, sealed)
+        line = next(line for line in (kept / "case.key").read_text().splitlines() if line.startswith("AGE-SECRET-KEY"))
+        identity = pyrage.x25519.Identity.from_str(line)
+        assert pyrage.decrypt(sealed.read_bytes(), [identity]) == package.read_bytes()
     else:
         node = npm_package("age-encryption", "0.3.1")
         program = node / "open-package.mjs"
@@ -134,6 +140,8 @@ def check_package(kept: Path, work: Path, case_key: str) -> None:
     told = json.loads(receipt.read_text())
     assert told["ciphertext_sha256"] == hashlib.sha256(sealed.read_bytes()).hexdigest()
     assert told["verified"] is True
+    code, found = asked(built(work), data)
+    assert (code, "lines hold in a log of" in found) == (0, True), found
 
 
 def check_master(kept: Path) -> None:
@@ -146,6 +154,15 @@ def check_master(kept: Path) -> None:
     assert recorded[first : first + len(copied)] == copied
     assert first < len(video_hashes(recordings[:1])) < first + len(copied)
     run("ffmpeg", "-v", "error", "-xerror", "-i", master, "-f", "null", "-")
+    work = kept.parent
+    assert pictures_by_vlc(master, work / "vlc") == len(copied)
+    assert pictures_by_gstreamer(master, work / "gstreamer.h264") == len(copied)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        page = browser.new_page()
+        page.goto(master.as_uri())
+        page.wait_for_function("document.querySelector('video')?.currentTime > 1")
+        browser.close()
 
 
 def sent(kept: Path) -> list[tuple[str, str, str]]:

@@ -1,8 +1,6 @@
 """The custody of a package, checked by a program in Go with ``sumdb/note`` and ``sumdb/tlog``, by other authors."""
 
 import json
-import os
-import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,31 +10,12 @@ import pytest
 from exchange.custody.log import CustodyKind, ProvenLines, line_leaf, next_line, prove_lines
 from exchange.signing.documents import SigningKey
 from scripts.vector_making.__main__ import VECTORS
-from tests.paths import ROOT
-
-PROGRAM = ROOT / "tests/counterparts/golang/custody"
-CUSTODY = ("device.pub", "custody.checkpoint", "custody.jsonl")
+from tests.counterparts.golang.custody_program import CUSTODY, asked, built
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built against Debian's own copy of the libraries, from what Go keeps of earlier builds: seconds, then none."""
-    built = tmp_path_factory.mktemp("go") / "custody"
-    environment = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "go-build"
-    subprocess.run(
-        ["go", "build", "-o", built, "./"],
-        cwd=PROGRAM,
-        env={**os.environ, **environment, "GOCACHE": str(cache)},
-        check=True,
-        timeout=150,
-    )
-    return built
-
-
-def asked(program: Path, folder: Path) -> tuple[int, str]:
-    answer = subprocess.run([program, folder], capture_output=True, text=True, timeout=30)
-    return answer.returncode, answer.stdout.strip()
+    return built(tmp_path_factory.mktemp("go"))
 
 
 def laid(folder: Path, proven: ProvenLines, key: SigningKey) -> Path:
