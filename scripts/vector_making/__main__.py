@@ -16,6 +16,7 @@ from scripts.vector_making import (
     example,
     good,
     keys,
+    optional_parts,
     stamped,
 )
 from scripts.vector_making.sealing import Sealed
@@ -34,6 +35,7 @@ def made(folder: Path = VECTORS) -> dict[str, bytes]:
     vectors: list[Vector] = [
         *good.vectors(sealed),
         *stamped.vectors(stamps),
+        *optional_parts.vectors(),
         *bad_seals.vectors(sealed),
         *bad_zips.vectors(),
         *bad_signatures.vectors(),

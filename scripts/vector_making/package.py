@@ -33,6 +33,8 @@ class Event:
     kind: CustodyKind
     details: Mapping[str, str | int | bool] = field(default_factory=dict)
     theirs: bool = True
+    actor: str = ""
+    """The owner for an approval and the agent for all else, unless it is said."""
 
 
 @dataclass
@@ -93,7 +95,7 @@ class Case:
                     seq=seq,
                     at=NOW - 60 * SECOND + seq * SECOND,
                     monotonic_us=7_000_000_000 + seq * SECOND,
-                    actor="Sam Taylor" if event.kind is CustodyKind.APPROVED else "agent",
+                    actor=event.actor or ("Sam Taylor" if event.kind is CustodyKind.APPROVED else "agent"),
                     event=event.kind,
                     request_id=self.request.request_id if event.theirs else None,
                     details=dict(event.details),

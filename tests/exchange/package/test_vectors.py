@@ -33,6 +33,7 @@ def key(given: dict[str, Any], name: str) -> PublicKey | None:
 def checked(path: Path, given: dict[str, Any]) -> Report:
     openers: list[Opener] = [parse_identity(text(given["identity"]))] if "identity" in given else []
     openers += [Passphrase(text(given["passphrase"]))] if "passphrase" in given else []
+    roots = read_certificates(VECTORS / given["tsa_certificates"]) if "tsa_certificates" in given else None
     return verify_package(
         path,
         identities=openers,
