@@ -3,6 +3,7 @@
 Not for: anything that a single step or operation keeps for itself.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ class Progress:
     """Ends the daemon's run so that it begins again with the settings as they are in the file now."""
     config: Path | None = None
     """That file."""
+    copies: dict[str, asyncio.Task[list[str]]] = field(default_factory=dict)
+    """Working copies that the owner wants of what was handed over, while they are made: by evidence id."""
     troubles: dict[str, str] = field(default_factory=dict)
     """What hinders a part of the agent: its name to what is wrong, in words."""
 

@@ -20,6 +20,7 @@ from agent.records.backups.backups import Backups
 from agent.records.correspondence.kept import sweep
 from agent.records.deletion_clock import deletion_now
 from agent.records.keeping import delete_old_records
+from agent.requests.copies.later import delete_old
 from agent.requests.feedback.answering import send_words
 from agent.requests.journey import Journey
 from agent.requests.review.offering import end_old_offers, send_offers
@@ -67,6 +68,7 @@ def jobs(
         Nightly("checks of copies", 1, lambda: _unless_busy(backups.check)),
         Nightly("old copies", 5, lambda: _unless_busy(backups.prune)),
         Nightly("old records", 4, lambda: _records(services)),
+        Nightly("old working copies", 3, lambda: _delete_old_copies(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),
         Recurring("camera health", EVERY, lambda: look_at_cameras(services), jitter=MINUTE),
         Recurring("camera clocks", HOUR, inventory.check_clocks, jitter=5 * MINUTE),
@@ -78,7 +80,7 @@ def jobs(
 
 def clear_leftovers(settings: Settings) -> None:
     """Stills and unfinished files of a process that was killed. Clips of open requests stay: they are made once."""
-    for left in ("stills-*", "watch-*"):
+    for left in ("stills-*", "watch-*", "own-copy-*"):
         for path in settings.work_dir.glob(left):
             shutil.rmtree(path, ignore_errors=True)
     for path in settings.work_dir.glob("*/footage"):  # fetched or unsealed: it is fetched or unsealed again
@@ -145,6 +147,10 @@ async def _unless_busy(work: Callable[[], Awaitable[object]]) -> None:
         await work()
     except AlreadyRunning:
         log.debug("backups are being worked on already")
+
+
+async def _delete_old_copies(services: Services) -> None:
+    await asyncio.to_thread(delete_old, services.settings.working_copies_dir, await deletion_now(services))
 
 
 async def _offers(services: Services) -> None:

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "agent.cli.archive_key": ("archive-key",),
     "agent.cli.backups": ("backups", "hold"),
     "agent.cli.cameras": ("cameras",),
+    "agent.cli.handing_over.working_copies": ("working-copies",),
     "agent.cli.doctor": ("doctor", "support", "recovery-sheet"),
     "agent.cli.handing_over.ways": ("deliver", "media", "passphrase"),
     "agent.cli.handing_over.noted": ("request",),

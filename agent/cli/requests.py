@@ -13,12 +13,14 @@ import click
 from rich.console import Console
 
 from agent.cli.caller import Call, ask_agent
+from agent.cli.handing_over.chosen import COPY_HELP, chosen_copies
 from agent.cli.typed import typed_time
 from agent.owner.terminal import conversation, prompt, question, saved_pictures
 from exchange.documents.exhibits import typed_prefix
 from exchange.errors import DecisionRefused, InputInvalid, NoFootage, NotFound
 
 Json = dict[str, Any]
+CAPTION_HELP = "A line beneath the pictures of changed copies: that they are no evidence, and the time."
 
 out = Console(highlight=False)
 as_json = click.option("--json", "plain", is_flag=True, help="Print JSON, for scripts.")
@@ -48,14 +50,28 @@ def requests(config: Path, plain: bool) -> None:
 @click.command()
 @click.argument("request_id", required=False)
 @click.option("--pictures", type=click.Path(path_type=Path), help="Put the first and last frame into this folder.")
+@click.option("--copy", "copies", multiple=True, metavar="KIND[=…]", help=COPY_HELP)
+@click.option("--no-copies", is_flag=True, help="No working copies at all.")
+@click.option("--caption/--no-caption", default=None, help=CAPTION_HELP)
 @by_name
 @click.option("--wait", is_flag=True, help="Wait until a request comes.")
 @click.pass_obj
-def review(config: Path, request_id: str | None, pictures: Path | None, name: str | None, wait: bool) -> None:
+def review(
+    config: Path,
+    request_id: str | None,
+    pictures: Path | None,
+    copies: tuple[str, ...],
+    no_copies: bool,
+    caption: bool | None,
+    name: str | None,
+    wait: bool,
+) -> None:
     """Look at a request, and say yes, no or later.
 
     Without REQUEST_ID: the one that has waited longest. Nothing is decided unless you type a whole answer.
     """
+
+    chosen = chosen_copies(copies, none=no_copies, caption=caption)
 
     async def show(call: Call) -> Json:
         return await call("show", request_id=request_id or await _next_waiting(call, wait=wait))
@@ -75,8 +91,16 @@ def review(config: Path, request_id: str | None, pictures: Path | None, name: st
     if isinstance(answer, str):
         return _look_again(config, reply["request_id"])
     choices, note = answer
+    _add_copies(choices, chosen)
     decision = {"plan_sha256": reply["plan_sha256"], "choices": choices, "observations": note, "name": name}
     return _say_decision(_decide(config, reply["request_id"], decision))
+
+
+def _add_copies(choices: list[Json], chosen: list[Json] | None) -> None:
+    """What was typed of working copies holds for every camera that is handed over."""
+    for choice in choices:
+        if choice["share"] and chosen is not None:
+            choice["copies"] = chosen
 
 
 async def _next_waiting(call: Call, *, wait: bool) -> str:
@@ -144,6 +168,9 @@ def _say_decision(reply: Json) -> None:
     help="Tell the officer of cameras without footage that they have none; otherwise they read as declined.",
 )
 @click.option("--sound/--no-sound", default=False, help="Hand over the sound too, where the officer asks for it.")
+@click.option("--copy", "copies", multiple=True, metavar="KIND[=…]", help=COPY_HELP)
+@click.option("--no-copies", is_flag=True, help="No working copies at all.")
+@click.option("--caption/--no-caption", default=None, help=CAPTION_HELP)
 @click.option("--remark", help="A remark for the officer.")
 @click.option("--exhibit-prefix", help="What exhibits are called by in court, such as ABC for ABC/1.")
 @click.option("--note", "notes", multiple=True, metavar="CAMERA@TIME=TEXT", help="A note at a moment (again for more).")
@@ -156,6 +183,9 @@ def approve(
     only: tuple[int, ...],
     none_recorded: bool,
     sound: bool,
+    copies: tuple[str, ...],
+    no_copies: bool,
+    caption: bool | None,
     remark: str | None,
     exhibit_prefix: str | None,
     notes: tuple[str, ...],
@@ -185,6 +215,7 @@ def approve(
         for camera in cameras
         if camera.get("actual")
     ]
+    _add_copies(choices, chosen_copies(copies, none=no_copies, caption=caption))
     if none_recorded:
         choices += _none_recorded(cameras)
     plan = plan_sha256 or reply["plan_sha256"]

@@ -3,6 +3,7 @@
 Not for: what the operations accept (each has a model of its own, which checks again).
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -98,3 +99,11 @@ def read_secret(file: Path | None, question: str) -> str:
         return file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InputInvalid(f"The password file {file} can't be read.", do="It holds the password, as text.") from error
+
+
+def bytes_of(text: str) -> int:
+    """``500 MB`` in bytes. InputInvalid."""
+    found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*(kB|MB|GB)\s*", text)
+    if found is None:
+        raise InputInvalid(f"The size {text!r} can't be used.", do="Type it as 500 MB or 2 GB.")
+    return round(float(found[1]) * {"kB": 1000, "MB": 1000**2, "GB": 1000**3}[found[2]])

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from agent.settings.authorities import Authorities
 from agent.settings.authorities import TimestampSettings as TimestampSettings
 from agent.settings.backups import BackupSettings
+from agent.settings.copies import CopySettings as CopySettings
 from agent.settings.errors import problems_of
 from agent.settings.exhibits import ExhibitSettings
 from agent.settings.page import PageSettings
@@ -99,23 +100,6 @@ class RequestSettings(Section):
     """When to remind you of a request that waits; an empty list for never."""
     keep_packages_days: int = Field(365, ge=0, le=36500)
     """Days that the encrypted copy of what you handed over is kept, from its receipt on."""
-
-
-class CopySettings(Section):
-    playable: bool = True
-    """Where players can't take the recorder's own format: a copy that they can (MP4 with H.264 and AAC)."""
-    quality: bool = True
-    """A report of the pictures' quality: sharpness, light, obstruction, frame rate, where something moves."""
-    enhanced: bool = False
-    """A copy with contrast, noise and brightness changed by measurement, to see more."""
-    tight: bool = False
-    """A copy of exactly the stretch that was asked for, to the frame."""
-    avi: bool = False
-    """An AVI for old players."""
-    caption: bool = True
-    """A line beneath the pictures of enhanced, tight and AVI copies: that they are no evidence, and each one's UTC."""
-    longest: Annotated[Duration, between("1m", "1d")] = HOUR
-    """How long making the copies of one recording may take; what isn't made by then is left out, and that is said."""
 
 
 class PollSettings(Section):
@@ -295,6 +279,11 @@ class Settings(Section):
     def outgoing_dir(self) -> Path:
         """0700: files for a force that has no portal, until they were handed over."""
         return self.data / "outgoing"
+
+    @property
+    def working_copies_dir(self) -> Path:
+        """0700: working copies that the owner had made for themselves, for a week."""
+        return self.data / "working-copies"
 
     def package(self, evidence_id: str, edition: int = 1) -> Path:
         """Where the sealed package of this evidence id lies; a later edition of it lies beside the first."""

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from exchange.age.files import Identity
 from exchange.clock import DAY, Window
+from exchange.documents.copies import WantedCopies
 from exchange.documents.exhibits import ExhibitPrefix, typed_prefix
 from exchange.documents.messages import (
     Asked,
@@ -70,6 +71,8 @@ class RequestForm(Part):
     necessity: Text
     asked: Annotated[tuple[AskedForm, ...], Field(min_length=1, max_length=64)]
     preserve: bool = True
+    copies: WantedCopies | None = None
+    """Working copies that would help, and the largest file that the force takes; the owner decides."""
     exhibit_prefix: ExhibitPrefix | None = None
     """What the exhibits' references are to begin with, such as the officer's initials."""
     answers_offer: Id | None = None
@@ -119,6 +122,9 @@ def fields_of(flags: dict[str, Any]) -> dict[str, Any]:
         fields["answer_within_days"] = flags["answer_days"]
     if flags["no_preserve"]:
         fields["preserve"] = False
+    if flags["copies"] or flags["largest_mb"] is not None:
+        largest = None if flags["largest_mb"] is None else round(flags["largest_mb"] * 1_000_000)
+        fields["copies"] = {"kinds": flags["copies"], "most_bytes": largest}
     return fields
 
 
@@ -173,6 +179,7 @@ def sign_request(
             asked=asked,
             recipient=str(recipient.recipient),
             preserve=form.preserve,
+            copies=form.copies,
             exhibit_prefix=form.exhibit_prefix,
             answers_offer=form.answers_offer,
             issued=now,

@@ -14,6 +14,7 @@ from rich.console import Console
 from exchange.age.files import Kind
 from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents.api import Cases
+from exchange.documents.copies import CHOSEN_KINDS
 from exchange.documents.messages import Receipt
 from exchange.documents.offer import Offer
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
@@ -165,6 +166,14 @@ def search(
 @click.option("--legal-basis")
 @click.option("--necessity", help="Why this footage is necessary.")
 @click.option("--answer-days", type=click.IntRange(1, 90), help="How long the owner has to answer.  [default: 14]")
+@click.option(
+    "--copy",
+    "copies",
+    multiple=True,
+    type=click.Choice([kind.value for kind in CHOSEN_KINDS]),
+    help="A working copy that would help; again for more. The owner decides.",
+)
+@click.option("--largest-mb", type=float, help="The largest file that the force takes, for --copy smaller.")
 @click.option("--no-preserve", is_flag=True, help="Don't ask that the window be kept from being overwritten.")
 @click.option("--case-key", type=click.Choice(["hybrid", "x25519"]), help="Kind of the case's key.  [default: hybrid]")
 @click.option("--accept-changed-device", is_flag=True, help="The camera's owner confirmed the new device.")

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from exchange.age.files import encrypt_file, parse_recipient
 from exchange.clock import DAY, HOUR, MINUTE, to_rfc3339
 from exchange.documents.api import InboxKind
+from exchange.documents.copies import CopyKind, WantedCopies
 from exchange.documents.messages import Receipt, Request, Signed, Stretch
 from exchange.errors import DeviceKeyChanged, InputInvalid
 from exchange.signing.documents import document_sha256
@@ -177,10 +178,12 @@ asked:
 """
     )
     flags = ("--purpose", "Another purpose", "--answer-days", "3", "--exhibit-prefix", "js/4")
+    flags += ("--copy", "tight", "--copy", "smaller", "--largest-mb", "25")
     said = await desk.run("request", "--file", str(form), *flags)
     kept = desk.state.request(said["request_id"], Request)
     assert (kept.purpose, kept.asked[0].sound, kept.expires - kept.issued) == ("Another purpose", True, 3 * 24 * HOUR)
     assert kept.exhibit_prefix == "JS/4"
+    assert kept.copies == WantedCopies(kinds=(CopyKind.TIGHT, CopyKind.SMALLER), most_bytes=25_000_000)
     assert kept.asked[0].window == Stretch(start=NOW - 4 * HOUR, end=NOW - 4 * HOUR + 10 * MINUTE)
 
 

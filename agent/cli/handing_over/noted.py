@@ -4,7 +4,6 @@ Not for: deciding it; that is ``handover review``, as with any other.
 """
 
 import asyncio
-import re
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +13,10 @@ import click
 
 from agent.cli.caller import ask_agent
 from agent.cli.requests import as_json, print_json
-from agent.cli.typed import require_all
+from agent.cli.typed import bytes_of, require_all
 from agent.owner.terminal import prompt
 from exchange.clock import SECOND, to_rfc3339
+from exchange.documents.copies import CHOSEN_KINDS
 from exchange.documents.exhibits import typed_prefix
 from exchange.documents.noted import IDENTIFIED_WORDS, Identified, Offered
 from exchange.errors import InputInvalid
@@ -59,6 +59,13 @@ def request() -> None:
     show_default=True,
     help="What the force takes: the package as one file, or the recordings.",
 )
+@click.option(
+    "--helpful-copy",
+    "copies",
+    multiple=True,
+    type=click.Choice([kind.value for kind in CHOSEN_KINDS]),
+    help="A working copy that they say would help; again for more. You choose when you review it.",
+)
 @click.option("--most", help="The largest file that the force takes, such as 500 MB; recordings are made in parts.")
 @click.pass_obj
 def new_request(config: Path, /, **given: Any) -> None:
@@ -88,11 +95,18 @@ def new_request(config: Path, /, **given: Any) -> None:
         "description": given["description"],
         "legal_basis": given["legal_basis"],
         "recipient": given["recipient"],
+        "copies": _wanted_copies(given),
         "exhibit_prefix": typed_prefix(given["exhibit_prefix"]),
         "way": {"form": given["form"], "most_bytes": None if given["most"] is None else bytes_of(given["most"])},
     }
     reply = ask_agent(config, lambda call: call("note-request", **new), needs_daemon=True)
     click.echo(f"Written down. Once its recordings were looked for: handover review {reply['request_id']}")
+
+
+def _wanted_copies(given: Json) -> Json | None:
+    if not given["copies"]:
+        return None
+    return {"kinds": given["copies"], "most_bytes": None if given["most"] is None else bytes_of(given["most"])}
 
 
 _QUESTIONS = {
@@ -131,14 +145,6 @@ def whole_time(text: str) -> str:
     if moment.tzinfo is None:
         moment = moment.astimezone()
     return to_rfc3339(round(moment.timestamp() * SECOND) // 1000 * 1000)
-
-
-def bytes_of(text: str) -> int:
-    """``500 MB`` in bytes. InputInvalid."""
-    found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*(kB|MB|GB)\s*", text)
-    if found is None:
-        raise InputInvalid(f"The size {text!r} can't be used.", do="Type it as 500 MB or 2 GB.")
-    return round(float(found[1]) * {"kB": 1000, "MB": 1000**2, "GB": 1000**3}[found[2]])
 
 
 @request.command("files")

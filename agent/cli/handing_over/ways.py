@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from agent.cli.caller import ask_agent
-from agent.cli.handing_over.noted import bytes_of
 from agent.cli.requests import as_json, print_json
+from agent.cli.typed import bytes_of
 from agent.deliveries.way import WARNING, Means
 from agent.owner.terminal import prompt
 from exchange.errors import InputInvalid

@@ -10,9 +10,11 @@ from pydantic import Field
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.owner.operations.requests import summary
 from agent.requests import restored_records
+from agent.requests.copies import later
 from agent.requests.exhibits.references import given_reference
 from exchange.clock import to_rfc3339
 from exchange.custody.log import read_line
+from exchange.documents.copies import ChosenCopy
 from exchange.documents.messages import Id, Part, Text
 
 
@@ -51,6 +53,27 @@ async def list_packages(agent: Owned, _: Nothing, actor: Actor) -> Json:
             for row in packages
         ],
     }
+
+
+class MakeCopy(Part):
+    evidence_id: Id
+    kind: ChosenCopy = Field(alias="copy")
+
+
+class EvidenceNamed(Part):
+    evidence_id: Id
+
+
+async def make_copy(agent: Owned, wanted: MakeCopy, actor: Actor) -> Json:
+    """Begin to make a working copy of what was handed over, for the owner themselves."""
+    await later.start(agent.services, wanted.evidence_id, wanted.kind)
+    return await made_copies(agent, EvidenceNamed(evidence_id=wanted.evidence_id), actor)
+
+
+async def made_copies(agent: Owned, named: EvidenceNamed, actor: Actor) -> Json:
+    """The working copies of a package that the owner had made, and whether one is being made."""
+    doing, notes, files = await later.state(agent.services, named.evidence_id)
+    return {"doing": doing, "notes": notes, "files": [{"path": str(path)} for path in files]}
 
 
 async def list_custody(agent: Owned, asked: CustodyAsked, actor: Actor) -> Json:

@@ -11,22 +11,26 @@ from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
 from agent.requests import decision, restored_records
+from agent.requests.copies.usual import plays_as_it_is, usual_copies
 from agent.requests.exhibits.references import given_reference, next_reference
 from agent.requests.feedback.conversation import complaints
 from agent.requests.intake import verified_request
 from agent.requests.noted.noting import NOT_SAID
 from agent.requests.on_the_way import stop
-from agent.requests.plan import look_again, read_plan
+from agent.requests.plan import PlannedCamera, look_again, read_plan
 from agent.requests.preserve import keep
 from agent.requests.review.agreement import MAX_FIRST_YES, FirstYes, first_yes
+from agent.requests.review.enhancing import enhanced_preview
 from agent.requests.review.narrowing import narrow, refuse_if_changed
 from agent.requests.review.offering import answered_offer
 from agent.requests.review.pictures import stills
 from agent.requests.states import SENT_BEFORE, State
+from agent.services import Services
 from agent.store.database import RequestRow, Transaction
-from exchange.clock import to_rfc3339
+from exchange.clock import Instant, to_rfc3339
+from exchange.documents.copies import Enhancement, WantedCopies
 from exchange.documents.exhibits import ExhibitPrefix
-from exchange.documents.messages import Credential, DecidedBy, Decision, Id, Line, Part, Stretch, Text
+from exchange.documents.messages import Credential, DecidedBy, Decision, Id, Line, Part, Request, Stretch, Text
 from exchange.documents.noted import IDENTIFIED_WORDS, NotedOfficer, NotedRequest
 from exchange.errors import DecisionRefused, NotFound
 from exchange.signing.documents import PublicKey, parse_strictly
@@ -57,6 +61,15 @@ class Narrow(Part):
     plan_sha256: Line
     position: int
     window: Stretch | None = None
+
+
+class PreviewCopy(Part):
+    """Without ``at``: the middle of the window; what ``enhancement`` leaves out is measured."""
+
+    request_id: Id
+    position: int = 0
+    at: Instant | None = None
+    enhancement: Enhancement | None = None
 
 
 class Agree(Part):
@@ -103,7 +116,8 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
             details["force"] = request.force
     if shown is not None and row.state not in (State.CLOSED, *SENT_BEFORE):
         plan = read_plan(shown["plan"]).model_dump(mode="json")
-        for camera in plan["cameras"]:
+        for camera, planned in zip(plan["cameras"], read_plan(shown["plan"]).cameras, strict=True):
+            camera["copies"] = None if row.officer is None else _copies(services, verified_request(row), planned)
             camera["stretches_at"] = [[s["first_us"], s["end_us"]] for s in camera["stretches"]]
             camera["gop_us"] = max((s["gops"]["longest_us"] for s in camera.pop("stretches")), default=0)
             if camera["source"]:  # as it is now: the owner may have had it kept since
@@ -131,6 +145,28 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         for package in packages
     ]
     return details
+
+
+def _copies(services: Services, request: Request | NotedRequest, camera: PlannedCamera) -> Json | None:
+    """Which working copies are suggested, and wanted by the officer; whether the recording plays as it is."""
+    if not camera.available:
+        return None
+    sound = bool(camera.sound_asked and camera.sound_codec)
+    usual = usual_copies(camera, request, services.settings.copies, sound=sound)
+    wanted = request.copies or WantedCopies()
+    return {
+        "usual": [copy.model_dump(mode="json", exclude_none=True) for copy in usual],
+        "wanted": [kind.value for kind in wanted.kinds],
+        "most_bytes": wanted.most_bytes,
+        "plays": plays_as_it_is(camera, sound=sound),
+        "caption": services.settings.copies.caption,
+    }
+
+
+async def preview_copy(agent: Owned, asked: PreviewCopy, actor: Actor) -> Json:
+    """A picture of what would be sent, as recorded and enhanced beside each other: a JPEG, and what was done."""
+    found, jpeg = await enhanced_preview(agent.services, asked.request_id, asked.position, asked.at, asked.enhancement)
+    return {**found, "at": to_rfc3339(found["at"]), "jpeg": base64.b64encode(jpeg).decode()}
 
 
 async def pictures(agent: Owned, named: RequestNamed, actor: Actor) -> Json:

@@ -191,6 +191,7 @@ def _camera(camera: Json) -> Group:
             ("Picture", camera["picture"]),
             ("Size", size(_bytes(camera))),
             ("Sound", _sound(camera)),
+            *_copies(camera.get("copies")),
         ]
         early = from_rfc3339(requested["from"]) - from_rfc3339(actual["from"])
         if early > 0 and not camera.get("narrowed"):
@@ -205,6 +206,17 @@ def _camera(camera: Json) -> Group:
     if camera.get("source"):
         rows += _source(camera["source"])
     return Group(pairs(*rows))
+
+
+def _copies(copies: Json | None) -> list[tuple[str, str]]:
+    """The working copies that go beside it unless the owner chooses others, and those that the officer asks for."""
+    if copies is None:
+        return []
+    usual = ", ".join(copy["kind"] for copy in copies["usual"])
+    rows = [("Copies", f"{usual} beside it" if usual else "none beside it")]
+    if copies["wanted"]:
+        rows.append(("", f"the officer says that these would help: {', '.join(copies['wanted'])}"))
+    return rows
 
 
 def _camera_clock(clock: Json | None) -> str:

@@ -14,13 +14,14 @@ from aiohttp import web
 from agent.cameras.stored import registration_of
 from agent.owner.operations.context import Json
 from agent.owner.people.roles import Role, allows
-from agent.owner.web import states
+from agent.owner.web import copying, states
 from agent.owner.web.afterwards import conversation
 from agent.owner.web.bringing import brought_cameras
 from agent.owner.web.handing_over import doing, way_shown
 from agent.owner.web.login import prove
 from agent.owner.web.site import form_of, operate, render, session_of, site_of, words_of
 from exchange.clock import SECOND, from_rfc3339, to_rfc3339
+from exchange.documents.copies import CopyKind
 from exchange.documents.exhibits import typed_prefix
 from exchange.documents.letters import harmless
 from exchange.documents.messages import Place
@@ -88,6 +89,7 @@ async def _asked(request: web.Request, details: Json) -> web.Response:
     return render(
         request, "review.html", details=details, cameras=cameras, plan=drawn, may_decide=_may_decide(request),
         by_hand=await brought_cameras(request), way=await way_shown(request, details),
+        copies=copying.offered,
         available=[camera for camera in cameras if camera["actual"]],
         mine=details["first_yes"] is not None
         and details["first_yes"]["person"] == session_of(request).person.person_id,
@@ -149,8 +151,17 @@ async def _checked(
     return render(
         request, "check.html", status_code=200 if wrong is None else 403, wrong=wrong, details=details,
         answer=answer, chosen=chosen, sound=sound, size=size, seconds=await _upload_time(request, size), form=form,
-        notes=verdict["notes"], us=from_rfc3339,
+        notes=verdict["notes"], us=from_rfc3339, copies=_copies_named(verdict["choices"]),
     )  # fmt: skip
+
+
+def _copies_named(choices: list[Json]) -> dict[int, list[str]]:
+    """By position, what the copies are called that were chosen."""
+    return {
+        choice["position"]: [copying.NAMES[CopyKind(copy["kind"])] for copy in choice["copies"]]
+        for choice in choices
+        if choice.get("copies")
+    }
 
 
 async def decide(request: web.Request) -> web.StreamResponse:
@@ -228,7 +239,10 @@ def _verdict(details: Json, form: Mapping[str, str], answer: str) -> Json:
             continue
         share = answer == "yes" and bool(form.get(f"share-{position}"))
         sound = share and bool(form.get(f"sound-{position}"))
-        choices.append({"position": position, "share": share, "sound": sound})
+        choice = {"position": position, "share": share, "sound": sound}
+        if share and (copies := copying.chosen(form, position)) is not None:
+            choice["copies"] = copies
+        choices.append(choice)
         if share:
             notes += _notes(form.get(f"notes-{position}", ""), camera)
     if answer == "no":

@@ -8,6 +8,7 @@ import re
 from aiohttp import web
 
 from agent.owner.people.roles import Role, allows
+from agent.owner.web.copying import enhancement_of
 from agent.owner.web.site import session_of, site_of
 from agent.requests.review.viewing import Viewing
 from exchange.errors import HandoverError, InputInvalid, NotFound, NotPermitted
@@ -26,6 +27,7 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{at}/curve", curve),
         web.get(f"{at}/sheet.jpg", sheet),
         web.get(f"{at}/sound.wav", sound),
+        web.get(f"{at}/enhanced.jpg", enhanced),
     ]
 
 
@@ -124,6 +126,15 @@ async def sound(request: web.Request) -> web.StreamResponse:
     """The sound alone, in ranges."""
     viewing = await _viewing(request)
     return web.FileResponse(await viewing.sound(), headers={"Content-Type": "audio/wav", "Cache-Control": "no-store"})
+
+
+async def enhanced(request: web.Request) -> web.Response:
+    """The frame at a moment beside what an enhanced copy would make of it; what isn't set is measured."""
+    viewing = await _viewing(request)
+    at = request.query.get("at", "")
+    moment = int(at) if re.fullmatch(r"\d{1,17}", at) else (viewing.camera.actual or viewing.camera.requested).start
+    jpeg = await viewing.enhanced(moment, enhancement_of(request.query))
+    return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 async def curve(request: web.Request) -> web.Response:

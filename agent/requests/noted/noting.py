@@ -15,6 +15,7 @@ from agent.store.database import Transaction
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY
 from exchange.custody.log import CustodyKind
+from exchange.documents.copies import WantedCopies
 from exchange.documents.exhibits import ExhibitPrefix
 from exchange.documents.messages import Asked, DecidedBy, Incident, Line, Part, Place, Stretch, Text
 from exchange.documents.noted import NotedOfficer, NotedRequest, OfferedWay
@@ -44,6 +45,7 @@ class NewRequest(Part):
     recipient: Annotated[str, Field(max_length=3000)] | None = None
     way: OfferedWay = OfferedWay()
     exhibit_prefix: ExhibitPrefix | None = None
+    copies: WantedCopies | None = None
 
 
 async def note_request(services: Services, new: NewRequest, by: DecidedBy) -> str:
@@ -77,6 +79,7 @@ async def note_request(services: Services, new: NewRequest, by: DecidedBy) -> st
         recipient=new.recipient,
         way=new.way,
         exhibit_prefix=new.exhibit_prefix,
+        copies=new.copies,
         issued=now,
         expires=now + OPEN,
     )

@@ -19,9 +19,11 @@ from typing import Any
 
 from agent.requests.intake import verified_request
 from agent.requests.plan import PlannedCamera, plan_camera, stored_plan
+from agent.requests.review.enhancing import enhanced_of
 from agent.services import Job, Services
 from agent.workers.process import PICTURE, Limits
 from exchange.clock import MINUTE
+from exchange.documents.copies import Enhancement
 from exchange.errors import ClipFailed, NotFound
 
 IDLE = 3 * MINUTE
@@ -223,6 +225,12 @@ class Viewing:
             return found, await asyncio.to_thread(target.read_bytes)
         finally:
             await asyncio.to_thread(target.unlink, missing_ok=True)
+
+    async def enhanced(self, at_us: int, wanted: Enhancement | None) -> bytes:
+        """The frame at a moment, as recorded and enhanced, beside each other: a JPEG."""
+        self.used = self._services.clock.monotonic()
+        _, jpeg = await enhanced_of(self._services, self.stretches, at_us, wanted, self.folder)
+        return jpeg
 
     async def close(self) -> None:
         tasks: list[asyncio.Future[Any]] = [*self._makers.values(), *self._files.values()]

@@ -27,6 +27,7 @@ function watch(box) {
     at.textContent = clock(us, true);
   };
   box.shown = () => clock(shown, false);
+  box.at = () => shown;
 
   const load = (number, seconds, play) => {
     const other = number !== playing || !video.src;
@@ -121,6 +122,25 @@ for (const sheet of document.querySelectorAll("[data-sheet]")) {
   sheet.addEventListener("toggle", () => {
     const picture = sheet.querySelector("img");
     if (sheet.open && !picture.src) picture.src = sheet.dataset.sheet;
+  });
+}
+
+for (const button of document.querySelectorAll("[data-enhance]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const number = button.dataset.enhance, box = document.querySelector(`[data-watch][data-position="${number}"]`);
+    const picture = button.parentElement.querySelector("[data-enhanced]"), wrong = button.parentElement.querySelector("[data-enhance-wrong]");
+    const query = new URLSearchParams({ at: Math.round(box.at()) });
+    for (const name of ["contrast", "denoise", "gamma"]) query.set(name, document.getElementById(`${name}-${number}`).value);
+    button.disabled = true;
+    wrong.hidden = true;
+    picture.onload = () => (button.disabled = picture.hidden = false);
+    picture.onerror = () => {
+      button.disabled = false;
+      picture.hidden = true;
+      wrong.hidden = false;
+    };
+    picture.src = `${box.dataset.watch}/enhanced.jpg?${query}`;
   });
 }
 

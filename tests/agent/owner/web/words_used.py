@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.cameras.health import WORDS as HEALTH
 from agent.owner.operations.custody_words import WORDS as CUSTODY
 from agent.owner.people.roles import WORDS as ROLES
-from agent.owner.web import bringing, handing_over, login, states
+from agent.owner.web import bringing, copying, handing_over, login, states
 from agent.owner.web.afterwards import conversation, how_it_went
 from agent.requests import plan
 from agent.requests.feedback import answering
@@ -60,7 +60,7 @@ def in_tables() -> set[str]:
     found = {*states.NAMES.values(), *states.ENDED.values(), "ready: hand it over"}
     found |= {*ROLES.values(), *CUSTODY.values(), *IDENTIFIED_WORDS.values()}
     found |= {*bringing.APPS.values(), bringing.OTHER, *plan.GAP_WORDS.values(), "nothing was recorded"}
-    found |= {*HEALTH.values()}
+    found |= {*HEALTH.values(), *copying.NAMES.values()}
     for table in (how_it_went.ANSWER_WORDS, how_it_went.STEP_WORDS, how_it_went.FAILURE_WORDS):
         found |= {*table.values()}
     found |= {*how_it_went.PART_WORDS}
