@@ -169,6 +169,12 @@ def test_every_step_that_handles_footage_begins_by_loading_the_approval(name: st
     assert ast.unparse(first) == "approval = await load_approval(services, row.request_id)"
 
 
+def test_sending_again_begins_by_loading_the_approval_too() -> None:
+    tree = ast.parse((ROOT / "agent/requests/feedback/sending_again.py").read_text())
+    (step,) = [node for node in tree.body if isinstance(node, ast.AsyncFunctionDef) and node.name == "prepare"]
+    assert ast.unparse(step.body[1]) == "approval = await load_approval(services, row.request_id)"
+
+
 def test_only_the_steps_and_the_owners_preview_start_workers_on_footage() -> None:
     allowed = {*STEPS, "plan", "pictures", "parts"} - {"deliver"}
     found = {path.stem for path in (ROOT / "agent/requests").glob("*.py") if ".run_job(" in path.read_text()}
