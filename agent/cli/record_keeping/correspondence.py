@@ -41,6 +41,13 @@ WORDS = {
     "note": "note",
     "file": "file",
 }
+ANSWERED = {
+    "approved": "said yes",
+    "partly-approved": "said yes to a part",
+    "declined": "said no",
+    "unavailable": "said that there is no such footage",
+    "withdrawn": "took the yes back",
+}
 _WHEN = "When it was sent or said, such as 2026-05-03T18:40 (your time)."
 _FROM = "Whom it is from, such as PC 4711 on the telephone."
 
@@ -74,7 +81,9 @@ def show(moment: Json) -> None:
         head += f", {quoted(moment['who'], 200) if moment['theirs'] else harmless(moment['who'], 200)}"
     click.echo(head)
     if item is None:
-        if moment["text"]:
+        if moment["what"] == "answered":
+            click.echo(f"    {ANSWERED.get(moment['text'], moment['text'])}")
+        elif moment["text"]:
             click.echo(f"    {quoted(moment['text']) if moment['theirs'] else harmless(moment['text'])}")
         return
     if item["subject"]:

@@ -28,7 +28,6 @@ def routes() -> list[web.RouteDef]:
         web.get("/requests", show_requests),
         web.get("/cameras", show_cameras),
         web.get("/recordings", show_recordings),
-        web.get("/records", show_records),
         web.get("/copies", show_copies),
         web.post("/copies", work_on_copies),
         web.get("/log", show_log),
@@ -98,10 +97,6 @@ def _hours(spans: tuple[Span, ...]) -> dict[int, int]:
             found[hour] += until - start
             start = until
     return {hour: min(100, round(covered * 100 / HOUR)) for hour, covered in found.items()}
-
-
-async def show_records(request: web.Request) -> web.Response:
-    return render(request, "records.html", records=await operate(request, "records"))
 
 
 async def show_copies(request: web.Request) -> web.Response:

@@ -31,6 +31,8 @@ from agent.owner.web import (
 from agent.owner.web.afterwards import conversation, how_it_went
 from agent.owner.web.brake import Brake
 from agent.owner.web.gate import gate, set_headers
+from agent.owner.web.record_pages import register as register_pages
+from agent.owner.web.record_pages import subjects as subject_pages
 from agent.owner.web.site import SITE, STATIC, Site, set_up, static
 from agent.requests.review.viewing import Viewings
 from agent.settings.model import Settings
@@ -72,6 +74,8 @@ def make_app(agent: Owned, viewings: Viewings, settings: Settings) -> web.Applic
         video,
         handing_over,
         events,
+        register_pages,
+        subject_pages,
     )
     for room in rooms:
         app.add_routes(room.routes())

@@ -11,7 +11,7 @@ from agent.records.register.model import Entry, Result, Sent, Verified
 from agent.records.times import Times
 from agent.records.wording.model import Wording, fill
 from agent.settings.model import Settings
-from exchange.clock import Window
+from exchange.clock import SECOND, Window
 from exchange.documents.messages import Outcome
 
 FIELDS = (
@@ -20,6 +20,8 @@ FIELDS = (
     *("copies", "request_id"),
 )
 """In the order in which they are read."""
+_TOLD = SECOND // 20
+"""Microseconds that a copy is longer than what was asked for: less is no more than a frame's length."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class EntryWords:
     request_id: str
     title: str
     state: str
+    result: str
+    handed_over: bool
+    basis: str | None
+    """The key of the lawful basis that counts; None where none does."""
     fields: dict[str, tuple[str, ...]]
 
 
@@ -112,7 +118,16 @@ class Speaker:
             "copies": tuple(self._copies(entry)),
             "request_id": (entry.request_id,),
         }
-        return EntryWords(entry.request_id, entry.case or entry.request_id, said["state"][0], said)
+        usual = self._sharing.bases[0].key if entry.sent else None
+        return EntryWords(
+            entry.request_id,
+            entry.case or entry.request_id,
+            said["state"][0],
+            entry.result.value,
+            entry.handed_over,
+            entry.basis.key if entry.basis is not None else usual,
+            said,
+        )
 
     def _verified(self, entry: Entry) -> str:
         asker = entry.asker
@@ -183,10 +198,11 @@ class Speaker:
             wanted, given = asked.narrowed or asked.requested, asked.approved
             if given is None:
                 continue
-            before, after = max(0, wanted.start - given.start), max(0, given.end - wanted.end)
-            if before or after:
-                lengths = {"before": self._times.long(before), "after": self._times.long(after)}
-                yield self.say("widened", camera=asked.camera, **lengths)
+            before, after = wanted.start - given.start, given.end - wanted.end
+            if before >= _TOLD:
+                yield self.say("widened-before", camera=asked.camera, before=self._times.long(before))
+            if after >= _TOLD:
+                yield self.say("widened-after", camera=asked.camera, after=self._times.long(after))
 
     def _sent(self, sent: Sent) -> str:
         size = self._times.size(sum(master.size for master in sent.files))

@@ -20,8 +20,7 @@ async def test_the_notice_is_made_of_the_settings(tmp_path: Path) -> None:
     async with besieged(tmp_path, extra=BUSINESS.replace("recordings:", "discovery: {enabled: false}\n#")) as at:
         text = (await file_of(at, "notice", form="txt")).decode()
         assert (
-            "There are 1 cameras (Front door). They record pictures, and at some of them sound, to protect the till"
-            in text
+            "Cameras here: 1 (Front door). We record pictures, and at some of them sound, to protect the till" in text
         )
         assert "Questions and requests go to dpo@shop.example." in text
         assert "is kept for 90 days, the record of it for 5 years" in text

@@ -33,14 +33,9 @@ async def test_it_produces_what_was_handed_over_with_clock_request_and_continuit
         assert package.ciphertext_sha256 is not None
         assert package.ciphertext_sha256 in said
         continuity = said[said.index("Where it has been") : said.index("Exhibit label")]
-        events = [
-            "was copied",
-            "manifest was signed",
-            "was sealed",
-            "was uploaded",
-            "handed over",
-            "confirmed that it has",
-        ]
+        assert "was sealed" in continuity
+        assert "was uploaded" in continuity  # it is sent while it is sealed: either may end first
+        events = ["was copied", "manifest was signed", "handed over", "confirmed that it has"]
         assert [continuity.index(event) for event in events] == sorted(continuity.index(event) for event in events)
 
 

@@ -65,7 +65,14 @@ async def show_register(agent: Owned, asked: RegisterAsked, actor: Actor) -> Jso
                 ],
                 "language": register.language,
                 "entries": [
-                    {"request_id": entry.request_id, "title": entry.title, "fields": entry.fields}
+                    {
+                        "request_id": entry.request_id,
+                        "title": entry.title,
+                        "state": entry.result,
+                        "handed_over": entry.handed_over,
+                        "basis": entry.basis,
+                        "fields": entry.fields,
+                    }
                     for entry in register.entries
                 ],
             }

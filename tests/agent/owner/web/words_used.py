@@ -12,6 +12,8 @@ from agent.owner.operations.custody_words import WORDS as CUSTODY
 from agent.owner.people.roles import WORDS as ROLES
 from agent.owner.web import bringing, copying, handing_over, login, states
 from agent.owner.web.afterwards import conversation, how_it_went
+from agent.owner.web.record_pages.register import ANSWERED, HAPPENED
+from agent.owner.web.record_pages.subjects import ANSWERS, WISHES
 from agent.requests import plan
 from agent.requests.feedback import answering
 from exchange.documents.feedback import REASON_WORDS, RESULT_WORDS
@@ -60,7 +62,14 @@ def in_tables() -> set[str]:
     found = {*states.NAMES.values(), *states.ENDED.values(), "ready: hand it over"}
     found |= {*ROLES.values(), *CUSTODY.values(), *IDENTIFIED_WORDS.values()}
     found |= {*bringing.APPS.values(), bringing.OTHER, *plan.GAP_WORDS.values(), "nothing was recorded"}
-    found |= {*HEALTH.values(), *copying.NAMES.values()}
+    found |= {
+        *HEALTH.values(),
+        *HAPPENED.values(),
+        *ANSWERED.values(),
+        *WISHES.values(),
+        *ANSWERS.values(),
+        *copying.NAMES.values(),
+    }
     for table in (how_it_went.ANSWER_WORDS, how_it_went.STEP_WORDS, how_it_went.FAILURE_WORDS):
         found |= {*table.values()}
     found |= {*how_it_went.PART_WORDS}
