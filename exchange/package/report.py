@@ -112,7 +112,7 @@ class Report:
         if self.ok:
             return f"Everything holds ({counts[Verdict.HOLDS]} checks)."
         failed, left = counts[Verdict.FAILS], counts[Verdict.UNCHECKED]
-        rest = f"; {counts[Verdict.HOLDS]} hold"
+        rest = f"; {counts[Verdict.HOLDS]} hold" if counts[Verdict.HOLDS] else ""
         if left:
             rest += f", {left} could not be made"
         if not failed:

@@ -23,6 +23,7 @@ _SUBJECTS = {
     "readme": "the package",
     "timestamp": "the package",
     "request": "who asked, and of whom",
+    "noted-request": "who asked, and of whom",
     "force-key": "who asked, and of whom",
     "device-key": "who asked, and of whom",
     "links": "who asked, and of whom",
@@ -31,11 +32,13 @@ _SUBJECTS = {
     "sound": "what the owner agreed to",
     "observed": "what the owner agreed to",
     "copies": "what the owner agreed to",
+    "exhibit": "the recording",
     "evidence": "the recording",
     "file": "the recording",
     "streams": "the recording",
     "camera-signature": "the recording",
     "custody": "the record of what was done",
+    "edition": "the record of what was done",
 }
 """What a finding is about, in words, by the first part of its name."""
 _REST = "besides"
@@ -112,6 +115,12 @@ def conclusion(report: Report) -> str:
     if failure is not None and "seal" in about:
         return f"Nothing in the package was looked at. {failure.do}".strip()
     parts = [report.summary()]
+    if report.ok and report.officer is not None:
+        officer = f"{report.officer.rank} {report.officer.name} of {report.officer.force}"
+        parts.append(
+            "So these recordings are, byte for byte, what the owner's device packed: of the window that the owner "
+            f"approved, for the request that {officer} signed."
+        )
     if failure is not None:
         parts.append(failure.do)
     elif "force-key" in about and not isinstance(report.request, NotedRequest):

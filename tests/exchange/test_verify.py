@@ -47,6 +47,8 @@ def test_a_good_sealed_package_ends_with_0_and_a_line_for_every_check(case: Case
     assert "\n\nWhat holds\n" in answer.stdout
     assert "What does not hold" not in answer.stdout
     assert "Everything holds (23 checks)." in answer.stdout
+    said = " ".join(answer.stdout.split())
+    assert "for the request that Detective Constable Jo Smith of Example Constabulary signed." in said
     assert "\x1b" not in answer.stdout
     assert str(identity) not in answer.stdout
     assert (tmp_path / "opened/ev-1/data/READ-ME-FIRST.html").exists()
