@@ -97,17 +97,17 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         recordings.gone = lambda: gone(mount)
         journey = Journey(services)
         inventory = Inventory(services)
-        backups = Backups(services, _places(settings, time))
+        backups = Backups(services, _places(settings, time, limit))
         stack.push_async_callback(backups.close)
         yield Agent(settings, services, journey, inventory, open_portal, recordings, Viewings(services), backups)
 
 
-def _places(settings: Settings, time: Clock) -> OpenPlace:
+def _places(settings: Settings, time: Clock, limit: Limit) -> OpenPlace:
     """How a place is opened by the name that the owner gave it."""
 
     async def open_place(name: str) -> Place:
         named = await asyncio.to_thread(NamedPlaces(settings.places).of, name)
-        return named.open(clock=time)
+        return named.open(pace=limit, clock=time)
 
     return open_place
 

@@ -50,6 +50,9 @@ class BackupSettings(Section):
     """How often each copy on this disk is read again and compared."""
     keep: tuple[KeptDays, ...] = Field((), max_length=100)
     """How long copies are kept by kind of incident; all others: requests.keep_packages_days."""
+    until_outcome: Annotated[Duration, between("1d", "36500d")] | None = None
+    """Copies stay until the force said how the case ended, but no longer than this after its request was closed, such
+    as 1825d; null: whatever became of it doesn't matter."""
     notice: Annotated[Duration, between("0s", "365d")] = 7 * DAY
     """How long before copies are deleted you are told of it."""
     tell_after: Annotated[Duration, between("1h", "365d")] = 3 * DAY

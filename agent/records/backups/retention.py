@@ -34,15 +34,24 @@ async def look(services: Services) -> list[Due]:
         own = await filed(services, tx)
         rows = {row["copy_id"]: row["announced_at"] for row in await tx.all("SELECT * FROM own_copies")}
         held = {row["request_id"]: row["reason"] for row in await tx.all("SELECT * FROM legal_holds")}
-    found = [_due(services, each, rows[each.copy.copy_id], held.get(each.copy.request_id)) for each in own]
+        ended = {row["request_id"] for row in await tx.all("SELECT request_id FROM feedback WHERE kind = 'outcome'")}
+    found = [
+        _due(
+            services, each, rows[each.copy.copy_id], held.get(each.copy.request_id),
+            outcome=each.copy.request_id in ended,
+        )
+        for each in own
+    ]  # fmt: skip
     return sorted(found, key=lambda each: (each.ends is None, each.ends or 0))
 
 
-def _due(services: Services, each: Filed, announced: int | None, held: str | None) -> Due:
-    copy, notice = each.copy, services.settings.backups.notice
+def _due(services: Services, each: Filed, announced: int | None, held: str | None, *, outcome: bool) -> Due:
+    copy, notice, until_outcome = each.copy, services.settings.backups.notice, services.settings.backups.until_outcome
     if copy.closed_at is None:
         return Due(each, None, None, None, "its request is not closed yet")
     ends = (copy.receipt_at or copy.closed_at) + keep_days(services, copy.kind) * DAY
+    if until_outcome is not None and not outcome:
+        ends = max(ends, copy.closed_at + until_outcome)
     if held is not None:
         return Due(each, ends, None, None, f"held: {held}", held)
     return Due(each, ends, announced, None if announced is None else max(ends, announced + notice))
@@ -106,6 +115,8 @@ async def delete(services: Services, each: Due) -> bool:
             tx, CustodyKind.DELETED, "agent", copy.request_id, details={"evidence_id": copy.evidence_id},
             reason="the time to keep it is over",
         )  # fmt: skip
+        deed = {"person": "agent", "deed": "copy-deleted", "about": copy.request_id}
+        await tx.insert("deeds", at=services.clock.now(), **deed)
     await clear_deleted(services)
     return True
 

@@ -8,6 +8,7 @@ import errno
 import sys
 from pathlib import Path
 
+from agent.places.named import NamedPlace, NamedPlaces, folder_setting
 from agent.requests.journey import Journey
 from exchange.clock import HOUR
 from exchange.errors import DiskFull
@@ -83,8 +84,22 @@ async def store(at: Siege, disk: Path) -> None:
     await asyncio.gather(loop, return_exceptions=True)
 
 
+async def backing_up(at: Siege, disk: Path) -> None:
+    """No room for the state that would go to a second place: told, and made when there is room."""
+    there = disk / "there"
+    there.mkdir()
+    NamedPlaces(at.settings.places).add(NamedPlace(name="nas", title="nas", setting=folder_setting(there)))
+    ballast = fill(disk, leave=64 * 1024)
+    done = await at.agent.backups.run(asked=True)
+    assert "room" in str(done.failures["nas"]) or "full" in str(done.failures["nas"]), done
+    assert not [path for path in files(there) + files(at.settings.backups_dir) if "partial" in path.name]
+    ballast.unlink()
+    assert not (await at.agent.backups.run(asked=True)).failures
+    assert [path for path in files(there) if "/state/" in str(path)]
+
+
 async def main(disk: Path) -> None:
-    async with besieged(disk) as at:
+    async with besieged(disk, extra="backups: {places: [{place: nas}]}") as at:
         request_id = await at.asked()
         await at.say(request_id, yes=True)
         await clipping(at, disk, request_id)
@@ -95,6 +110,8 @@ async def main(disk: Path) -> None:
         print("store", flush=True)
         await Journey(at.agent.services).settle()
         print(await at.state(request_id), flush=True)
+        await backing_up(at, disk)
+        print("backing-up", flush=True)
 
 
 if __name__ == "__main__":

@@ -25,4 +25,4 @@ def test_a_full_disk_stops_each_step_and_room_lets_it_go_on(tmp_path: Path) -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    assert done.stdout.split() == ["clipping", "sealing", "store", "delivered"], done.stdout
+    assert done.stdout.split() == ["clipping", "sealing", "store", "delivered", "backing-up"], done.stdout

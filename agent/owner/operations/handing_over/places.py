@@ -96,7 +96,9 @@ async def remove(agent: Owned, asked: PlaceNamed, actor: Actor) -> Json:
             [asked.name],
         )
 
-    def used_by(_: str) -> str | None:
+    def used_by(name: str) -> str | None:
+        if any(rule.place == name for rule in agent.services.settings.backups.places):
+            return "your backups (backups in handover.yaml)"
         return f"request {rows[0]['request_id']}" if rows else None
 
     await asyncio.to_thread(_places(agent).remove, asked.name, used_by)
