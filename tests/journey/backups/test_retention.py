@@ -163,3 +163,26 @@ async def test_a_clock_set_far_ahead_deletes_no_copy(tmp_path: Path, caplog: pyt
         at.clock.step(4000 * DAY)
         assert await at.agent.backups.prune() == ([], [])
         assert at.settings.package(evidence_id).exists()
+
+
+async def test_copies_stay_until_the_force_said_how_the_case_ended_or_long_enough(tmp_path: Path) -> None:
+    async with kept(tmp_path, KEEP.replace("notice: 7d", "notice: 0s, until_outcome: 400d")) as at:
+        await handed_over(at)
+        await handed_over(at)
+        first, _ = await at.rows()
+        assert await later(at, 61) == (0, 0)
+        now = at.clock.now()
+        await at.execute(
+            "INSERT INTO feedback (feedback_id, request_id, kind, origin, document, signature, arrived_at) "
+            "VALUES ('f-1', ?, 'outcome', 'noted', '{}', '', ?)", first.request_id, now,
+        )  # fmt: skip
+        assert await later(at, 1) == (1, 0)
+        assert await later(at, 1) == (0, 1)
+        assert await later(at, 400) == (1, 0)
+        (deed,) = [row for row in await deeds_of(at) if row["deed"] == "copy-deleted"]
+        assert deed["about"] == first.request_id
+
+
+async def deeds_of(at: Siege) -> list[dict[str, object]]:
+    async with at.agent.services.store.transaction() as tx:
+        return [dict(row) for row in await tx.all("SELECT * FROM deeds")]
