@@ -13,6 +13,7 @@ from agent.devices.time_zones import seconds_east
 from agent.footage.provenance import SourceProvenance
 from agent.host.clock import HostClock
 from agent.host.local_zone import cameras_time, hosts_time
+from agent.host.machine import UNKNOWN, Machine
 from agent.media import facts
 from agent.recordings.layout import parse as parse_name
 from agent.requests.camera_signing.looking import Signing
@@ -57,6 +58,8 @@ class SystemKnown:
     registered_cameras: int = 0
     cut: tuple[int, int] | None = None
     """When cutting began and ended, microseconds UTC; None of a cut of an older version."""
+    machine: Machine = UNKNOWN
+    """The computer that records."""
     zone: str | None = None
     """The IANA name of the host's time zone."""
 
@@ -170,6 +173,8 @@ def _source(answer: SourceProvenance | None, camera: CameraKnown, system: System
             model="recorder",
             firmware=VERSION,
             how_read=_HOW_READ,
+            serial=system.machine.serial,
+            machine=system.machine.model,
             registered_cameras=registered,
             retention_days=days,
             setting=_setting(camera),

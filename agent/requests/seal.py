@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.cameras.stored import facts_of, registration_of
 from agent.host.local_zone import zone_name
+from agent.host.machine import Machine, this_machine
 from agent.media import facts
 from agent.requests import manifest
 from agent.requests.camera_signing.looking import signing_of
@@ -73,7 +74,8 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
     result = facts.cut_result(clip["result"])
     working = await asyncio.to_thread(working_copies, clip)
     signing = await signing_of(services, clip)
-    host, zone = await services.host_clock(), await asyncio.to_thread(zone_name)
+    host = await services.host_clock()
+    zone, machine = await asyncio.to_thread(lambda: (zone_name(), this_machine()))
     async with services.store.transaction() as tx:
         camera = await tx.camera(cut.camera.camera_id)
         known = await _known(tx, camera, cut.camera.requested.window)
@@ -84,7 +86,7 @@ async def _fix_manifest(services: Services, approval: Approval, cut: ApprovedCut
             working,
             signing,
             known,
-            await _system(services, tx, clip, zone),
+            await _system(services, tx, clip, zone, machine),
             exhibit_reference=await exhibit_reference(services, tx, approval, cut.evidence_id),
             device=services.keys.device.public.fingerprint,
             host=host,
@@ -119,7 +121,7 @@ async def _known(tx: Transaction, camera: CameraRow | None, window: Window) -> C
     return CameraKnown(registration_of(camera), facts_of(camera), clock, camera.stream_uri)
 
 
-async def _system(services: Services, tx: Transaction, clip: Job, zone: str | None) -> SystemKnown:
+async def _system(services: Services, tx: Transaction, clip: Job, zone: str | None, machine: Machine) -> SystemKnown:
     """The owner's system. Cameras that officers can't find are not counted: that there are any is not for them."""
     owner = services.settings.owner
     began, ended = clip.get("cut_at", (None, None))
@@ -128,6 +130,7 @@ async def _system(services: Services, tx: Transaction, clip: Job, zone: str | No
         contact=owner.contact,
         registered_cameras=sum(bool(camera.registered) for camera in await tx.cameras()),
         cut=None if began is None else (began, ended),
+        machine=machine,
         zone=zone,
     )
 

@@ -91,6 +91,8 @@ class Source(Part):
     how_read: Line
     """Such as 'RTSP over TCP, packets copied into segments as they came'."""
     serial: Line | None = None
+    machine: Line | None = None
+    """The computer that records, where it is one with a recording program; ``serial`` is then that computer's."""
     registered_cameras: Annotated[int, Field(ge=1, le=256)] | None = None
     """How many cameras the owner registered for officers to find; there may be others. None when none is."""
     retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None

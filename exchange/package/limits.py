@@ -3,7 +3,9 @@
 Not for: notes of the agent on one recording, which are in the manifest (``Evidence.notes``).
 """
 
+from exchange.documents.camera_signatures import SignatureVerdict
 from exchange.documents.evidence import Evidence
+from exchange.documents.footage_facts import Master
 from exchange.documents.human_time import duration_text
 from exchange.documents.messages import Request
 from exchange.documents.noted import NotedRequest
@@ -16,6 +18,8 @@ def limits(evidence: Evidence, request: Request | NotedRequest) -> list[str]:
         "Whether the camera showed what was there. The package proves that what was recorded was not changed after it "
         "was packed, not that nobody covered or turned the camera, or changed the recording before."
     )
+    if all(_signed(master) for master in evidence.masters):
+        honest += " What the camera itself signed was not changed after it left the camera."
     found = [
         honest,
         "Who or what is to be seen, and what happened before, after or outside of the pictures.",
@@ -43,6 +47,11 @@ def limits(evidence: Evidence, request: Request | NotedRequest) -> list[str]:
     if isinstance(request, NotedRequest):
         found.append("Whether the police asked: the owner wrote the request down, and no officer signed it.")
     return found
+
+
+def _signed(master: Master) -> bool:
+    """Whether the camera's own signature holds over it."""
+    return any(each.verdict is SignatureVerdict.AUTHENTIC for each in master.camera_signatures or ())
 
 
 def play_sentences(evidence: Evidence) -> list[str]:
