@@ -137,12 +137,8 @@ def _officer_text(officer: Credential | NotedOfficer) -> str:
 def _recorder(evidence: Evidence) -> list[str | None]:
     source = evidence.source
     named = f"{source.make} {source.model}" if source.model else source.make
-    return [
-        named,
-        source.firmware,
-        source.machine and f"on {source.machine}",
-        source.serial and f"serial number {source.serial}",
-    ]
+    machine = source.machine and f"on {source.machine}"
+    return [named, source.firmware, machine, source.serial and f"serial number {source.serial}"]
 
 
 def _setting(evidence: Evidence) -> str | None:
