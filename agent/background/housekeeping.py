@@ -87,7 +87,8 @@ def clear_leftovers(settings: Settings) -> None:
         shutil.rmtree(path, ignore_errors=True)
     for path in settings.backups_dir.glob("fetched-*"):
         path.unlink(missing_ok=True)
-    for path in (*settings.packages_dir.glob(".*.partial"), *settings.receipts_dir.glob(".*.partial")):
+    papers = (settings.packages_dir, settings.receipts_dir, settings.feedback_dir)
+    for path in (path for folder in papers for path in folder.glob(".*.partial")):
         path.unlink(missing_ok=True)
 
 

@@ -280,23 +280,27 @@ def open_command(
 
     tells = _tells(desk, tell, as_json)
 
-    async def work(client: OfficerClient) -> tuple[Answer, list[Opened], list[str]]:
+    async def work(client: OfficerClient) -> tuple[Answer, list[Opened], list[str], list[str]]:
         answer, opened = await _open_all(desk, client, request_id, into, deep=deep, trust=trust)
         verified = [one for one in opened if one.report.ok] if with_receipt else []
         receipts = [await send_receipt(desk.state, client, one, None, desk.clock.now()) for one in verified]
-        for one in opened if tells else ():
-            await tell_opened(desk.state, client, one, desk.clock.now())
-        return answer, opened, [receipt.delivery_id for receipt in receipts if receipt.verified]
+        now = desk.clock.now()
+        informed = [one for one in opened if tells and await tell_opened(desk.state, client, one, now)]
+        receipted = [receipt.delivery_id for receipt in receipts if receipt.verified]
+        return answer, opened, receipted, [one.delivery.delivery_id for one in informed]
 
-    answer, opened, receipted = desk.run(work)
+    answer, opened, receipted, informed = desk.run(work)
     if as_json:
-        one_line({"request_id": request_id, "status": answer.case.status, "packages": _as_json(opened, receipted)})
+        packages = _as_json(opened, receipted, informed)
+        one_line({"request_id": request_id, "status": answer.case.status, "packages": packages})
     else:
         show.answer(desk.console, answer, zone)
         for one in opened:
             show.opened(desk.console, one)
         for delivery_id in receipted:
             desk.console.print(f"Receipted as verified: {delivery_id}", soft_wrap=True)
+        for delivery_id in informed:
+            desk.console.print(f"The owner is told that it was opened: {delivery_id}", soft_wrap=True)
     _end_with_failures(opened)
 
 
@@ -369,7 +373,7 @@ def _end_with_failures(opened: list[Opened]) -> None:
         raise min(failures, key=lambda failure: failure.exit_code)
 
 
-def _as_json(opened: list[Opened], receipted: list[str]) -> list[dict[str, Any]]:
+def _as_json(opened: list[Opened], receipted: list[str], informed: list[str]) -> list[dict[str, Any]]:
     return [
         {
             "delivery_id": one.delivery.delivery_id,
@@ -379,6 +383,7 @@ def _as_json(opened: list[Opened], receipted: list[str]) -> list[dict[str, Any]]
             "opened": str(one.report.bag) if one.report.bag else None,
             "read_me_first": str(one.page) if one.page else None,
             "receipted": one.delivery.delivery_id in receipted,
+            "owner_told": one.delivery.delivery_id in informed,
             "report": json.loads(one.report.to_json()),
         }
         for one in opened

@@ -50,7 +50,7 @@ async def answer(services: Services, request_id: str, question_id: str, text: st
         }
         await services.custody.record(tx, CustodyKind.ANSWERED, by, request_id, details=details)
         await services.custody.checkpoint(tx)
-    await asyncio.to_thread(keep_files, services.settings.feedback_dir, document, signed)
+        await asyncio.to_thread(keep_files, services.settings.feedback_dir, document, signed)
     return document
 
 
@@ -86,7 +86,7 @@ async def rate(services: Services, request_id: str, stars: int, text: str | None
         }
         await services.custody.record(tx, CustodyKind.RATED, by, request_id, details=details)
         await services.custody.checkpoint(tx)
-    await asyncio.to_thread(keep_files, services.settings.feedback_dir, document, signed)
+        await asyncio.to_thread(keep_files, services.settings.feedback_dir, document, signed)
     return document
 
 

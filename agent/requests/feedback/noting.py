@@ -63,14 +63,11 @@ async def note_feedback(services: Services, new: NewFeedback, by: DecidedBy) -> 
             raise NotFound(f"No package {new.evidence_id} was handed over.", do="handover show names them.")
         if new.key is not None and await _is_written(tx, new):
             return len(about)
-        kept = []
         for number, evidence_id in enumerate(about):
             document = _document(services, new, evidence_id, number, by)
             signed = sign_document(document, services.keys.device)
+            await asyncio.to_thread(keep_files, services.settings.feedback_dir, document, signed)
             await keep(tx, services, document, signed, Origin.NOTED, by.name)
-            kept.append((document, signed))
-    for document, signed in kept:
-        await asyncio.to_thread(keep_files, services.settings.feedback_dir, document, signed)
     return len(about)
 
 

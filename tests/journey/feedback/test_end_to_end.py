@@ -1,16 +1,19 @@
 """From the officer's command over the real portal to the owner's agent, and back."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.owner.operations.afterwards.feedback import Answer, Rate, SendAgain
 from agent.owner.operations.context import RequestNamed
 from agent.requests.decision import Choice, Verdict, decide
+from agent.requests.feedback import sending_again
+from agent.requests.feedback.editions import make_edition
 from exchange.clock import HOUR, MINUTE
 from exchange.documents.copies import CopyKind
 from exchange.documents.evidence import Evidence
-from exchange.errors import DecisionRefused
+from exchange.errors import DecisionRefused, HandoverError
 from tests.counterparts.processes import same_process
 from tests.journey.feedback.desk import Desk
 from tests.journey.home import ACTOR, OWNER, Town, home, owner_does
@@ -122,6 +125,10 @@ async def test_a_copy_that_plays_comes_beside_the_same_masters_and_everything_ho
             segment.unlink()
         again = SendAgain(request_id=request_id, copies=(CopyKind.PLAYABLE,))
         await owner_does(at.agent, "send-again", again, ACTOR)
+        with monkeypatch.context() as power:  # it goes as soon as the manifest is fixed
+            power.setattr(sending_again, "make_edition", once_then_off)
+            await at.walk(later=MINUTE)
+        assert await at.state(request_id) == "again"
         await at.walk(later=MINUTE)
         assert (await at.row(request_id)).trouble is None
         assert await at.state(request_id) == "delivered"
@@ -140,6 +147,9 @@ async def test_a_copy_that_plays_comes_beside_the_same_masters_and_everything_ho
         assert [copy.kind for copy in first.working_copies] == ["contact-sheet"]
         assert [copy.kind for copy in second.working_copies] == ["contact-sheet", "playable"]
         assert "sent again" in (bag / "data/READ-ME-FIRST.html").read_text()
+        async with at.agent.services.store.transaction() as tx:
+            lines = [row["line"] for row in await tx.all("SELECT line FROM custody WHERE line LIKE '%\"signed\"%'")]
+        assert len(lines) == 2  # a manifest an edition, whatever happened between
         await at.fetch_and_walk()
         assert await at.state(request_id) == "closed"
         sealed = sorted(path.name for path in at.settings.packages_dir.iterdir())
@@ -147,6 +157,11 @@ async def test_a_copy_that_plays_comes_beside_the_same_masters_and_everything_ho
         assert list(at.settings.work_dir.iterdir()) == []
         with pytest.raises(DecisionRefused):
             await owner_does(at.agent, "send-again", again, ACTOR)
+
+
+async def once_then_off(*given: Any) -> None:
+    await make_edition(*given)
+    raise HandoverError("The power went.")
 
 
 def evidence_of(desk: Desk, request_id: str) -> list[Evidence]:
