@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 Handler = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 
@@ -34,7 +34,8 @@ ess_cert_id_alg = sha256
 class TimestampAuthority:
     """Root, intermediate and signer; a stamp brings the latter two, in the order in which OpenSSL writes them."""
 
-    def __init__(self, folder: Path, name: str = "Example Time") -> None:
+    def __init__(self, folder: Path, name: str = "Example Time", *, tells_at: str = "") -> None:
+        """``tells_at``: where its certificates say that lists and answers of revoked ones are."""
         folder.mkdir(parents=True)
         self._folder = folder
         self.url = ""
@@ -43,8 +44,11 @@ class TimestampAuthority:
         """Answers in its place, while it is set."""
         root, between, signer = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
         above = _certificate(f"{name} root", root, f"{name} root", root, _CA)
-        middle = _certificate(f"{name} intermediate", between, f"{name} root", root, _CA)
-        own = _certificate(f"{name} signer", signer, f"{name} intermediate", between, _SIGNER)
+        more = _told_at(tells_at) if tells_at else []
+        middle = _certificate(f"{name} intermediate", between, f"{name} root", root, [*_CA, *more])
+        own = _certificate(f"{name} signer", signer, f"{name} intermediate", between, [*_SIGNER, *more])
+        self.chain = (own, middle, above)
+        self.keys = (signer, between, root)
         self.certificates = folder / "root.pem"
         """What its users trust."""
         for file, content in (
@@ -98,6 +102,13 @@ _SIGNER: _Extensions = [
     (x509.BasicConstraints(ca=False, path_length=None), True),
     (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True),
 ]
+
+
+def _told_at(address: str) -> _Extensions:
+    at = x509.UniformResourceIdentifier(f"{address}/list"), x509.UniformResourceIdentifier(f"{address}/ocsp")
+    point = x509.DistributionPoint([at[0]], None, None, None)
+    access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, at[1])
+    return [(x509.CRLDistributionPoints([point]), False), (x509.AuthorityInformationAccess([access]), False)]
 
 
 def _certificate(
