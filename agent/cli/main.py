@@ -42,6 +42,7 @@ ELSEWHERE = {
     "agent.cli.record_keeping.notice": ("notice", "sign"),
     "agent.cli.record_keeping.register": ("basis", "register"),
     "agent.cli.record_keeping.correspondence": ("correspondence",),
+    "agent.cli.record_keeping.stamps": ("stamps",),
     "agent.cli.record_keeping.statement": ("statement",),
     "agent.cli.record_keeping.subjects": ("subject-request",),
     "agent.cli.records": ("log", "records", "restored"),

@@ -29,7 +29,7 @@ from agent.owner.operations.arguments import read_arguments
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned, RequestNamed
 from agent.owner.operations.handing_over import delivering, noted, places
 from agent.owner.operations.own_copies import archive_key, backups, recovery
-from agent.owner.operations.record_keeping import correspondence, notice, register, statement, subjects
+from agent.owner.operations.record_keeping import correspondence, notice, register, stamps, statement, subjects
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
 from agent.requests.feedback.noting import NewFeedback
@@ -87,6 +87,8 @@ OPERATIONS: dict[str, Operation] = {
     "offers": Operation(Nothing, offers.list_offers, VIEWER),
     "end-offer": Operation(offers.OfferNamed, offers.end, APPROVER, noted=True),
     "records": Operation(Nothing, records.list_packages, VIEWER),
+    "stamps": Operation(Nothing, stamps.list_stamps, VIEWER),
+    "late-stamps": Operation(RequestNamed, stamps.give_late_stamps, VIEWER),
     "register": Operation(register.RegisterAsked, register.show_register, VIEWER),
     "basis": Operation(register.BasisChosen, register.choose_basis, APPROVER, noted=True),
     "statement": Operation(statement.StatementAsked, statement.draft_statement, VIEWER, noted=True),
