@@ -16,7 +16,7 @@ from exchange.documents.messages import Id, Line
 
 class SecondPlace(Section):
     place: Id
-    """The name of a place that you added with handover places."""
+    """The name of a place that you added, such as with handover places add-folder."""
     names: Literal["sealed", "telling"] = "sealed"
     """sealed: files there are named by their month and a number that says nothing; telling: by day, kind of incident,
     crime reference and camera, with a note beside each, for a place that nobody else reads."""

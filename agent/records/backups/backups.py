@@ -182,6 +182,8 @@ class Backups:
             assert row is not None
             key = {"place": place}
             if error is None:
+                if row["failing_since"] is None and 0 <= now - (row["worked_at"] or 0) < HOUR:
+                    return  # no memory card is written to every ten minutes for this
                 good = {"worked_at": now, "failing_since": None, "failure": None, "tries": 0, "retry_at": 0}
                 await tx.update("backup_runs", key, **good)
                 return

@@ -65,7 +65,7 @@ async def open_newest(
         fetched = work / "state.age"
         await place.get(stored.name, fetched, None, show)
         try:
-            folder = work / "state"
+            folder = work / f"state-{made_at}"
             await asyncio.to_thread(unpack, fetched, identities, folder)
             device = await asyncio.to_thread(_fingerprint, folder)
             return Opened(stored.name, made_at, folder, device)

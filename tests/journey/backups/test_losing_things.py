@@ -27,7 +27,7 @@ from exchange.documents.messages import Delivery
 from exchange.errors import KeyDoesNotOpen, PortalRefused
 from exchange.signing.documents import open_document
 from portal.cli import main as portal_command
-from tests.journey.backups.keeping import LostHome, custody, lost_home, sent
+from tests.journey.backups.keeping import LostHome, custody, lost_home, second_place, sent
 from tests.journey.home import ACTOR, Town, owner_does, settings_at
 
 
@@ -122,6 +122,29 @@ async def test_a_state_is_put_back_by_the_words_of_the_sheet_and_where_it_is_com
         assert words[0] not in done.output.replace(typed, "")
         again = await lost.handover("restore", str(lost.nas), typed=typed + "y\n")
         assert (again.exit_code, "records of its own" in again.output) == (17, True)
+
+
+async def test_a_fresh_machine_restores_from_a_place_that_was_added_there_and_keeps_its_first_keys_aside(
+    tmp_path: Path,
+) -> None:
+    async with lost_home(tmp_path) as lost:
+        async with lost.first() as at:
+            await at.agent.backups.run()
+            key = await asyncio.to_thread(key_file, at, tmp_path)
+            device = at.agent.services.keys.device.public.fingerprint
+            text = at.settings.model_dump_json(exclude_unset=True)
+        await asyncio.to_thread(shutil.rmtree, lost.data)
+        await asyncio.to_thread(lost.config.write_text, text)
+        async with app.build(at.settings, lost.clock) as fresh:  # as "places add-sftp" does
+            assert fresh.services.keys.device.public.fingerprint != device
+            await asyncio.to_thread(second_place, fresh, lost.nas, "there")
+        done = await lost.handover("restore", "there", "--key", str(key), "--device", "SHA256:" + "A" * 43)
+        assert (done.exit_code, "not the one of the sheet" in done.output) == (66, True)
+        done = await lost.handover("restore", "there", "--key", str(key), "--device", device, "--without-copies")
+        assert done.exit_code == 0, done.output
+        async with lost.second(at) as again:
+            assert again.agent.services.keys.device.public.fingerprint == device
+        assert (lost.data / "keys/before-restore-device.key").exists()
 
 
 async def test_the_device_key_is_lost_and_the_owner_joins_anew_with_all_they_had(tmp_path: Path) -> None:
