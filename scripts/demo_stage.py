@@ -79,8 +79,9 @@ class Stage:
         told: dict[str, Any] = json.loads(line)
         return told
 
-    async def start_agent(self, name: str, command: str) -> None:
-        await self.start(name, str(BIN / "handover"), "--config", str(self.config), command)
+    async def start_agent(self, name: str, command: str, before: tuple[str, ...] = ()) -> None:
+        """``before``: a command that starts it in its own place."""
+        await self.start(name, *before, str(BIN / "handover"), "--config", str(self.config), command)
 
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"

@@ -20,6 +20,7 @@ from typing import Any
 from demo_keep import keep, keep_logs
 from demo_proof import look_at_frames, show_proof
 from demo_stage import BIN, DemoFailed, Stage, out
+from demo_ways import WAYS, OtherEnd, open_at_the_officers
 from rich.markup import escape
 
 from agent.recordings.layout import parse
@@ -64,7 +65,7 @@ def _check_discovery_port() -> None:
             ) from error
 
 
-async def find_and_record(stage: Stage, camera: dict[str, Any]) -> None:
+async def find_and_record(stage: Stage, camera: dict[str, Any], end: OtherEnd | None) -> None:
     step(2, "The owner's agent finds it, asks what it is, and records it")
     stage.config.write_text(
         f"# The demo's settings. Only the loopback interface is looked at.\n"
@@ -84,7 +85,7 @@ async def find_and_record(stage: Stage, camera: dict[str, Any]) -> None:
         "--description", "above the front door", "--direction", "90", "--field-of-view", "110",
         "--retention-days", "14",
     )  # fmt: skip
-    await stage.start_agent("daemon", "run")
+    await stage.start_agent("daemon", "run", before=() if end is None else end.daemon)
     await stage.start_agent("recorder", "record")
     await stage.until("the camera to be recorded", 40, lambda: _recording(stage))
     await stage.handover("status")
@@ -181,9 +182,11 @@ async def _footage_of_the_past(stage: Stage) -> tuple[int, int]:
     return middle - WINDOW * SECOND // 2, middle + WINDOW * SECOND // 2
 
 
-async def decide(stage: Stage, request_id: str, answer: str | None) -> None:
+async def decide(stage: Stage, request_id: str, answer: str | None, end: OtherEnd | None) -> None:
     step(5, "The agent fetches and checks it, keeps the window, plans the cut; the owner is asked")
     await stage.until("the owner to be asked", 90, lambda: _in_state(stage, request_id, "asked"))
+    if end is not None:
+        await end.choose(request_id)
     if answer is None:
         await _review(stage, request_id)
         return
@@ -254,6 +257,26 @@ async def hand_over(stage: Stage, request_id: str) -> dict[str, Any]:
     return dict(package)
 
 
+async def hand_over_another_way(stage: Stage, request_id: str, by: str, end: OtherEnd) -> dict[str, Any]:
+    step(6, f"Cut without re-encoding, packaged, signed, sealed for the case, handed over: {by}")
+    await stage.until(
+        "the package to lie there, whole", 90, lambda: _in_state(stage, request_id, "delivered", "closed")
+    )
+    sealed = await end.sealed()
+    if list(stage.sent.glob("*uploads*")):
+        raise DemoFailed("Something was uploaded to the portal as well.")
+    step(7, "The officer opens what came that way, and checks it; the owner writes down that they have it")
+    package = await open_at_the_officers(stage, sealed)
+    holds = sum(finding["verdict"] == "holds" for finding in package["report"]["findings"])
+    out.print(f"  Unsealed with the case's key, and checked: {holds} checks hold. The portal had no part in it.")
+    await stage.handover(
+        "request", "receipt", request_id, "--taken-by", "DC Ada Okafor 4711", "--how", "signed the form"
+    )
+    await stage.until("the request to be over", 60, lambda: _in_state(stage, request_id, "closed"))
+    await stage.handover("records")
+    return package
+
+
 async def check_declined(stage: Stage, request_id: str) -> None:
     step(6, "Nothing leaves; the officer is told 'declined' and no more")
     await stage.until("the answer to reach the portal", 60, lambda: _in_state(stage, request_id, "closed"))
@@ -277,15 +300,18 @@ async def check_declined(stage: Stage, request_id: str) -> None:
 
 async def play(stage: Stage, options: argparse.Namespace) -> None:
     package = None
+    end = None if options.by == "portal" else OtherEnd(stage, options.by)
     prepared = asyncio.create_task(prepare_force(stage))
     try:
         camera = await start_camera(stage)
-        await find_and_record(stage, camera)
+        await find_and_record(stage, camera, end)
         await start_portal(stage, prepared)
-        request_id, start, end = await ask(stage, options.case_key)
-        await decide(stage, request_id, options.answer)
+        request_id, *asked = await ask(stage, options.case_key)
+        await decide(stage, request_id, options.answer, end)
         if await _declined(stage, request_id):
             await check_declined(stage, request_id)
+        elif end is not None:
+            package = await hand_over_another_way(stage, request_id, options.by, end)
         else:
             package = await hand_over(stage, request_id)
     finally:
@@ -296,7 +322,7 @@ async def play(stage: Stage, options: argparse.Namespace) -> None:
     frames = look_at_frames(Path(package["opened"])) if package is not None else []
     keep(stage, options.keep, package, frames)
     if package is not None:
-        show_proof(out, package, frames, (start, end))
+        show_proof(out, package, frames, (asked[0], asked[1]))
     _say_what_is_left(options.keep, handed_over=package is not None)
 
 
@@ -331,6 +357,7 @@ def parse_options() -> argparse.Namespace:
     answer.add_argument("--no", dest="answer", action="store_const", const="no", help="say no without a prompt")
     answer.add_argument("--page", dest="answer", action="store_const", const="page", help="answer in a browser")
     parser.add_argument("--case-key", choices=("hybrid", "x25519"), default="hybrid")
+    parser.add_argument("--by", choices=WAYS, default="portal", help="which way it goes to the officer")
     parser.add_argument("--keep", type=Path, help="leave everything in this folder (a new one under /tmp otherwise)")
     return parser.parse_args()
 
