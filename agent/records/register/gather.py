@@ -158,7 +158,11 @@ def _with_request(
         their_basis=request.legal_basis,
         asked=_asked(request, decision, labels),
         observations=None if decision is None else decision.observations,
-        sent=tuple(sent for package in stored.packages if (sent := _sent(package, settings, decision)) is not None),
+        sent=tuple(
+            sent
+            for package in stored.packages
+            if (sent := _sent(package, settings, decision, stored.lines)) is not None
+        ),
     )
 
 
@@ -245,7 +249,9 @@ def _asked(
     return tuple(found)
 
 
-def _sent(package: PackageRow | FormerSending, settings: Settings, decision: Decision | None) -> Sent | None:
+def _sent(
+    package: PackageRow | FormerSending, settings: Settings, decision: Decision | None, lines: Iterable[str]
+) -> Sent | None:
     """A package as it stands; None before its manifest was made, or when the yes to it was taken back."""
     if package.evidence is None or (decision is not None and decision.status is Status.WITHDRAWN):
         return None
@@ -266,10 +272,19 @@ def _sent(package: PackageRow | FormerSending, settings: Settings, decision: Dec
         sealed_sha256=package.ciphertext_sha256,
         size=package.size,
         delivered_at=package.delivered_at,
+        means=_means(package.delivered_at, lines),
         receipt=_receipt(package),
         kept=kept,
         kept_until=until,
     )
+
+
+def _means(delivered_at: int | None, lines: Iterable[str]) -> str | None:
+    """By which way a package went: the custody log's line on it follows when all of the request's are handed over."""
+    events = [event for event in map(read_line, lines) if event.event is CustodyKind.DELIVERED]
+    said = (event.details.get("means") for event in events if delivered_at is not None and event.at >= delivered_at)
+    means = next(said, None)
+    return means if isinstance(means, str) else None
 
 
 def _recorded(evidence: Evidence) -> Iterable[Recorded]:

@@ -102,6 +102,8 @@ class Sent:
     sealed_sha256: str | None
     size: int | None
     delivered_at: int | None
+    means: str | None
+    """By which way (``agent.deliveries.way.Means``); None where it was not handed over, or by an earlier version."""
     receipt: ReceiptTaken | None
     kept: bool
     """Whether the owner's sealed copy is still there."""

@@ -24,6 +24,16 @@ _TOLD = SECOND // 20
 """Microseconds that a copy is longer than what was asked for: less is no more than a frame's length."""
 
 
+_BY = {
+    "portal": "by-portal",
+    "folder": "by-files",
+    "medium": "by-medium",
+    "sftp": "by-sftp",
+    "s3": "by-bucket",
+}
+"""The phrase for each way that a package went."""
+
+
 @dataclass(frozen=True)
 class EntryWords:
     """One entry's fields in words: each none, one, or several lines. ``title`` is what a reader looks for it by."""
@@ -226,7 +236,8 @@ class Speaker:
     def _how(self, entry: Entry, sent: Sent) -> str:
         if sent.delivered_at is None:
             return self.say("not-yet-sent")
-        return self.say("by-files" if entry.noted else "by-portal", when=self._times.moment(sent.delivered_at))
+        usual = "by-files" if entry.noted else "by-portal"
+        return self.say(_BY.get(sent.means or "", usual), when=self._times.moment(sent.delivered_at))
 
     def _receipt(self, sent: Sent) -> str:
         receipt = sent.receipt

@@ -17,7 +17,16 @@ from exchange.errors import DecisionRefused, InputInvalid, NotFound, PlaceUnreac
 from tests.counterparts.portals.hostile_portal import status
 from tests.journey.handing_over.conftest import Goes, opens
 from tests.journey.home import ACTOR, Siege, besieged, owner_does
+from tests.journey.records.kept import ask
 from tests.journey.review.test_noted import noted
+
+REGISTER_SAYS = {
+    "medium": "Written to a medium and read again there",
+    "folder": "As files that the owner handed over",
+    "sftp": "Uploaded by SFTP to a server",
+    "s3": "Uploaded to storage",
+    "addresses": "Uploaded to storage",
+}
 
 
 async def lines(at: Siege, kind: str) -> list[dict[str, Any]]:
@@ -49,6 +58,8 @@ async def test_a_portals_request_goes_another_way_when_the_portal_cannot_be_used
         (delivered,) = await lines(at, "delivered")
         assert delivered["means"] == goes.way.means
         assert delivered["file_1"].startswith(str(package.ciphertext_sha256))
+        (entry,) = (await ask(at, "register"))["entries"]
+        assert REGISTER_SAYS[goes.kind] in " ".join(entry["fields"]["how"])
         assert at.portal.uploads == {}
         if goes.kind != "addresses":
             assert name.startswith("04-1234-26_Front-door_")
