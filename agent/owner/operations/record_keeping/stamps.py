@@ -17,7 +17,8 @@ async def list_stamps(agent: Owned, _: Nothing, actor: Actor) -> Json:
     async with agent.services.store.transaction() as tx:
         rows = await tx.all(
             "SELECT stamps.*, packages.request_id, packages.sealed_at FROM stamps JOIN packages USING (evidence_id) "
-            "ORDER BY packages.sealed_at DESC, evidence_id, stamps.position IS NULL, stamps.position, stamped_at IS NULL, stamped_at"
+            "ORDER BY packages.sealed_at DESC, evidence_id, stamps.position IS NULL, stamps.position, "
+            "stamped_at IS NULL, stamped_at"
         )
     packages: dict[str, Json] = {}
     for row in rows:
