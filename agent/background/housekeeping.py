@@ -85,7 +85,7 @@ def clear_leftovers(settings: Settings) -> None:
             shutil.rmtree(path, ignore_errors=True)
     for path in settings.work_dir.glob("*/footage"):  # fetched or unsealed: it is fetched or unsealed again
         shutil.rmtree(path, ignore_errors=True)
-    for path in settings.backups_dir.glob("fetched-*"):
+    for path in (*settings.backups_dir.glob("fetched-*"), *settings.backups_dir.glob(".*.partial")):
         path.unlink(missing_ok=True)
     papers = (settings.packages_dir, settings.receipts_dir, settings.feedback_dir)
     for path in (path for folder in papers for path in folder.glob(".*.partial")):

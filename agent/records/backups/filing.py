@@ -94,7 +94,9 @@ def _lay_out(services: Services, each: Filed) -> None:
         os.link(package, link)
         sync_folder(link.parent)
     older = path_of(base, OLDER_AGE)
-    if services.settings.backups.any_age and each.copy.hybrid and not older.exists() and package.exists():
+    if not services.settings.backups.any_age:
+        older.unlink(missing_ok=True)
+    elif each.copy.hybrid and not older.exists() and package.exists():
         _write(older, header_for_older_age(package, services.keys.archive))
     if not (note := path_of(base, NOTE)).exists():
         _write(note, note_text(each, older=older.exists()).encode())

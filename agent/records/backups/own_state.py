@@ -22,7 +22,20 @@ from exchange.errors import StoreDamaged
 
 DATABASE = "agent.db"
 SETTINGS = "handover.yaml"
-_LARGE = frozenset({"recordings", "packages", "preserved", "sources", "brought", "outgoing", "work", "run", "recorder"})
+LEFT_OUT = frozenset(
+    {
+        "recordings",
+        "packages",
+        "preserved",
+        "sources",
+        "brought",
+        "outgoing",
+        "working-copies",
+        "work",
+        "run",
+        "recorder",
+    }
+)
 """Folders of the data that are not part of the state: footage, what is made anew, what lives as long as a process."""
 _README = """This is the state of a Handover agent, as it was at {made}.
 
@@ -101,7 +114,7 @@ def _small_files(settings: Settings) -> list[Path]:
     for folder, below, names in os.walk(settings.data):
         at = Path(folder)
         if at == settings.data:
-            below[:] = [name for name in below if name not in _LARGE]
+            below[:] = [name for name in below if name not in LEFT_OUT]
             names = [name for name in names if not name.startswith(DATABASE)]
         if at == settings.backups_dir:
             below[:] = [name for name in below if name == settings.filed_dir.name]

@@ -65,6 +65,7 @@ def device_name(services: Services) -> str:
 async def keep_there(services: Services, there: There, show: Show) -> int:
     """Put there what is missing; how many copies. What a place raises; all that was put before that stays put."""
     await _take_away(services, there)
+    await _match_any_age(services, there)
     put = 0
     async with services.store.transaction() as tx:
         own = await filed(services, tx) if there.rule.packages else []
@@ -181,6 +182,28 @@ async def _take_away(services: Services, there: There) -> None:
                     tx, CustodyKind.DELETED, "agent", request_id, details={"evidence_id": evidence_id},
                     reason=f"the copy at {there.rule.place}",
                 )  # fmt: skip
+
+
+async def _match_any_age(services: Services, there: There) -> None:
+    """When the owner changed their mind on ``any_age``: the small headers of what lies there come, or go, too."""
+    note, wanted = f"any-age at {there.rule.place}", services.settings.backups.any_age
+    async with services.store.transaction() as tx:
+        before = await tx.note(note)
+        rows = await tx.all(
+            "SELECT name, filed_as FROM second_copies JOIN own_copies USING (copy_id) "
+            "WHERE place = ? AND put_at IS NOT NULL AND leaving = 0",
+            [there.rule.place],
+        )
+    if before == str(wanted):
+        return
+    for row in rows if before is not None else ():
+        if wanted:
+            older = path_of(services.settings.filed_dir / row["filed_as"], OLDER_AGE)
+            await _put_small(there.place, older, row["name"] + OLDER_AGE)
+        else:
+            await there.place.remove(row["name"] + OLDER_AGE)
+    async with services.store.transaction() as tx:
+        await tx.set_note(note, str(wanted))
 
 
 # -- the agent's own state ---------------------------------------------------------------------------------------

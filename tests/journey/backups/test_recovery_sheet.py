@@ -128,6 +128,17 @@ async def test_without_older_age_nothing_weaker_lies_beside_the_copies(tmp_path:
         assert b"-> X25519 " not in header
 
 
+async def test_who_changes_their_mind_on_older_age_has_the_small_files_go_and_come(tmp_path: Path) -> None:
+    async with kept(tmp_path) as at:
+        await handed_over(at)
+        for any_age in (True, False, True):
+            backups = at.settings.backups.model_copy(update={"any_age": any_age})
+            object.__setattr__(at.agent.services, "settings", at.settings.model_copy(update={"backups": backups}))
+            await at.agent.backups.run(asked=True)
+            for folder in (tmp_path / "places/nas", at.settings.filed_dir):
+                assert len(list(folder.rglob("*.older-age"))) == any_age, (folder, any_age)
+
+
 @pytest.mark.parametrize("kind", ["x25519", "hybrid"])
 def test_a_key_comes_back_from_its_words_its_groups_and_its_text(kind: Kind) -> None:
     identity = generate_identity(kind)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.owner.operations.context import Nothing
+from agent.records.backups.own_state import LEFT_OUT
 from exchange.age.files import decrypt_file
 from exchange.clock import DAY, HOUR, MINUTE
 from exchange.errors import AlreadyRunning
@@ -100,6 +101,18 @@ async def test_a_state_holds_records_keys_and_settings_and_no_footage(tmp_path: 
         assert {"agent.db", "handover.yaml", "keys/device.key", "keys/archive.key", "keys/places.json"} <= names
         assert any(name.endswith("receipt.json") for name in names)
         assert [name for name in names if name.endswith((".zip.age", ".mp4", ".db-wal")) or "recordings" in name] == []
+
+
+async def test_every_folder_of_the_data_is_in_the_state_or_left_out_by_name(tmp_path: Path) -> None:
+    """Whoever adds one says which it is: what is left out is footage, or is made anew."""
+    in_it = {"keys", "receipts", "records", "feedback", "stamps", "backups"}
+    async with kept(tmp_path) as at:
+        folders = {
+            path.relative_to(at.settings.data).parts[0]
+            for name, each in vars(type(at.settings)).items()
+            if isinstance(each, property) and isinstance(path := getattr(at.settings, name), Path)
+        }
+    assert folders - LEFT_OUT - in_it == {"agent.db"}
 
 
 async def test_nothing_is_put_anywhere_that_the_owner_did_not_say_yes_to(tmp_path: Path) -> None:
