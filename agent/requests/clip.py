@@ -70,8 +70,9 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
         )
     _check_window(cut, result)
     cut_at = [began, services.clock.now()]
-    signing = await look_for_signatures(services, folder, result)
-    sheet = await _contact_sheet(services, folder, result)
+    signing, sheet = await asyncio.gather(
+        look_for_signatures(services, folder, result), _contact_sheet(services, folder, result)
+    )
     async with services.store.transaction() as tx:
         await tx.insert(
             "packages",

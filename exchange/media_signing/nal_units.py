@@ -13,7 +13,7 @@ USER_DATA_UNREGISTERED = 5
 """SEI payload type (H.264 and H.265, annex D)."""
 MOST_SEI = 1 << 20
 """Bytes of an SEI NAL unit that are looked at."""
-_MOST_UNITS = 10_000
+MOST_UNITS = 10_000
 """In one picture."""
 
 
@@ -46,29 +46,42 @@ def units(picture: memoryview, length_size: int, *, hevc: bool) -> Iterator[NalU
         length = int.from_bytes(picture[position:start])
         position = start + length
         count += 1
-        if position > len(picture) or count > _MOST_UNITS:
+        if position > len(picture) or count > MOST_UNITS:
             raise NotUnderstood("a picture's NAL units do not fit into it")
         if length:
-            yield unit(picture[start:position], hevc=hevc)
+            yield read_unit(picture[start:position], hevc=hevc)
 
 
-def unit(content: memoryview, *, hevc: bool) -> NalUnit:
+_H264 = {
+    1: Kind.SLICE,
+    2: Kind.OTHER_SLICE,
+    3: Kind.OTHER_SLICE,
+    4: Kind.OTHER_SLICE,
+    5: Kind.KEY_SLICE,
+    6: Kind.SEI,
+    20: Kind.OTHER_SLICE,
+    21: Kind.OTHER_SLICE,
+}
+_H265 = {
+    **dict.fromkeys(range(32), Kind.OTHER_SLICE),
+    **dict.fromkeys((0, 1), Kind.SLICE),
+    **dict.fromkeys(range(16, 22), Kind.KEY_SLICE),
+    39: Kind.SEI,
+}
+
+
+def is_sei(header: int, *, hevc: bool) -> bool:
+    """Whether a NAL unit is an SEI before the slices of its picture, by the first byte of its header."""
+    return header >> 1 & 0x3F == 39 if hevc else header & 0x1F == 6
+
+
+def read_unit(content: memoryview, *, hevc: bool) -> NalUnit:
     """One NAL unit, without a start code, told by its header."""
     if hevc:
-        number = content[0] >> 1 & 0x3F
-        if 16 <= number <= 21:
-            kind = Kind.KEY_SLICE
-        elif number <= 1:
-            kind = Kind.SLICE
-        elif number <= 31:
-            kind = Kind.OTHER_SLICE
-        else:
-            kind = Kind.SEI if number == 39 else Kind.IGNORED
+        kind = _H265.get(content[0] >> 1 & 0x3F, Kind.IGNORED)
         return NalUnit(kind, len(content) > 2 and bool(content[2] & 0x80), content)
-    number = content[0] & 0x1F
-    by_number = {1: Kind.SLICE, 2: Kind.OTHER_SLICE, 3: Kind.OTHER_SLICE, 4: Kind.OTHER_SLICE, 5: Kind.KEY_SLICE,
-                 6: Kind.SEI, 20: Kind.OTHER_SLICE, 21: Kind.OTHER_SLICE}  # fmt: skip
-    return NalUnit(by_number.get(number, Kind.IGNORED), len(content) > 1 and bool(content[1] & 0x80), content)
+    kind = _H264.get(content[0] & 0x1F, Kind.IGNORED)
+    return NalUnit(kind, len(content) > 1 and bool(content[1] & 0x80), content)
 
 
 def without_trailing_zeros(content: memoryview) -> memoryview:

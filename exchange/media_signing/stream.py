@@ -14,8 +14,10 @@ from uuid import UUID
 from exchange.documents.camera_signatures import SignatureScheme
 from exchange.media_signing.nal_units import (
     MOST_SEI,
+    MOST_UNITS,
     USER_DATA_UNREGISTERED,
     Kind,
+    is_sei,
     messages,
     unescaped,
     units,
@@ -25,6 +27,8 @@ from exchange.media_signing.samples import NotUnderstood, VideoTrack, read_track
 from exchange.media_signing.signing_data import UUIDS, SigningData, read_signing_data
 
 MOST_SIGNING_SEIS = 100_000
+_AHEAD, _HEAD = 512, 16
+"""Bytes that are read at a picture's start, and where a NAL unit begins further on."""
 _MOST_ITEMS = 1_000_000
 
 
@@ -66,11 +70,29 @@ def survey(path: Path) -> tuple[VideoTrack, Survey]:
     track = read_track(path)
     found = Survey()
     with path.open("rb") as file:
-        for picture, content in enumerate(_pictures(file.fileno(), track)):
-            for number, unit in enumerate(units(content, track.length_size, hevc=track.hevc)):
-                if unit.kind is Kind.SEI:
-                    _look(found, (picture, number), unit.content, hevc=track.hevc)
+        for picture, (offset, length) in enumerate(track.samples):
+            for number, content in _seis(file.fileno(), offset, length, track):
+                _look(found, (picture, number), content, hevc=track.hevc)
     return track, found
+
+
+def _seis(descriptor: int, offset: int, length: int, track: VideoTrack) -> Iterator[tuple[int, memoryview]]:
+    """Which of a picture's NAL units are SEIs, and their bytes. The slices are stepped over unread."""
+    size, position, number = track.length_size, 0, 0
+    known = os.pread(descriptor, min(length, _AHEAD), offset)
+    begins = 0
+    while position + size < length:
+        if position + size + 3 > begins + len(known):
+            begins = position
+            known = os.pread(descriptor, min(length - position, _HEAD), offset + position)
+        at = position - begins
+        inside = int.from_bytes(known[at : at + size])
+        start, position = position + size, position + size + inside
+        if position > length or number >= MOST_UNITS:
+            raise NotUnderstood("a picture's NAL units do not fit into it")
+        if inside and is_sei(known[at + size], hevc=track.hevc):
+            yield number, memoryview(os.pread(descriptor, min(inside, MOST_SEI + 1), offset + start))
+        number += bool(inside)
 
 
 def _pictures(descriptor: int, track: VideoTrack) -> Iterator[memoryview]:
