@@ -27,6 +27,9 @@ from exchange.documents.messages import Credential, Decision, Document, Receipt,
 from exchange.documents.noted import NotedRequest
 from exchange.documents.offer import Offer
 from exchange.errors import HandoverError, VerificationFailed
+from exchange.media_signing.nal_units import messages, unescaped
+from exchange.media_signing.samples import NotUnderstood
+from exchange.media_signing.signing_data import UUIDS, read_signing_data
 from exchange.package import bag
 from exchange.package.unpack import open_package
 from exchange.package.zip_faults import name_fault
@@ -236,6 +239,36 @@ def _custody_seeds() -> list[bytes]:
     return [_PROVEN.jsonl, _PROVEN.jsonl.splitlines(keepends=True)[0], first.encode(), _LINES[1].encode()]
 
 
+# -- what a camera signs -------------------------------------------------------------------------------------------
+
+
+def signing_sei(data: bytes) -> None:
+    """An SEI NAL unit, as it comes from a camera."""
+    plain = unescaped(data)
+    for hevc in (False, True):
+        try:
+            for _, start, payload in messages(plain, hevc=hevc):
+                if (scheme := UUIDS.get(payload[:16])) is not None:
+                    read = read_signing_data(scheme, plain, start, payload)
+                    document = read.document(data, plain)
+                    _must(document in (data[: len(document)], plain[: len(document)]), "a document is not of its SEI")
+        except NotUnderstood:
+            continue
+
+
+def _seis() -> list[bytes]:
+    """One of each scheme: a group of no slices, its list, a signature of no bytes."""
+    group = b"\x01\x00\x5b\x02\x01\x00\x00\x00" + bytes(22) + bytes(64)
+    onvif = b"\x00" + group + b"\x02\x00\x21\x01" + b"\x07" * 32 + b"\x03\x00\x04\x01\x00\x01\x09"
+    axis_group = b"\x01\x4b\x03" + bytes(10) + bytes(64)
+    axis = b"\x30" + axis_group + b"\x05\x00\x05\x02\x00\x00\x01\x09"
+    made = []
+    for uuid, content in zip(UUIDS, (onvif, axis), strict=True):
+        body = uuid + content
+        made.append(b"\x06\x05" + b"\xff" * (len(body) // 255) + bytes([len(body) % 255]) + body + b"\x80")
+    return made
+
+
 TARGETS: dict[str, Target] = {
     "age-file": Target(age_file, _sealed),
     "age-header": Target(age_header, lambda: [sealed[: sealed.index(b"--- ") + 48] for sealed in _sealed()]),
@@ -249,4 +282,5 @@ TARGETS: dict[str, Target] = {
     "checkpoint": Target(checkpoint, lambda: [_PROVEN.checkpoint.encode()], 1024),
     "custody": Target(custody, _custody_seeds, 8192),
     "document": Target(document, _documents, 8192),
+    "signing-sei": Target(signing_sei, _seis, 2048),
 }
