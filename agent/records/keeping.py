@@ -1,8 +1,8 @@
 """Deletes records whose time is over: of requests long closed, of what people who were filmed asked, of who did what.
 
 Files go first, then the rows: what a crash leaves is deleted the next night. Not for: sealed packages (they have a time
-of their own, and their record stays as long as one of them does), recordings, or the custody log: its lines prove each
-other, so they stay.
+of their own; their record stays as long as one of them does, or somebody holds it), recordings, or the custody log: its
+lines prove each other, so they stay.
 """
 
 import asyncio

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agent.records.backups.filing import Filed, filed, kind_name, unfile
 from agent.services import Services
+from agent.settings.model import Settings
 from agent.store.database import Transaction
 from exchange.clock import DAY
 from exchange.custody.log import CustodyKind
@@ -49,7 +50,7 @@ def _due(services: Services, each: Filed, announced: int | None, held: str | Non
     copy, notice, until_outcome = each.copy, services.settings.backups.notice, services.settings.backups.until_outcome
     if copy.closed_at is None:
         return Due(each, None, None, None, "its request is not closed yet")
-    ends = (copy.receipt_at or copy.closed_at) + keep_days(services, copy.kind) * DAY
+    ends = (copy.receipt_at or copy.closed_at) + keep_days(services.settings, copy.kind) * DAY
     if until_outcome is not None and not outcome:
         ends = max(ends, copy.closed_at + until_outcome)
     if held is not None:
@@ -57,10 +58,10 @@ def _due(services: Services, each: Filed, announced: int | None, held: str | Non
     return Due(each, ends, announced, None if announced is None else max(ends, announced + notice))
 
 
-def keep_days(services: Services, kind: str) -> int:
+def keep_days(settings: Settings, kind: str) -> int:
     """Days that a copy of this kind of incident is kept after its receipt."""
-    by_kind = {kind_name(each.kind): each.days for each in services.settings.backups.keep}
-    return by_kind.get(kind_name(kind), services.settings.requests.keep_packages_days)
+    by_kind = {kind_name(each.kind): each.days for each in settings.backups.keep}
+    return by_kind.get(kind_name(kind), settings.requests.keep_packages_days)
 
 
 async def prune(services: Services, now: int, *, at_once: bool = False) -> tuple[list[Due], list[Due]]:

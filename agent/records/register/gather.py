@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from agent.cameras.stored import registration_of
+from agent.deliveries.way import Chosen as ChosenWay
+from agent.deliveries.way import usual_way
+from agent.records.backups.retention import keep_days
 from agent.records.register.model import (
     AskedCamera,
     Asker,
@@ -69,6 +72,11 @@ class Stored:
     lines: tuple[str, ...]
     basis: Chosen | None
     former: tuple[FormerSending, ...] = ()
+    chosen: str | None = None
+    """The way that the owner chose, JSON."""
+    held: str | None = None
+    outcome: bool = False
+    """Whether the force told what became of it."""
 
 
 async def stored_requests(tx: Transaction, window: Window | None, request_id: str | None = None) -> list[Stored]:
@@ -84,6 +92,12 @@ async def stored_requests(tx: Transaction, window: Window | None, request_id: st
     packages = await tx.all(f"SELECT * FROM packages {where} ORDER BY position", values)  # noqa: S608
     lines = await tx.all(f"SELECT request_id, line FROM custody {where} ORDER BY seq", values)  # noqa: S608
     bases = await tx.all(f"SELECT * FROM bases {where}", values)  # noqa: S608
+    ways = await tx.all(f"SELECT request_id, chosen FROM chosen_ways {where}", values)  # noqa: S608
+    chosen_ways = {row["request_id"]: str(row["chosen"]) for row in ways}
+    holds = await tx.all(f"SELECT request_id, reason FROM legal_holds {where}", values)  # noqa: S608
+    held = {row["request_id"]: str(row["reason"]) for row in holds}
+    outcomes = await tx.all("SELECT request_id FROM feedback WHERE kind = 'outcome'")
+    ended = {row["request_id"] for row in outcomes}
     columns = ", ".join(FormerSending.__dataclass_fields__)
     sent_before = await tx.all(f"SELECT request_id, {columns} FROM former_sendings {where} ORDER BY sending", values)  # noqa: S608
     former: dict[str, list[FormerSending]] = defaultdict(list)
@@ -105,6 +119,9 @@ async def stored_requests(tx: Transaction, window: Window | None, request_id: st
             tuple(written[row.request_id]),
             chosen.get(row.request_id),
             tuple(former[row.request_id]),
+            chosen_ways.get(row.request_id),
+            held.get(row.request_id),
+            row.request_id in ended,
         )
         for row in rows
     ]
@@ -130,7 +147,8 @@ def entry_of(stored: Stored, settings: Settings, keep_years: int, labels: dict[s
         decided=_decided(decision, [read_line(line) for line in stored.lines]),
         refusal=_refusal(row),
         closed=closed,
-        kept_until=None if closed is None else closed + keep_years * YEAR,
+        held=stored.held,
+        kept_until=None if closed is None or stored.held is not None else closed + keep_years * YEAR,
     )
     if row.officer is None:  # nothing that it says was proven
         return entry
@@ -147,6 +165,12 @@ def _with_request(
     decision: Decision | None,
 ) -> Entry:
     incident = request.incident
+    way = usual_way(request if isinstance(request, NotedRequest) else None)
+    if stored.chosen is not None:
+        way = parse_strictly(stored.chosen.encode(), ChosenWay, MAX_BODY).way
+    days = keep_days(settings, incident.kind)
+    wait = 0 if stored.outcome else settings.backups.until_outcome or 0
+    handed: tuple[FormerSending | PackageRow, ...] = (*stored.former, *stored.packages)
     return replace(
         entry,
         case=request.crime_reference,
@@ -158,10 +182,11 @@ def _with_request(
         their_basis=request.legal_basis,
         asked=_asked(request, decision, labels),
         observations=None if decision is None else decision.observations,
+        sealed_for=way.sealed_for.value,
         sent=tuple(
             sent
-            for package in stored.packages
-            if (sent := _sent(package, settings, decision, stored.lines)) is not None
+            for package in handed
+            if (sent := _sent(package, (days, wait), entry.closed, decision, stored.lines)) is not None
         ),
     )
 
@@ -250,16 +275,24 @@ def _asked(
 
 
 def _sent(
-    package: PackageRow | FormerSending, settings: Settings, decision: Decision | None, lines: Iterable[str]
+    package: PackageRow | FormerSending,
+    keep: tuple[int, int],
+    closed: int | None,
+    decision: Decision | None,
+    lines: Iterable[str],
 ) -> Sent | None:
-    """A package as it stands; None before its manifest was made, or when the yes to it was taken back."""
+    """A package as it stands; None before its manifest was made, or when the yes to it was taken back.
+
+    ``keep``: days that a copy is kept after its receipt, and microseconds after the end of the request at least.
+    """
     if package.evidence is None or (decision is not None and decision.status is Status.WITHDRAWN):
         return None
     signed = parse_strictly(package.evidence.encode(), Signed, MAX_BODY)
     evidence = read_unverified(signed, Evidence)
-    last = package.receipt_at or package.delivered_at
     kept = package.path is not None
-    until = None if last is None or not kept else last + settings.requests.keep_packages_days * DAY
+    until = None
+    if closed is not None and kept:  # as agent.records.backups.retention has it
+        until = max((package.receipt_at or closed) + keep[0] * DAY, closed + keep[1])
     return Sent(
         evidence_id=package.evidence_id,
         exhibit=evidence.exhibit_reference,

@@ -144,6 +144,10 @@ class Entry:
     """Whoever said yes or no; two where two had to agree."""
     refusal: str | None = None
     observations: str | None = None
+    sealed_for: str = "key"
+    """Who can open it: as ``agent.deliveries.way.SealedFor``."""
+    held: str | None = None
+    """Why nothing of it is deleted, where somebody wants that."""
     sent: tuple[Sent, ...] = ()
     closed: int | None = None
     kept_until: int | None = None

@@ -120,7 +120,7 @@ class Speaker:
             "minimised": tuple(self._minimised(entry)),
             "sent": tuple(self._sent(sent) for sent in entry.sent) or (self.say("nothing-sent"),),
             "seals": tuple(line for sent in entry.sent for line in self._seals(sent)),
-            "how": tuple(dict.fromkeys(self._how(entry, sent) for sent in entry.sent)),
+            "how": tuple(dict.fromkeys(line for sent in entry.sent for line in self._how(entry, sent))),
             "receipt": tuple(
                 dict.fromkeys(self._receipt(sent) for sent in entry.sent if sent.delivered_at is not None)
             ),
@@ -233,11 +233,13 @@ class Speaker:
         if sent.sealed_sha256 is not None and sent.size is not None:
             yield self.say("sealed", size=self._times.size(sent.size), sha256=sent.sealed_sha256)
 
-    def _how(self, entry: Entry, sent: Sent) -> str:
+    def _how(self, entry: Entry, sent: Sent) -> Iterator[str]:
         if sent.delivered_at is None:
-            return self.say("not-yet-sent")
+            yield self.say("not-yet-sent")
+            return
         usual = "by-files" if entry.noted else "by-portal"
-        return self.say(_BY.get(sent.means or "", usual), when=self._times.moment(sent.delivered_at))
+        yield self.say(_BY.get(sent.means or "", usual), when=self._times.moment(sent.delivered_at))
+        yield self.say(f"sealed-for-{entry.sealed_for}")
 
     def _receipt(self, sent: Sent) -> str:
         receipt = sent.receipt
@@ -253,7 +255,9 @@ class Speaker:
 
     def _copies(self, entry: Entry) -> Iterator[str]:
         for sent in entry.sent:
-            if sent.kept_until is not None:
+            if sent.kept and entry.held is not None:
+                yield self.say("copy-held", why=entry.held)
+            elif sent.kept_until is not None:
                 yield self.say("copy-until", when=self._times.day(sent.kept_until))
             elif not sent.kept and sent.sealed_sha256 is not None:
                 yield self.say("copy-gone")

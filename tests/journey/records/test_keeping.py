@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from agent.background import housekeeping
+from agent.records.backups.filing import file_new
+from agent.records.backups.retention import end_hold, hold, prune
 from agent.records.keeping import delete_old_records
 from exchange.clock import DAY, to_rfc3339
 from tests.journey.home import besieged
@@ -24,7 +25,11 @@ async def test_a_record_goes_when_its_years_and_its_sealed_copy_are_over(tmp_pat
         assert await delete_old_records(services, at.clock.now() + YEAR) == 0
         assert await delete_old_records(services, at.clock.now() + 3 * YEAR) == 0  # the sealed copy is still there
         at.clock.forward(3 * YEAR)
-        assert await housekeeping.delete_old_packages(services) == 1
+        await hold(services, request_id, "an appeal", "robin")
+        assert await delete_old_records(services, at.clock.now()) == 0
+        await end_hold(services, request_id, "robin")
+        await file_new(services)
+        assert len((await prune(services, at.clock.now(), at_once=True))[1]) == 1
         assert await delete_old_records(services, at.clock.now()) == 1
         (left,) = (await ask(at, "register"))["entries"]
         assert left["fields"]["case"] == ("open",)

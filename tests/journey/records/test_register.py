@@ -15,6 +15,7 @@ from agent.records.sheets.pdf_job import missing_scripts
 from exchange.errors import InputInvalid
 from tests.journey.home import besieged
 from tests.journey.records.kept import answered_in_every_way, ask, embedded_fonts, file_of, handed_over, pdf_text
+from tests.journey.review.test_noted import handed, noted
 
 
 async def test_every_request_stands_in_it_however_it_ended(tmp_path: Path) -> None:
@@ -59,7 +60,8 @@ async def test_what_was_handed_over_is_told_with_who_why_what_was_left_out_and_t
         assert "without sound" in said["sent"]
         assert (package.ciphertext_sha256 or "?") in said["seals"]
         assert said["seals"].count(": ") >= 3
-        assert "uploaded to the force's portal" in said["how"]
+        assert "Uploaded to the force's portal" in said["how"]
+        assert "Sealed for the case's key" in said["how"]
         assert "Signed by Detective Constable Ada Okafor" in said["receipt"]
         assert "Part 3 of the Data Protection Act 2018" in said["once_shared"]
         assert "21 November 2027" in said["copies"]
@@ -116,6 +118,21 @@ async def test_the_basis_is_the_owners_to_choose_among_those_of_the_jurisdiction
         assert "chosen by robin" in basis
         assert "A child was missing." in basis
         assert "basis" in [deed["deed"] for deed in (await ask(at, "deeds"))["deeds"]]
+
+
+async def test_the_way_that_it_went_and_who_can_open_it_stand_there(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        request_id = await noted(at)
+        await handed(at, request_id)
+        (entry,) = (await ask(at, "register"))["entries"]
+        how = " ".join(entry["fields"]["how"])
+        assert "As files that the owner handed over" in how
+        assert "Sealed with a passphrase" in how or "Not sealed" in how
+        assert "called back at the force's own number (on 101)" in entry["fields"]["verified"][0]
+        assert entry["fields"]["receipt"] == ("No receipt came yet",)
+        await ask(at, "hold", request_id=request_id, reason="an appeal")
+        (entry,) = (await ask(at, "register"))["entries"]
+        assert "Sealed copy: held until somebody ends that: an appeal" in entry["fields"]["copies"]
 
 
 async def test_the_european_words_are_there_in_german(tmp_path: Path) -> None:
