@@ -31,7 +31,7 @@ def main() -> int:
         print(f"There is no target {', '.join(unknown)}. There are: {', '.join(TARGETS)}", file=sys.stderr)
         return 2
     engine = arguments.engine or ("atheris" if importlib.util.find_spec("atheris") else "hypothesis")
-    if engine == "hypothesis":
+    if engine == "hypothesis" and not arguments.engine:
         print("Without atheris (no wheel for this machine): by hypothesis, which is not led by what was covered.")
     seconds = max(1, int(arguments.minutes * 60 / len(names)))
     failed = [name for name in names if not _run(name, seconds, engine)]

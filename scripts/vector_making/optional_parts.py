@@ -90,6 +90,7 @@ def known() -> Case:
                 model="NVR-8",
                 firmware="2.1",
                 serial="0815",
+                machine="Example Board 4, Debian GNU/Linux 12",
                 how_read="ONVIF replay, packets copied into segments as they came",
                 registered_cameras=4,
                 retention_days=31,
