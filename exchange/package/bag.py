@@ -139,6 +139,9 @@ def judge(folder: Path, files: Mapping[str, BagFile], tags: Mapping[str, bytes])
     payload = {path: file for path, file in files.items() if path.startswith("data/")}
     rest = {path: file for path, file in files.items() if path not in payload and path != TAG_MANIFEST}
     _compare(_read_manifest(tags[TAG_MANIFEST], TAG_MANIFEST), rest)
+    for path in rest:  # anybody can list a file there: nothing that is signed speaks of one beside data/
+        if path not in (BAGIT, INFO, MANIFEST):
+            raise damaged(f"{path!r} was added")
     _compare(_read_manifest(tags[MANIFEST], MANIFEST), payload)
     info = _read_info(tags[INFO])
     oxum = f"{sum(file.size for file in payload.values())}.{len(payload)}"

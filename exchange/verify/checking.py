@@ -234,6 +234,16 @@ class _Check:
                 lambda: device.verify(page, signature.decode("utf-8", "replace"), layout.README_NAMESPACE),
                 "the page for people",
             )
+            if self.evidence is not None:
+                self._check_page_is_of(page, self.evidence)
+
+    def _check_page_is_of(self, page: bytes, evidence: Evidence) -> None:
+        """The device signs a page for each package: this one must be of no other."""
+        names = [evidence.evidence_id, *(master.sha256 for master in evidence.masters)]
+        if all(name.encode() in page for name in names):
+            self.findings.append(holds("readme", "The page for people is of this package."))
+        else:
+            self.findings.append(fails("readme", mismatch("The page for people is of another package.")))
 
     def _check_label(self, evidence: Evidence, bag: Bag) -> None:
         """What is read first, and signed by nobody: bag-info.txt, and the name of the folder in the zip."""

@@ -11,12 +11,13 @@ from scripts.vector_making import documents, good
 from scripts.vector_making.documents import SHEET_PATH, master, recording, replaced
 from scripts.vector_making.keys import (
     DELIVERED,
+    DEVICE,
     NOW,
     OFFICER,
     OTHER_DEVICE,
     REQUESTED,
 )
-from scripts.vector_making.package import Case, Event, usual_events
+from scripts.vector_making.package import Case, Event, page, usual_events
 from scripts.vector_making.vector import DAMAGED, FORCE_KEY, MISMATCH, SIGNATURE, UNCHECKED, Vector, changed
 
 REQUEST, DECISION, EVIDENCE, SIG = contents.REQUEST, contents.DECISION, contents.EVIDENCE, contents.SIGNATURE
@@ -150,6 +151,13 @@ def _contradictions() -> list[Vector]:
 # -- the files themselves ----------------------------------------------------------------------------------------
 
 
+def _page_of_another() -> Case:
+    """A page that the device signed, for another package."""
+    shown = page(documents.evidence(evidence_id="ev-2"))
+    signature = DEVICE.sign(shown, contents.README_NAMESPACE).encode()
+    return Case(changes={contents.README: shown, contents.README + contents.SIGNATURE: signature})
+
+
 def _recordings() -> list[Vector]:
     path = "data/master/front.mp4"
     two = good.two_masters()
@@ -195,6 +203,12 @@ def _recordings() -> list[Vector]:
             {f"file.{SHEET_PATH}": MISMATCH},
         ),
         changed("stranger", "A file is there that nothing signed speaks of.", {extra: b"more"}, {"files": MISMATCH}),
+        Vector(
+            "page-of-another",
+            "The page for people is one that the device signed for another package.",
+            _page_of_another().zip(),
+            {"readme": MISMATCH},
+        ),
         changed("no-page", "The page for people is missing.", {contents.README: None}, {contents.README: DAMAGED}),
         changed(
             "no-force-key",

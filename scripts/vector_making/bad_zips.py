@@ -214,6 +214,7 @@ def _bags() -> list[tuple[str, str, bytes]]:
             "A file beside data/ is in no manifest.",
             build(entries(whole | {"ev-1/notes.txt": b"x\n"})),
         ),
+        ("tag-file-listed", "A file beside data/ is in the tag manifest.", build(entries(_listed(whole)))),
         (
             "old-version",
             "bagit.txt is of an older BagIt.",
@@ -235,6 +236,13 @@ def _bags() -> list[tuple[str, str, bytes]]:
             build(entries({name: content for name, content in whole.items() if name != tags})),
         ),
     ]
+
+
+def _listed(whole: dict[str, bytes]) -> dict[str, bytes]:
+    """A file beside data/ that the tag manifest names, as anybody can write it."""
+    listed = bag.write_manifest([("notes.txt", sha256(b"Exhibit 2\n"))])
+    tags = f"ev-1/{bag.TAG_MANIFEST}"
+    return whole | {"ev-1/notes.txt": b"Exhibit 2\n", tags: whole[tags] + listed}
 
 
 def _tagged(whole: dict[str, bytes], name: str, content: bytes) -> dict[str, bytes]:

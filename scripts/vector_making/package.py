@@ -19,11 +19,15 @@ from scripts.vector_making import documents
 from scripts.vector_making.documents import recording, replaced
 from scripts.vector_making.keys import DEVICE, FORCE, NOW, OFFICER
 
-PAGE = (
-    b'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Test vector</title>\n'
-    b"<p>This package is a test vector of the evidence format. Nobody was filmed, and nothing happened. Real packages "
-    b"have a page for people here.</p></html>\n"
-)
+
+def page(evidence: Evidence) -> bytes:
+    """In the place of the real page, which is long and changes its words: what a check needs of it."""
+    hashes = "".join(f"<li>{one.sha256}</li>" for one in evidence.masters)
+    return (
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Test vector</title>\n'
+        "<p>A test vector of the evidence format. Nobody was filmed, and nothing happened.</p>\n"
+        f"<p>{evidence.evidence_id}</p><ul>{hashes}</ul></html>\n"
+    ).encode()
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,10 @@ class Case:
         noted = isinstance(self.request, NotedRequest)
         asker = self.device if noted else self.officer
         custody = self.proven()
+        shown = page(self.evidence)
         files: dict[str, bytes] = {
-            contents.README: PAGE,
-            contents.README + contents.SIGNATURE: self.device.sign(PAGE, contents.README_NAMESPACE).encode(),
+            contents.README: shown,
+            contents.README + contents.SIGNATURE: self.device.sign(shown, contents.README_NAMESPACE).encode(),
             contents.CUSTODY: custody.jsonl,
             contents.CHECKPOINT: custody.checkpoint.encode(),
             contents.DEVICE_KEY: f"{self.device.public.line}\n".encode(),

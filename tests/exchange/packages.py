@@ -356,7 +356,7 @@ def rebagged(case: Case, folder: Path, changes: dict[str, bytes | None]) -> Path
 
 def forged_entries(case: Case) -> list[PackageEntry]:
     """The payload put together by somebody who has every key and checks nothing."""
-    page = b"<p>Read me</p>"
+    page = f"<p>{case.evidence.evidence_id} {[one.sha256 for one in case.evidence.masters]}</p>".encode()
     custody, device = case.custody(), case.device
     payload = {
         "data/READ-ME-FIRST.html": page,

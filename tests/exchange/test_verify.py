@@ -46,7 +46,7 @@ def test_a_good_sealed_package_ends_with_0_and_a_line_for_every_check(case: Case
     assert (answer.returncode, answer.stderr) == (0, "")
     assert "\n\nWhat holds\n" in answer.stdout
     assert "What does not hold" not in answer.stdout
-    assert "Everything holds (23 checks)." in answer.stdout
+    assert "Everything holds (24 checks)." in answer.stdout
     said = " ".join(answer.stdout.split())
     assert "for the request that Detective Constable Jo Smith of Example Constabulary signed." in said
     assert "\x1b" not in answer.stdout
@@ -80,7 +80,7 @@ def test_a_bad_package_ends_with_its_code_says_what_fails_and_goes_on(case: Case
     named = answer.stdout.index("- data/working/contact-sheet.jpg is not the file that the manifest names.")
     assert fails < named < holds
     assert holds < answer.stdout.index("- There is no file")
-    assert "1 check failed; 20 hold. Don't rely on this package as it is." in answer.stdout
+    assert "1 check failed; 21 hold. Don't rely on this package as it is." in answer.stdout
 
 
 def test_without_the_forces_key_it_says_so_and_does_not_end_with_0(case: Case, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_without_the_forces_key_it_says_so_and_does_not_end_with_0(case: Case, t
     unknown = answer.stdout.split("What can't be known\n")[1]
     assert "- Whether the force key is the force's could not be checked" in unknown
     assert "from any package, however sound:" in unknown
-    assert "Nothing failed, but not everything was checked; 20 hold, 1 could not be made." in answer.stdout
+    assert "Nothing failed, but not everything was checked; 21 hold, 1 could not be made." in answer.stdout
     assert "a package that somebody made with keys of their own would look like this one" in " ".join(unknown.split())
 
 

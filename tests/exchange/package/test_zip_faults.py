@@ -47,6 +47,7 @@ NAMED = {
     "bag-no-manifest": "manifest-sha256.txt is missing",
     "bag-manifest-changed": "manifest-sha256.txt was changed",
     "bag-tag-file-added": "'notes.txt' was added",
+    "bag-tag-file-listed": "'notes.txt' was added",
     "bag-old-version": "bagit.txt is not that of a BagIt 1.0 bag",
     "bag-line-ends": "manifest-sha256.txt has ",
     "bag-miscounted": "bag-info.txt counts other files than there are",
