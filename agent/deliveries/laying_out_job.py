@@ -15,19 +15,21 @@ from exchange.durable import durable_file
 from exchange.package.unpack import open_package
 
 _BLOCK = 1 << 20
+_CONTACT_SHEET, _NAMED = "contact-sheet", "working-copy"
 
 
 def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """``{"files": [[name, bytes, SHA-256]]}`` of what was made in ``folder`` from the package ``sealed``.
 
     ``form`` "package": the sealed package if it is ``sealed_for`` "key"; sealed anew for "passphrase";
-    its zip for "nobody". "recordings": each master, and the page that explains them.
+    its zip for "nobody". "recordings": each master, the working
+    copies that were chosen, as far as they are small enough, and the page that explains them.
     What is larger than ``most_bytes`` lies in numbered pieces.
     """
     folder, sealed, name = Path(order["folder"]), Path(order["sealed"]), str(order["name"])
     most = order["most_bytes"]
     if order["form"] == "recordings":
-        return {"files": _recordings(folder, sealed, name, order["identities"])}
+        return {"files": _recordings(folder, sealed, name, order["identities"], most)}
     if order["sealed_for"] == "key":
         return {"files": _in_pieces(sealed, folder, f"{name}.zip.age", most)}
     identities = [parse_identity(text) for text in order["identities"]]
@@ -43,7 +45,8 @@ def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict
         return {"files": _in_pieces(made, folder, f"{name}.zip.age", most)}
 
 
-def _recordings(folder: Path, sealed: Path, name: str, identities: list[str]) -> list[list[object]]:
+def _recordings(folder: Path, sealed: Path, name: str, identities: list[str], most: int | None) -> list[list[object]]:
+    """The masters, the working copies that were chosen and are no larger than ``most``, and the page about them all."""
     with tempfile.TemporaryDirectory(prefix=".opening-", dir=folder) as place:
         opened = Path(place) / "package.zip"
         decrypt_file(sealed, opened, [parse_identity(text) for text in identities])
@@ -53,6 +56,10 @@ def _recordings(folder: Path, sealed: Path, name: str, identities: list[str]) ->
             _copied(master, folder / f"{name}_part{number}of{len(masters)}{master.suffix}")
             for number, master in enumerate(masters, 1)
         ]
+        for copy in sorted((bag / "data" / "working").glob("*")):
+            if copy.stem != _CONTACT_SHEET and (most is None or copy.stat().st_size <= most):
+                words = copy.name if copy.name.startswith(_NAMED) else f"{_NAMED}-{copy.name}"
+                files.append(_copied(copy, folder / f"{name}_{words}"))
         return [*files, _copied(bag / "data" / "READ-ME-FIRST.html", folder / f"{name}_READ-ME-FIRST.html")]
 
 

@@ -13,6 +13,7 @@ from agent.deliveries.secrets_of import RequestSecrets
 from agent.deliveries.sheets import FORM, LABEL, OPENING, TYPING, LaidOut, pages_of
 from agent.deliveries.way import Means, SealedFor, Way
 from exchange.age.files import Passphrase, decrypt_file, encrypt_file, generate_identity
+from exchange.package.writing import PackageEntry, write_package
 
 IDENTITY = generate_identity("x25519")
 CONTENT = bytes(range(256)) * 2000
@@ -65,6 +66,36 @@ def test_what_is_too_large_is_cut_into_pieces_that_cat_puts_together(tmp_path: P
     assert max(path.stat().st_size for path in pieces) == 100_000
     joined = subprocess.run(["cat", *pieces], capture_output=True, check=True).stdout
     assert joined == CONTENT
+
+
+@pytest.mark.parametrize(("most", "small_only"), [(None, False), (50_000, True)])
+def test_with_the_recordings_go_the_working_copies_that_the_force_takes(
+    tmp_path: Path, most: int | None, small_only: bool
+) -> None:
+    large = "data/working/working-copy-enhanced-20261121T100000.000000Z.mp4"
+    lies_there = {
+        "data/master/master-20261121T100000.000000Z.mp4": b"m" * 60_000,
+        large: b"e" * 60_000,
+        "data/working/working-copy-smaller-20261121T100000.000000Z.mp4": b"s" * 100,
+        "data/working/quality.html": b"<p>good",
+        "data/working/contact-sheet.jpg": b"jpeg",
+        "data/READ-ME-FIRST.html": b"<p>Read me",
+    }
+    entries = [PackageEntry(path, content) for path, content in lies_there.items()]
+    laid = order(tmp_path, form="recordings", most_bytes=most)
+    with (tmp_path / "package.zip").open("wb") as file:
+        write_package(file, "ev-1", entries, {})
+    Path(laid["sealed"]).unlink()
+    encrypt_file(tmp_path / "package.zip", Path(laid["sealed"]), [IDENTITY.recipient])
+    names = [name for name, _, _ in job(laid, lambda _: None)["files"]]
+    copies = [] if small_only else [f"case_door_1_{Path(large).name}"]
+    assert names == [
+        "case_door_1_part1of1.mp4",
+        "case_door_1_working-copy-quality.html",
+        *copies,
+        "case_door_1_working-copy-smaller-20261121T100000.000000Z.mp4",
+        "case_door_1_READ-ME-FIRST.html",
+    ]
 
 
 def consignment() -> Consignment:
