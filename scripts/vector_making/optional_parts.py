@@ -25,7 +25,7 @@ from scripts.vector_making import documents
 from scripts.vector_making.documents import SHEET, SHEET_PATH, master, recording, replaced
 from scripts.vector_making.keys import DELIVERED, NOW, REQUESTED
 from scripts.vector_making.package import Case, Event, usual_events
-from scripts.vector_making.vector import MISMATCH, Vector
+from scripts.vector_making.vector import FORCE_KEY, MISMATCH, Vector
 
 MASTER = "data/master/front.mp4"
 TIGHT, REPORT = "data/working/front-tight.mp4", "data/working/front-quality.json"
@@ -74,7 +74,15 @@ def _bad() -> list[Vector]:
         ),
         ("edition-by-another", "The manifest names another person than the custody lines do.", by_another, "edition"),
     ]
-    return [Vector(name, what, case.zip(), {about: MISMATCH}) for name, what, case, about in cases]
+    found = [Vector(name, what, case.zip(), {about: MISMATCH}) for name, what, case, about in cases]
+    unsigned = Vector(
+        "camera-signature-missing",
+        "The manifest calls the camera's own signature authentic, and there is none among the pictures.",
+        signed_pictures().zip(),
+        {f"camera-signature.onvif-media-signing.{MASTER}": MISMATCH},
+        given={**FORCE_KEY, "deep": True},
+    )
+    return [*found, unsigned]
 
 
 def known() -> Case:
