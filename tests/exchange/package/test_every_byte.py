@@ -25,6 +25,8 @@ from exchange.verify.checking import verify_package
 from scripts.vector_making.__main__ import VECTORS
 from tests.exchange.packages import sha256
 
+pytestmark = pytest.mark.slow
+
 ZIP = VECTORS / "good/crc-follows.zip"
 """It has every structure that a zip of ours can have but zip64's, which a test of the layout's own has."""
 FORCE = PublicKey.parse((VECTORS / "keys/force.pub").read_text())

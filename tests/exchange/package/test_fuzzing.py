@@ -12,6 +12,8 @@ from scripts.fuzzing.targets import TARGETS, PromiseBroken
 from scripts.fuzzing.trying import CORPUS, corpus, try_for, try_target
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def test_there_is_a_small_corpus_for_every_target_and_none_besides() -> None:
     assert {path.name for path in CORPUS.iterdir()} == set(TARGETS)
