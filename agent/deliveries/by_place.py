@@ -51,10 +51,9 @@ class PlaceDelivery:
         for file in waiting:
             await self._put(place, consignment.request_id, file, remaining)
             remaining.next(file.size)
-        async with services.store.transaction() as tx:
+        async with services.store.transaction() as tx:  # of those whose last file lay there before a crash
             for package in consignment.packages:
-                key = {"evidence_id": package.evidence_id}
-                await tx.update("packages", key, delivered_at=services.clock.now())
+                await self._note_if_whole(tx, consignment.request_id, package.evidence_id)
 
     @property
     def _doing(self) -> str:
@@ -93,6 +92,20 @@ class PlaceDelivery:
             key = {"request_id": request_id, "name": file.name}
             await tx.update("handed_files", key, handed_at=self._services.clock.now())
             await self._record(tx, CustodyKind.UPLOAD_FINISHED, request_id, file)
+            if file.evidence_id is not None:
+                await self._note_if_whole(tx, request_id, file.evidence_id)
+
+    async def _note_if_whole(self, tx: Transaction, request_id: str, evidence_id: str) -> None:
+        """A package counts as handed over once all its files are there: from then on a yes can't be taken back."""
+        left = await tx.one(
+            "SELECT 1 FROM handed_files WHERE request_id = ? AND evidence_id = ? AND handed_at IS NULL",
+            [request_id, evidence_id],
+        )
+        if left is None:
+            await tx.execute(
+                "UPDATE packages SET delivered_at = ? WHERE evidence_id = ? AND delivered_at IS NULL",
+                [self._services.clock.now(), evidence_id],
+            )
 
     async def _begin(self, request_id: str, file: LaidOut) -> None:
         key = {"request_id": request_id, "name": file.name}

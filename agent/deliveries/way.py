@@ -52,6 +52,8 @@ class Way(Part):
     means: Means
     place: Id | None = None
     folder: Annotated[str, Field(max_length=1000, pattern=r"^/[^\x00]*$")] | None = None
+    mount: Annotated[str, Field(max_length=1000)] = ""
+    """The mount point that ``folder`` was on when it was chosen: nothing is written while nothing is mounted there."""
     signed_addresses: bool = False
     """The force gave addresses to upload to; they are secrets, and lie in a file under ``keys/``."""
     sealed_for: SealedFor = SealedFor.KEY

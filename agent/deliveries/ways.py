@@ -11,11 +11,9 @@ from agent.deliveries.by_place import PlaceDelivery, Takes
 from agent.deliveries.contract import Consignment, Delivery
 from agent.deliveries.laying_out import laid_out, undelivered
 from agent.deliveries.line import pace_of
-from agent.deliveries.media import medium_of
 from agent.deliveries.portal import PortalDelivery
 from agent.deliveries.secrets_of import RequestSecrets
 from agent.deliveries.way import Means, Way
-from agent.host.mount import mount_of
 from agent.places.folder import FolderPlace
 from agent.places.named import NamedPlaces
 from agent.places.pace import Pace
@@ -78,7 +76,5 @@ def _open(services: Services, way: Way, request_id: str, pace: Pace) -> Takes:
         return SignedAddresses(read_addresses(text), kept.uploads(request_id), pace=pace, clock=services.clock)
     folder = way.path
     assert folder is not None
-    if way.means is Means.MEDIUM:
-        return FolderPlace(folder, mount=medium_of(folder), title=f"the medium at {folder}")
-    mount = mount_of(folder)
-    return FolderPlace(folder, mount=Path(mount) if mount else None)
+    title = f"the medium at {folder}" if way.means is Means.MEDIUM else None
+    return FolderPlace(folder, mount=Path(way.mount) if way.mount else None, title=title)

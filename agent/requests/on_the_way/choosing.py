@@ -9,6 +9,7 @@ from agent.deliveries.laying_out import files_of, forget
 from agent.deliveries.media import medium_of
 from agent.deliveries.secrets_of import RequestSecrets
 from agent.deliveries.way import Chosen, Means, SealedFor, Way, usual_way
+from agent.host.mount import mount_of
 from agent.places.disk import mounted_at
 from agent.places.named import NamedPlaces
 from agent.places.presigned import read_addresses
@@ -55,7 +56,7 @@ async def choose(services: Services, request_id: str, way: Way, by: str, address
         if addresses is None:
             raise InputInvalid("The addresses that the force gave are missing.", do="Give them with --addresses.")
         read_addresses(addresses)
-    await asyncio.to_thread(_check_place, services, way)
+    way = await asyncio.to_thread(_checked_place, services, way)
     await _refuse_what_does_not_fit(services, row, way)
     if way.signed_addresses and addresses is not None:
         await asyncio.to_thread(kept.forget, request_id, passphrase=False)
@@ -123,23 +124,26 @@ def _refuse_seal(row: RequestRow, way: Way) -> None:
         )  # fmt: skip
 
 
-def _check_place(services: Services, way: Way) -> None:
-    """That it is there now. Blocks."""
+def _checked_place(services: Services, way: Way) -> Way:
+    """The way, bound to what is mounted there now. InputInvalid when nothing is there. Blocks."""
     if way.place is not None:
         named = NamedPlaces(services.settings.places).of(way.place)
         if named.setting.kind != way.means.value:
             raise InputInvalid(f"{way.place} is a place of another kind ({named.setting.kind}).", do="Take another.")
     folder = way.path
     if folder is None:
-        return
+        return way.model_copy(update={"mount": ""})
     if way.means is Means.MEDIUM:
-        if medium_of(folder) is None:
+        medium = medium_of(folder)
+        if medium is None:
             raise InputInvalid(
                 f"{folder} is on this machine's own disk: no medium is mounted there.", meaning="Nothing was changed.",
                 do="Plug the medium in, and see where it is: handover media. For a folder, take --by folder.",
             )  # fmt: skip
-    elif not folder.is_dir():
+        return way.model_copy(update={"mount": str(medium)})
+    if not folder.is_dir():
         raise InputInvalid(f"There is no folder {folder}.", do="Make it, or name another.")
+    return way.model_copy(update={"mount": mount_of(folder)})
 
 
 async def _refuse_what_does_not_fit(services: Services, row: RequestRow, way: Way) -> None:

@@ -27,6 +27,11 @@ async def pause(services: Services, request_id: str, *, paused: bool) -> None:
             await tx.set_note(PAUSED + row.request_id, "yes")
 
 
+async def go_on(tx: Transaction, request_id: str) -> None:
+    """Take its steps again, wherever it stands by now."""
+    await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + request_id])
+
+
 async def is_paused(tx: Transaction, request_id: str) -> bool:
     return await tx.note(PAUSED + request_id) is not None
 

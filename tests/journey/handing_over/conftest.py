@@ -83,10 +83,7 @@ def one_way(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
     there = tmp_path / "there"
     there.mkdir()
     if kind == "medium":
-        with (
-            mock.patch("agent.deliveries.ways.medium_of", return_value=None),
-            mock.patch("agent.requests.on_the_way.choosing.medium_of", return_value=there),
-        ):
+        with mock.patch("agent.requests.on_the_way.choosing.medium_of", return_value=Path("/")):
             yield Goes("medium", Way(means=Means.MEDIUM, folder=str(there)), in_folder(there))
     elif kind == "folder":
         yield Goes("folder", Way(means=Means.FOLDER, folder=str(there)), in_folder(there))

@@ -179,6 +179,26 @@ async def test_what_an_officer_asked_for_by_the_portal_is_never_sent_unsealed(tm
                 await owner_does(at.agent, "deliver", Deliver(request_id=request_id, way=way), ACTOR)
 
 
+async def test_a_stick_that_was_taken_away_gets_nothing_in_the_bare_folder_that_it_was_mounted_at(
+    tmp_path: Path,
+) -> None:
+    async with besieged(tmp_path, case="x25519") as at:
+        there = tmp_path / "stick"
+        there.mkdir()
+        request_id = await at.asked()
+        way = Way(means=Means.MEDIUM, folder=str(there))
+        with pytest.raises(InputInvalid, match="no medium is mounted there"):
+            await owner_does(at.agent, "deliver", Deliver(request_id=request_id, way=way), ACTOR)
+        with mock.patch("agent.requests.on_the_way.choosing.medium_of", return_value=there):
+            await owner_does(at.agent, "deliver", Deliver(request_id=request_id, way=way), ACTOR)
+        await at.say(request_id, yes=True)
+        await at.walk()
+        row = await at.row(request_id)
+        assert row.state == "sealed"
+        assert "is not there, or was taken away" in str(row.trouble)
+        assert list(there.iterdir()) == []
+
+
 async def test_what_the_portal_has_is_not_handed_over_a_second_time(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         request_id = await at.asked()

@@ -14,8 +14,9 @@ from agent.deliveries.way import WARNING, SealedFor, Way
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
 from agent.owner.operations.requests import find
 from agent.places.presigned import MOST_TEXT
+from agent.requests.decision import UNDER_WAY
 from agent.requests.noted.taken import note_receipt
-from agent.requests.on_the_way import choosing
+from agent.requests.on_the_way import choosing, stop
 from exchange.documents.messages import Id, Line, Part
 
 
@@ -35,9 +36,19 @@ class ReceiptNoted(Part):
 
 async def deliver(agent: Owned, asked: Deliver, actor: Actor) -> Json:
     """Choose the way. What is under way is broken off, and goes on the new way."""
-    await agent.journey.break_off(asked.request_id)
-    await choosing.choose(agent.services, asked.request_id, asked.way, actor.name, asked.addresses)
-    agent.journey.kick()
+    async with agent.services.store.transaction() as tx:
+        row = await find(tx, asked.request_id)
+        held = row.state in UNDER_WAY and not await stop.is_paused(tx, row.request_id)
+    if held:  # so that nothing begins anew on the old way meanwhile
+        await stop.pause(agent.services, asked.request_id, paused=True)
+    try:
+        await agent.journey.break_off(asked.request_id)
+        await choosing.choose(agent.services, asked.request_id, asked.way, actor.name, asked.addresses)
+    finally:
+        if held:
+            async with agent.services.store.transaction() as tx:
+                await stop.go_on(tx, asked.request_id)
+        agent.journey.kick()
     return await way(agent, RequestNamed(request_id=asked.request_id), actor)
 
 

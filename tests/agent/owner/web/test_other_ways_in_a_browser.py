@@ -83,8 +83,7 @@ async def test_the_way_is_chosen_on_the_page_and_a_stick_is_offered(tmp_path: Pa
     stick.folder.mkdir()
     with (
         mock.patch("agent.owner.operations.handing_over.delivering.media", return_value=[stick, locked]),
-        mock.patch("agent.requests.on_the_way.choosing.medium_of", return_value=stick.folder),
-        mock.patch("agent.deliveries.ways.medium_of", return_value=None),
+        mock.patch("agent.requests.on_the_way.choosing.medium_of", return_value=Path("/")),
     ):
         async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
             await site.person()
