@@ -90,15 +90,18 @@ WRONG: dict[str, Callable[[Siege, str, Any], Signed]] = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
-async def test_feedback_that_does_not_hold_is_thrown_away(tmp_path: Path, what: str) -> None:
+async def test_feedback_that_does_not_hold_is_thrown_away(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         request_id, package = await delivered(at)
-        before = await at.events()
-        await bring(at, WRONG[what](at, request_id, package))
-        assert (await at.state(request_id), await kinds(at, request_id)) == ("delivered", [])
+        before, asked_by = await at.events(), at.place
+        for what, make in WRONG.items():
+            await bring(at, make(at, request_id, package))
+            at.place = asked_by
+            assert (await at.state(request_id), await kinds(at, request_id)) == ("delivered", []), what
         assert await at.events() == before
         assert list(at.settings.feedback_dir.iterdir()) == []
+        await bring(at, at.feedback_for(request_id, package, Question))
+        assert await kinds(at, request_id) == ["question"]
 
 
 async def test_what_an_officer_says_is_kept_as_it_was_signed_and_told_in_the_log(tmp_path: Path) -> None:
