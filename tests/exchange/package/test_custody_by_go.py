@@ -12,6 +12,8 @@ from exchange.signing.documents import SigningKey
 from scripts.vector_making.__main__ import VECTORS
 from tests.counterparts.golang.custody_program import CUSTODY, asked, built
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
