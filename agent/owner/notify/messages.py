@@ -81,6 +81,7 @@ async def due(services: Services, link: str) -> list[Message]:
     async with services.store.transaction() as tx:
         found = [message for row in await tx.requests(State.ASKED) for message in await _asked(services, tx, row, link)]
         found += await _receipts(services, tx)
+        found += await _late_stamps(services, tx)
         found += await _feedback(services, tx, link)
         found += await _overwritten(services, tx, link)
         found += await _cameras(services, tx)
@@ -115,6 +116,22 @@ async def _receipts(services: Services, tx: Transaction) -> list[Message]:
     )
     subject, text = Sentence("A receipt came"), (Sentence("The police confirmed that they have what you sent."),)
     return [Message(f"receipt {row['evidence_id']}", subject, text, ends=row["receipt_at"] + DAY) for row in rows]
+
+
+async def _late_stamps(services: Services, tx: Transaction) -> list[Message]:
+    """Time stamps that came after their package was sealed, and that the owner can send after it."""
+    rows = await tx.all(
+        "SELECT evidence_id, file, stamped_at FROM stamps WHERE response IS NOT NULL AND position IS NULL "
+        "AND stamped_at > ?",
+        [services.clock.now() - DAY],
+    )
+    subject = Sentence("A time stamp came later")
+    text = Sentence("An authority countersigned the time of what you handed over. To see it, and to send it after it:")
+    return [
+        Message(f"stamp {row['evidence_id']} {row['file']}", subject, (text, "handover stamps"),
+                ends=row["stamped_at"] + DAY)
+        for row in rows
+    ]  # fmt: skip
 
 
 _TOLD = {

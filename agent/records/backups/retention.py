@@ -4,6 +4,7 @@ Nothing goes that is on its way, whose receipt is awaited, or that is held. Not 
 """
 
 import asyncio
+import shutil
 from dataclasses import dataclass
 
 from agent.records.backups.filing import Filed, filed, kind_name, unfile
@@ -131,6 +132,7 @@ async def clear_deleted(services: Services) -> int:
         )
     for row in rows:
         await asyncio.to_thread(services.settings.package(row["copy_id"]).unlink, missing_ok=True)
+        await asyncio.to_thread(shutil.rmtree, services.settings.stamps_dir / row["copy_id"], ignore_errors=True)
         await asyncio.to_thread(unfile, services.settings.filed_dir, row["filed_as"])
         async with services.store.transaction() as tx:
             await tx.execute("DELETE FROM own_copies WHERE copy_id = ?", [row["copy_id"]])

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from agent.owner.notify.messages import due, written
 from agent.owner.operations.context import Nothing, RequestNamed
+from agent.owner.words import Words
 from agent.portal import timestamp_authority as client
 from agent.requests.stamping import late_stamps
 from agent.requests.stamping.late_stamps import ask_for_late_stamps
@@ -201,3 +203,18 @@ async def test_a_stamp_is_not_asked_for_for_ever(tmp_path: Path, three: Authorit
         assert await ask_for_late_stamps(at.agent.services) == 0
         assert len(three[1].queries) == asked
         assert (await listed(at))[2]["asked_again"] is None
+
+
+async def test_the_owner_is_told_once_that_a_stamp_came_later(tmp_path: Path, three: Authorities) -> None:
+    async with stamping(tmp_path, three) as at:
+        three[1].fault = away
+        await approve(at)
+        assert "A time stamp came later" not in await subjects(at)
+        three[1].fault = None
+        at.clock.forward(HOUR)
+        assert await ask_for_late_stamps(at.agent.services) == 1
+        assert (await subjects(at)).count("A time stamp came later") == 1
+
+
+async def subjects(at: Siege) -> list[str]:
+    return [written((message.subject,), Words()) for message in await due(at.agent.services, "")]
