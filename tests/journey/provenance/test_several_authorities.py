@@ -217,4 +217,5 @@ async def test_the_owner_is_told_once_that_a_stamp_came_later(tmp_path: Path, th
 
 
 async def subjects(at: Siege) -> list[str]:
-    return [written((message.subject,), Words()) for message in await due(at.agent.services, "")]
+    messages = await due(at.agent.services, "")
+    return await asyncio.to_thread(lambda: [written((message.subject,), Words()) for message in messages])
