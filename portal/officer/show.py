@@ -123,6 +123,8 @@ def answer(console: Console, found: Answer, zone: ZoneInfo | None) -> None:
             line += f", {show_time(window.start, zone)} to {show_time(window.end, zone)}"
             line += ", with sound" if camera.sound else ", without sound"
         console.print(line)
+        if camera.copies:
+            console.print(f"    working copies beside it: {', '.join(copy.kind for copy in camera.copies)}")
         for gap in camera.gaps:
             console.print(
                 f"    no footage {show_time(gap.start, zone)} to {show_time(gap.end, zone)}: {escape(gap.reason)}"
