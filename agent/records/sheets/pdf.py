@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from agent.workers.process import MIB, Limits, RunJob
 
-PDF = Limits(memory=384 * MIB, cpu=600, wall=170, output=48 * MIB, open_files=256, nice=10)
-"""A register of a thousand requests, on a small machine."""
+PDF = Limits(memory=320 * MIB, cpu=600, wall=170, output=48 * MIB, open_files=256, nice=10)
+"""A register of MOST_ENTRIES requests. The daemon's services have 400 MB together: none must end for a print."""
+MOST_ENTRIES = 100
+"""Requests in one printed register: a page and a half each."""
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,17 @@ async def test_days_choose_what_stands_in_it(tmp_path: Path) -> None:
             await ask(at, "register", first="2026-02-31")
 
 
+async def test_more_than_a_small_machine_can_print_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with besieged(tmp_path) as at:
+        await at.asked()
+        monkeypatch.setattr("agent.owner.operations.record_keeping.register.MOST_ENTRIES", 0)
+        with pytest.raises(InputInvalid, match="too many for one PDF"):
+            await ask(at, "register", form="pdf")
+        assert b"<h2" in await file_of(at, "register", form="html")
+
+
 async def test_the_basis_is_the_owners_to_choose_among_those_of_the_jurisdiction(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         request_id = await handed_over(at)

@@ -15,6 +15,7 @@ from agent.owner.operations.requests import find
 from agent.records.register.gather import camera_labels, entry_of, stored_requests
 from agent.records.register.spreadsheet import as_csv
 from agent.records.register.words import FIELDS, RegisterWords, Speaker
+from agent.records.sheets.pdf import MOST_ENTRIES
 from agent.records.sheets.render import sheet
 from agent.records.times import day_window
 from agent.records.wording.model import Wording
@@ -79,6 +80,12 @@ async def show_register(agent: Owned, asked: RegisterAsked, actor: Actor) -> Jso
         case RegisterForm.CSV:
             return as_file(await asyncio.to_thread(as_csv, register), f"{name}.csv")
     form = Form(asked.form.value)
+    if form is Form.PDF and len(register.entries) > MOST_ENTRIES:
+        raise InputInvalid(
+            f"{len(register.entries)} requests are too many for one PDF: it has {MOST_ENTRIES} at most.",
+            meaning="Nothing was made.",
+            do="Choose fewer days (--from, --to), or take the page (html) or the table (csv).",
+        )
     return await as_sheet(agent, lambda: sheet("register.html", register=register, fields=FIELDS), name, form)
 
 
