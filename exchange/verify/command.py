@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from exchange.age.keys import read_identities
+from exchange.age.keys import Opener, Passphrase, read_identities
 from exchange.documents.messages import Credential
 from exchange.documents.noted import NotedRequest
 from exchange.errors import HandoverError, InputInvalid, KeyFileUnusable
@@ -39,6 +39,7 @@ _path = click.Path(path_type=Path)
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("package", type=_path)
 @click.option("--identity", "-i", "identity", type=_path, multiple=True, help="File with the case's age identity.")
+@click.option("--passphrase-file", type=_path, help="File with the package's passphrase; - asks for it.")
 @click.option("--force-key", type=_path, help="File with the force's public key, learned from the force itself.")
 @click.option("--allowed-signers", type=_path, help="Take the force's key from an ssh-keygen allowed_signers file.")
 @click.option("--device-key", type=_path, help="File with the public key of the owner's device, if you know it.")
@@ -58,6 +59,7 @@ _path = click.Path(path_type=Path)
 def command(
     package: Path,
     identity: tuple[Path, ...],
+    passphrase_file: Path | None,
     force_key: Path | None,
     allowed_signers: Path | None,
     device_key: Path | None,
@@ -89,7 +91,7 @@ def command(
     )
     report = verify_package(
         package,
-        identities=[one for file in identity for one in read_identities(file)],
+        identities=_openers(identity, passphrase_file),
         force_key=read_force_key(allowed_signers) if allowed_signers else force,
         device_key=read_public_key(device_key) if device_key else None,
         trust=trust,
@@ -178,6 +180,20 @@ def _write_case(report: Report, target: Path) -> None:
             f"{target} can't be written: {error.strerror}.", do="Name a file that isn't there."
         ) from None
     click.echo(f"Its facts as CASE: {target}", err=True)
+
+
+def _openers(identity: tuple[Path, ...], passphrase_file: Path | None) -> list[Opener]:
+    """Whatever may open the seal. A passphrase is never an argument: whoever lists processes would read it."""
+    found: list[Opener] = [one for file in identity for one in read_identities(file)]
+    if passphrase_file is not None:
+        asked = str(passphrase_file) == "-"
+        lines = (
+            [click.prompt("Passphrase", hide_input=True, err=True)] if asked else _read(passphrase_file).splitlines()
+        )
+        if not lines or not lines[0].strip():
+            raise _unusable(passphrase_file, "its first line is empty")
+        found.append(Passphrase(lines[0].strip()))
+    return found
 
 
 def _print(report: Report, deep: bool) -> None:

@@ -88,7 +88,8 @@ def _not_opened(path: Path, error: KeyDoesNotOpen) -> Finding:
         f"{digest}: if these are in the receipt, or in what the owner wrote down, it is the file that was handed over. "
         f"It is sealed for {_recipients(kinds)}."
     )
-    do = "Name the case's identity file with --identity, or compare the SHA-256 with the receipt's."
+    key = "its passphrase with --passphrase-file" if kinds == ["scrypt"] else "the case's identity file with --identity"
+    do = f"Name {key}, or compare the SHA-256 with the receipt's."
     return unchecked("seal", text, KeyDoesNotOpen(error.what, meaning=error.meaning, do=do))
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from exchange.age.keys import Opener, Passphrase, parse_identity
 from exchange.package.report import Report, Verdict
 from exchange.signing.documents import PublicKey
 from exchange.signing.timestamps import read_certificates
 from exchange.verify.checking import verify_package
+from exchange.verify.command import command
 from exchange.verify.stamp_checks import NO_TRUST, StampTrust
 from scripts.vector_making.__main__ import DOCS, EXAMPLE, VECTORS, differences, made, made_example
 from tests.exchange.packages import sha256
@@ -78,6 +80,19 @@ def test_the_command_that_the_readme_of_the_vectors_names_works(tmp_path: Path) 
     command = [Path(sys.executable).parent / "handover-verify", ROOT / "docs/vectors/good/sealed-hybrid.zip.age"]
     keys = ["--identity", tmp_path / "case.key", "--force-key", VECTORS / "keys/force.pub"]
     assert subprocess.run([*command, *keys], capture_output=True, timeout=60).returncode == 0
+
+
+def test_a_package_that_is_sealed_with_a_passphrase_is_opened_by_it_from_a_file_or_as_typed() -> None:
+    package, known = str(VECTORS / "good/sealed-passphrase.zip.age"), ["--force-key", str(VECTORS / "keys/force.pub")]
+    filed = [package, *known, "--passphrase-file", str(VECTORS / "keys/passphrase.txt")]
+    assert CliRunner().invoke(command, filed, standalone_mode=False).return_value == 0
+    typed = CliRunner().invoke(
+        command, [package, *known, "--passphrase-file", "-"], input=text("keys/passphrase.txt"), standalone_mode=False
+    )
+    assert typed.return_value == 0
+    assert text("keys/passphrase.txt") not in typed.output
+    wrong = [package, *known, "--passphrase-file", str(VECTORS / "keys/force.pub")]
+    assert CliRunner().invoke(command, wrong, standalone_mode=False).return_value == 63
 
 
 def test_the_format_names_every_finding_of_the_vectors() -> None:
