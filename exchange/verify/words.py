@@ -100,6 +100,11 @@ def limits(report: Report, evidence: Evidence) -> list[str]:
         found.append(
             "When the manifest was made, but by the owner's own clock: no time-stamping authority saw it at the time."
         )
+    elif not any(finding.about.endswith(".revocation") for finding in report.findings):
+        found.append(
+            "Whether a certificate behind a time stamp was revoked: that was not looked up. With --revocation it is, "
+            "or with --crl or --ocsp and a file."
+        )
     found.append(
         "Whether there is more footage, or more was logged of this request than these custody lines: each proves that "
         "it stands in the owner's log, not that it is the only one."

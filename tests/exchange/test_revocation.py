@@ -25,6 +25,7 @@ from exchange.signing.timestamps import authority_chain, make_query, read_certif
 from exchange.verify.checking import verify_package
 from exchange.verify.command import command
 from exchange.verify.stamp_checks import StampTrust
+from exchange.verify.words import limits
 from tests.counterparts.http.timestamp_authority import TimestampAuthority
 from tests.exchange.packages import Case, zipped
 
@@ -304,3 +305,10 @@ def test_on_request_the_addresses_in_the_certificates_are_asked(tmp_path: Path) 
         asked.clear()
         assert about_revocation(package, StampTrust(ask=True)).verdict is Verdict.UNCHECKED
         assert asked == [], "addresses that nobody vouches for were asked"
+
+
+def test_that_revocation_was_not_looked_up_is_told_among_what_cannot_be_known(package: tuple[Case, Path]) -> None:
+    case, path = package
+    report = verify_package(path, force_key=case.police.force.public)
+    assert report.evidence is not None
+    assert any("was not looked up. With --revocation it is" in limit for limit in limits(report, report.evidence))
