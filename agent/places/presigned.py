@@ -9,11 +9,11 @@ import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from agent.places.object_http import Gone, ObjectHttp, Piece, host_of
 from agent.places.pace import Pace, unhindered
@@ -55,6 +55,17 @@ class Upload(Part):
     )
     """Headers that the signature is over and the force names, such as Content-Type."""
 
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        """Else a part would count as the file."""
+        if (self.url is None) == (not self.part_urls):
+            raise ValueError("either one address, or one for each part")
+        if bool(self.part_urls) != (self.part_bytes is not None):
+            raise ValueError("part_bytes goes with part_urls")
+        if self.complete_url is not None and not self.part_urls:
+            raise ValueError("complete_url goes with part_urls")
+        return self
+
     @property
     def host(self) -> str:
         return host_of(self.url or (self.part_urls[0] if self.part_urls else ""))
@@ -75,10 +86,6 @@ def read_addresses(text: str) -> Uploads:
             found = Uploads.model_validate_json(text)
         else:
             found = Uploads(uploads=tuple(Upload(url=line.strip()) for line in text.splitlines() if line.strip()))
-        if any((upload.url is None) == (not upload.part_urls) for upload in found.uploads):
-            raise ValueError
-        if any(upload.part_urls and upload.part_bytes is None for upload in found.uploads):
-            raise ValueError
     except ValueError:
         raise InputInvalid(
             "These are no addresses to upload to.",
@@ -128,21 +135,25 @@ class SignedAddresses:
         parts, found = await asyncio.to_thread(hashed_in_pieces, source, upload.part_bytes or max(size, 1))
         if found != sha256:
             raise PlaceRefused(f"{source.name} is not what it was.", meaning="It was not sent.")
-        if upload.part_urls and len(parts) > len(upload.part_urls):
+        addresses = upload.part_urls or (upload.url or "",)
+        if len(parts) > len(addresses):
             raise PlaceRefused(
-                f"The force gave addresses for {len(upload.part_urls)} parts, and {name} has {len(parts)}.",
+                f"The force gave addresses for {len(addresses)} parts, and {name} has {len(parts)}.",
+                meaning="Nothing of it was sent.",
                 do="Ask for more addresses, or for larger parts.",
             )
         done = noted.done.setdefault(sha256, {})
         async with aiohttp.ClientSession(trust_env=False) as session:
             http = ObjectHttp(session, self.title, self._clock, self._pace)
             sent = 0
-            for part, address in zip(parts, upload.part_urls or (upload.url or "",), strict=False):
+            for part, address in zip(parts, addresses[: len(parts)], strict=True):
                 if str(part.number) not in done:
                     done[str(part.number)] = await self._send(http, upload, address, source, part, _from(sent, show))
                     await asyncio.to_thread(self._note, noted)
                 sent += part.size
                 show(sent)
+            if sent != size:
+                raise PlaceRefused(f"{source.name} is not what it was.", meaning="It does not count as handed over.")
             if upload.complete_url is not None and "whole" not in done:
                 await self._complete(http, upload.complete_url, parts, done)
                 done["whole"] = "yes"

@@ -66,6 +66,17 @@ async def test_a_file_in_parts_goes_on_after_the_part_that_broke(storage: Bucket
     assert storage.content("parts/") == {"one": one.path.read_bytes()}
 
 
+async def test_a_file_of_more_parts_than_addresses_is_not_begun(storage: BucketServer, tmp_path: Path) -> None:
+    one = sample(tmp_path / "a", 2 * PART + 100)
+    parts, complete = storage.signed_parts("few/one", 2)
+    given = json.dumps({"uploads": [{"part_urls": parts, "part_bytes": PART, "complete_url": complete}]})
+    with pytest.raises(PlaceRefused, match="addresses for 2 parts, and one has 3"):
+        await SignedAddresses(read_addresses(given), tmp_path / "memory").put(
+            one.path, "one", one.sha256, lambda _: None
+        )
+    assert not (tmp_path / "memory").exists()
+
+
 async def test_an_address_that_is_over_is_told_before_anything_is_sent(storage: BucketServer, tmp_path: Path) -> None:
     one = sample(tmp_path / "a", 1000)
     given = read_addresses(storage.signed_put("over/one", seconds=60))
@@ -166,7 +177,10 @@ def test_until_when_an_address_holds_is_read_off_it() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "ftp://example.org/x", "http://example.org/x", "https://user:hush@example.org/x", "{}", '{"uploads": []}',
-     '{"uploads": [{"part_urls": ["https://example.org/1"]}]}', "https://example.org/a b"],
+     '{"uploads": [{"part_urls": ["https://example.org/1"]}]}',
+     '{"uploads": [{"url": "https://example.org/1", "part_bytes": 1000000}]}',
+     '{"uploads": [{"url": "https://example.org/1", "complete_url": "https://example.org/2"}]}',
+     "https://example.org/a b"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(InputInvalid) as told:
