@@ -18,6 +18,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from agent.devices.bounded_xml import Element
 from agent.places.bringing import bring, nothing_there
 from agent.places.naming import checked_name
 from agent.places.object_http import Answer, Gone, ObjectHttp, Piece
@@ -29,6 +30,10 @@ from exchange.errors import PlaceRefused
 PART = 8 << 20
 """Bytes: what is sent again at most after a break. Larger where a file would have more than 9,000 parts."""
 _MOST_PARTS = 9_000
+_MOST_LISTED = 100_000
+_MOST_PAGES = 10_000
+_MOST_DIGITS = 18
+"""Of a size: more are no file's."""
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -127,6 +132,7 @@ class S3Place:
     async def names(self, prefix: str = "") -> list[Stored]:
         found: list[Stored] = []
         more: dict[str, str] = {}
+        seen: set[str] = set()
         before = len(self._bucket.key(""))
         async with self._http() as http:
             while True:
@@ -135,10 +141,15 @@ class S3Place:
                 for entry in listed.all("Contents"):
                     name = (entry.text_at("Key") or "")[before:]
                     if name and not name.endswith("/"):
-                        found.append(Stored(name, int(entry.text_at("Size") or 0)))
+                        found.append(Stored(name, _size_of(entry)))
+                if len(found) > _MOST_LISTED:
+                    raise PlaceRefused(f"{self.title} holds too many files.", do="Name a prefix of its own.")
                 token = listed.text_at("NextContinuationToken")
-                if token is None:
+                if not token:
                     return sorted(found, key=lambda stored: stored.name)
+                if token in seen or len(seen) >= _MOST_PAGES:
+                    raise PlaceRefused(f"{self.title} lists its files without an end.", do="Tell who runs it.")
+                seen.add(token)
                 more = {"continuation-token": token}
 
     async def remove(self, name: str) -> None:
@@ -318,6 +329,14 @@ def hashed_in_pieces(source: Path, part: int = PART) -> tuple[list[Part], str]:
                 left -= len(block)
             parts.append(Part(len(parts) + 1, start, here, sha256.hexdigest(), md5.digest()))
     return parts, whole.hexdigest()
+
+
+def _size_of(entry: Element) -> int:
+    """Bytes of what a bucket lists. PlaceRefused when that is no number."""
+    text = entry.text_at("Size") or ""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise PlaceRefused("What answers there is no S3 storage.", do="Check the address.")
+    return int(text)
 
 
 def _shown_from(start: int, show: Progress) -> Progress:

@@ -138,6 +138,48 @@ async def test_what_is_no_storage_is_told_as_that(tmp_path: Path) -> None:
             await S3Place(at).names()
 
 
+@pytest.mark.parametrize(
+    ("entry", "more", "told"),
+    [
+        ("<Key>a</Key><Size>1</Size>", "<NextContinuationToken>on</NextContinuationToken>", "without an end"),
+        ("<Key>a</Key><Size>many</Size>", "", "no S3 storage"),
+        ("<Key>a</Key><Size>-1</Size>", "", "no S3 storage"),
+        (f"<Key>a</Key><Size>{'9' * 5000}</Size>", "", "no S3 storage"),
+    ],
+)
+async def test_a_list_without_an_end_or_with_a_size_that_is_none_is_refused(entry: str, more: str, told: str) -> None:
+    asked = 0
+
+    async def listed(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        assert asked < 5
+        text = f"<ListBucketResult><Contents>{entry}</Contents>{more}</ListBucketResult>"
+        return web.Response(text=text, content_type="application/xml")
+
+    application = web.Application()
+    application.router.add_get("/{tail:.*}", listed)
+    async with TestServer(application) as server:
+        at = Bucket(f"http://127.0.0.1:{server.port}", "evidence", "", "eu-west-2", "AK", "SK")
+        with pytest.raises(PlaceRefused, match=told):
+            await S3Place(at).names()
+
+
+async def test_a_bucket_of_too_many_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.places.s3._MOST_LISTED", 10)
+    names = "".join(f"<Contents><Key>{name}</Key><Size>0</Size></Contents>" for name in range(11))
+
+    async def listed(request: web.Request) -> web.Response:
+        return web.Response(text=f"<ListBucketResult>{names}</ListBucketResult>", content_type="application/xml")
+
+    application = web.Application()
+    application.router.add_get("/{tail:.*}", listed)
+    async with TestServer(application) as server:
+        at = Bucket(f"http://127.0.0.1:{server.port}", "evidence", "", "eu-west-2", "AK", "SK")
+        with pytest.raises(PlaceRefused, match="too many files"):
+            await S3Place(at).names()
+
+
 async def _page(request: web.Request) -> web.Response:
     return web.Response(text="<!doctype html><p>Hello", content_type="text/html")
 
