@@ -1,5 +1,7 @@
 """Whatever bytes a camera, or somebody in its place, sends: the check ends, with a verdict or with none."""
 
+import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from exchange.documents.camera_signatures import SignatureScheme, SignatureVerdict
 from exchange.media_signing.checking import check_media_signing
 from exchange.media_signing.nal_units import escaped_length, messages, unescaped
-from exchange.media_signing.samples import NotUnderstood
+from exchange.media_signing.samples import NotUnderstood, read_track
 from exchange.media_signing.signing_data import read_signing_data
 from tests.counterparts.files.signing_camera import Maker, SigningCamera, coded, escape, wrapped
 
@@ -48,6 +50,41 @@ def test_a_spoilt_or_shortened_file_ends_in_a_verdict_or_is_not_understood(
     at = int(place * len(content))
     content[at] ^= bits
     ends(tmp_path_factory.mktemp("one") / "x", bytes(content[: at + 1] if cut else content))
+
+
+def box(kind: bytes, *inside: bytes) -> bytes:
+    content = b"".join(inside)
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def telling_of(count: int, usual: int, *rows: tuple[int, int, int]) -> bytes:
+    """An MP4 of less than a kilobyte that says that it has so many pictures, all of one size."""
+    entry = box(b"avc1", bytes(78), box(b"avcC", b"\x01\x42\0\x1e\xff\xe0\0"))
+    table = box(
+        b"stbl",
+        box(b"stsd", struct.pack(">II", 0, 1), entry),
+        box(b"stsz", struct.pack(">III", 0, usual, count)),
+        box(b"stsc", struct.pack(">II", 0, len(rows)), *(struct.pack(">III", *row) for row in rows)),
+        box(b"stco", struct.pack(">III", 0, 1, 0)),
+    )
+    handler = box(b"hdlr", bytes(8) + b"vide" + bytes(12))
+    trak = box(b"trak", box(b"mdia", handler, box(b"minf", table)))
+    return box(b"ftyp", b"isom" + bytes(8)) + box(b"moov", trak)
+
+
+@pytest.mark.parametrize("count", [2**32 - 1, 2_000_001])
+def test_a_small_file_that_tells_of_billions_of_pictures_takes_no_memory_for_them(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(telling_of(1, 1, (1, 1, 1)))
+    assert list(read_track(path).samples) == [(0, 1)]
+    path.write_bytes(telling_of(count, 1, (1, count, 1)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotUnderstood, match="more pictures than any honest file"):
+            read_track(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @FEW
