@@ -38,6 +38,8 @@ class SealedFor(StrEnum):
     """It is not sealed: everybody who gets hold of it can look at it."""
 
 
+_SEALS = tuple(SealedFor)
+"""The tightest first."""
 WARNING = (
     "It is not sealed. Whoever finds the medium, or looks into the mail or the page that it goes through, can watch "
     "it; and nobody can tell afterwards whether somebody did."
@@ -80,6 +82,10 @@ class Way(Part):
     @property
     def path(self) -> Path | None:
         return None if self.folder is None else Path(self.folder)
+
+    def looser_than(self, other: "Way") -> bool:
+        """Whether more people can open what goes this way: a key is the force's, a passphrase the owner knows too."""
+        return _SEALS.index(self.sealed_for) > _SEALS.index(other.sealed_for)
 
     @property
     def goes_over_the_line(self) -> bool:

@@ -72,6 +72,8 @@ class CustodyKind(StrEnum):
     """The owner said that a package goes once more."""
     AGAIN_STOPPED = "again-stopped"
     """They took that back before it went."""
+    WAY_CHOSEN = "way-chosen"
+    """After the yes, somebody chose which way it goes."""
     HOLD_RELEASED = "hold-released"
     DELETED = "deleted"
     FAILED = "failed"

@@ -43,6 +43,7 @@ WORDS = {
     CustodyKind.RATED: "Told how it went.",
     CustodyKind.SENT_AGAIN: "Said that it is sent again.",
     CustodyKind.AGAIN_STOPPED: "Said that it is not sent again after all.",
+    CustodyKind.WAY_CHOSEN: "Chose which way it goes.",
     CustodyKind.HOLD_RELEASED: "The footage may be overwritten again.",
     CustodyKind.DELETED: "A stored copy was deleted.",
     CustodyKind.COPIED: "Your copy lies at another place too.",

@@ -32,7 +32,7 @@ from exchange.documents.copies import Enhancement, WantedCopies
 from exchange.documents.exhibits import ExhibitPrefix
 from exchange.documents.messages import Credential, DecidedBy, Decision, Id, Line, Part, Request, Stretch, Text
 from exchange.documents.noted import IDENTIFIED_WORDS, NotedOfficer, NotedRequest
-from exchange.errors import DecisionRefused, NotFound
+from exchange.errors import DecisionRefused, NotFound, NotPermitted
 from exchange.signing.documents import PublicKey, parse_strictly
 
 
@@ -234,6 +234,27 @@ async def _refuse_cameras_of_others(agent: Owned, request_id: str, verdict: deci
         )
 
 
+async def refuse_others_footage(agent: Owned, request_id: str, actor: Actor, evidence_id: str | None = None) -> None:
+    """NotPermitted for whoever does not answer for all the cameras of what was approved, or of what is asked for before
+    that: what others said yes to is theirs. ``evidence_id``: that package's camera only. NotFound.
+    """
+    if actor.cameras is None:
+        return
+    async with agent.services.store.transaction() as tx:
+        row = await find(tx, request_id)
+        decided = await decision.stored_decision(tx, request_id)
+    asked = {each.camera_id for each in verified_request(row).asked} if row.officer is not None else set()
+    cameras = () if decided is None else parse_strictly(decided.document.encode(), Decision).cameras
+    approved = {each.camera_id for each in cameras if each.evidence_id and evidence_id in (None, each.evidence_id)}
+    if others := (approved or asked) - actor.cameras:
+        raise NotPermitted(
+            f"{actor.name} answers for {', '.join(sorted(actor.cameras)) or 'no camera'} only, and this is of "
+            f"{', '.join(sorted(others))} too.",
+            meaning="Nothing was changed.",
+            do="Leave it to somebody who answers for all of its cameras.",
+        )
+
+
 async def narrow_window(agent: Owned, wanted: Narrow, actor: Actor) -> Json:
     """Shorten a camera's window; the plan is another one then."""
     sha256 = await narrow(agent.services, wanted.request_id, wanted.plan_sha256, wanted.position, wanted.window)
@@ -263,6 +284,7 @@ async def pause_sending(agent: Owned, asked: Pause, actor: Actor) -> Json:
 
 async def stop_sending(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
     """Take the yes back, as long as nothing of it was handed over."""
+    await refuse_others_footage(agent, named.request_id, actor)
     await stop.refuse_if_handed_over(agent.services, named.request_id)
     await stop.pause(agent.services, named.request_id, paused=True)
     await agent.journey.break_off(named.request_id)

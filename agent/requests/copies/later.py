@@ -39,6 +39,12 @@ async def start(services: Services, evidence_id: str, chosen: ChosenCopy) -> Non
     services.progress.copies[evidence_id] = asyncio.create_task(work, name=f"a copy of {evidence_id}")
 
 
+async def request_of(services: Services, evidence_id: str) -> str:
+    """The request that a sealed package answers. NotFound."""
+    package, _ = await _package(services, evidence_id)
+    return package.request_id
+
+
 async def state(services: Services, evidence_id: str) -> tuple[str | None, list[str], list[Path]]:
     """(what is being done, None when nothing is; notes of the last one; the files that are there).
 

@@ -17,9 +17,10 @@ from agent.requests.intake import verified_request
 from agent.requests.states import State, change_state
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
+from exchange.custody.log import CustodyKind
 from exchange.documents.api import MAX_BODY
 from exchange.documents.noted import NotedRequest, Offered
-from exchange.errors import DecisionRefused, InputInvalid, NotFound, PlaceRefused
+from exchange.errors import DecisionRefused, InputInvalid, NotFound, NotPermitted, PlaceRefused
 from exchange.signing.documents import parse_strictly
 
 _MAY_CHOOSE = (State.ASKED, State.APPROVED, State.CLIPPED, State.SEALED, State.DELIVERED)
@@ -42,14 +43,18 @@ def noted_of(row: RequestRow) -> NotedRequest | None:
     return request
 
 
-async def choose(services: Services, request_id: str, way: Way, by: str, addresses: str | None = None) -> None:
-    """Keep the owner's choice. ``addresses``: what the force gave. DecisionRefused when it has gone already.
+async def choose(
+    services: Services, request_id: str, way: Way, by: str, addresses: str | None = None, *, may_loosen: bool
+) -> None:
+    """Keep the owner's choice. ``addresses``: what the force gave. DecisionRefused when it has gone already;
+    NotPermitted when it is sealed less tightly than by now, and whoever chooses may not do that alone.
 
     Whoever calls breaks the request's step off before, so that nothing goes the old way meanwhile.
     """
     async with services.store.transaction() as tx:
         row = await _row(tx, request_id)
         await _refuse_if_gone(services, tx, row)
+        _refuse_looser(may_loosen, await way_of(tx, row), way)
     _refuse_seal(row, way)
     kept = RequestSecrets(services.settings.keys)
     if way.signed_addresses:
@@ -64,11 +69,17 @@ async def choose(services: Services, request_id: str, way: Way, by: str, address
     async with services.store.transaction() as tx:
         row = await _row(tx, request_id)
         await _refuse_if_gone(services, tx, row)
+        _refuse_looser(may_loosen, await way_of(tx, row), way)
         now = services.clock.now()
         chosen = Chosen(way=way, by=by, at=now)
         await tx.execute("DELETE FROM chosen_ways WHERE request_id = ?", [request_id])
         await tx.insert("chosen_ways", request_id=request_id, chosen=chosen.model_dump_json())
         await forget(tx, request_id)
+        if row.state != State.ASKED:  # before the yes, no line tells that there is something to hand over
+            details: dict[str, str | int | bool] = {
+                "means": way.means.value, "sealed_for": way.sealed_for.value, "form": way.form.value,
+            }  # fmt: skip
+            await services.custody.record(tx, CustodyKind.WAY_CHOSEN, by, request_id, details=details)
         if row.state == State.DELIVERED:
             for package in await tx.packages(request_id):
                 await tx.update("packages", {"evidence_id": package.evidence_id}, delivered_at=None)
@@ -100,6 +111,16 @@ async def _refuse_if_gone(services: Services, tx: Transaction, row: RequestRow) 
             "It was handed over already.", meaning="Nothing is sent twice.",
             do="If the police can't open it, ask the officer to ask anew.",
         )  # fmt: skip
+
+
+def _refuse_looser(may_loosen: bool, now: Way, way: Way) -> None:
+    """Where two people must agree, how tightly it is sealed is a part of what they agreed to."""
+    if not may_loosen and way.looser_than(now):
+        raise NotPermitted(
+            "One person alone may not seal it less tightly: two people must agree here.",
+            meaning="Nothing was changed.",
+            do="Let an administrator choose that, or keep it sealed as it is.",
+        )
 
 
 def _refuse_seal(row: RequestRow, way: Way) -> None:
