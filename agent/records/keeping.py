@@ -11,6 +11,7 @@ from pathlib import Path
 from agent.records.correspondence.kept import path_of
 from agent.records.register.gather import YEAR
 from agent.records.wording.files import wording_of
+from agent.requests.exhibits.references import forget_references
 from agent.requests.states import State
 from agent.services import Services
 from agent.store.database import Transaction
@@ -61,10 +62,7 @@ async def _delete_request(services: Services, request_id: str) -> None:
     async with services.store.transaction() as tx:
         for table in _ABOUT:
             await tx.execute(f"DELETE FROM {table} WHERE request_id = ?", [request_id])  # noqa: S608 names above
-        await tx.execute(
-            "DELETE FROM exhibits WHERE evidence_id IN (SELECT evidence_id FROM packages WHERE request_id = ?)",
-            [request_id],
-        )
+        await forget_references(tx, request_id)
         await tx.execute("DELETE FROM packages WHERE request_id = ?", [request_id])
         await tx.execute("DELETE FROM requests WHERE request_id = ?", [request_id])
         await _note(tx, services, request_id)

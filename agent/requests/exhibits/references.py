@@ -16,6 +16,8 @@ from exchange.documents.noted import NotedRequest
 from exchange.errors import ClipFailed
 
 _TRIES = 1000
+_HIGHEST = "highest-exhibit"
+"""The note of the store that holds the highest number of the references that were deleted with their records."""
 _PLAIN = "{prefix}/{number}"
 """How a prefix that somebody named is written where the owner's pattern has no room for one."""
 
@@ -70,6 +72,21 @@ def _pattern(settings: ExhibitSettings, prefix: str | None) -> str:
     return settings.reference
 
 
+async def forget_references(tx: Transaction, request_id: str) -> None:
+    """Delete what a request's packages are called. Their numbers stay given: nobody gets one of them again."""
+    await tx.set_note(_HIGHEST, str(await _last_number(tx)))
+    await tx.execute(
+        "DELETE FROM exhibits WHERE evidence_id IN (SELECT evidence_id FROM packages WHERE request_id = ?)",
+        [request_id],
+    )
+
+
 async def _next_number(tx: Transaction, settings: ExhibitSettings) -> int:
-    last = await tx.one("SELECT max(number) AS last FROM exhibits")
-    return max(settings.first_number, (last["last"] or 0) + 1 if last else 1)
+    return max(settings.first_number, await _last_number(tx) + 1)
+
+
+async def _last_number(tx: Transaction) -> int:
+    """The highest that was ever given; 0 where none was."""
+    row = await tx.one("SELECT max(number) AS last FROM exhibits")
+    last = 0 if row is None or row["last"] is None else int(row["last"])
+    return max(last, int(await tx.note(_HIGHEST) or 0))

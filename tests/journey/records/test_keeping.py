@@ -5,7 +5,9 @@ from pathlib import Path
 from agent.records.backups.filing import file_new
 from agent.records.backups.retention import end_hold, hold, prune
 from agent.records.keeping import delete_old_records
+from agent.requests.exhibits.references import next_reference
 from exchange.clock import DAY, to_rfc3339
+from exchange.documents.messages import Request
 from tests.journey.home import besieged
 from tests.journey.records.kept import ask, handed_over
 from tests.journey.records.test_correspondence import add
@@ -14,7 +16,7 @@ YEAR = 366 * DAY
 
 
 async def test_a_record_goes_when_its_years_and_its_sealed_copy_are_over(tmp_path: Path) -> None:
-    extra = "records: {keep_years: 2}\nrequests: {keep_packages_days: 1000}"
+    extra = "records: {keep_years: 2}\nrequests: {keep_packages_days: 1000}\nexhibits: {prefix: SMT}"
     async with besieged(tmp_path, extra=extra) as at:
         request_id = await handed_over(at)
         await add(at, request_id, b"words", "letter.txt")
@@ -44,6 +46,10 @@ async def test_a_record_goes_when_its_years_and_its_sealed_copy_are_over(tmp_pat
                 assert found["n"] == 0, table
         deed = (await ask(at, "deeds"))["deeds"][0]
         assert (deed["person"], deed["deed"], deed["about"]) == ("agent", "record-deleted", request_id)
+        async with services.store.transaction() as tx:  # the police may still have SMT/1
+            assert await tx.all("SELECT * FROM exhibits") == []
+            asked = Request.model_validate_json(at.request().document)
+            assert await next_reference(services, tx, asked) == "SMT/2"
         assert await delete_old_records(services, at.clock.now()) == 0
 
 
