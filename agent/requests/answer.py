@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.deliveries.secrets_of import RequestSecrets
 from agent.requests.decision import stored_decision
+from agent.requests.stamping.late_stamps import stamps_folder
 from agent.requests.states import State
 from agent.requests.step import Move
 from agent.services import Services
@@ -89,6 +90,8 @@ async def _unsent_packages(services: Services, request_id: str) -> list[str]:
         unsent = [package for package in await tx.packages(request_id) if package.delivered_at is None]
     for package in unsent:
         await asyncio.to_thread(_delete, services.settings.package(package.evidence_id, package.edition))
+        folder = stamps_folder(services, package.evidence_id, package.edition)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     return [package.evidence_id for package in unsent if package.path is not None]
 
 

@@ -28,21 +28,35 @@ _LONGEST_PAUSE = 6 * HOUR
 _GIVE_UP = 30 * DAY
 """After the sealing. A stamp shows that the manifest existed at its own time; a month later that says little."""
 _MANIFEST = "evidence.json"
+_OVER = """
+UPDATE stamps SET due_at = NULL WHERE due_at IS NOT NULL AND evidence_id IN (
+    SELECT evidence_id FROM packages JOIN requests USING (request_id)
+    WHERE sealed_at < ? OR state = 'withdrawn' OR (state = 'closed' AND delivered_at IS NULL) OR request_id IN (
+        SELECT request_id FROM decisions
+        WHERE CASE WHEN json_valid(document) THEN json_extract(document, '$.status') = 'withdrawn' END
+    )
+)
+"""
+"""What is asked for no more: it is too old, or of a request whose yes was taken back; then not even a hash leaves."""
+_SAME = (
+    "evidence_id = ? AND url = ? AND response IS NULL AND evidence_id IN "
+    "(SELECT evidence_id FROM packages WHERE evidence_id = ? AND evidence = ?)"
+)
+"""Of a stamp: it is still missing, and of the very manifest that was asked for: another edition has another."""
 
 
 async def ask_for_late_stamps(services: Services) -> int:
-    """Ask for every stamp that is due; how many came. One that does not come is due again later."""
+    """Ask for every stamp that is due; how many came. One that does not come is due again later.
+
+    Only of packages that were handed over, for a yes that was not taken back.
+    """
     now, came = services.clock.now(), 0
     authorities = {authority.url: authority for authority in services.settings.timestamp_authorities}
     async with services.store.transaction() as tx:
-        await tx.execute(
-            "UPDATE stamps SET due_at = NULL WHERE due_at IS NOT NULL AND evidence_id IN "
-            "(SELECT evidence_id FROM packages WHERE sealed_at < ?)",
-            [now - _GIVE_UP],
-        )
+        await tx.execute(_OVER, [now - _GIVE_UP])
         rows = await tx.all(
             "SELECT stamps.* FROM stamps JOIN packages USING (evidence_id) "
-            "WHERE due_at <= ? AND sealed_at IS NOT NULL ORDER BY due_at",
+            "WHERE due_at <= ? AND delivered_at IS NOT NULL ORDER BY due_at",
             [now],
         )
         packages = {
@@ -52,29 +66,39 @@ async def ask_for_late_stamps(services: Services) -> int:
             )
         }
     for row in rows:
-        key = {"evidence_id": row["evidence_id"], "url": row["url"]}
+        package, key = packages[row["evidence_id"]], {"evidence_id": row["evidence_id"], "url": row["url"]}
         authority = authorities.get(row["url"])
         if authority is None:
             async with services.store.transaction() as tx:
                 await tx.update("stamps", key, due_at=None, trouble="the settings name this authority no more")
             continue
         try:
-            stamped = await ask_for_stamp(services, packages[row["evidence_id"]], authority)
-            await _keep(services, packages[row["evidence_id"]], stamped)
-            came += 1
+            stamped = await ask_for_stamp(services, package, authority)
+            came += await _keep(services, package, stamped)
         except HandoverError as error:
             pause = min(_LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(row["tries"] + 1, 10))
             async with services.store.transaction() as tx:
-                await tx.update("stamps", key, tries=row["tries"] + 1, due_at=now + pause, trouble=error.what[:1000])
+                await tx.execute(
+                    f"UPDATE stamps SET tries = ?, due_at = ?, trouble = ? WHERE {_SAME}",  # noqa: S608
+                    [row["tries"] + 1, now + pause, error.what[:1000], *_same(package, authority.url)],
+                )
     return came
 
 
-async def _keep(services: Services, package: PackageRow, stamped: Stamped) -> None:
-    """The file first, then the row and the line that name it."""
+def _same(package: PackageRow, url: str) -> list[str | None]:
+    """What ``_SAME`` compares with."""
+    return [package.evidence_id, url, package.evidence_id, package.evidence]
+
+
+async def _keep(services: Services, package: PackageRow, stamped: Stamped) -> bool:
+    """The file first, then the row and the line that name it; False, and neither, when another edition took the place
+    of the one that was asked for."""
     assert package.evidence is not None
     manifest = parse_strictly(package.evidence.encode(), Signed, MAX_BODY).document.encode()
     folder = stamps_folder(services, package.evidence_id, package.edition)
     async with services.store.transaction() as tx:
+        if await tx.one(f"SELECT 1 FROM stamps WHERE {_SAME}", _same(package, stamped.authority.url)) is None:  # noqa: S608
+            return False
         row = await tx.one(
             "SELECT count(*) AS n FROM stamps WHERE evidence_id = ? AND response IS NOT NULL", [package.evidence_id]
         )
@@ -82,18 +106,17 @@ async def _keep(services: Services, package: PackageRow, stamped: Stamped) -> No
     await asyncio.to_thread(_write, folder, {_MANIFEST: manifest, name: stamped.response})
     details = custody_details(package.evidence_id, f"stamps/{folder.name}/{name}", stamped)
     async with services.store.transaction() as tx:
-        await services.custody.record(tx, CustodyKind.TIMESTAMPED, "agent", package.request_id, details=details)
-        key = {"evidence_id": package.evidence_id, "url": stamped.authority.url}
-        await tx.update(
-            "stamps",
-            key,
-            response=stamped.response,
-            file=name,
-            stamped_at=stamped.stamp.at,
-            due_at=None,
-            trouble=None,
+        kept = await tx.execute(
+            f"UPDATE stamps SET response = ?, file = ?, stamped_at = ?, due_at = NULL, trouble = NULL WHERE {_SAME}",  # noqa: S608
+            [stamped.response, name, stamped.stamp.at, *_same(package, stamped.authority.url)],
         )
+        if kept:
+            await services.custody.record(tx, CustodyKind.TIMESTAMPED, "agent", package.request_id, details=details)
+    if not kept:
+        await asyncio.to_thread((folder / name).unlink, missing_ok=True)
+        return False
     log.info("request %s: a time stamp came after the package was sealed: %s", package.request_id, folder / name)
+    return True
 
 
 def stamps_folder(services: Services, evidence_id: str, edition: int = 1) -> Path:

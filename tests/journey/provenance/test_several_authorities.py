@@ -17,6 +17,7 @@ from agent.owner.notify.messages import due, written
 from agent.owner.operations.context import Nothing, RequestNamed
 from agent.owner.words import Words
 from agent.portal import timestamp_authority as client
+from agent.requests.on_the_way.stop import stop
 from agent.requests.stamping import late_stamps
 from agent.requests.stamping.late_stamps import ask_for_late_stamps
 from exchange.clock import DAY, HOUR
@@ -26,6 +27,7 @@ from exchange.signing.timestamps import make_query, read_all_certificates
 from exchange.verify.checking import verify_package
 from exchange.verify.stamp_checks import StampTrust
 from tests.counterparts.http.timestamp_authority import TimestampAuthority
+from tests.counterparts.portals.hostile_portal import status
 from tests.journey.home import ACTOR, Siege, besieged, owner_does
 
 NOW = time.time_ns() // 1000
@@ -203,6 +205,51 @@ async def test_a_stamp_is_not_asked_for_for_ever(tmp_path: Path, three: Authorit
         assert await ask_for_late_stamps(at.agent.services) == 0
         assert len(three[1].queries) == asked
         assert (await listed(at))[2]["asked_again"] is None
+
+
+async def test_of_what_was_stopped_before_it_went_no_hash_leaves(tmp_path: Path, three: Authorities) -> None:
+    async with stamping(tmp_path, three) as at:
+        three[1].fault = away
+        at.portal.fault("POST", "/v1/uploads", status(503), times=99)
+        request_id = await approve(at)
+        assert await at.state(request_id) == "sealed"
+        (package,) = await at.packages(request_id)
+        services, asked = at.agent.services, len(three[1].queries)
+        three[1].fault = None
+        at.clock.forward(HOUR)
+        assert await ask_for_late_stamps(services) == 0
+        folder = late_stamps.stamps_folder(services, package.evidence_id)
+        folder.mkdir(parents=True)
+        await stop(services, request_id, "robin")
+        at.clock.forward(DAY)
+        assert await ask_for_late_stamps(services) == 0
+        await at.walk()
+        assert await at.state(request_id) == "closed"
+        at.clock.forward(DAY)
+        assert await ask_for_late_stamps(services) == 0
+        assert len(three[1].queries) == asked
+        assert not folder.exists()
+
+
+async def test_a_stamp_over_an_edition_that_was_replaced_is_not_kept_for_the_next(
+    tmp_path: Path, three: Authorities
+) -> None:
+    async with stamping(tmp_path, three) as at:
+
+        async def replacing(request: web.Request, query: bytes) -> web.StreamResponse:
+            await at.execute("UPDATE packages SET evidence = evidence || ' '")
+            answer = await asyncio.to_thread(three[1].answer, query)
+            return web.Response(body=answer, content_type="application/timestamp-reply")
+
+        three[1].fault = away
+        request_id = await approve(at)
+        three[1].fault = replacing
+        at.clock.forward(HOUR)
+        assert await ask_for_late_stamps(at.agent.services) == 0
+        assert [stamp["state"] for stamp in await listed(at)] == ["in the package", "in the package", "missing"]
+        (package,) = await at.packages(request_id)
+        assert not late_stamps.stamps_folder(at.agent.services, package.evidence_id).exists()
+        assert (await at.events()).count("timestamped") == 2
 
 
 async def test_the_owner_is_told_once_that_a_stamp_came_later(tmp_path: Path, three: Authorities) -> None:
