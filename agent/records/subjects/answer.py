@@ -98,15 +98,25 @@ class _Draft:
         return [*lines, self._say("rights"), self._say("signed")]
 
     def _held(self) -> list[Line]:
+        """What is left. Sealed copies are named only where the letter tells that something was given to the police; so
+        ``held-none`` speaks of the cameras' recordings alone, and is true whether or not there are such copies."""
         stretches = [
             f"{self._labels.get(held.camera_id, held.camera_id)}, {self._times.moment(span.start)} – "
             f"{self._times.end_of(span)}"
             for held in self._found.held
             for span in held.spans
         ]
-        if not stretches:
-            return [self._say("held-none", days=self._settings.recordings.days)]
-        return [self._say("held-some", stretches="; ".join(stretches))]
+        unknown = {(held.camera_id, held.trouble) for held in self._found.held if held.trouble is not None}
+        lines = [self._say("held-some", stretches="; ".join(stretches))] if stretches else []
+        lines += [
+            self._say("held-unknown", camera=self._labels.get(camera_id, camera_id), trouble=trouble)
+            for camera_id, trouble in sorted(unknown)
+        ]
+        if not lines:
+            lines.append(self._say("held-none", days=self._settings.recordings.days))
+        if self._asked.wish is Wish.ACCESS and not self._withhold and self._found.kept_copies:
+            lines.append(self._say("held-copies", copies=self._found.kept_copies))
+        return lines
 
     def _shared(self) -> list[Line]:
         """An answer that withholds reads like one where nothing was shared: it tells nobody that something was."""
@@ -126,7 +136,7 @@ class _Draft:
         known = self._known | {name: str(value) for name, value in values.items()}
         parts = re.split(BLANK, text)
         return tuple(
-            Piece("", " ".join(part.split())) if number % 2 else Piece(fill(part, **known))
+            Piece("", fill(" ".join(part.split()), **known)) if number % 2 else Piece(fill(part, **known))
             for number, part in enumerate(parts)
             if part
         )

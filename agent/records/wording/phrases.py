@@ -148,6 +148,8 @@ SUBJECT: dict[str, frozenset[str]] = {
     "sought": frozenset({"times", "cameras"}),
     "held-none": frozenset({"days"}),
     "held-some": frozenset({"stretches"}),
+    "held-unknown": frozenset({"camera", "trouble"}),
+    "held-copies": frozenset({"copies"}),
     "copy": frozenset(),
     "why": frozenset({"purpose", "days"}),
     "shared": frozenset({"force", "when", "case"}),

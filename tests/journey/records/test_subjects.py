@@ -1,14 +1,21 @@
 """Somebody who was filmed asks: what concerns them is found, and they are answered in time."""
 
+import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.records.register.model import Sent
+from agent.records.subjects.answer import answer_to
+from agent.records.subjects.kept import SubjectRequest, Wish
+from agent.records.subjects.search import Concerned, Disclosure, Held
+from agent.records.wording.files import wording_of
 from exchange.clock import DAY, HOUR, from_rfc3339, to_rfc3339
 from exchange.errors import InputInvalid, NotFound
-from tests.journey.home import CAMERA, Siege, besieged
+from tests.journey.home import CAMERA, NOON, Siege, besieged
 from tests.journey.records.kept import ask, file_of, form_fields, handed_over, pdf_text
 from tests.journey.records.test_statement import words_of
 
@@ -77,6 +84,46 @@ async def test_an_answer_that_withholds_reads_like_one_where_there_was_nothing(t
         await handed_over(at)
         withheld = await file_of(at, "subject-draft", subject_id=before, disclosures="withhold")
         assert withheld == nothing
+
+
+@pytest.mark.parametrize(
+    ("jurisdiction", "language", "look", "gone", "kept"),
+    [
+        ("uk", "en", "Look yourself before you answer", "no longer there", "sealed copies"),
+        ("eu", "en", "Look yourself before you answer", "no longer there", "sealed copies"),
+        ("eu", "de", "Sehen Sie selbst nach", "nicht mehr da", "versiegelte Kopien"),
+    ],
+)
+async def test_what_could_not_be_looked_up_is_not_called_gone_and_a_sealed_copy_is_told_only_with_what_was_shared(
+    tmp_path: Path, jurisdiction: str, language: str, look: str, gone: str, kept: str
+) -> None:
+    async with besieged(tmp_path) as at:
+        settings, window = at.settings, at.window
+        wording = await asyncio.to_thread(wording_of, jurisdiction, language, settings.records.wording)
+        asked = SubjectRequest("s", Wish.ACCESS, "Kim", None, "x", None, (window,), (), NOON, NOON, NOON, "robin")
+        sent = Sent.__new__(Sent)  # of it the answer names nothing
+        shared = Disclosure("r", "04/1", "Example Constabulary", sent, NOON)
+
+        async def letter(found: Concerned, *, withhold: bool, wish: Wish = Wish.ACCESS) -> tuple[str, str]:
+            labels = {CAMERA: "Front door"}
+            made = await asyncio.to_thread(
+                answer_to, replace(asked, wish=wish), found, withhold, labels, wording, settings
+            )
+            pieces = [piece for line in made.letter for piece in line]
+            return "\n".join(each.text for each in pieces), "\n".join(each.blank or "" for each in pieces)
+
+        away = Held(CAMERA, window, (), "The recorder does not answer.")
+        text, blanks = await letter(Concerned((), (away,), 0), withhold=False)
+        assert "Front door" in blanks
+        assert "The recorder does not answer." in blanks
+        assert look in blanks
+        assert gone not in text
+        nothing = (Held(CAMERA, window, ()),)
+        unshared = await letter(Concerned((), nothing, 0), withhold=False)
+        assert gone in unshared[0]
+        assert kept in (await letter(Concerned((shared,), nothing, 1), withhold=False))[0]
+        assert await letter(Concerned((shared,), nothing, 1), withhold=True) == unshared
+        assert kept not in (await letter(Concerned((shared,), nothing, 1), withhold=False, wish=Wish.ERASURE))[0]
 
 
 async def test_the_answer_shows_their_words_as_words_and_can_be_filled_in(tmp_path: Path) -> None:
