@@ -10,17 +10,20 @@ import aiosqlite
 from agent.store.database import Transaction
 from exchange.clock import Clock, Instant
 from exchange.custody.checkpoint import sign_checkpoint
-from exchange.custody.log import CustodyKind, ProvenLines, line_leaf, next_line, prove_lines, read_line
+from exchange.custody.log import CustodyEvent, CustodyKind, ProvenLines, line_leaf, next_line, prove_lines, read_line
 from exchange.custody.merkle import MerkleTree
 from exchange.signing.documents import SigningKey
 
-_THE_OWNERS_OWN = (
-    # Written by earlier versions: they tell when the owner looked, or that there was something to ask about.
-    CustodyKind.REVIEWED, CustodyKind.PLANNED, CustodyKind.ASKED,
-    # Of the owner's own copies: where they are, and why they are kept, is nobody else's business.
-    CustodyKind.COPIED, CustodyKind.DAMAGED, CustodyKind.REPAIRED, CustodyKind.HELD, CustodyKind.HOLD_ENDED,
-)  # fmt: skip
-"""They leave the house in no package."""
+_IN_PACKAGES = frozenset({
+    CustodyKind.REQUEST_RECEIVED, CustodyKind.NOTED, CustodyKind.REQUEST_VERIFIED, CustodyKind.PRESERVED,
+    CustodyKind.AGREED, CustodyKind.APPROVED, CustodyKind.APPROVAL_VOID,
+    CustodyKind.CLIPPED, CustodyKind.HASHED, CustodyKind.SIGNED, CustodyKind.TIMESTAMPED, CustodyKind.SEALED,
+    CustodyKind.DELIVERED, CustodyKind.SENT_AGAIN,
+})  # fmt: skip
+"""How what is in a package came about. Nothing else leaves the house: neither how sending went (what it broke off for
+may name a medium's path, or an account), nor what was said after it, nor what became of the owner's own copies."""
+NO_STAMP = "No time stamp: "
+"""How the reason of a line ``failed`` begins that is of a stamp; it is the only such line in packages."""
 _FEW = 1000
 """Leaves that are hashed on the event loop: some milliseconds."""
 
@@ -89,7 +92,7 @@ class Custody:
         """The lines of one request with their proofs, for its package; the checkpoint is kept too."""
         rows = await tx.all("SELECT seq, line FROM custody WHERE request_id = ? ORDER BY seq", [request_id])
         lines = [(int(row["seq"]), str(row["line"])) for row in rows]
-        lines = [(seq, line) for seq, line in lines if read_line(line).event not in _THE_OWNERS_OWN]
+        lines = [(seq, line) for seq, line in lines if _goes(read_line(line))]
         tree = await self._grown(tx)
         proven = prove_lines(lines, tree, self._device)
         await self._keep(tx, tree.size, proven.checkpoint)
@@ -117,6 +120,13 @@ class Custody:
             self._tree = await asyncio.to_thread(_append, MerkleTree(), [*earlier, *rows])
         self._last_leaf = bytes(rows[-1]["leaf"])
         return self._tree
+
+
+def _goes(line: CustodyEvent) -> bool:
+    """Whether a line goes into the packages of its request."""
+    if line.event is CustodyKind.FAILED:
+        return (line.reason or "").startswith(NO_STAMP)
+    return line.event in _IN_PACKAGES
 
 
 def _append(tree: MerkleTree, rows: list[aiosqlite.Row]) -> MerkleTree:

@@ -14,6 +14,7 @@ from agent.portal.timestamp_authority import ask_authority
 from agent.requests.decision import Approval
 from agent.services import Services
 from agent.settings.model import TimestampSettings
+from agent.store.custody import NO_STAMP
 from agent.store.database import PackageRow, RequestRow, Transaction
 from exchange.clock import MINUTE, to_rfc3339
 from exchange.custody.log import CustodyKind
@@ -154,7 +155,7 @@ async def _wait(
         request_id,
         camera_id=camera_id,
         details={"evidence_id": evidence_id, "authority": origin(each.authority.url)},
-        reason=f"No time stamp: {each.error.what}",
+        reason=f"{NO_STAMP}{each.error.what}",
     )
     await tx.insert(
         "stamps",

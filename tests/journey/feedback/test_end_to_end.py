@@ -1,5 +1,6 @@
 """From the officer's command over the real portal to the owner's agent, and back."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from agent.owner.operations.context import RequestNamed
 from agent.requests.decision import Choice, Verdict, decide
 from agent.requests.feedback import sending_again
 from agent.requests.feedback.editions import make_edition
+from agent.requests.on_the_way.stop import stop
 from exchange.clock import HOUR, MINUTE
+from exchange.custody.log import CustodyKind, read_line
 from exchange.documents.copies import CopyKind
 from exchange.documents.evidence import Evidence
 from exchange.errors import DecisionRefused, HandoverError
@@ -125,6 +128,9 @@ async def test_a_copy_that_plays_comes_beside_the_same_masters_and_everything_ho
             segment.unlink()
         again = SendAgain(request_id=request_id, copies=(CopyKind.PLAYABLE,))
         await owner_does(at.agent, "send-again", again, ACTOR)
+        await stop(at.agent.services, request_id, "robin")
+        await log_what_is_the_owners_own(at, request_id)
+        await owner_does(at.agent, "send-again", again, ACTOR)
         with monkeypatch.context() as power:  # it goes as soon as the manifest is fixed
             power.setattr(sending_again, "make_edition", once_then_off)
             await at.walk(later=MINUTE)
@@ -147,6 +153,12 @@ async def test_a_copy_that_plays_comes_beside_the_same_masters_and_everything_ho
         assert [copy.kind for copy in first.working_copies] == ["contact-sheet"]
         assert [copy.kind for copy in second.working_copies] == ["contact-sheet", "playable"]
         assert "sent again" in (bag / "data/READ-ME-FIRST.html").read_text()
+        rows = (bag / "data/custody.jsonl").read_text().splitlines()
+        told = [read_line(json.loads(row)["line"]) for row in rows]
+        assert {line.event.value for line in told} == {
+            *("request-received", "request-verified", "preserved", "approved", "hashed", "clipped", "signed"),
+            *("sealed", "delivered", "sent-again"),
+        }
         async with at.agent.services.store.transaction() as tx:
             lines = [row["line"] for row in await tx.all("SELECT line FROM custody WHERE line LIKE '%\"signed\"%'")]
         assert len(lines) == 2  # a manifest an edition, whatever happened between
@@ -157,6 +169,14 @@ async def test_a_copy_that_plays_comes_beside_the_same_masters_and_everything_ho
         assert list(at.settings.work_dir.iterdir()) == []
         with pytest.raises(DecisionRefused):
             await owner_does(at.agent, "send-again", again, ACTOR)
+
+
+async def log_what_is_the_owners_own(at: Town, request_id: str) -> None:
+    """Lines that name where the owner's copies lie, and what sending broke off for."""
+    async with at.agent.services.store.transaction() as tx:
+        for kind in (CustodyKind.UPLOAD_INTERRUPTED, CustodyKind.DELETED, CustodyKind.RATED, CustodyKind.FAILED):
+            reason = "sftp robin@attic.example did not answer: /media/robin/STICK"
+            await at.agent.services.custody.record(tx, kind, "agent", request_id, reason=reason)
 
 
 async def once_then_off(*given: Any) -> None:
