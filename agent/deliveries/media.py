@@ -54,14 +54,25 @@ def media(*, sys: Path = SYS, table: str | None = None) -> list[Medium]:
     return sorted(found, key=lambda medium: -medium.free)
 
 
-def medium_of(folder: Path) -> Path | None:
-    """The mount point that a folder is on, so that nothing is written below it when the medium is away; None where
-    it is on the system's own disk. PlaceUnreachable when the folder isn't there. Blocks.
+def medium_of(folder: Path, *, sys: Path = SYS, table: str | None = None) -> Path | None:
+    """The mount point of the medium that a folder is on, so that nothing is written below it when the medium is away:
+    a removable one, or whatever else is mounted at this very folder. None for the system's own, and for folders of
+    other disks and shares. PlaceUnreachable when the folder isn't there. Blocks.
     """
     if not folder.is_dir():
         raise gone(f"the medium at {folder}")
-    mounted = mounted_at(folder)
-    return None if mounted is None or mounted.point == Path("/") else mounted.point
+    mounted = mounted_at(folder, table)
+    if mounted is None or str(mounted.point) in _NOT_OURS or mounted.number == _root_number(table):
+        return None
+    device = _block_device(sys, mounted)
+    removable = device is not None and _removable(device)
+    return mounted.point if removable or mounted.point == folder.resolve() else None
+
+
+def _root_number(table: str | None) -> str | None:
+    """The system's own disk: a service sees folders of it as mounted, such as /mnt, where nothing is plugged in."""
+    root = mounted_at(Path("/"), table)
+    return None if root is None else root.number
 
 
 def _block_device(sys: Path, mounted: Mounted) -> Path | None:

@@ -56,6 +56,8 @@ class Way(Part):
     folder: Annotated[str, Field(max_length=1000, pattern=r"^/[^\x00]*$")] | None = None
     mount: Annotated[str, Field(max_length=1000)] = ""
     """The mount point that ``folder`` was on when it was chosen: nothing is written while nothing is mounted there."""
+    file_system: Annotated[str, Field(max_length=500)] = ""
+    """Which file system was mounted there then: nothing is written to another one. "" where there is none."""
     signed_addresses: bool = False
     """The force gave addresses to upload to; they are secrets, and lie in a file under ``keys/``."""
     sealed_for: SealedFor = SealedFor.KEY

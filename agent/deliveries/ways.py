@@ -77,4 +77,5 @@ def _open(services: Services, way: Way, request_id: str, pace: Pace) -> Takes:
     folder = way.path
     assert folder is not None
     title = f"the medium at {folder}" if way.means is Means.MEDIUM else None
-    return FolderPlace(folder, mount=Path(way.mount) if way.mount else None, title=title)
+    mount = Path(way.mount) if way.mount else None
+    return FolderPlace(folder, mount=mount, file_system=way.file_system or None, title=title)

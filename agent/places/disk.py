@@ -18,6 +18,7 @@ from exchange.errors import HandoverError, PlaceFull, PlaceRefused, PlaceUnreach
 FAT_MOST = 2**32 - 1
 """Bytes of the largest file that FAT32 keeps."""
 _FAT = frozenset({"vfat", "msdos", "fat"})
+UDEV = Path("/run/udev/data")
 _BLOCK = 1 << 20
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_RIGHT = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -67,6 +68,27 @@ def mounted_at(folder: Path, table: str | None = None) -> Mounted | None:
     return max(reversed(holding), key=lambda each: len(each.point.parts), default=None)
 
 
+def file_system_of(folder: Path, *, table: str | None = None, udev: Path = UDEV) -> str:
+    """What a file system is known again by when it is mounted once more: the UUID that it was formatted with, where the
+    system tells it; else what the kernel tells of it. "" when nobody can tell. Blocks.
+    """
+    mounted = mounted_at(folder, table)
+    if mounted is None:
+        return ""
+    try:
+        found = re.search(r"^E:ID_FS_UUID_ENC=(\S{1,200})$", (udev / f"b{mounted.number}").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    if found is not None:
+        return f"uuid {found[1]}"
+    its = f"{os.statvfs(folder).f_fsid:x}"
+    if not mounted.number.startswith("0:"):
+        return f"{mounted.kind} {mounted.number} {its}"  # FAT's own number is only that of the device that it is on
+    if mounted.device.startswith("/dev/"):
+        return f"{mounted.kind} {its}"  # Btrfs: its number stays, and the device's name doesn't
+    return f"{mounted.kind} {mounted.device} {its}"[:500]
+
+
 def _plain(text: str) -> str:
     """Blanks and the like stand in octal in the kernel's table."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
@@ -113,6 +135,14 @@ def gone(title: str) -> PlaceUnreachable:
         f"{title} is not there, or was taken away.",
         meaning="Nothing half-made has its name there; what lies there whole stays.",
         do="Plug it in or mount it again, and try again: it goes on with what is there.",
+    )
+
+
+def another(title: str) -> PlaceUnreachable:
+    return PlaceUnreachable(
+        f"What is mounted at {title} is another one than was chosen.",
+        meaning="Nothing was written to it.",
+        do="Put the right one in, and it goes on; or, if this one is meant, choose the way once more: handover deliver",
     )
 
 

@@ -12,7 +12,18 @@ from pathlib import Path
 
 from agent.places.blocks import BLOCK, blocks, in_thread
 from agent.places.bringing import bring, nothing_there
-from agent.places.disk import Mounted, disk_errors, error_of, full, gone, mounted_at, read_from_disk, sync_names
+from agent.places.disk import (
+    Mounted,
+    another,
+    disk_errors,
+    error_of,
+    file_system_of,
+    full,
+    gone,
+    mounted_at,
+    read_from_disk,
+    sync_names,
+)
 from agent.places.naming import checked_name, unfinished
 from agent.places.place import Progress, Stored
 from exchange.errors import PlaceRefused
@@ -23,12 +34,16 @@ _PUSH = 32 << 20
 
 class FolderPlace:
     """``mount`` is the mount point that the folder must be on, so that nothing goes to the bare folder below a medium
-    that isn't there; None where there is none to be held to.
+    that isn't there; ``file_system`` is what must be mounted there (``disk.file_system_of``), so that nothing goes to
+    another medium at the same place. None where there is none to be held to.
     """
 
-    def __init__(self, folder: Path, *, mount: Path | None = None, title: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, mount: Path | None = None, file_system: str | None = None, title: str | None = None
+    ) -> None:
         self._folder = folder
         self._mount = mount
+        self._file_system = file_system
         self._title = title or f"the folder {folder}"
 
     @property
@@ -74,9 +89,11 @@ class FolderPlace:
         return await asyncio.to_thread(self._free)
 
     def _require(self) -> Mounted | None:
-        """The file system that it is on. PlaceUnreachable when it isn't there."""
+        """The file system that it is on. PlaceUnreachable when it isn't there, or is another one."""
         if not self._folder.is_dir() or (self._mount is not None and not os.path.ismount(self._mount)):
             raise gone(self._title)
+        if self._file_system is not None and file_system_of(self._folder) != self._file_system:
+            raise another(self._title)
         return mounted_at(self._folder)
 
     def _has(self, path: Path) -> bool:
@@ -146,6 +163,7 @@ class FolderPlace:
                     "be trusted; what you hand over is still here.",
                     do="Take another medium, from a seller that you trust.",
                 )
+            self._require()
             os.rename(part, target)
             sync_names(target.parent)
         show(size)

@@ -168,11 +168,12 @@ def files(config: Path, request_id: str, target: Path | None, plain: bool) -> No
 
 async def _copy(files: list[Json], target: Path) -> None:
     """As the user who types: who may read the files and write to the medium needs nothing of the daemon's rights."""
-    from agent.deliveries.media import medium_of
+    from agent.host.mount import mount_of
     from agent.places.folder import FolderPlace
 
     folder = await asyncio.to_thread(target.resolve)
-    place = FolderPlace(folder, mount=medium_of(folder), title=str(target))
+    mount = mount_of(folder)
+    place = FolderPlace(folder, mount=Path(mount) if mount else None, title=str(target))
     for each in files:
         await place.put(Path(each["path"]), each["name"], each["sha256"], lambda _: None)
         click.echo(f"Copied, and read again: {target / each['name']}")

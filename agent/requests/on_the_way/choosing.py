@@ -10,7 +10,7 @@ from agent.deliveries.media import medium_of
 from agent.deliveries.secrets_of import RequestSecrets
 from agent.deliveries.way import Chosen, Means, SealedFor, Way, usual_way
 from agent.host.mount import mount_of
-from agent.places.disk import mounted_at
+from agent.places.disk import file_system_of, mounted_at
 from agent.places.named import NamedPlaces
 from agent.places.presigned import read_addresses
 from agent.requests.intake import verified_request
@@ -153,18 +153,20 @@ def _checked_place(services: Services, way: Way) -> Way:
             raise InputInvalid(f"{way.place} is a place of another kind ({named.setting.kind}).", do="Take another.")
     folder = way.path
     if folder is None:
-        return way.model_copy(update={"mount": ""})
+        return way.model_copy(update={"mount": "", "file_system": ""})
     if way.means is Means.MEDIUM:
         medium = medium_of(folder)
         if medium is None:
             raise InputInvalid(
-                f"{folder} is on this machine's own disk: no medium is mounted there.", meaning="Nothing was changed.",
-                do="Plug the medium in, and see where it is: handover media. For a folder, take --by folder.",
+                f"{folder} is on this machine's own disks: no medium is mounted there.", meaning="Nothing was changed.",
+                do="Plug the medium in, and see where it is: handover media. If it isn't listed there, name the very "
+                "folder that it is mounted at. For a folder or a share, take --by folder.",
             )  # fmt: skip
-        return way.model_copy(update={"mount": str(medium)})
+        return way.model_copy(update={"mount": str(medium), "file_system": file_system_of(folder)})
     if not folder.is_dir():
         raise InputInvalid(f"There is no folder {folder}.", do="Make it, or name another.")
-    return way.model_copy(update={"mount": mount_of(folder)})
+    mount = mount_of(folder)
+    return way.model_copy(update={"mount": mount, "file_system": file_system_of(folder) if mount else ""})
 
 
 async def _refuse_what_does_not_fit(services: Services, row: RequestRow, way: Way) -> None:

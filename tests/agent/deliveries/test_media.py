@@ -58,6 +58,38 @@ def test_this_machine_can_be_asked_without_any_medium() -> None:
     assert all(medium.folder.is_dir() for medium in media())
 
 
+def test_only_what_can_be_taken_out_or_is_named_itself_passes_for_a_medium(tmp_path: Path) -> None:
+    sys, mounted = tmp_path / "sys", tmp_path / "at"
+    device(sys, "pci/ata1/block/sda", "8:1", removable="0")
+    device(sys, "pci/usb1/block/sdb", "8:17", removable="1")
+    for name in ("STICK/case", "disk/case", "nas/case", "own", "case"):
+        (mounted / name).mkdir(parents=True)
+    table = "\n".join(
+        (
+            "22 1 8:1 / / rw - ext4 /dev/sda1 rw",
+            f"96 22 8:1 {mounted}/own {mounted}/own rw - ext4 /dev/sda1 rw",
+            f"97 22 8:2 / {mounted}/disk rw - ext4 /dev/sda2 rw",
+            f"98 22 8:17 / {mounted}/STICK rw - vfat /dev/sdb1 rw",
+            f"99 22 0:50 / {mounted}/nas rw - nfs4 nas:/share rw",
+        )
+    )
+    found = {
+        name: medium_of(mounted / name, sys=sys, table=table)
+        for name in ("STICK", "STICK/case", "disk", "disk/case", "nas/case", "own", "case")
+    }
+    assert found == {
+        "STICK": mounted / "STICK",
+        "STICK/case": mounted / "STICK",
+        "disk": mounted / "disk",
+        "disk/case": None,
+        "nas/case": None,
+        "own": None,
+        "case": None,
+    }
+    home = f"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 8:2 / {Path('/home').resolve()} rw - ext4 /dev/sda2 rw"
+    assert medium_of(Path("/home"), sys=sys, table=home) is None
+
+
 def test_a_folder_that_is_not_there_is_no_medium(tmp_path: Path) -> None:
     with pytest.raises(PlaceUnreachable, match="not there"):
         medium_of(tmp_path / "none")

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 
 from agent.places import disk, folder
-from agent.places.disk import FAT_MOST, Mounted, mounted_at, mounts
+from agent.places.disk import FAT_MOST, Mounted, file_system_of, mounted_at, mounts
 from agent.places.folder import FolderPlace
 from agent.places.naming import unfinished
 from exchange.errors import PlaceRefused, PlaceUnreachable
@@ -57,6 +57,62 @@ def test_a_full_and_a_locked_and_a_missing_medium_are_told_as_that(tmp_path: Pat
     assert said[2] == "PlaceRefused the folder DISK can only be read."
     assert said[3] == "['first']"
     assert said[4] == "PlaceUnreachable the folder DISK is not there, or was taken away."
+
+
+_SWAPPED = """
+import asyncio, hashlib, subprocess, sys
+from pathlib import Path
+from agent.places.disk import file_system_of
+from agent.places.folder import FolderPlace
+from exchange.errors import HandoverError
+
+disk, source = Path(sys.argv[1]), Path(sys.argv[2])
+source.write_bytes(b"x")
+digest = hashlib.sha256(b"x").hexdigest()
+place = FolderPlace(disk, mount=disk, file_system=file_system_of(disk))
+
+def put(name):
+    try:
+        asyncio.run(place.put(source, name, digest, lambda _: None))
+    except HandoverError as error:
+        print(type(error).__name__, error.what.replace(str(disk), "DISK"), error.do)
+    else:
+        print("kept", name)
+
+put("first")
+subprocess.run(["umount", disk], check=True)
+subprocess.run(["mount", "-t", "ramfs", "another", disk], check=True)
+put("second")
+print(sorted(path.name for path in disk.iterdir()))
+"""
+
+
+def test_another_medium_that_is_mounted_at_the_same_place_gets_nothing(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    inside = 'mount -t tmpfs tmpfs "$1" && exec "$3" -c "$4" "$1" "$2"'
+    script = ["sh", "-c", inside, "sh", tmp_path / "disk", tmp_path / "source", sys.executable, _SWAPPED]
+    apart = ["unshare", "--user", "--map-root-user", "--mount", *script]
+    said = subprocess.run(apart, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert said[0] == "kept first"
+    assert said[1].startswith("PlaceUnreachable What is mounted at the folder DISK is another one than was chosen.")
+    assert "handover deliver" in said[1]
+    assert said[2] == "[]"
+
+
+def test_a_file_system_is_known_again_by_what_it_was_formatted_with(tmp_path: Path) -> None:
+    def known(number: str, kind: str = "vfat", device: str = "/dev/sdb1") -> str:
+        table = f"22 1 {number} / / rw - {kind} {device} rw"
+        return file_system_of(tmp_path, table=table, udev=tmp_path)
+
+    (tmp_path / "b8:17").write_text("S:disk/by-uuid/1A2B-3C4D\nE:ID_FS_UUID=1A2B-3C4D\nE:ID_FS_UUID_ENC=1A2B-3C4D\n")
+    (tmp_path / "b8:33").write_text("E:ID_FS_UUID_ENC=1A2B-3C4D\n")
+    (tmp_path / "b8:49").write_text("E:ID_FS_UUID_ENC=5E6F-0000\n")
+    assert known("8:17") == known("8:33") == "uuid 1A2B-3C4D"
+    assert known("8:49") == "uuid 5E6F-0000"
+    assert known("8:65") != known("8:81")
+    assert known("0:40", "btrfs") == known("0:41", "btrfs", "/dev/sdc1")
+    assert known("0:50", "nfs4", "nas:/a") != known("0:50", "nfs4", "nas:/b")
+    assert file_system_of(tmp_path, table="") == ""
 
 
 @pytest.fixture
