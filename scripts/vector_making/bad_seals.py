@@ -1,5 +1,9 @@
 """Sealed packages that do not open, or not wholly. Their zip is sound: nobody gets to see it."""
 
+import io
+
+from exchange.age.header import Stanza, encode_base64, read_header, write_header
+from scripts.vector_making import keys
 from scripts.vector_making.good import plain_case
 from scripts.vector_making.sealing import Sealed
 from scripts.vector_making.vector import FORCE_KEY, NO_KEY, SEAL, Vector
@@ -28,6 +32,16 @@ def vectors(sealed: Sealed) -> list[Vector]:
         ("payload-cut", "The last byte is missing.", sound[:-1]),
         ("payload-longer", "A byte follows the last chunk.", sound + b"\0"),
         ("no-payload", "Nothing follows the header.", sound[:header_end]),
+        (
+            "passphrase-beside-others",
+            "A stanza for a passphrase lies beside the recipients', under a MAC that holds.",
+            _with(sound, Stanza((b"scrypt", encode_base64(bytes(16)), b"16"), bytes(32))),
+        ),
+        (
+            "header-too-long",
+            "The header has more than 256 KiB, under a MAC that holds: a stanza that nobody knows fills it.",
+            _with(sound, Stanza((b"filler",), bytes(200_000))),
+        ),
     ]
     failing = [
         Vector(f"seal-{name}", what, content, {"seal": SEAL}, given=GIVEN, suffix=".zip.age")
@@ -42,3 +56,12 @@ def vectors(sealed: Sealed) -> list[Vector]:
         Vector(name, what, sound, not_checked=["seal"], given=given, suffix=".zip.age", exit_code=NO_KEY)
         for name, what, given in unopened
     ]
+
+
+def _with(sound: bytes, more: Stanza) -> bytes:
+    """The sealed file with one more stanza, as its writer would have made it."""
+    source = io.BytesIO(sound)
+    stanzas = read_header(source.readline).stanzas
+    file_key = keys.CASE_X25519.unwrap(stanzas)
+    assert file_key is not None
+    return write_header([*stanzas, more], file_key) + source.read()

@@ -18,6 +18,7 @@ _SMALL_ORDER = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b1
 def vectors() -> list[Vector]:
     case = Case()
     manifest = case.evidence_bytes
+    strange = manifest.replace(b'"site"', b'"more": 1, "site"', 1)
     word = case.request_bytes.replace(b"Burglary", b"Robbery")
     other_force = Case(request=documents.request(credential=documents.credential(OTHER_FORCE)))
     old = Window(NOW - 60 * DAY, NOW - 30 * DAY)
@@ -65,6 +66,12 @@ def vectors() -> list[Vector]:
             "manifest-in-other-namespace",
             "The manifest's signature was made for another kind of document.",
             {EVIDENCE + SIG: DEVICE.sign(manifest, "decision.v1@handover").encode()},
+            {"evidence.signature": SIGNATURE},
+        ),
+        changed(
+            "manifest-unreadable-and-by-another",
+            "The manifest has an unknown field, and is signed by another device: the signature is checked first.",
+            {EVIDENCE: strange, EVIDENCE + SIG: OTHER_DEVICE.sign(strange, "evidence.v1@handover").encode()},
             {"evidence.signature": SIGNATURE},
         ),
         changed(
