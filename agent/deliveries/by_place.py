@@ -103,7 +103,8 @@ class PlaceDelivery:
         )
         if left is None:
             await tx.execute(
-                "UPDATE packages SET delivered_at = ? WHERE evidence_id = ? AND delivered_at IS NULL",
+                "UPDATE packages SET delivered_at = ?1, left_at = ifnull(left_at, ?1) "
+                "WHERE evidence_id = ?2 AND delivered_at IS NULL",
                 [self._services.clock.now(), evidence_id],
             )
 

@@ -81,6 +81,7 @@ class PortalDelivery:
             raise ClipFailed("The package was not sealed.", meaning="It is not announced.")
         uploads = await self._uploads()
         portal = await self._services.portal()
+        first = package.delivery is None
         signed = await self._announcement(package, package.delivery_id)
         url = package.upload_url or ""
         try:
@@ -90,6 +91,8 @@ class PortalDelivery:
             if same_origin(url, uploads) and not await upload.is_known(url):
                 # It was tidied away there before it was announced: once more.
                 await self._set(package, uploaded_at=None, upload_url=None)
+            if first:  # nothing was said before whose answer could be lost: the portal has it not
+                await self._set(package, delivery=None)
             raise
         await self._set(package, delivered_at=self._services.clock.now())
 

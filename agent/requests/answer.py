@@ -7,6 +7,8 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from agent.deliveries.gone import may_have_gone
+from agent.deliveries.portal import PortalDelivery
 from agent.deliveries.secrets_of import RequestSecrets
 from agent.requests.decision import stored_decision
 from agent.requests.stamping.late_stamps import stamps_folder
@@ -43,7 +45,8 @@ async def tell(services: Services, row: RequestRow) -> None:
 async def close(services: Services, row: RequestRow) -> Move:
     """REFUSED, DECLINED, UNAVAILABLE, EXPIRED, WITHDRAWN -> CLOSED, once the portal knows what it may know.
 
-    Nothing that was made for the request stays: no hold, no clip, and no package that was never sent.
+    Nothing that was made for the request stays: no hold, no clip, and no package that was never sent. What may have
+    been handed over counts as if it was: the owner's copy of it stays, as long as those do.
     """
     trouble = row.trouble if row.state == State.REFUSED else None
     async with services.store.transaction() as tx:
@@ -62,6 +65,10 @@ async def close(services: Services, row: RequestRow) -> Move:
 
     async def write(tx: Transaction) -> None:
         await tx.update("requests", {"request_id": row.request_id}, trouble=trouble)
+        for package in await tx.packages(row.request_id):
+            if package.delivered_at is None and may_have_gone(package):
+                at = package.receipt_at or package.left_at or package.uploaded_at
+                await tx.update("packages", {"evidence_id": package.evidence_id}, delivered_at=at)
         for evidence_id in unsent:
             await tx.update("packages", {"evidence_id": evidence_id}, path=None)
             await services.custody.record(
@@ -85,10 +92,13 @@ async def forget_outgoing(services: Services, request_id: str) -> None:
 
 
 async def _unsent_packages(services: Services, request_id: str) -> list[str]:
-    """Delete the sealed packages that did not leave, also one whose sealing was cut off; the evidence ids."""
+    """Delete the sealed packages that did not leave, also one whose sealing was cut off, and what was brought to the
+    portal of them; the evidence ids.
+    """
     async with services.store.transaction() as tx:
-        unsent = [package for package in await tx.packages(request_id) if package.delivered_at is None]
+        unsent = [package for package in await tx.packages(request_id) if not may_have_gone(package)]
     for package in unsent:
+        await PortalDelivery(services).forget_upload(package)
         await asyncio.to_thread(_delete, services.settings.package(package.evidence_id, package.edition))
         folder = stamps_folder(services, package.evidence_id, package.edition)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -16,7 +16,7 @@ from agent.requests.intake import verified_request
 from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan
 from agent.requests.restored_records import refuse_while_unclear
 from agent.requests.review.agreement import first_yes, keep_first_yes
-from agent.requests.states import State, change_state
+from agent.requests.states import UNDER_WAY, State, change_state
 from agent.requests.step import Move
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
@@ -124,8 +124,6 @@ _OUTCOMES = {
 }
 """What a decision makes of a request, and what the custody log calls it."""
 _DOOR = object()
-UNDER_WAY = (State.APPROVED, State.AGAIN, State.CLIPPED, State.SEALED)
-"""Approved, and not all of it has left, or some of it is to go again."""
 
 
 async def decide(services: Services, request_id: str, verdict: Verdict, by: DecidedBy) -> Decision | None:

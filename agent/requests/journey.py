@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
 from agent.requests.feedback import sending_again
 from agent.requests.on_the_way.stop import is_paused
-from agent.requests.states import UNDECIDED, State, change_state
+from agent.requests.states import UNDECIDED, UNDER_WAY, State, change_state
 from agent.requests.step import Later, Move
 from agent.services import Services
 from agent.store.database import RequestRow
@@ -138,7 +138,8 @@ class Journey:
             return
         async with self._services.store.transaction() as tx:
             rows = await tx.requests(*self._steps)
-            paused = {row.request_id for row in rows if await is_paused(tx, row.request_id)}
+            under_way = [row.request_id for row in rows if row.state in UNDER_WAY]
+            paused = {request_id for request_id in under_way if await is_paused(tx, request_id)}
         for row in rows:
             if row.request_id in paused:
                 continue

@@ -83,10 +83,17 @@ SENT_BEFORE = (State.REOPENED, State.AGAIN)
 """All of it has left once; whether some goes again is open."""
 
 
+UNDER_WAY = (State.APPROVED, State.AGAIN, State.CLIPPED, State.SEALED)
+"""Approved, and not all of it has left, or some of it is to go again."""
+
+PAUSED = "paused "
+"""What a note of the store begins with that says that a request is paused."""
+
+
 async def change_state(tx: Transaction, row: RequestRow, to: State, now: int) -> bool:
     """Move a request along the table if it still stands where ``row`` says; False when somebody was quicker.
 
-    What troubled it before is over.
+    What troubled it before is over, and a pause where nothing is under way any more.
     """
     if to not in MOVES[State(row.state)]:
         raise AssertionError(f"no move leads from {row.state} to {to}")
@@ -103,4 +110,6 @@ async def change_state(tx: Transaction, row: RequestRow, to: State, now: int) ->
         await tx.execute(
             "UPDATE requests SET asked_at = ? WHERE request_id = ? AND asked_at IS NULL", [now, row.request_id]
         )
+    if changed and to not in UNDER_WAY:
+        await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + row.request_id])
     return changed == 1

@@ -65,6 +65,7 @@ class PackageRow:
     receipt_at: int | None
     bytes_sent: int
     bytes_counted: int
+    left_at: int | None = None
     sending: int = 1
     edition: int = 1
 

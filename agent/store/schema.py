@@ -256,6 +256,9 @@ CREATE TABLE handed_files (
     PRIMARY KEY (request_id, name)
 ) STRICT;
 
+-- When a package's last file lay at a place that is not ours. Another way may be chosen then; this stays.
+ALTER TABLE packages ADD COLUMN left_at INTEGER;
+
 -- Backups: the owner's own copies.
 CREATE TABLE own_copies (
     copy_id         TEXT PRIMARY KEY,            -- the evidence id, and the edition where it is not the first
@@ -347,6 +350,7 @@ CREATE TABLE former_sendings (
     uploaded_at     INTEGER,
     delivery        TEXT,
     delivered_at    INTEGER NOT NULL,
+    left_at         INTEGER,
     receipt         TEXT,
     receipt_at      INTEGER,
     bytes_sent      INTEGER NOT NULL,

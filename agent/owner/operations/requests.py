@@ -286,10 +286,17 @@ async def stop_sending(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
     """Take the yes back, as long as nothing of it was handed over."""
     await refuse_others_footage(agent, named.request_id, actor)
     await stop.refuse_if_handed_over(agent.services, named.request_id)
+    async with agent.services.store.transaction() as tx:
+        paused = await stop.is_paused(tx, named.request_id)
     await stop.pause(agent.services, named.request_id, paused=True)
-    await agent.journey.break_off(named.request_id)
-    await stop.stop(agent.services, named.request_id, actor.name)
-    agent.journey.kick()
+    try:
+        await agent.journey.break_off(named.request_id)
+        await stop.stop(agent.services, named.request_id, actor.name)
+    finally:
+        if not paused:  # refused: it goes on, as the owner left it
+            async with agent.services.store.transaction() as tx:
+                await stop.go_on(tx, named.request_id)
+        agent.journey.kick()
     return {}
 
 

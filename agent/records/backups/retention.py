@@ -135,6 +135,7 @@ async def clear_deleted(services: Services) -> int:
         await asyncio.to_thread(shutil.rmtree, services.settings.stamps_dir / row["copy_id"], ignore_errors=True)
         await asyncio.to_thread(unfile, services.settings.filed_dir, row["filed_as"])
         async with services.store.transaction() as tx:
+            await tx.execute("UPDATE second_copies SET leaving = 1 WHERE copy_id = ?", [row["copy_id"]])
             await tx.execute("DELETE FROM own_copies WHERE copy_id = ?", [row["copy_id"]])
     return len(rows)
 

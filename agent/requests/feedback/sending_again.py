@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from agent.deliveries.gone import may_have_gone
 from agent.deliveries.laying_out import forget
 from agent.requests.decision import load_approval, stored_decision
 from agent.requests.feedback.conversation import Complaint, complaints, settle_complaints
@@ -38,6 +39,7 @@ _FRESH: dict[str, object] = {
     "uploaded_at": None,
     "delivery": None,
     "delivered_at": None,
+    "left_at": None,
     "receipt": None,
     "receipt_at": None,
     "bytes_sent": 0,
@@ -47,7 +49,7 @@ _KEY = ("evidence_id", "sending", "request_id")
 _KEPT = (
     *("edition", "clip", "evidence", "custody", "checkpoint", "path", "ciphertext_sha256", "size"),
     *("sealed_at", "delivery_id", "upload_url", "uploaded_at", "delivery", "delivered_at", "receipt", "receipt_at"),
-    *("bytes_sent", "bytes_counted"),
+    *("left_at", "bytes_sent", "bytes_counted"),
 )
 """What is kept of a sending as it was, in the columns of ``packages``."""
 _UNSEALED: dict[str, object] = {
@@ -149,7 +151,7 @@ async def take_back(tx: Transaction, services: Services, row: RequestRow, by: st
     The complaints are open again.
     """
     again = [package for package in await tx.packages(row.request_id) if package.sending > 1]
-    unsent = [package for package in again if package.delivered_at is None]
+    unsent = [package for package in again if not may_have_gone(package)]
     if not unsent:
         return False
     if not await change_state(tx, row, State.REOPENED, services.clock.now()):

@@ -5,8 +5,10 @@ What is chosen changes how it goes, never what: the approval stays. Not for: goi
 
 import asyncio
 
+from agent.deliveries.gone import announced
 from agent.deliveries.laying_out import files_of, forget
 from agent.deliveries.media import medium_of
+from agent.deliveries.portal import PortalDelivery
 from agent.deliveries.secrets_of import RequestSecrets
 from agent.deliveries.way import Chosen, Means, SealedFor, Way, usual_way
 from agent.host.mount import mount_of
@@ -87,6 +89,11 @@ async def choose(
                 raise DecisionRefused("It has just gone a step further.", do="Try it again.")
         else:
             await tx.execute("UPDATE requests SET retry_at = retry_at = 0 WHERE request_id = ?", [request_id])
+        packages = await tx.packages(request_id)
+    if way.means is not Means.PORTAL:
+        for package in packages:
+            if not announced(package):
+                await PortalDelivery(services).forget_upload(package)
 
 
 async def _row(tx: Transaction, request_id: str) -> RequestRow:
@@ -110,6 +117,12 @@ async def _refuse_if_gone(services: Services, tx: Transaction, row: RequestRow) 
         raise DecisionRefused(
             "It was handed over already.", meaning="Nothing is sent twice.",
             do="If the police can't open it, ask the officer to ask anew.",
+        )  # fmt: skip
+    if any(announced(package) for package in packages):
+        raise DecisionRefused(
+            "It was announced to the portal, whose answer did not come: the police may have it.",
+            meaning="Nothing was changed, and nothing is sent twice.",
+            do="Let it go on, and it is asked again. If the portal stays away, call the officer.",
         )  # fmt: skip
 
 

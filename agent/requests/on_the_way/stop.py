@@ -3,19 +3,17 @@
 Not for: leaving the portal (``agent.membership.leaving``), which stops everything.
 """
 
+from agent.deliveries.gone import announced, may_have_gone
+from agent.deliveries.portal import PortalDelivery
 from agent.requests.answer import clear_work
-from agent.requests.decision import UNDER_WAY
 from agent.requests.feedback import sending_again
-from agent.requests.states import State, change_state
+from agent.requests.states import PAUSED, UNDER_WAY, State, change_state
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from exchange.custody.log import CustodyKind
 from exchange.documents.messages import Decision, Status
 from exchange.errors import DecisionRefused, NotFound
 from exchange.signing.documents import sign_document
-
-PAUSED = "paused "
-"""What a note of the store begins with that says that a request is paused."""
 
 
 async def pause(services: Services, request_id: str, *, paused: bool) -> None:
@@ -46,12 +44,12 @@ async def stop(services: Services, request_id: str, by: str) -> None:
     """The yes is taken back: nothing is cut, sealed or sent, and the officer is told that it was withdrawn.
 
     Of what is sent again because it could not be played, the "again" is taken back, and nobody is told. DecisionRefused
-    when a part of it was handed over, or nothing was approved.
+    when a part of it was handed over, or may have been, or nothing was approved.
     """
+    await _forget_uploads_again(services, request_id)
     async with services.store.transaction() as tx:
         row = await _to_take_back(tx, request_id)
         if await sending_again.take_back(tx, services, row, by):
-            await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + row.request_id])
             return
         now = services.clock.now()
         if not await change_state(tx, row, State.WITHDRAWN, now):
@@ -62,18 +60,33 @@ async def stop(services: Services, request_id: str, by: str) -> None:
         await tx.update("decisions", key, document=signed.document, signature=signed.signature, observed="{}")
         if row.origin != "noted":
             await tx.update("requests", key, answered_at=None)
-        await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + row.request_id])
         await services.custody.record(tx, CustodyKind.WITHDRAWN, by, row.request_id)
         await services.custody.checkpoint(tx)
     await clear_work(services, request_id)
 
 
+async def _forget_uploads_again(services: Services, request_id: str) -> None:
+    """What was brought to the portal of what is to go again is nobody's once that is taken back."""
+    async with services.store.transaction() as tx:
+        await _to_take_back(tx, request_id)
+        packages = await tx.packages(request_id)
+    for package in packages:
+        if package.sending > 1 and not may_have_gone(package):
+            await PortalDelivery(services).forget_upload(package)
+
+
 async def _to_take_back(tx: Transaction, request_id: str) -> RequestRow:
     row = await _under_way(tx, request_id)
     packages = await tx.packages(request_id)
-    if any(package.sending > 1 and package.delivered_at is None for package in packages):
+    if any(package.sending > 1 and not may_have_gone(package) for package in packages):
         return row
-    if any(package.delivered_at is not None or package.sending > 1 for package in packages):
+    if any(announced(package) and package.delivered_at is None for package in packages):
+        raise DecisionRefused(
+            "It was announced to the portal, whose answer did not come: the police may have it.",
+            meaning="Nothing was changed.",
+            do="Let it go on, and it is asked again. If the portal stays away, call the officer.",
+        )
+    if any(may_have_gone(package) or package.sending > 1 for package in packages):
         raise DecisionRefused(
             "A part of it was handed over already.",
             meaning="Nothing was changed.",

@@ -207,6 +207,18 @@ def hanging(held: asyncio.Event) -> Handler:
     return handler
 
 
+def unanswered(portal: HostilePortal) -> Handler:
+    """Take the call as a good portal does, and drop the connection instead of saying so."""
+
+    async def handler(call: Call, request: web.Request) -> web.StreamResponse:
+        answer = await portal.answer(call, request)
+        assert request.transport is not None
+        request.transport.abort()
+        return answer
+
+    return handler
+
+
 def broken_off(portal: HostilePortal, after: int) -> Handler:
     """Take ``after`` bytes of an upload, keep them, and drop the connection."""
 

@@ -15,9 +15,9 @@ from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestN
 from agent.owner.operations.requests import find, refuse_others_footage
 from agent.owner.people.roles import Role
 from agent.places.presigned import MOST_TEXT
-from agent.requests.decision import UNDER_WAY
 from agent.requests.noted.taken import note_receipt
 from agent.requests.on_the_way import choosing, stop
+from agent.requests.states import UNDER_WAY
 from exchange.documents.messages import Id, Line, Part
 
 
