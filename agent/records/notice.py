@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from agent.records.wording.model import Wording, fill
 from agent.settings.model import Settings
+from exchange.clock import DAY
 from exchange.documents.messages import CameraRegistration
 
 
@@ -76,9 +77,19 @@ def _values(wording: Wording, settings: Settings, cameras: Sequence[CameraRegist
     return everywhere(wording, settings) | {
         "purpose": purpose_of(wording, settings),
         "cameras": str(len(cameras)),
-        "labels": ", ".join(camera.label for camera in cameras) or "–",
+        "labels": ", ".join(camera.label for camera in cameras) or wording.notice.no_cameras,
         "sound": wording.notice.sound_yes if sound else wording.notice.sound_no,
         "days": str(max(days)),
-        "package_days": str(settings.requests.keep_packages_days),
+        "package_days": str(_longest_kept(settings)),
         "years": str(settings.records.keep_years or wording.keep_records.years),
+        "copies_away": wording.notice.copies_away if settings.backups.places else wording.notice.copies_here,
     }
+
+
+def _longest_kept(settings: Settings) -> int:
+    """The most days that a sealed copy stays which nobody holds: the longest time of any kind of incident, or until its
+    outcome, and then the time between the announcement and the deletion."""
+    backups = settings.backups
+    days = max(settings.requests.keep_packages_days, *(each.days for each in backups.keep), 0)
+    longest = max(days * DAY, backups.until_outcome or 0) + backups.notice
+    return -(-longest // DAY)

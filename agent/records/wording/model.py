@@ -127,6 +127,12 @@ class NoticeByOwner(Part):
     business: Notice
     sound_yes: Words = Field(alias="sound-yes")
     sound_no: Words = Field(alias="sound-no")
+    no_cameras: Words = Field(alias="no-cameras")
+    """In the place of the cameras' names."""
+    copies_here: Words = Field(alias="copies-here")
+    """Where else recordings go: nowhere, ..."""
+    copies_away: Words = Field(alias="copies-away")
+    """... or, as sealed copies, to the second places that the owner named."""
 
     def of(self, kind: OwnerKind) -> Notice:
         return self.household if kind is OwnerKind.HOUSEHOLD else self.business

@@ -134,7 +134,9 @@ STATEMENT: dict[str, frozenset[str]] = {
 }
 """Of the statement. ``[[words]]`` is a blank to be filled in, ``[[words|$name]]`` one that is filled in already."""
 
-NOTICE: frozenset[str] = frozenset({"purpose", "cameras", "labels", "sound", "days", "package_days", "years"})
+NOTICE: frozenset[str] = frozenset(
+    {"purpose", "cameras", "labels", "sound", "days", "package_days", "years", "copies_away"}
+)
 """What the texts of the privacy notice and of the sign may name."""
 
 SUBJECT: dict[str, frozenset[str]] = {

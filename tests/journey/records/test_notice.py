@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from tests.journey.home import besieged
+from agent.records.notice import notice_of
+from agent.records.wording.files import wording_of
+from tests.journey.home import besieged, settings_at
 from tests.journey.records.kept import ask, embedded_fonts, file_of, pdf_text
 from tests.journey.records.test_statement import words_of
 
@@ -23,7 +25,11 @@ async def test_the_notice_is_made_of_the_settings(tmp_path: Path) -> None:
             "Cameras here: 1 (Front door). We record pictures, and at some of them sound, to protect the till" in text
         )
         assert "Questions and requests go to dpo@shop.example." in text
-        assert "is kept for 90 days, the record of it for 5 years" in text
+        assert (
+            "is kept for up to 97 days, longer only where a court may still need it" in text
+        )  # a week's notice is in it
+        assert "the record of it for 5 years" in text
+        assert "sends recordings nowhere else" in text
         assert "Information Commissioner's Office" in text
         assert "https://ico.org.uk" in text
         for never in ("above the front door", "53.76", "127.0.0.1"):
@@ -31,6 +37,35 @@ async def test_the_notice_is_made_of_the_settings(tmp_path: Path) -> None:
         page = words_of((await file_of(at, "notice", form="html")).decode().replace("&#39;", "'"))
         for line in text.splitlines():
             assert set(line) <= set("=-") or line in page
+
+
+BACKED_UP = """
+requests: {keep_packages_days: 90}
+backups:
+  places: [{place: nas}]
+  keep: [{kind: burglary, days: 730}]
+  notice: 36h
+"""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "days"), [("", 732), ("  until_outcome: 1825d\n", 1827), ("  until_outcome: 30d\n", 732)]
+)
+async def test_the_notice_tells_the_longest_time_and_the_second_places_of_copies(
+    tmp_path: Path, outcome: str, days: int
+) -> None:
+    async with besieged(tmp_path, extra=BACKED_UP + outcome) as at:
+        text = (await file_of(at, "notice", form="txt")).decode()
+        assert f"is kept for up to {days} days" in text
+        assert "also lie at a storage place that we chose" in text
+        assert "as our processor" in text
+        assert "nowhere else" not in text
+
+
+def test_the_notice_says_where_no_camera_was_added(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path, "https://share.example.police.uk")
+    wording = wording_of("uk", "en", settings.records.wording)
+    assert "Cameras here: 0 (none was added yet)." in notice_of(wording, settings, ()).plain()
 
 
 async def test_the_sign_is_one_page_to_print(tmp_path: Path) -> None:
