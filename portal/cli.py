@@ -31,7 +31,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.group(cls=HandoverGroup)
+@click.group(cls=HandoverGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="handover")
 def main() -> None:
     """The reference portal: a courier between officers who ask for footage and owners who may hand it over.

@@ -4,6 +4,7 @@ Not for: keeping them (``agent.records.backups``).
 """
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def _show(reply: Json) -> None:
         if copy["announced"]:
             click.echo(f"Goes on {prompt.local(copy['goes'])}: {copy['filed_as']} (to keep it: handover hold)")
     if reply["sheet"] is None:
-        click.echo("The recovery sheet was never made: handover recovery-sheet")
+        click.echo("The recovery sheet was never made: sudo handover recovery-sheet sheet.html")
     if reply["doing"]:
         click.echo(f"Now: {reply['doing']}")
 
@@ -102,7 +103,12 @@ def _go(config: Path, plain: bool, *, check: bool) -> None:
                 click.echo(shown)
             await asyncio.sleep(_LOOK)
 
-    done = ask_agent(config, work)
+    log = logging.getLogger("agent.records.backups.backups")
+    before, log.disabled = log.disabled, True  # what failed is told below, and of no log's reader
+    try:
+        done = ask_agent(config, work)
+    finally:
+        log.disabled = before
     if plain:
         print_json(done)
     else:
@@ -110,6 +116,8 @@ def _go(config: Path, plain: bool, *, check: bool) -> None:
             click.echo(f"{place}: {_count(count, 'copy', 'copies')} put there.")
         if check:
             click.echo(f"{_count(done['checked'], 'copy', 'copies')} checked, {done['damaged']} damaged.")
+        elif not done["put"] and not done["failures"]:
+            click.echo("No second place is set up. Name one below `backups` in the settings (docs/backups.md).")
     for place, error in done["failures"].items():
         click.echo(f"{place + ': ' if place else ''}{error['what']} {error['do']}", err=True)
     if done["failures"] or done["damaged"]:
@@ -139,7 +147,7 @@ def _say(reply: Json, deleted: str, announced: str) -> None:
         for copy in copies:
             click.echo(f"  {copy['filed_as']} ({prompt.size(copy['size'])}): {word}")
     if not reply["deleted"] and not reply["announced"]:
-        click.echo("Nothing's time is over.")
+        click.echo("No copy's time is over.")
 
 
 @click.command()
@@ -153,6 +161,8 @@ def hold(config: Path, request_id: str, reason: str | None, end: bool) -> None:
         ask_agent(config, lambda call: call("end-hold", request_id=request_id))
         click.echo("It is not held any more.")
         return
+    if reason is None:
+        ask_agent(config, lambda call: call("show", request_id=request_id))  # there is such a request
     why = reason or click.prompt("Why")
     ask_agent(config, lambda call: call("hold", request_id=request_id, reason=why))
     click.echo(f"Held. To end it: handover hold {request_id} --end")

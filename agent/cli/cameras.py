@@ -4,6 +4,7 @@ Not for: asking a camera anything itself (``agent/cameras``).
 """
 
 import base64
+import importlib
 import json
 import re
 import sys
@@ -48,7 +49,20 @@ def ask_password(user: str | None, password_file: Path | None, what: str) -> str
     return read_secret(password_file, what) if user else None
 
 
-@click.group()
+class _Cameras(click.Group):
+    """``source`` stands with the sources' own commands, which are loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        importlib.import_module("agent.cli.sources")
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands:
+            importlib.import_module("agent.cli.sources")
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Cameras)
 def cameras() -> None:
     """Find, add, list, check and remove cameras. Nothing is ever set on a camera."""
 

@@ -3,7 +3,7 @@
 Not for: mending anything, or sending anything.
 """
 
-import os
+import io
 import subprocess
 import zipfile
 from pathlib import Path
@@ -11,12 +11,19 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from agent.cli.caller import ask_agent
+from agent.cli.caller import ask_agent, daemon_listens
+from agent.cli.record_keeping.files import refuse_taken, write_new
 from agent.cli.requests import as_json, out, print_json
-from exchange.errors import InputInvalid
+from agent.settings.model import load_settings
 
 _STYLES = {"good": ("ok", "green"), "note": ("note", "yellow"), "bad": ("WRONG", "bold red")}
 _LOG_LINES = "2000"
+_NO_DAEMON = {
+    "about": "daemon",
+    "state": "bad",
+    "text": "The daemon is not running.",
+    "do": "sudo systemctl start handover",
+}
 
 
 @click.command()
@@ -25,16 +32,20 @@ _LOG_LINES = "2000"
 @click.pass_obj
 def doctor(config: Path, cameras: bool, plain: bool) -> None:
     """Find what is wrong (disk, clock, cameras, portal, permissions …), and say what to do."""
+    runs = daemon_listens(load_settings(config))
     reply = ask_agent(config, lambda call: call("doctor", cameras=cameras))
     findings = reply["findings"]
+    if not runs:  # nor does what it would do then
+        findings[:] = [_NO_DAEMON, *(each for each in findings if each["about"] != "page" or each["state"] != "good")]
+    wrong = sum(each["state"] == "bad" for each in findings)
     if plain:
-        return print_json(reply)
+        print_json(reply)
+        raise SystemExit(1 if wrong else 0)
     for each in findings:
         word, style = _STYLES[each["state"]]
         out.print(Text(f"{word:>5}  ", style=style) + Text(each["text"], style=""))
         if each["do"]:
             out.print(Text(f"       {each['do']}"))
-    wrong = sum(each["state"] == "bad" for each in findings)
     click.echo("Nothing is wrong." if not wrong else f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong.")
     if wrong:
         raise SystemExit(1)
@@ -46,8 +57,7 @@ def doctor(config: Path, cameras: bool, plain: bool) -> None:
 @click.pass_obj
 def support(config: Path, target: Path) -> None:
     """Pack what a maintainer needs into a zip, without secrets, places or pictures. Nothing is sent."""
-    if target.exists():
-        raise InputInvalid(f"{target} is there already.", do="Name another file.")
+    refuse_taken(target)
     reply = ask_agent(config, lambda call: call("support"))
     files = dict(reply["files"])
     log = _log()
@@ -55,9 +65,11 @@ def support(config: Path, target: Path) -> None:
         from agent.owner.operations.support import cleaned
 
         files["log.txt"] = cleaned(log, reply["private"])
-    with zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as packed:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, text in files.items():
             packed.writestr(name, text)
+    write_new(target, whole.getvalue())
     for name, text in files.items():
         click.echo(f"  {name} ({len(text.encode())} bytes)")
     click.echo(f"Packed into {target}. Read it before you give it to anybody: unzip -p {target} | less")
@@ -69,11 +81,9 @@ def support(config: Path, target: Path) -> None:
 @click.pass_obj
 def recovery_sheet(config: Path, target: Path, language: str) -> None:
     """Write a page to print: the key that opens your own copies when this machine is gone."""
-    if target.exists():
-        raise InputInvalid(f"{target} is there already.", do="Name another file.")
+    refuse_taken(target)
     reply = ask_agent(config, lambda call: call("recovery-sheet", language=language))
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(reply["page"])
+    write_new(target, reply["page"].encode())
     click.echo(f"Written: {target}. Print it, keep the paper safe, and delete the file: it opens your copies.")
 
 

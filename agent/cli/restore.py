@@ -53,6 +53,7 @@ def restore(
     if data is not None and not data.is_absolute():
         raise InputInvalid("--data wants a path in full, such as /var/lib/handover.")
     source = _place(config, place)
+    asyncio.run(state_file.require_state(source, wanted))
     identities = typed_key(key)
     with tempfile.TemporaryDirectory(prefix="handover-restore-") as work:  # 0700
         opened = asyncio.run(state_file.open_newest(source, identities, Path(work), lambda _: None, wanted))

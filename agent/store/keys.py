@@ -70,7 +70,7 @@ async def changed_keys(tx: Transaction, keys: AgentKeys) -> HandoverError | None
             meaning="The portal knows it no more. What was handed over stays as it is.",
             do="Join the portal again: handover setup. Or put the old file back from a backup: handover restore",
         )
-    before, now = json.loads(await tx.note(_ARCHIVE_KEYS) or "[]"), _hashes(keys)
+    before, now = json.loads(await tx.note(_ARCHIVE_KEYS) or "[]"), _hashes(keys.archive)
     if missing := set(before) - set(now):
         return HandoverError(
             f"This machine has another archive key than before ({len(missing)} of {len(before)} are gone).",
@@ -82,8 +82,13 @@ async def changed_keys(tx: Transaction, keys: AgentKeys) -> HandoverError | None
     return None
 
 
-def _hashes(keys: AgentKeys) -> list[str]:
-    recipients = [str(identity.recipient) for identity in keys.archive]
+async def missing_archive_keys(tx: Transaction, archive: Sequence[Identity]) -> int:
+    """How many of the archive keys that this state had are not among these."""
+    return len(set(json.loads(await tx.note(_ARCHIVE_KEYS) or "[]")) - set(_hashes(archive)))
+
+
+def _hashes(archive: Sequence[Identity]) -> list[str]:
+    recipients = [str(identity.recipient) for identity in archive]
     return sorted(hashlib.sha256(each.encode()).hexdigest()[:16] for each in recipients)
 
 

@@ -50,7 +50,7 @@ def _default_state() -> Path:
     return Path(os.environ.get("HANDOVER_OFFICER_STATE") or Path(base) / "handover-officer")
 
 
-@click.group(cls=HandoverGroup)
+@click.group(cls=HandoverGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="handover")
 @click.option("--state", type=FOLDER, help="The officer's folder. [default: ~/.local/share/handover-officer]")
 @click.pass_context
@@ -74,7 +74,9 @@ def setup(desk: Desk, portal: str | None, force_key: Path | None, credential: Pa
     public = desk.state.folder / "officer.pub"
     given = (portal, force_key, credential)
     if any(given) and not all(given):
-        raise InputInvalid("Something is missing.", do="Give --portal, --force-key and --credential together.")
+        flags = zip(("--portal", "--force-key", "--credential"), given, strict=True)
+        missing = " and ".join(flag for flag, value in flags if not value)
+        raise InputInvalid(f"Missing: {missing}.", do="Give --portal, --force-key and --credential together.")
     ready = False
     if portal is not None and force_key is not None and credential is not None:
         _set_up(desk, portal, read_public(force_key), credential)

@@ -50,7 +50,7 @@ def request() -> None:
 @click.option("--law", "legal_basis", default="not said", help="By which law they ask, if they told you.")
 @click.option("--sound", is_flag=True, help="They ask for the sound too.")
 @click.option("--exhibit-prefix", help="What they want the exhibits called by, such as ABC.")
-@click.option("--recipient", help="An age recipient that the force gave you; sealed for nobody without it.")
+@click.option("--recipient", help="An age recipient that the force gave you; without it, a passphrase is made.")
 @click.option(
     "--as",
     "form",

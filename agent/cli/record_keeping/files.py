@@ -24,19 +24,25 @@ def refuse_taken(target: Path | None) -> None:
         raise InputInvalid(f"{target} is there already.", do="Name another file.")
 
 
+def write_new(target: Path, content: bytes) -> None:
+    """A file that only its owner may read. InputInvalid when it can't be written."""
+    try:
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise InputInvalid(f"{target} can't be written ({error.strerror}).", do="Name another file.") from error
+
+
 def write_file(reply: dict[str, Any], target: Path | None) -> None:
     """To the target, which only its owner may read, or to standard output."""
     content = base64.b64decode(reply["content"])
     if target is None:
-        if sys.stdout.isatty() and reply["name"].endswith(".pdf"):
-            raise InputInvalid("A terminal can't show a PDF.", do="Name a file with --out.")
+        if sys.stdout.isatty() and reply["name"].endswith((".pdf", ".html")):
+            what = "PDF" if reply["name"].endswith(".pdf") else "page"
+            raise InputInvalid(f"A terminal can't show a {what}.", do="Name a file with --out.")
         sys.stdout.buffer.write(content)
     else:
-        try:
-            with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(content)
-        except OSError as error:
-            raise InputInvalid(f"{target} can't be written ({error.strerror}).", do="Name another file.") from error
+        write_new(target, content)
         click.echo(f"Written: {target}")
     for script in reply["missing"]:
         click.echo(

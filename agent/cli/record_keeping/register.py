@@ -3,6 +3,7 @@
 Not for: what is in it (``agent.records.register``).
 """
 
+from datetime import date
 from pathlib import Path
 
 import click
@@ -10,6 +11,9 @@ import click
 from agent.cli.caller import ask_agent
 from agent.cli.record_keeping.files import in_language, refuse_taken, write_file
 from agent.cli.requests import print_json
+from exchange.errors import InputInvalid
+
+_LANGUAGES = {"en": "English", "de": "German"}
 
 
 @click.command()
@@ -30,6 +34,9 @@ def register(
     config: Path, first: str | None, last: str | None, form: str, target: Path | None, language: str | None
 ) -> None:
     """Every request, granted or not: who asked, why, what was decided, left out and handed over."""
+    for flag, day in (("--from", first), ("--to", last)):
+        if day is not None:
+            _require_day(flag, day)
     refuse_taken(target)
     asked = {"first": first, "last": last, "form": form, "language": language}
     given = {name: value for name, value in asked.items() if value is not None}
@@ -38,6 +45,20 @@ def register(
         print_json(reply)
     else:
         write_file(reply, target)
+        if language is not None and reply["language"] != language:
+            name = _LANGUAGES[language]
+            click.echo(
+                f"{reply['jurisdiction']} has no {name} wording: it is in {_LANGUAGES[reply['language']]}.", err=True
+            )
+
+
+def _require_day(flag: str, day: str) -> None:
+    try:
+        if date.fromisoformat(day).isoformat() == day:
+            return
+    except ValueError:
+        pass
+    raise InputInvalid(f"The day {day!r} given with {flag} can't be used.", do="Type it as 2026-05-03.")
 
 
 @click.command()

@@ -53,13 +53,7 @@ async def open_newest(
     One that is damaged is passed over for the one before it. NotFound when there is none, KeyDoesNotOpen when the key
     opens none of them, and what a place raises.
     """
-    states = [each for each in await states_at(place) if each[1].name.rpartition("/")[2].startswith(wanted)]
-    if not states:
-        raise NotFound(
-            f"There is no state of an agent at {place.title}.",
-            meaning="Nothing was put back.",
-            do="Name the folder in which the folder 'handover' of the copies lies.",
-        )
+    states = await require_state(place, wanted)
     wrong: KeyDoesNotOpen | SealDamaged | InputInvalid | None = None
     for made_at, stored in states:
         fetched = work / "state.age"
@@ -76,6 +70,18 @@ async def open_newest(
             await asyncio.to_thread(fetched.unlink, missing_ok=True)
     assert wrong is not None
     raise wrong
+
+
+async def require_state(place: Place, wanted: str = "") -> list[tuple[int, Stored]]:
+    """The states there of which the names begin so, the newest first. NotFound, and what a place raises."""
+    states = [each for each in await states_at(place) if each[1].name.rpartition("/")[2].startswith(wanted)]
+    if not states:
+        raise NotFound(
+            f"There is no state of Handover in {place.title}.",
+            meaning="Nothing was put back.",
+            do="Name the folder that holds handover/state.",
+        )
+    return states
 
 
 def unpack(sealed: Path, identities: Sequence[Identity], folder: Path) -> None:

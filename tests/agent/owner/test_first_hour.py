@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from agent.cli import cameras as camera_commands
 from agent.cli.main import main
 from exchange.clock import SystemClock
-from exchange.errors import NotPermitted
+from exchange.errors import InputInvalid, NotFound, NotPermitted
 from tests.counterparts.http.hikvision_stand_in import HikvisionStandIn
 
 NOBODY = 65534
@@ -224,3 +224,45 @@ def test_channels_that_are_no_numbers_are_refused(config: Path, typed: str) -> N
     ended = handover(config, *by_login("127.0.0.1:1", "/dev/null", "--id", "x", "--channels", typed))
     assert ended.exit_code == 17
     assert f"The channels {typed!r} can't be used" in ended.output
+
+
+# -- without a daemon --
+
+
+def test_the_doctor_says_first_that_no_daemon_runs_and_ends_with_1_for_scripts_too(config: Path) -> None:
+    said = handover(config, "doctor")
+    assert said.exit_code == 1
+    assert said.output.splitlines()[0].split() == ["WRONG", "The", "daemon", "is", "not", "running."]
+    assert "page is served" not in said.output
+    told = handover(config, "doctor", "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.output)["findings"][0]["about"] == "daemon"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("recovery-sheet", "/dev/null/s.html"), "/dev/null/s.html can't be written"),
+        (("support", "/dev/null/a.zip"), "/dev/null/a.zip can't be written"),
+        (("register", "--from", "yesterday"), "The day 'yesterday' given with --from can't be used."),
+        (("hold", "abc"), "There is no request abc."),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_used_is_named_before_anything_is_asked(config: Path, words: tuple[str, ...], said: str) -> None:
+    ended = handover(config, *words, typed="")
+    assert ended.exit_code in (InputInvalid.exit_code, NotFound.exit_code), ended.output
+    assert ended.output.startswith(said)
+
+
+def test_restore_looks_whether_anything_is_there_before_it_asks_for_a_key(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    ended = handover(config, "restore", str(tmp_path / "empty"), typed="")
+    assert ended.exit_code == NotFound.exit_code
+    assert ended.output.startswith("There is no state of Handover in")
+
+
+def test_a_language_that_the_wording_lacks_and_a_backup_without_a_place_are_told(config: Path, tmp_path: Path) -> None:
+    said = handover(config, "register", "--language", "de", "--out", str(tmp_path / "r.html"))
+    assert "uk has no German wording: it is in English." in said.output
+    assert "No second place is set up." in handover(config, "backups", "run").output

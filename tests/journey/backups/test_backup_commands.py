@@ -31,7 +31,7 @@ async def test_copies_are_shown_brought_and_checked_by_commands(tmp_path: Path) 
         assert [each["reason"] for each in told["holds"]] == ["an appeal"]
         assert (told["places"][0]["copies"], told["places"][0]["missing"]) == (1, 0)
         await lost.program("hold", request_id, "--end")
-        assert "Nothing's time is over." in await lost.program("backups", "prune", "--dry-run")
+        assert "No copy's time is over." in await lost.program("backups", "prune", "--dry-run")
         await lost.program("archive-key", "new", "--yes")
         assert lost.data.joinpath("keys/archive.key").read_text().count("\nAGE-SECRET-KEY") == 4
 

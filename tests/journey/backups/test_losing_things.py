@@ -24,7 +24,7 @@ from agent.records.backups.archive_words import words_of
 from exchange.age.files import decrypt_file
 from exchange.clock import DAY
 from exchange.documents.messages import Delivery
-from exchange.errors import KeyDoesNotOpen, PortalRefused
+from exchange.errors import InputInvalid, KeyDoesNotOpen, PortalRefused
 from exchange.signing.documents import open_document
 from portal.cli import main as portal_command
 from tests.journey.backups.keeping import LostHome, custody, lost_home, second_place, sent
@@ -246,7 +246,14 @@ async def test_the_archive_key_is_lost_here_and_comes_back_from_the_sheet(tmp_pa
             sealed = again.settings.package(package.evidence_id)
             with pytest.raises(KeyDoesNotOpen):
                 await asyncio.to_thread(decrypt_file, sealed, tmp_path / "x.zip", again.agent.services.keys.archive)
-        await lost.program("archive-key", "put", typed="".join(sheet) + "\n")
+        words = " ".join(await asyncio.to_thread(words_of, at.agent.services.keys.archive[1])) + "\n\n"
+        assert "don't say which" in await lost.program("archive-key", "put", typed=words, code=InputInvalid.exit_code)
+        said = await lost.program("archive-key", "put", typed=sheet[0] + "\n")
+        assert "Put back: the key for age 1.3 and newer." in said
+        assert "Still missing of the sheet's: 1." in said
+        said = await lost.program("archive-key", "put", typed=sheet[1] + "\n")
+        assert "Put back: the key for any age program." in said
+        assert "Still missing" not in said
         async with lost.second(at) as again:
             keys = again.agent.services.keys.archive
             await asyncio.to_thread(decrypt_file, sealed, tmp_path / "x.zip", keys)

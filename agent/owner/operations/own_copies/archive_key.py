@@ -11,7 +11,7 @@ from pydantic import Field
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.records.backups.archive_words import identities_of_text
 from agent.services import Services
-from agent.store.keys import accept_archive_keys, new_archive, save_archive
+from agent.store.keys import accept_archive_keys, missing_archive_keys, new_archive, save_archive
 from exchange.age.files import Identity, read_identities
 from exchange.documents.messages import Part
 
@@ -24,8 +24,10 @@ class KeyTyped(Part):
 async def put(agent: Owned, typed: KeyTyped, actor: Actor) -> Json:
     """Put keys from a sheet first; those that are here stay, as copies may be sealed for them. InputInvalid."""
     identities = await asyncio.to_thread(identities_of_text, typed.secret_keys)
-    await _save(agent.services, identities)
-    return {"keys": len(identities)}
+    here = await _save(agent.services, identities)
+    async with agent.services.store.transaction() as tx:
+        missing = await missing_archive_keys(tx, here)
+    return {"kinds": [identity.recipient.kind for identity in identities], "missing": missing}
 
 
 async def make(agent: Owned, _: Nothing, actor: Actor) -> Json:
@@ -36,7 +38,10 @@ async def make(agent: Owned, _: Nothing, actor: Actor) -> Json:
     return {}
 
 
-async def _save(services: Services, first: list[Identity]) -> None:
+async def _save(services: Services, first: list[Identity]) -> list[Identity]:
+    """All that are there now."""
     path = services.settings.archive_key
     known = await asyncio.to_thread(read_identities, path)
-    await asyncio.to_thread(save_archive, path, [*first, *(each for each in known if each not in first)])
+    together = [*first, *(each for each in known if each not in first)]
+    await asyncio.to_thread(save_archive, path, together)
+    return together

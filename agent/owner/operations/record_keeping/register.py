@@ -54,6 +54,7 @@ async def show_register(agent: Owned, asked: RegisterAsked, actor: Actor) -> Jso
     wording = await wording_for(agent, asked.language)
     register = await _register(agent, asked, wording)
     name = "-".join(["register", *(day for day in (asked.first, asked.last) if day)])
+    written = {"language": wording.language, "jurisdiction": wording.jurisdiction}
     match asked.form:
         case RegisterForm.JSON:
             return {
@@ -78,7 +79,7 @@ async def show_register(agent: Owned, asked: RegisterAsked, actor: Actor) -> Jso
                 ],
             }
         case RegisterForm.CSV:
-            return as_file(await asyncio.to_thread(as_csv, register), f"{name}.csv")
+            return as_file(await asyncio.to_thread(as_csv, register), f"{name}.csv") | written
     form = Form(asked.form.value)
     if form is Form.PDF and len(register.entries) > MOST_ENTRIES:
         raise InputInvalid(
@@ -86,7 +87,8 @@ async def show_register(agent: Owned, asked: RegisterAsked, actor: Actor) -> Jso
             meaning="Nothing was made.",
             do="Choose fewer days (--from, --to), or take the page (html) or the table (csv).",
         )
-    return await as_sheet(agent, lambda: sheet("register.html", register=register, fields=FIELDS), name, form)
+    made = await as_sheet(agent, lambda: sheet("register.html", register=register, fields=FIELDS), name, form)
+    return made | written
 
 
 async def _register(agent: Owned, asked: RegisterAsked, wording: Wording) -> RegisterWords:
