@@ -179,9 +179,8 @@ class _Check:
             )
             self.findings.append(unchecked("force-key", text))
         elif carried != self._given_force:
-            self.findings.append(
-                fails("force-key", mismatch("The package names another force key than the given one."))
-            )
+            text = f"The package names another force key, {carried.fingerprint}, than the given one, "
+            self.findings.append(fails("force-key", mismatch(f"{text}{self._given_force.fingerprint}.")))
         else:
             self.findings.append(holds("force-key", "The force key in the package is the one that was given."))
 
@@ -191,7 +190,8 @@ class _Check:
             return self._given_device
         named = self.request.device if self.request else None
         if self._given_device is not None and carried != self._given_device:
-            error: VerificationFailed = mismatch("The package names another device key than the given one.")
+            text = f"The package names another device key, {carried.fingerprint}, than the given one, "
+            error: VerificationFailed = mismatch(f"{text}{self._given_device.fingerprint}.")
             self.findings.append(fails("device-key", error))
         elif named is not None and carried.fingerprint != named:
             error = mismatch("The device key in the package is not the one that the officer's request names.")

@@ -7,14 +7,16 @@ import contextlib
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from exchange import VERSION
 from exchange.age.keys import Opener, Passphrase, read_identities
 from exchange.documents.messages import Credential
 from exchange.documents.noted import NotedRequest
-from exchange.errors import HandoverError, InputInvalid, KeyFileUnusable
+from exchange.errors import DocumentInvalid, HandoverError, InputInvalid, KeyFileUnusable
 from exchange.package.report import Report
 from exchange.signing.documents import PublicKey
 from exchange.signing.timestamps import MAX_STAMP, read_all_certificates, read_certificates
@@ -37,6 +39,7 @@ _path = click.Path(path_type=Path)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="handover-verify")
 @click.argument("package", type=_path)
 @click.option("--identity", "-i", "identity", type=_path, multiple=True, help="File with the case's age identity.")
 @click.option("--passphrase-file", type=_path, help="File with the package's passphrase; - asks for it.")
@@ -84,10 +87,10 @@ def command(
     force = read_public_key(force_key) if force_key else None
     trust = StampTrust(
         certificates=read_all_certificates(tsa_certificates),
-        lists=[_read_bytes(path, _MAX_LIST) for path in crl],
-        answers=[_read_bytes(path, _MAX_LIST) for path in ocsp],
+        lists=[_read_as(path, _MAX_LIST, _is_list, "list of revoked certificates") for path in crl],
+        answers=[_read_as(path, _MAX_LIST, _is_der, "OCSP response (DER)") for path in ocsp],
         ask=revocation,
-        late=[_read_bytes(path, MAX_STAMP) for path in late_stamp],
+        late=[_read_as(path, MAX_STAMP, _is_der, "time stamp") for path in late_stamp],
     )
     report = verify_package(
         package,
@@ -129,8 +132,11 @@ def main() -> None:
 
 
 def read_public_key(path: Path) -> PublicKey:
-    """The key in a .pub file. KeyFileUnusable or DocumentInvalid when it holds none."""
-    return PublicKey.parse(_read(path).strip())
+    """The key in a .pub file. KeyFileUnusable when it holds none."""
+    try:
+        return PublicKey.parse(_read(path).strip())
+    except DocumentInvalid:
+        raise _unusable(path, "it holds no OpenSSH Ed25519 public key") from None
 
 
 def read_force_key(path: Path) -> PublicKey:
@@ -146,7 +152,10 @@ def read_force_key(path: Path) -> PublicKey:
         if match["options"] and spaces is None:
             raise _unusable(path, "it limits a key by more than namespaces, which is not understood here")
         if spaces is None or Credential.namespace() in spaces[1].split(","):
-            found.add(PublicKey.parse(match["key"]))
+            try:
+                found.add(PublicKey.parse(match["key"]))
+            except DocumentInvalid:
+                raise _unusable(path, "a key in it is no OpenSSH Ed25519 public key") from None
     if len(found) != 1:
         raise _unusable(path, f"it allows {len(found)} keys to sign {Credential.namespace()}, where one is wanted")
     return found.pop()
@@ -161,6 +170,22 @@ def _read_bytes(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise InputInvalid(f"{path} is larger than any honest one.", do="Check its name.")
     return content
+
+
+def _read_as(path: Path, most: int, is_one: Callable[[bytes], bool], kind: str) -> bytes:
+    """InputInvalid where it is none by its first bytes, so that no package is blamed for a wrong name."""
+    content = _read_bytes(path, most)
+    if not is_one(content):
+        raise InputInvalid(f"{path} is no {kind}.", do="Check its name.")
+    return content
+
+
+def _is_der(content: bytes) -> bool:
+    return content.startswith(b"\x30")  # a SEQUENCE (X.690), as RFC 3161, 5280 and 6960 have it
+
+
+def _is_list(content: bytes) -> bool:
+    return _is_der(content) or b"-----BEGIN X509 CRL-----" in content
 
 
 def _write_case(report: Report, target: Path) -> None:
@@ -187,11 +212,12 @@ def _openers(identity: tuple[Path, ...], passphrase_file: Path | None) -> list[O
     found: list[Opener] = [one for file in identity for one in read_identities(file)]
     if passphrase_file is not None:
         asked = str(passphrase_file) == "-"
-        lines = (
-            [click.prompt("Passphrase", hide_input=True, err=True)] if asked else _read(passphrase_file).splitlines()
-        )
+        if asked:
+            lines = [click.prompt("Passphrase", hide_input=True, err=True)]
+        else:
+            lines = _read(passphrase_file, _passphrase_unusable).splitlines()
         if not lines or not lines[0].strip():
-            raise _unusable(passphrase_file, "its first line is empty")
+            raise _passphrase_unusable(passphrase_file, "its first line is empty")
         found.append(Passphrase(lines[0].strip()))
     return found
 
@@ -206,14 +232,23 @@ def _print(report: Report, deep: bool) -> None:
         click.echo(f"The opened package lies in {report.bag}")
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, unusable: Callable[[Path, str], HandoverError] | None = None) -> str:
+    unusable = unusable or _unusable
     try:
         with path.open("rb") as file:
             return file.read(_MAX_KEYS).decode()
     except OSError as error:
-        raise _unusable(path, error.strerror or "it can't be read") from None
+        raise unusable(path, error.strerror or "it can't be read") from None
     except UnicodeDecodeError:
-        raise _unusable(path, "it is not text") from None
+        raise unusable(path, "it is not text") from None
+
+
+def _passphrase_unusable(path: Path, why: str) -> KeyFileUnusable:
+    return KeyFileUnusable(
+        f"The passphrase file {path} can't be read: {why}.",
+        meaning="Without the passphrase, the package can't be opened.",
+        do="Give a file whose first line is the package's passphrase, or - to be asked for it.",
+    )
 
 
 def _unusable(path: Path, why: str) -> KeyFileUnusable:

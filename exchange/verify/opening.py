@@ -5,22 +5,28 @@ Not for: the documents in it (``exchange.verify.checking``).
 
 import contextlib
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from io import RawIOBase
 from pathlib import Path
 
 from exchange.age.files import decrypt_file, stanza_kinds
-from exchange.age.keys import Opener
+from exchange.age.keys import Opener, Passphrase
 from exchange.age.opened import OpenedFile, is_armored
 from exchange.documents.letters import harmless
-from exchange.errors import InputInvalid, KeyDoesNotOpen, SealDamaged, VerificationFailed
+from exchange.errors import InputInvalid, KeyDoesNotOpen, PackageDamaged, SealDamaged, VerificationFailed
 from exchange.package.bag import Bag, check_bag, damaged
 from exchange.package.report import Finding, fails, holds, unchecked
 from exchange.package.writing import open_package
 
 _AGE = (b"age-encryption.org/", b"-----BEGIN AGE")
-_SEALED = "The seal opens with the given key, and every byte behind it is as it was sealed."
+_SEALED = "The seal opens with the given {}, and every byte behind it is as it was sealed."
+_END_OF_ZIP = 65_557
+"""Bytes in which a zip's last record lies (APPNOTE 4.3.16), with the longest comment."""
+_NO_PACKAGE = PackageDamaged(
+    "This is no evidence package.", do="Name a sealed .zip.age, its .zip, or the folder that it unpacks to."
+)
 _RECORDINGS = ("data/master/", "data/working/")
 
 
@@ -32,9 +38,14 @@ def open_bag(
     A bag that isn't in a folder already is unpacked into ``room``: all of it when it is ``kept`` there or will be read
     ``deep``, otherwise without the recordings, of which the hashes are enough. InputInvalid, DiskFull, HandoverError.
     """
+    if not _may_be_package(path):
+        return None, [fails("bag", _NO_PACKAGE)]
     if path.is_dir():
         return _judged(lambda: check_bag(path))
-    room.mkdir(parents=True, exist_ok=True)
+    try:
+        room.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputInvalid(f"{room} can't be written ({error.strerror}).", do="Name another folder.") from None
 
     def unpack(source: Path | RawIOBase) -> Bag:
         return open_package(
@@ -44,7 +55,7 @@ def open_bag(
     if not _is_sealed(path):
         return _judged(lambda: unpack(path))
     if not identities:
-        return None, [_not_opened(path, KeyDoesNotOpen("The package is sealed, and no key was given."))]
+        return None, [_not_opened(path, KeyDoesNotOpen("The package is sealed, and no key was given."), ())]
     try:
         if is_armored(path):
             with tempfile.TemporaryDirectory(prefix=".opening-", dir=room) as place:
@@ -55,10 +66,11 @@ def open_bag(
                 bag, findings = _judged(lambda: unpack(opened))
                 opened.read_rest()
     except KeyDoesNotOpen as missing:
-        return None, [_not_opened(path, missing)]
+        return None, [_not_opened(path, missing, identities)]
     except VerificationFailed as broken:
         return None, [fails("seal", broken)]
-    return bag, [holds("seal", _SEALED), *findings]
+    by = "passphrase" if _kinds(path) == ["scrypt"] else "key"
+    return bag, [holds("seal", _SEALED.format(by)), *findings]
 
 
 def _judged(get: Callable[[], Bag]) -> tuple[Bag | None, list[Finding]]:
@@ -74,23 +86,37 @@ def _judged(get: Callable[[], Bag]) -> tuple[Bag | None, list[Finding]]:
     return bag, [holds("bag", "No file is missing, added or changed against the package's own manifests.")]
 
 
-def _not_opened(path: Path, error: KeyDoesNotOpen) -> Finding:
+def _not_opened(path: Path, error: KeyDoesNotOpen, tried: Sequence[Opener]) -> Finding:
     """That nothing behind the seal can be seen, and what can be said of it all the same. SealDamaged is a finding."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            kinds = stanza_kinds(file)
+        kinds = _kinds(path)
     except VerificationFailed as broken:
         return fails("seal", broken)
+    what, do = _advice(kinds, error.what, tried)
     text = (
-        f"Everything behind the seal. {error.what} The sealed file has {path.stat().st_size} bytes and the SHA-256 "
+        f"Everything behind the seal. {what} The sealed file has {path.stat().st_size} bytes and the SHA-256 "
         f"{digest}: if these are in the receipt, or in what the owner wrote down, it is the file that was handed over. "
         f"It is sealed for {_recipients(kinds)}."
     )
-    key = "its passphrase with --passphrase-file" if kinds == ["scrypt"] else "the case's identity file with --identity"
-    do = f"Name {key}, or compare the SHA-256 with the receipt's."
-    return unchecked("seal", text, KeyDoesNotOpen(error.what, meaning=error.meaning, do=do))
+    return unchecked("seal", text, KeyDoesNotOpen(what, meaning=error.meaning, do=do))
+
+
+def _advice(kinds: Sequence[str], what: str, tried: Sequence[Opener]) -> tuple[str, str]:
+    by_passphrase = any(isinstance(one, Passphrase) for one in tried)
+    if kinds == ["scrypt"]:
+        if by_passphrase:
+            return "The given passphrase does not open it.", "Check the passphrase, word by word, or ask the owner."
+        return what, "Name its passphrase with --passphrase-file, or compare the SHA-256 with the receipt's."
+    if by_passphrase and all(isinstance(one, Passphrase) for one in tried):
+        what = "This package is sealed for a key, not a passphrase."
+    return what, "Name the case's identity file with --identity, or compare the SHA-256 with the receipt's."
+
+
+def _kinds(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        return stanza_kinds(file)
 
 
 def _recipients(kinds: Sequence[str]) -> str:
@@ -99,6 +125,17 @@ def _recipients(kinds: Sequence[str]) -> str:
         return "whoever knows its passphrase"
     known = " and ".join(dict.fromkeys(harmless(kind, 40) for kind in kinds))
     return f"{len(kinds)} recipient{'' if len(kinds) == 1 else 's'} ({known})"
+
+
+def _may_be_package(path: Path) -> bool:
+    if path.is_dir():
+        return any(os.path.lexists(path / name) for name in ("data", "bagit.txt", "manifest-sha256.txt"))
+    if _is_sealed(path):
+        return True
+    with path.open("rb") as file:
+        first = file.read(_END_OF_ZIP)
+        file.seek(max(0, path.stat().st_size - _END_OF_ZIP))
+        return b"PK\x03\x04" in first or b"PK\x05\x06" in file.read(_END_OF_ZIP)
 
 
 def _is_sealed(path: Path) -> bool:

@@ -119,7 +119,10 @@ def conclusion(report: Report) -> str:
     failure = report.failure()
     if failure is not None and "seal" in about:
         return f"Nothing in the package was looked at. {failure.do}".strip()
-    parts = [report.summary()]
+    summary = report.summary()
+    if failure is not None and failure.do.startswith("Don't rely on it"):
+        summary = summary.removesuffix(" Don't rely on this package as it is.")
+    parts = [summary]
     if report.ok and report.officer is not None:
         officer = f"{report.officer.rank} {report.officer.name} of {report.officer.force}"
         parts.append(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exchange.age.files import encrypt_file
-from exchange.age.keys import generate_identity
+from exchange.age.keys import Passphrase, generate_identity
 from exchange.errors import InputInvalid, KeyFileUnusable
 from exchange.package import contents as layout
 from exchange.package.case_graph import case_graph
@@ -80,7 +80,8 @@ def test_a_bad_package_ends_with_its_code_says_what_fails_and_goes_on(case: Case
     named = answer.stdout.index("- data/working/contact-sheet.jpg is not the file that the manifest names.")
     assert fails < named < holds
     assert holds < answer.stdout.index("- There is no file")
-    assert "1 check failed; 21 hold. Don't rely on this package as it is." in answer.stdout
+    assert "1 check failed; 21 hold. Don't rely on it; ask the owner for it again" in answer.stdout
+    assert "as it is." not in answer.stdout
 
 
 def test_without_the_forces_key_it_says_so_and_does_not_end_with_0(case: Case, tmp_path: Path) -> None:
@@ -133,10 +134,54 @@ def test_a_file_that_is_not_there_or_not_usable_is_told_in_words(case: Case, tmp
     assert answer.returncode == 44
     assert "There is no package" in answer.stderr
     (tmp_path / "bad.pub").write_text("nonsense")
-    assert run(zipped(case, tmp_path), "--force-key", tmp_path / "bad.pub").returncode == 66
+    answer = run(zipped(case, tmp_path), "--force-key", tmp_path / "bad.pub")
+    assert (answer.returncode, "bad.pub" in answer.stderr) == (16, True)
     assert run(zipped(case, tmp_path), "--force-key", tmp_path / "none.pub").returncode == 16
     assert run(zipped(case, tmp_path), "--no-such-option").returncode == 2
     assert run("--help").returncode == 0
+
+
+def test_a_passphrase_that_does_not_open_and_one_that_is_of_no_use_are_told_apart(case: Case, tmp_path: Path) -> None:
+    plain = zipped(case, tmp_path)
+    encrypt_file(plain, tmp_path / "words.age", [Passphrase("right words", work_factor=4)])
+    encrypt_file(plain, tmp_path / "key.age", [generate_identity("x25519").recipient])
+    (tmp_path / "right").write_text("right words\n")
+    (tmp_path / "wrong").write_text("wrong words\n")
+    assert "opens with the given passphrase" in run(
+        tmp_path / "words.age", "--passphrase-file", tmp_path / "right"
+    ).stdout.replace("\n    ", " ")
+    answer = run(tmp_path / "words.age", "--passphrase-file", tmp_path / "wrong")
+    assert (answer.returncode, "The given passphrase does not open it." in answer.stdout) == (63, True)
+    assert "Check the passphrase, word by word, or ask the owner." in " ".join(answer.stdout.split())
+    answer = run(tmp_path / "key.age", "--passphrase-file", tmp_path / "right")
+    assert (answer.returncode, "sealed for a key, not a passphrase." in " ".join(answer.stdout.split())) == (63, True)
+
+
+@pytest.mark.parametrize(
+    ("option", "code", "said"),
+    [
+        ("--late-stamp", 17, "wrong is no time stamp."),
+        ("--crl", 17, "wrong is no list of revoked certificates."),
+        ("--into", 17, "can't be written (File exists)."),
+        ("--passphrase-file", 16, "The passphrase file"),
+    ],
+)
+def test_a_readers_own_wrong_file_is_named_and_the_package_is_not_blamed(
+    case: Case, tmp_path: Path, option: str, code: int, said: str
+) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("" if option == "--passphrase-file" else "ssh-ed25519 AAAA")
+    answer = run(zipped(case, tmp_path), option, wrong)
+    assert (answer.returncode, answer.stdout) == (code, "")
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_what_is_no_package_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("root:x:0:0\n")
+    for path in (tmp_path, tmp_path / "text"):
+        answer = run(path)
+        assert (answer.returncode, "This is no evidence package." in answer.stdout) == (61, True)
 
 
 @pytest.mark.parametrize(
