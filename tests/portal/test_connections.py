@@ -104,9 +104,9 @@ async def test_when_the_portal_ends_polls_are_answered_without_a_look_and_lose_n
 ) -> None:
     agent, looks, looked = await town.agent().join(town.place), 0, inbox.read
 
-    def counted(session: Any, device: str, after: int, now: int) -> api.Inbox:
+    def counted(*asked: Any) -> api.Inbox:
         nonlocal looks
-        found = looked(session, device, after, now)
+        found = looked(*asked)
         looks += 1
         return found
 
