@@ -85,7 +85,7 @@ async def test_a_line_that_is_slower_than_the_sealing_holds_up_nothing_and_goes_
         request_id = await approved(at)
         at.portal.fault("PATCH", "/v1/uploads", broken_off(at.portal, 70_000))
         await at.walk()
-        (upload,) = at.portal.uploads.values()
+        *_, upload = at.portal.uploads.values()  # one may have been left that was broken off as it was begun
         assert bytes(upload.content) == await sealed(at, request_id)
 
 

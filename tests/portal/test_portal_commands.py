@@ -150,7 +150,9 @@ def test_the_ready_file_says_where_the_portal_listens(place: PortalPlace, tmp_pa
 def test_the_protocol_document_names_every_call_limit_and_setting() -> None:
     text = (ROOT / "docs" / "protocol.md").read_text()
     for route in ROUTES:
-        last = route.path.replace("request_id", "id").replace("delivery_id", "delivery").replace("upload_id", "upload")
+        last = route.path.replace("request_id", "id")
+        for name in ("delivery", "upload", "feedback"):
+            last = last.replace(f"{name}_id", name)
         assert last in text, route.path
         assert route.method in text
     for name, field in Limits.model_fields.items():
