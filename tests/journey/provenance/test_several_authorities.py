@@ -30,7 +30,6 @@ from tests.counterparts.http.timestamp_authority import TimestampAuthority
 from tests.counterparts.portals.hostile_portal import status
 from tests.journey.home import ACTOR, Siege, besieged, owner_does
 
-NOW = time.time_ns() // 1000
 Authorities = list[TimestampAuthority]
 
 
@@ -49,7 +48,9 @@ async def stamping(tmp_path: Path, three: Authorities) -> AsyncIterator[Siege]:
             await stack.enter_async_context(authority.running())
         each = ", ".join(f"{{url: '{one.url}', certificates: {one.certificates}}}" for one in three)
         extra = f"timestamp_authorities: [{each}]"
-        yield await stack.enter_async_context(besieged(tmp_path, now=NOW, extra=extra, case="x25519"))
+        yield await stack.enter_async_context(
+            besieged(tmp_path, now=time.time_ns() // 1000, extra=extra, case="x25519")
+        )
 
 
 async def approve(at: Siege) -> str:

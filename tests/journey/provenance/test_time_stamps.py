@@ -29,8 +29,6 @@ from tests.counterparts.portals.hostile_portal import ENDLESS
 from tests.journey.home import HomeClock, Siege, besieged, settings_at
 
 REPLY = "application/timestamp-reply"
-NOW = time.time_ns() // 1000
-"""The authority's clock is the host's, so these homes live at the host's time."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +37,9 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> TimestampAuthority:
 
 
 @asynccontextmanager
-async def stamping(tmp_path: Path, authority: TimestampAuthority, *, now: int = NOW) -> AsyncIterator[Siege]:
+async def stamping(tmp_path: Path, authority: TimestampAuthority, *, ahead: int = 0) -> AsyncIterator[Siege]:
+    """The authority's clock is the host's, so this home lives at the host's time of now, or ``ahead`` of it."""
+    now = time.time_ns() // 1000 + ahead
     authority.queries.clear()
     authority.fault = None
     async with authority.running():
@@ -173,7 +173,7 @@ async def test_a_stamp_that_does_not_hold_is_not_kept_and_is_asked_for_again(
 async def test_a_host_whose_clock_runs_ahead_gets_no_stamp_and_says_why(
     tmp_path: Path, certified: TimestampAuthority
 ) -> None:
-    async with stamping(tmp_path, certified, now=NOW + DAY) as at:
+    async with stamping(tmp_path, certified, ahead=DAY) as at:
         request_id = await approve(at)
         assert "before the manifest was made by its own word" in str((await at.row(request_id)).trouble)
 
