@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyrage
+import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.counterparts.files.demuxers import pictures_by_gstreamer, pictures_by_vlc
@@ -22,7 +23,8 @@ from tests.paths import ROOT
 
 STORY = ROOT / "scripts" / "demo_story.py"
 BIN = Path(sys.executable).parent
-PATIENCE = 180
+PATIENCE = 240
+pytestmark = pytest.mark.timeout(480)
 _OPEN = """
 import { readFileSync, writeFileSync } from "node:fs";
 import * as age from "age-encryption";

@@ -21,7 +21,7 @@ def built(folder: Path) -> Path:
         cwd=_SOURCE,
         env={**os.environ, **environment, "GOCACHE": str(cache)},
         check=True,
-        timeout=150,
+        timeout=280,
     )
     return program
 

@@ -14,6 +14,9 @@ from tests.counterparts.golang.custody_program import CUSTODY, asked, built
 
 pytestmark = pytest.mark.slow
 
+pytestmark = pytest.mark.timeout(300)
+"""The first build compiles Go's own libraries."""
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -86,7 +86,7 @@ async def home(
         yield made
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(480)]
 
 
 async def test_a_daemon_that_is_killed_at_every_point_there_is_hands_over_once(home: CrashHome) -> None:
