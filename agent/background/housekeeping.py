@@ -47,7 +47,7 @@ def jobs(
 ) -> tuple[Recurring | Nightly, ...]:
     settings = services.settings
 
-    async def sweep() -> None:
+    async def look_for_new_cameras() -> None:
         found = await inventory.discover(3.0)
         unknown = [camera["address"] for camera in found["cameras"] if not camera["added"]]
         if unknown:
@@ -74,7 +74,7 @@ def jobs(
         Recurring("camera clocks", HOUR, inventory.check_clocks, jitter=5 * MINUTE),
     ]
     if settings.discovery.enabled:
-        recurring.append(Recurring("discovery", settings.discovery.every, sweep, jitter=MINUTE))
+        recurring.append(Recurring("discovery", settings.discovery.every, look_for_new_cameras, jitter=MINUTE))
     return tuple(recurring)
 
 

@@ -1,4 +1,4 @@
-"""The owner stops, or pauses, what they said yes to, as long as nothing of it lies at the portal whole.
+"""The owner stops, or pauses, what they said yes to, as long as nothing of it was handed over, or may have been.
 
 Not for: leaving the portal (``agent.membership.leaving``), which stops everything.
 """
@@ -20,7 +20,7 @@ async def pause(services: Services, request_id: str, *, paused: bool) -> None:
     """Take no more steps of a request until it goes on. DecisionRefused when there is nothing under way."""
     async with services.store.transaction() as tx:
         row = await _under_way(tx, request_id)
-        await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + row.request_id])
+        await go_on(tx, row.request_id)
         if paused:
             await tx.set_note(PAUSED + row.request_id, "yes")
 
