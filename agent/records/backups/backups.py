@@ -8,15 +8,15 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
 
+from agent.deliveries.line import next_opening
 from agent.records.backups import integrity, retention
 from agent.records.backups.filing import file_new
 from agent.records.backups.second_places import OpenPlace, There, keep_there
 from agent.records.deletion_clock import deletion_now
 from agent.services import Services
 from agent.settings.backups import SecondPlace
-from exchange.clock import HOUR, MINUTE, SECOND
+from exchange.clock import HOUR, MINUTE
 from exchange.errors import AlreadyRunning, HandoverError
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class Backups:
 
     async def _may_now(self, rule: SecondPlace) -> bool:
         now = self._services.clock.now()
-        if not _within(rule.hours, now):
+        if next_opening(rule.hours, now) > now:
             return False
         async with self._services.store.transaction() as tx:
             row = await tx.one("SELECT retry_at, failing_since FROM backup_runs WHERE place = ?", [rule.place])
@@ -195,12 +195,3 @@ class Backups:
             )  # fmt: skip
         if not row["tries"]:
             log.warning("the backup to %s failed: %s", place, error)
-
-
-def _within(hours: str | None, now: int) -> bool:
-    """Whether an instant lies in hours of the day of the host's zone, such as ``22:00-07:00``."""
-    if hours is None:
-        return True
-    start, end = (time.fromisoformat(each.strip().rjust(5, "0")) for each in hours.split("-"))
-    clock = datetime.fromtimestamp(now / SECOND, UTC).astimezone().time()
-    return start <= clock < end if start < end else not end <= clock < start
