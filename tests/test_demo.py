@@ -37,7 +37,10 @@ writeFileSync(target, await decrypter.decrypt(readFileSync(sealed)));
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """The demo, with a folder of its own for all temporary files: what is left there, it left."""
+    """The demo, with a folder of its own for all temporary files: what is left there, it left.
+
+    The folder's name stays short enough for the Unix sockets below it.
+    """
     (folder / "tmp").mkdir(exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, str(STORY), "--keep", str(folder / "kept"), *words]
@@ -213,26 +216,27 @@ def test_two_demos_at_once_both_end_well_and_the_one_with_a_no_sends_nothing(tmp
     assert "declined" in decision
 
 
-def test_demos_that_are_interrupted_or_fail_leave_no_process_and_say_what_happened(tmp_path: Path) -> None:
-    """Three at once, each disturbed while its camera is being recorded."""
-    names = ("by-ctrl-c", "by-its-service", "daemon-killed")
+def test_disturbed_demos(tmp_path: Path) -> None:
+    """Three at once, each disturbed while its camera is being recorded, leave no process and say what happened."""
+    names = ("ctrl-c", "service", "killed")
     for name in names:
         (tmp_path / name).mkdir()
     demos = {name: start(tmp_path / name, "--yes") for name in names}
     try:
         for name, demo in demos.items():
             until(demo, tmp_path / name, "the camera to be recorded")
-        demos["by-ctrl-c"].send_signal(signal.SIGINT)
-        demos["by-its-service"].send_signal(signal.SIGTERM)
-        os.kill(_daemon(tmp_path / "daemon-killed"), signal.SIGKILL)
+        demos["ctrl-c"].send_signal(signal.SIGINT)
+        demos["service"].send_signal(signal.SIGTERM)
+        os.kill(_daemon(tmp_path / "killed"), signal.SIGKILL)
         codes = [demo.wait(120) for demo in demos.values()]
     finally:
         for demo in demos.values():
             demo.kill()
+            demo.wait()
     shown = {name: shown_by(tmp_path / name) for name in names}
     assert codes == [130, 130, 1], shown
-    assert "The demo stopped." in shown["daemon-killed"], shown["daemon-killed"]
-    assert (tmp_path / "daemon-killed" / "kept" / "logs" / "daemon.log").exists()
+    assert "The demo stopped." in shown["killed"], shown["killed"]
+    assert (tmp_path / "killed" / "kept" / "logs" / "daemon.log").exists()
     for name in names:
         assert "Traceback" not in shown[name]
         assert_nothing_runs(tmp_path / name)

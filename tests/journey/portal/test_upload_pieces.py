@@ -12,6 +12,7 @@ from aiohttp import web
 
 from agent.portal.tus import Breaks, TusUpload
 from agent.portal.tus_pieces import PROBE, SMALLEST, Pieces
+from agent.requests.on_the_way import sent_ahead
 from exchange.clock import HOUR
 from exchange.documents import api
 from exchange.errors import PortalAnswerInvalid, PortalRefused, PortalUnreachable
@@ -140,7 +141,10 @@ async def test_a_proxy_that_allows_only_small_bodies_gets_small_pieces(tmp_path:
         assert at.resumed == []
 
 
-async def test_the_size_that_worked_is_used_for_the_next_file_at_once(tmp_path: Path) -> None:
+async def test_the_size_that_worked_is_used_for_the_next_file_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sent_ahead, "PATIENCE", 120.0)  # else a slow machine's rest is a second call's
     async with besieged(tmp_path) as at:
         at.portal.fault("PATCH", api.UPLOADS, limited(at.portal, SMALLEST), times=999)
         lengths: list[list[int]] = []
