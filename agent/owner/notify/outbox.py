@@ -5,8 +5,8 @@ Not for: what is said (``messages``), or to whom it may go (``recipients``). Not
 
 import asyncio
 import logging
-from datetime import UTC, datetime, time, timedelta
 
+from agent.host.daily_hours import next_closing
 from agent.owner.notify.messages import Message, due, written
 from agent.owner.notify.recipients import Recipient, Recipients
 from agent.owner.people.page_address import is_open, url_of
@@ -78,7 +78,7 @@ class Outbox:
                 subject=written((message.subject,), words),
                 body=written(message.text + message.detail if recipient.detail else message.text, words),
                 made_at=now,
-                due_at=now if message.urgent else after_quiet(self._services.settings.notify.quiet, now),
+                due_at=now if message.urgent else next_closing(self._services.settings.notify.quiet, now),
                 ends_at=message.ends,
             )
         return 1
@@ -138,19 +138,3 @@ async def undelivered(services: Services) -> list[dict[str, object]]:
             [services.clock.now() - 7 * DAY],
         )
     return [dict(row) for row in rows]
-
-
-def after_quiet(quiet: str | None, now: int) -> int:
-    """``now``, or the end of the quiet hours that it lies in, by the host's zone."""
-    if quiet is None:
-        return now
-    moment = datetime.fromtimestamp(now / SECOND, UTC).astimezone()
-    start, end = (time.fromisoformat(each.strip().rjust(5, "0")) for each in quiet.split("-"))
-    clock = moment.time()
-    within = start <= clock < end if start < end else not end <= clock < start
-    if not within:
-        return now
-    ends = datetime.combine(moment.date(), end)
-    if ends <= moment.replace(tzinfo=None):
-        ends += timedelta(days=1)
-    return round(ends.astimezone().timestamp() * SECOND)

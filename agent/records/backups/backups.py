@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from agent.deliveries.line import next_opening
+from agent.host.daily_hours import next_opening
 from agent.records.backups import integrity, retention
 from agent.records.backups.filing import file_new
 from agent.records.backups.second_places import OpenPlace, There, keep_there

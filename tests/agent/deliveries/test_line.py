@@ -1,43 +1,15 @@
-"""The hours and the limit that an owner sets for uploads: by the wall's clock, over midnight, over clock changes."""
+"""The hours and the limit that an owner sets for uploads."""
 
 import asyncio
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from agent.deliveries.contract import NotNow
-from agent.deliveries.line import next_opening, refuse_outside
+from agent.deliveries.line import refuse_outside
 from agent.deliveries.progress import duration_text
 from agent.places.pace import Limit
 from exchange.clock import HOUR, MINUTE, SECOND
-
-LONDON = ZoneInfo("Europe/London")
-
-
-def at(text: str) -> int:
-    return round(datetime.fromisoformat(text).replace(tzinfo=LONDON).timestamp() * SECOND)
-
-
-@pytest.mark.parametrize(
-    ("hours", "now", "opens"),
-    [
-        (None, "2026-05-03T12:00", "2026-05-03T12:00"),
-        ("22:00-06:30", "2026-05-03T23:00", "2026-05-03T23:00"),
-        ("22:00-06:30", "2026-05-03T06:29", "2026-05-03T06:29"),
-        ("22:00-06:30", "2026-05-03T06:30", "2026-05-03T22:00"),
-        ("22:00-06:30", "2026-05-03T21:59:59", "2026-05-03T22:00"),
-        ("1:00-5:00", "2026-05-03T00:30", "2026-05-03T01:00"),
-        ("1:00-5:00", "2026-05-03T05:00", "2026-05-04T01:00"),
-        # Clocks go forward at 01:00 on 29 March 2026: half past one is not there, and it opens at half past two.
-        ("01:30-05:00", "2026-03-29T00:30", "2026-03-29T02:30"),
-        # Clocks go back at 02:00 on 25 October 2026: the hours are those of the wall's clock.
-        ("03:00-05:00", "2026-10-25T00:30", "2026-10-25T03:00"),
-        ("22:00-06:30", "2026-10-24T12:00", "2026-10-24T22:00"),
-    ],
-)
-def test_uploads_wait_for_the_hours_by_the_clock_on_the_wall(hours: str | None, now: str, opens: str) -> None:
-    assert next_opening(hours, at(now), LONDON) == at(opens)
 
 
 def test_outside_the_hours_it_is_told_when_they_begin() -> None:

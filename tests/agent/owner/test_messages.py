@@ -13,7 +13,7 @@ from aiohttp import web
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from agent.owner.notify.outbox import Outbox, after_quiet
+from agent.owner.notify.outbox import Outbox
 from agent.owner.notify.recipients import Recipient, Recipients
 from agent.owner.operations.context import Nothing
 from agent.owner.operations.notify import RecipientNamed
@@ -198,24 +198,6 @@ async def test_quiet_hours_hold_up_what_can_wait_and_nothing_urgent(tmp_path: Pa
         at.clock.forward(2 * HOUR)
         await pass_by(at)
         assert len(said) == 3
-
-
-@pytest.mark.parametrize(
-    ("quiet", "at", "until"),
-    [
-        (None, "23:30", "23:30"),
-        ("22:00-07:00", "21:59", "21:59"),
-        ("22:00-07:00", "22:00", "07:00"),
-        ("22:00-7:00", "03:00", "07:00"),
-        ("22:00-07:00", "07:00", "07:00"),
-        ("12:00-14:00", "13:00", "14:00"),
-    ],
-)
-def test_when_quiet_hours_end(quiet: str | None, at: str, until: str) -> None:
-    now = round(datetime.fromisoformat(f"2026-05-03T{at}").astimezone().timestamp() * SECOND)
-    ends = datetime.fromtimestamp(after_quiet(quiet, now) / SECOND).astimezone()
-    assert f"{ends:%H:%M}" == until
-    assert 0 <= after_quiet(quiet, now) - now < DAY
 
 
 async def test_what_does_not_get_there_is_tried_again_shown_and_given_up(tmp_path: Path) -> None:
