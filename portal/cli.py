@@ -15,6 +15,7 @@ import sdnotify
 from pydantic import ValidationError
 
 from exchange.clock import SystemClock, to_rfc3339
+from exchange.documents.messages import Role
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 from portal.console import HandoverGroup, json_option, one_line
@@ -72,18 +73,25 @@ def force_new(folder: Path, name: str, as_json: bool) -> None:
 @click.option("--collar", required=True, help="Collar number.")
 @click.option("--unit", required=True)
 @click.option("--contact", required=True, help="How an owner reaches the officer.")
+@click.option(
+    "--role", "roles", multiple=True, type=click.Choice([*Role]),
+    help="What the bearer may do, once for each; an officer's unless given.",
+)  # fmt: skip
+@click.option("--recipient", help="The officer's own age recipient (age1…), for keys of cases.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True)
 @click.option("--out", type=FILE, required=True, help="Where to write the credential.")
 @json_option
 def force_credential(
-    folder: Path, public: Path, name: str, rank: str, collar: str, unit: str, contact: str, days: int, out: Path,
-    as_json: bool,
+    folder: Path, public: Path, name: str, rank: str, collar: str, unit: str, contact: str, roles: tuple[str, ...],
+    recipient: str | None, days: int, out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Sign an officer's credential with the force's key in FOLDER."""
     signer = Force.load(folder)
     key = read_public(public)
     valid = validity(SystemClock().now(), days)
-    write_signed(out, signer.credential(key, OfficerDetails(name, rank, collar, unit, contact), valid))
+    given = tuple(dict.fromkeys(Role(role) for role in roles)) or None
+    details = OfficerDetails(name, rank, collar, unit, contact, given, recipient)
+    write_signed(out, signer.credential(key, details, valid))
     if as_json:
         one_line({"credential": str(out), "fingerprint": key.fingerprint, "valid_to": to_rfc3339(valid.end)})
         return

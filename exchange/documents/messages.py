@@ -108,6 +108,19 @@ class Place(Part):
 # -- who an officer is -------------------------------------------------------------------------------------------
 
 
+class Role(StrEnum):
+    """What a force lets the bearer of a credential do."""
+
+    OFFICER = "officer"
+    """Ask owners for footage, and open it."""
+    SUPERVISOR = "supervisor"
+    """Say that something far-reaching may be asked."""
+    DISCLOSURE = "disclosure"
+    """Hold what must not be deleted, and give a case's whole file to those who have a right to it."""
+    AUDITOR = "auditor"
+    """See what was done, and open nothing."""
+
+
 class Credential(Document):
     """The force's word that this key is this officer's. Signed by the force key."""
 
@@ -122,6 +135,20 @@ class Credential(Document):
     public_key: PublicKeyLine
     valid_from: Instant
     valid_to: Instant
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=4)] | None = None
+    """None: an officer, and nothing else."""
+    recipient: RecipientText | None = None
+    """The officer's own age recipient, under which a case's key is handed to them; None when they have none."""
+
+    @model_validator(mode="after")
+    def _roles_differ(self) -> Self:
+        if self.roles is not None and len(set(self.roles)) != len(self.roles):
+            raise ValueError("a role stands there twice")
+        return self
+
+    def may(self, role: Role) -> bool:
+        """Whether the force gave the role."""
+        return role in (self.roles or (Role.OFFICER,))
 
 
 # -- the owner's side: who registers what ------------------------------------------------------------------------
@@ -248,6 +275,10 @@ class Request(Document):
     """What the force wants the exhibits' references to begin with; None when it does not mind."""
     answers_offer: Id | None = None
     """The owner's offer that this answers, where there was one."""
+    owners_asked: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many owners, this one with them, are asked for the same; None when the officer did not say."""
+    authorisation: Signed | None = None
+    """A supervisor's word that this may be asked (``exchange.documents.supervision``); None where none was needed."""
     issued: Instant
     expires: Instant
 
@@ -272,6 +303,7 @@ class RefusalReason(StrEnum):
     UNKNOWN_CAMERA = "camera-not-registered"
     WRONG_DEVICE = "wrong-device"
     REPLAYED = "id-seen-with-other-bytes"
+    NOT_AUTHORISED = "not-authorised"
     INVALID = "invalid"
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from exchange.clock import Window, to_rfc3339
 from exchange.documents.feedback import OfficersFeedback
-from exchange.documents.messages import Credential, Receipt, Request, Signed
+from exchange.documents.messages import Credential, Receipt, Request, Role, Signed
 from exchange.errors import SignatureInvalid
 from exchange.signing.documents import PublicKey, SigningKey, open_document, read_unverified, sign_document
 
@@ -51,6 +51,8 @@ def issue_credential(
     contact: str,
     public_key: PublicKey,
     valid: Window,
+    roles: tuple[Role, ...] | None = None,
+    recipient: str | None = None,
 ) -> Signed:
     """The force's word that ``public_key`` is this officer's, for a stretch of time."""
     credential = Credential(
@@ -64,6 +66,8 @@ def issue_credential(
         public_key=public_key.line,
         valid_from=valid.start,
         valid_to=valid.end,
+        roles=roles,
+        recipient=recipient,
     )
     return sign_document(credential, force_key)
 

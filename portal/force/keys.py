@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from exchange.clock import DAY, Window
-from exchange.documents.messages import MAX_DOCUMENT, Line, Part, Signed
+from exchange.documents.messages import MAX_DOCUMENT, Line, Part, Role, Signed
 from exchange.durable import durable_file
 from exchange.errors import NotFound, NotPermitted, SettingsInvalid
 from exchange.signing.credentials import issue_credential
@@ -75,6 +75,8 @@ class Force:
                 contact=details.contact,
                 public_key=officer,
                 valid=valid,
+                roles=details.roles,
+                recipient=details.recipient,
             )
         except ValidationError as error:
             where = error.errors()[0]["loc"]
@@ -91,6 +93,8 @@ class OfficerDetails:
     collar_number: str
     unit: str
     contact: str
+    roles: tuple[Role, ...] | None = None
+    recipient: str | None = None
 
 
 def validity(now: int, days: int) -> Window:

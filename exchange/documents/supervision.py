@@ -1,0 +1,90 @@
+"""A supervisor's word that something far-reaching may be asked of owners, and when such a word is needed.
+
+Not for: checking whose word it is (``exchange.signing.authorisations``), or who gets to see it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from exchange.clock import HOUR, Instant
+from exchange.documents.messages import (
+    Document,
+    Fingerprint,
+    Id,
+    Latitude,
+    Line,
+    Longitude,
+    Part,
+    Request,
+    Signed,
+    Stretch,
+    Text,
+)
+
+
+class Area(Part):
+    """A circle on the ground, in which all cameras lie that may be asked for. Metres, WGS 84 degrees."""
+
+    latitude: Latitude
+    longitude: Longitude
+    radius_m: Annotated[float, Field(gt=0, le=20_000, allow_inf_nan=False)]
+
+
+class Authorisation(Document):
+    """One officer may ask this much about one crime. Signed by a supervisor's key, and carried in each request.
+
+    It names no owner and no camera: an owner who reads it learns nothing of the others who are asked.
+    """
+
+    kind: Literal["authorisation.v1"] = "authorisation.v1"
+    authorisation_id: Id
+    force: Line
+    credential: Signed
+    """The supervisor's."""
+    officer: Fingerprint
+    """The key of the officer who asks; never the supervisor's own."""
+    crime_reference: Line
+    window: Stretch
+    """All that is asked for lies in it."""
+    area: Area | None = None
+    """None: anywhere."""
+    most_owners: Annotated[int, Field(ge=1, le=10_000)]
+    indoors: bool = False
+    """Cameras inside of buildings too."""
+    reason: Text
+    issued: Instant
+    expires: Instant
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.expires <= self.issued:
+            raise ValueError("'expires' must be later than 'issued'")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionLimits:
+    """Beyond which an officer needs a supervisor's word. ``window``: microseconds of one asked window."""
+
+    owners: int = 10
+    window: int = 4 * HOUR
+    indoors: bool = True
+    """Whether cameras inside of buildings need it."""
+
+
+def supervised_because(request: Request, indoors: Collection[str], limits: SupervisionLimits) -> tuple[str, ...]:
+    """Why the request needs a supervisor's word, each in words to go after "because"; empty when it needs none.
+
+    ``indoors``: the ids of those cameras that are inside of buildings.
+    """
+    reasons = []
+    if (request.owners_asked or 1) > limits.owners:
+        reasons.append(f"{request.owners_asked} owners are asked, and more than {limits.owners} are many")
+    if max(asked.window.window.duration for asked in request.asked) > limits.window:
+        reasons.append(f"it asks for more than {limits.window / HOUR:.4g} hours of a camera")
+    if limits.indoors and any(asked.camera_id in indoors for asked in request.asked):
+        reasons.append("it asks for a camera inside of a building")
+    return tuple(reasons)
