@@ -13,6 +13,7 @@ import av
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
+from av.stream import Discard, Stream
 
 from agent.media.working.order import MasterFile, not_made
 
@@ -33,6 +34,7 @@ def pictures(
     try:
         with av.open(str(master.path), "r", format=master.container) as opened:
             video = opened.streams.video[0]
+            read_only(opened, video)
             context = video.codec_context
             context.thread_count, context.thread_type = min(_THREADS, os.cpu_count() or 1), "AUTO"
             if only_keys:
@@ -54,11 +56,19 @@ def pictures(
         raise not_made(f"its master can't be read ({type(error).__name__})") from None
 
 
+def read_only(opened: av.container.InputContainer, wanted: Stream) -> None:
+    """Have the demuxer pass over the other streams: who reads pictures here and sound there unpacks neither twice."""
+    for stream in opened.streams:
+        if stream is not wanted:
+            stream.discard = Discard.all
+
+
 def times(master: MasterFile) -> list[int]:
     """The time of every picture, UTC microseconds, in the order in which they are shown. ClipFailed."""
     try:
         with av.open(str(master.path), "r", format=master.container) as opened:
             video = opened.streams.video[0]
+            read_only(opened, video)
             base = video.time_base or Fraction(1, 1000)
             found = [packet.pts * base for packet in opened.demux(video) if packet.size and packet.pts is not None]
     except (FFmpegError, IndexError, ValueError) as error:
@@ -116,7 +126,9 @@ def _in_step(master: MasterFile, rate: int) -> Iterator[AudioFrame]:
     resampler = AudioResampler(format="fltp", layout="mono", rate=rate)
     hole = _HOLE * rate // RATE
     with av.open(str(master.path), "r", format=master.container) as opened:
-        for packet in opened.demux(audio=0):
+        heard = opened.streams.audio[0]
+        read_only(opened, heard)
+        for packet in opened.demux(heard):
             try:
                 decoded = packet.decode()
             except FFmpegError:

@@ -26,6 +26,7 @@ def remuxed(order: Order, master: MasterFile, progress: Progress) -> Made:
             av.open(str(unfinished), "w", format="mp4", options=options) as file,
         ):
             video = opened.streams.video[0]
+            reading.read_only(opened, video)
             file.metadata["comment"] = f"Working copy (playable), not the evidence. Made from {master.file}."
             copied = file.add_stream_from_template(video)
             heard = reading.sound(master, master.first_us, master.end_us) if master.sound else None

@@ -5,9 +5,10 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
-from agent.media.working import moving
+from agent.media.working import moving, reading
 from agent.media.working.order import MasterFile
 from exchange.documents.copies import CopyKind
 from exchange.errors import ClipFailed, DiskFull
@@ -149,6 +150,16 @@ def test_the_same_master_and_parameters_give_the_same_bytes(folder: Path, tmp_pa
         digests = {hashlib.sha256(file.path.read_bytes()).hexdigest() for file in (one, two)}
         assert len(digests) == 1
         assert one.parameters == two.parameters
+
+
+@pytest.mark.parametrize("wanted", ["audio", "video"])
+@pytest.mark.parametrize("kind", ["h264-aac", "h264-g711"])
+def test_pictures_and_sound_are_each_unpacked_once(folder: Path, kind: str, wanted: str) -> None:
+    _, (master,) = masters(folder, kind)
+    with av.open(str(master.path), "r", format=master.container) as opened:
+        reading.read_only(opened, next(stream for stream in opened.streams if stream.type == wanted))
+        opened.seek(0)  # what was read to learn of what there is comes of all streams
+        assert {packet.stream.type for packet in opened.demux() if packet.size} == {wanted}
 
 
 def test_a_copy_that_has_no_room_is_not_made_and_nothing_is_left(folder: Path, tmp_path: Path) -> None:
