@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +14,19 @@ from exchange.age.files import Kind
 from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents.api import Cases
 from exchange.documents.copies import CHOSEN_KINDS
-from exchange.documents.messages import Receipt
 from exchange.documents.offer import Offer
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, open_document
-from exchange.signing.timestamps import read_all_certificates
-from exchange.verify.stamp_checks import NO_TRUST, StampTrust
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force.keys import read_public, read_signed
-from portal.officer import feedback_cli, show
+from portal.officer import feedback_cli, opening_cli, show
 from portal.officer.asking import Signer, fields_of, read_form, read_place, sign_request
 from portal.officer.client import OfficerClient
-from portal.officer.desk import FILE, FOLDER, Desk, tz_option
-from portal.officer.feedback import OwnersReply, fetch_replies, rating_of, tell_opened
-from portal.officer.opening import (
-    Answer,
-    Opened,
-    check_can_be_opened,
-    failure_of,
-    keep_answer,
-    open_delivery,
-    read_answer,
-    send_receipt,
-)
+from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
 from portal.officer.state import OfficerState, Setup
 from portal.officer.times import read_time, read_zone, show_time
+from portal.officer.tools import FILE, FOLDER, Tools, tz_option
 from portal.officer.trust import check_known, remember
 from portal.registry.search_query import SearchQuery
 
@@ -56,7 +42,7 @@ def _default_state() -> Path:
 @click.pass_context
 def main(ctx: click.Context, state: Path | None) -> None:
     """Find who may have footage, ask for it, open and check what comes. The keys stay on this machine."""
-    ctx.obj = Desk(OfficerState(state or _default_state()), SystemClock(), Console(highlight=False))
+    ctx.obj = Tools(OfficerState(state or _default_state()), SystemClock(), Console(highlight=False))
 
 
 @main.command()
@@ -65,13 +51,13 @@ def main(ctx: click.Context, state: Path | None) -> None:
 @click.option("--credential", type=FILE, help="What the force signed for this officer's key.")
 @json_option
 @click.pass_obj
-def setup(desk: Desk, portal: str | None, force_key: Path | None, credential: Path | None, as_json: bool) -> None:
+def setup(tools: Tools, portal: str | None, force_key: Path | None, credential: Path | None, as_json: bool) -> None:
     """Make the officer's key; with the force's credential for it, set up the portal too.
 
     First without options: give officer.pub to the force. Then with all three.
     """
-    key = desk.state.make_key()
-    public = desk.state.folder / "officer.pub"
+    key = tools.state.make_key()
+    public = tools.state.folder / "officer.pub"
     given = (portal, force_key, credential)
     if any(given) and not all(given):
         flags = zip(("--portal", "--force-key", "--credential"), given, strict=True)
@@ -79,21 +65,21 @@ def setup(desk: Desk, portal: str | None, force_key: Path | None, credential: Pa
         raise InputInvalid(f"Missing: {missing}.", do="Give --portal, --force-key and --credential together.")
     ready = False
     if portal is not None and force_key is not None and credential is not None:
-        _set_up(desk, portal, read_public(force_key), credential)
+        _set_up(tools, portal, read_public(force_key), credential)
         ready = True
     if as_json:
         one_line({"public_key": str(public), "fingerprint": key.public.fingerprint, "ready": ready})
         return
-    desk.console.print(f"Your key: {key.public.fingerprint}  ({public})", soft_wrap=True)
-    desk.console.print(
+    tools.console.print(f"Your key: {key.public.fingerprint}  ({public})", soft_wrap=True)
+    tools.console.print(
         "Set up." if ready else f"Give {public} to the force; it signs a credential for it.", soft_wrap=True
     )
 
 
-def _set_up(desk: Desk, portal: str, force_key: PublicKey, credential: Path) -> None:
+def _set_up(tools: Tools, portal: str, force_key: PublicKey, credential: Path) -> None:
     signed = read_signed(credential)
-    reply = open_credential(signed, force_key, desk.clock.now())
-    if reply.public_key != desk.state.key().public.line:
+    reply = open_credential(signed, force_key, tools.clock.now())
+    if reply.public_key != tools.state.key().public.line:
         raise InputInvalid("The credential is for another key.", do="Have the force sign one for your officer.pub.")
     try:
         found = Setup(portal=portal, force=reply.force, force_key=force_key.line)
@@ -103,7 +89,7 @@ def _set_up(desk: Desk, portal: str, force_key: PublicKey, credential: Path) -> 
         ) from None
 
     async def compare() -> None:
-        async with OfficerClient(found.portal, desk.state.key(), desk.clock) as client:
+        async with OfficerClient(found.portal, tools.state.key(), tools.clock) as client:
             info = await client.force()
             if info.public_key != found.force_key:
                 raise ForceKeyChanged(
@@ -119,7 +105,7 @@ def _set_up(desk: Desk, portal: str, force_key: PublicKey, credential: Path) -> 
             await client.cases()  # the portal knows this officer
 
     asyncio.run(compare())
-    desk.state.save_setup(found, signed)
+    tools.state.save_setup(found, signed)
 
 
 @main.command()
@@ -132,7 +118,7 @@ def _set_up(desk: Desk, portal: str, force_key: PublicKey, credential: Path) -> 
 @json_option
 @click.pass_obj
 def search(
-    desk: Desk, near: str, crime: str, radius: float, start: str, end: str, tz: str | None, as_json: bool
+    tools: Tools, near: str, crime: str, radius: float, start: str, end: str, tz: str | None, as_json: bool
 ) -> None:
     """Cameras near a place, and whether they may have footage of the time."""
     zone = read_zone(tz)
@@ -142,12 +128,12 @@ def search(
         query = SearchQuery(lat=latitude, lon=longitude, radius_m=radius, crime_reference=crime, start=first, end=last)
     except ValidationError as error:
         raise InputInvalid(f"This can't be searched: {error.errors()[0]['msg']}.", do="Correct it.") from None
-    result = desk.run(lambda client: client.search(query))
-    remember(desk.state, result)
+    result = tools.run(lambda client: client.search(query))
+    remember(tools.state, result)
     if as_json:
         click.echo(result.model_dump_json())
     else:
-        show.search_result(desk.console, result)
+        show.search_result(tools.console, result)
 
 
 @main.command()
@@ -183,214 +169,77 @@ def search(
 @json_option
 @click.pass_obj
 def request(
-    desk: Desk, /, path: Path | None, case_key: Kind | None, accept_changed_device: bool, tz: str | None, as_json: bool,
-    **flags: Any,
+    tools: Tools, /, path: Path | None, case_key: Kind | None, accept_changed_device: bool, tz: str | None,
+    as_json: bool, **flags: Any,
 ) -> None:  # fmt: skip
     """Sign a request for footage and send it."""
     zone = read_zone(tz)
     form = read_form(path, fields_of(flags))
-    setup_, now = desk.state.setup(), desk.clock.now()
-    credential, _ = desk.state.credential(now)
-    signer = Signer(desk.state.key(), credential, setup_.force)
-    identity = desk.state.case_key(form.crime_reference, case_key)
+    setup_, now = tools.state.setup(), tools.clock.now()
+    credential, _ = tools.state.credential(now)
+    signer = Signer(tools.state.key(), credential, setup_.force)
+    identity = tools.state.case_key(form.crime_reference, case_key)
     made, signed = sign_request(form, signer, identity, zone, now)
 
-    check_known(desk.state, made, accept_changed=accept_changed_device)
-    desk.state.keep(made.request_id, "request", signed)
-    desk.run(lambda client: client.send(signed))
+    check_known(tools.state, made, accept_changed=accept_changed_device)
+    tools.state.keep(made.request_id, "request", signed)
+    tools.run(lambda client: client.send(signed))
     if as_json:
-        key_file = desk.state.case_key_file(made.crime_reference)
+        key_file = tools.state.case_key_file(made.crime_reference)
         one_line({"request_id": made.request_id, "expires": to_rfc3339(made.expires), "case_key": str(key_file)})
         return
-    desk.console.print(f"Sent: {made.request_id}. The owner may answer until {show_time(made.expires, zone)}.")
-    desk.console.print("Silence tells nothing: the portal doesn't know whether it was read.")
+    tools.console.print(f"Sent: {made.request_id}. The owner may answer until {show_time(made.expires, zone)}.")
+    tools.console.print("Silence tells nothing: the portal doesn't know whether it was read.")
 
 
 @main.command()
 @tz_option
 @json_option
 @click.pass_obj
-def inbox(desk: Desk, tz: str | None, as_json: bool) -> None:
+def inbox(tools: Tools, tz: str | None, as_json: bool) -> None:
     """How the requests stand, newest first, and what their owners answered."""
     zone = read_zone(tz)
 
     async def work(client: OfficerClient) -> tuple[Cases, list[OwnersReply]]:
-        return await client.all_cases(), await fetch_replies(desk.state, client)
+        return await client.all_cases(), await fetch_replies(tools.state, client)
 
-    found, told = desk.run(work)
+    found, told = tools.run(work)
     if as_json:
         one_line(json.loads(found.model_dump_json()) | {"feedback": feedback_cli.replies_as_json(told)})
         return
     if not found.cases:
-        desk.console.print("No request was sent yet.")
+        tools.console.print("No request was sent yet.")
     for case in found.cases:
-        show.case_line(desk.console, case, zone, rating_of(told, case.request_id))
+        show.case_line(tools.console, case, zone, rating_of(told, case.request_id))
         for each in told:
             if each.request_id == case.request_id:
-                show.owners_reply(desk.console, each, zone)
+                show.owners_reply(tools.console, each, zone)
 
 
 @main.command()
 @tz_option
 @json_option
 @click.pass_obj
-def offers(desk: Desk, tz: str | None, as_json: bool) -> None:
+def offers(tools: Tools, tz: str | None, as_json: bool) -> None:
     """What owners offer unasked, newest first."""
     zone = read_zone(tz)
-    found = desk.run(lambda client: client.offers())
+    found = tools.run(lambda client: client.offers())
     if as_json:
         click.echo(found.model_dump_json())
         return
     if not found.offers:
-        desk.console.print("Nobody offers anything.")
+        tools.console.print("Nobody offers anything.")
     for each in found.offers:
         offer = open_document(each.signed, Offer, PublicKey.parse(each.device_key))
-        show.offer(desk.console, offer, zone)
+        show.offer(tools.console, offer, zone)
 
 
-@main.command("open")
-@click.argument("request_id")
-@click.option("--into", type=FOLDER, help="Where to leave the packages.  [default: the request's folder in --state]")
-@click.option("--receipt", "with_receipt", is_flag=True, help="Send a receipt for every package that was verified.")
-@click.option(
-    "--tell/--no-tell",
-    "tell",
-    default=None,
-    help="Tell the owner that it was opened, and how the checks ended.  [default: as answered the first time]",
-)
-@click.option("--deep", is_flag=True, help="Read the recordings too, and compare each track with the recorder's.")
-@click.option(
-    "--tsa-certificates", type=FILE, multiple=True, help="PEM file with the root of an owner's time-stamping authority."
-)
-@tz_option
-@json_option
-@click.pass_obj
-def open_command(
-    desk: Desk,
-    request_id: str,
-    into: Path | None,
-    with_receipt: bool,
-    tell: bool | None,
-    deep: bool,
-    tsa_certificates: tuple[Path, ...],
-    tz: str | None,
-    as_json: bool,
-) -> None:
-    """Fetch, open and check what was delivered for REQUEST_ID. Ends with 0 when everything holds."""
-    zone = read_zone(tz)
-    trust = StampTrust(read_all_certificates(tsa_certificates))
-
-    tells = _tells(desk, tell, as_json)
-
-    async def work(client: OfficerClient) -> tuple[Answer, list[Opened], list[str], list[str]]:
-        answer, opened = await _open_all(desk, client, request_id, into, deep=deep, trust=trust)
-        verified = [one for one in opened if one.report.ok] if with_receipt else []
-        receipts = [await send_receipt(desk.state, client, one, None, desk.clock.now()) for one in verified]
-        now = desk.clock.now()
-        informed = [one for one in opened if tells and await tell_opened(desk.state, client, one, now)]
-        receipted = [receipt.delivery_id for receipt in receipts if receipt.verified]
-        return answer, opened, receipted, [one.delivery.delivery_id for one in informed]
-
-    answer, opened, receipted, informed = desk.run(work)
-    if as_json:
-        packages = _as_json(opened, receipted, informed)
-        one_line({"request_id": request_id, "status": answer.case.status, "packages": packages})
-    else:
-        show.answer(desk.console, answer, zone)
-        for one in opened:
-            show.opened(desk.console, one)
-        for delivery_id in receipted:
-            desk.console.print(f"Receipted as verified: {delivery_id}", soft_wrap=True)
-        for delivery_id in informed:
-            desk.console.print(f"The owner is told that it was opened: {delivery_id}", soft_wrap=True)
-    _end_with_failures(opened)
-
-
-def _tells(desk: Desk, flag: bool | None, as_json: bool) -> bool:
-    """Whether owners are told that their packages were opened: asked once of a person, and kept."""
-    kept = desk.state.setup().tell_opened
-    if flag is not None:
-        wanted = flag
-    elif kept is not None:
-        return kept
-    elif as_json or not sys.stdin.isatty():
-        return False
-    else:
-        question = "Tell owners when you opened what they sent, and how the checks ended?"
-        wanted = click.confirm(question, default=True)
-    if kept is None:
-        desk.state.save_choice(tell_opened=wanted)
-    return wanted
-
-
-@main.command()
-@click.argument("request_id")
-@click.option("--into", type=FOLDER, help="Where the packages lie, or are to lie.")
-@click.option("--remarks", help="For the owner.")
-@click.option("--not-verified", is_flag=True, help="Receipt what did not verify too, as received and not verified.")
-@json_option
-@click.pass_obj
-def receipt(
-    desk: Desk, request_id: str, into: Path | None, remarks: str | None, not_verified: bool, as_json: bool
-) -> None:
-    """Check what was delivered for REQUEST_ID once more, then sign and send the receipts."""
-
-    async def work(client: OfficerClient) -> list[Receipt]:
-        _, opened = await _open_all(desk, client, request_id, into, deep=False)
-        if not not_verified:
-            _end_with_failures(opened)
-        return [await send_receipt(desk.state, client, one, remarks, desk.clock.now()) for one in opened]
-
-    sent = desk.run(work)
-    if as_json:
-        one_line({"receipts": [json.loads(receipt.model_dump_json(exclude={"credential"})) for receipt in sent]})
-        return
-    for one in sent:
-        show.receipted(desk.console, one)
-
-
-async def _open_all(
-    desk: Desk,
-    client: OfficerClient,
-    request_id: str,
-    into: Path | None,
-    *,
-    deep: bool,
-    trust: StampTrust = NO_TRUST,
-) -> tuple[Answer, list[Opened]]:
-    case = await client.case(request_id)
-    answer = await asyncio.to_thread(read_answer, desk.state, case)
-    await asyncio.to_thread(keep_answer, desk.state, answer)
-    check_can_be_opened(answer)
-    folder = into or desk.state.request_folder(request_id) / "packages"
-    return answer, [
-        await open_delivery(desk.state, client, answer, one, folder, deep=deep, trust=trust) for one in answer.newest
-    ]
-
-
-def _end_with_failures(opened: list[Opened]) -> None:
-    """The gravest failure of them ends the command."""
-    failures = [failure for one in opened if (failure := failure_of(one)) is not None]
-    if failures:
-        raise min(failures, key=lambda failure: failure.exit_code)
-
-
-def _as_json(opened: list[Opened], receipted: list[str], informed: list[str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "delivery_id": one.delivery.delivery_id,
-            "evidence_id": one.delivery.evidence_id,
-            "sealed": str(one.sealed),
-            "sha256": one.delivery.ciphertext_sha256,
-            "opened": str(one.report.bag) if one.report.bag else None,
-            "read_me_first": str(one.page) if one.page else None,
-            "receipted": one.delivery.delivery_id in receipted,
-            "owner_told": one.delivery.delivery_id in informed,
-            "report": json.loads(one.report.to_json()),
-        }
-        for one in opened
-    ]
-
-
-for _command in (feedback_cli.cant_play, feedback_cli.ask, feedback_cli.outcome, feedback_cli.feedback):
+for _command in (
+    opening_cli.open_command,
+    opening_cli.receipt,
+    feedback_cli.cant_play,
+    feedback_cli.ask,
+    feedback_cli.outcome,
+    feedback_cli.feedback,
+):
     main.add_command(_command)

@@ -21,10 +21,10 @@ from exchange.errors import InputInvalid
 from portal.console import json_option, one_line
 from portal.officer import show
 from portal.officer.client import OfficerClient
-from portal.officer.desk import Desk, tz_option
 from portal.officer.feedback import OwnersReply, chosen, fetch_replies, send, the_one
 from portal.officer.opening import read_answer
 from portal.officer.times import read_zone
+from portal.officer.tools import Tools, tz_option
 
 _evidence = click.option("--evidence", "evidence_id", help="Which package, where the request has more than one.")
 
@@ -42,19 +42,19 @@ _evidence = click.option("--evidence", "evidence_id", help="Which package, where
 @json_option
 @click.pass_obj
 def cant_play(
-    desk: Desk, request_id: str, reason: str, text: str | None, evidence_id: str | None, as_json: bool
+    tools: Tools, request_id: str, reason: str, text: str | None, evidence_id: str | None, as_json: bool
 ) -> None:
     """Tell the owner that a package of REQUEST_ID can't be played. They may send it again, or with another copy."""
     if reason == CannotPlayReason.OTHER and not text:
         raise InputInvalid("Another reason must be said.", do="Say it with --text.")
 
     async def work(client: OfficerClient) -> OfficersFeedback:
-        answer = read_answer(desk.state, await client.case(request_id))
+        answer = read_answer(tools.state, await client.case(request_id))
         fields = {"reason": CannotPlayReason(reason), "text": text}
         delivery = the_one(answer, evidence_id)
-        return await send(desk.state, client, delivery, CannotPlay, desk.clock.now(), **fields)
+        return await send(tools.state, client, delivery, CannotPlay, tools.clock.now(), **fields)
 
-    _show_sent(desk, [desk.run(work)], as_json, "The owner is told. If they send it again: handover-officer open")
+    _show_sent(tools, [tools.run(work)], as_json, "The owner is told. If they send it again: handover-officer open")
 
 
 @click.command()
@@ -63,15 +63,15 @@ def cant_play(
 @_evidence
 @json_option
 @click.pass_obj
-def ask(desk: Desk, request_id: str, text: str, evidence_id: str | None, as_json: bool) -> None:
+def ask(tools: Tools, request_id: str, text: str, evidence_id: str | None, as_json: bool) -> None:
     """Ask the owner something about what they sent for REQUEST_ID. They may answer, once, or leave it."""
 
     async def work(client: OfficerClient) -> OfficersFeedback:
-        answer = read_answer(desk.state, await client.case(request_id))
+        answer = read_answer(tools.state, await client.case(request_id))
         delivery = the_one(answer, evidence_id)
-        return await send(desk.state, client, delivery, Question, desk.clock.now(), text=text)
+        return await send(tools.state, client, delivery, Question, tools.clock.now(), text=text)
 
-    _show_sent(desk, [desk.run(work)], as_json, "Asked. An answer stands in: handover-officer inbox")
+    _show_sent(tools, [tools.run(work)], as_json, "Asked. An answer stands in: handover-officer inbox")
 
 
 @click.command()
@@ -86,18 +86,20 @@ def ask(desk: Desk, request_id: str, text: str, evidence_id: str | None, as_json
 @_evidence
 @json_option
 @click.pass_obj
-def outcome(desk: Desk, request_id: str, result: str, text: str | None, evidence_id: str | None, as_json: bool) -> None:
+def outcome(
+    tools: Tools, request_id: str, result: str, text: str | None, evidence_id: str | None, as_json: bool
+) -> None:
     """Tell the owner what became of what they sent for REQUEST_ID: of all of it, or of one package."""
 
     async def work(client: OfficerClient) -> list[OfficersFeedback]:
-        answer = read_answer(desk.state, await client.case(request_id))
+        answer = read_answer(tools.state, await client.case(request_id))
         fields = {"result": CaseResult(result), "text": text}
         return [
-            await send(desk.state, client, delivery, CaseOutcome, desk.clock.now(), **fields)
+            await send(tools.state, client, delivery, CaseOutcome, tools.clock.now(), **fields)
             for delivery in chosen(answer, evidence_id)
         ]
 
-    _show_sent(desk, desk.run(work), as_json, "The owner is told.")
+    _show_sent(tools, tools.run(work), as_json, "The owner is told.")
 
 
 @click.command()
@@ -105,26 +107,26 @@ def outcome(desk: Desk, request_id: str, result: str, text: str | None, evidence
 @tz_option
 @json_option
 @click.pass_obj
-def feedback(desk: Desk, request_id: str, tz: str | None, as_json: bool) -> None:
+def feedback(tools: Tools, request_id: str, tz: str | None, as_json: bool) -> None:
     """What the owner answered and how they rated it, of REQUEST_ID."""
     zone = read_zone(tz)
-    desk.state.request_folder(request_id)
-    told = desk.run(lambda client: fetch_replies(desk.state, client, request_id))
+    tools.state.request_folder(request_id)
+    told = tools.run(lambda client: fetch_replies(tools.state, client, request_id))
     if as_json:
         one_line({"feedback": replies_as_json(told)})
         return
     if not told:
-        desk.console.print("The owner has said nothing yet. That tells nothing of whether they read anything.")
+        tools.console.print("The owner has said nothing yet. That tells nothing of whether they read anything.")
     for each in told:
-        show.owners_reply(desk.console, each, zone)
+        show.owners_reply(tools.console, each, zone)
 
 
 def replies_as_json(told: list[OwnersReply]) -> list[dict[str, object]]:
     return [json.loads(each.document.model_dump_json(exclude_none=True)) for each in told]
 
 
-def _show_sent(desk: Desk, sent: list[OfficersFeedback], as_json: bool, words: str) -> None:
+def _show_sent(tools: Tools, sent: list[OfficersFeedback], as_json: bool, words: str) -> None:
     if as_json:
         one_line({"sent": [json.loads(each.model_dump_json(exclude={"credential"})) for each in sent]})
         return
-    desk.console.print(words)
+    tools.console.print(words)

@@ -3,14 +3,11 @@
 Not for: how they are opened (``portal.storage.database``) or upgraded (``portal.storage.migrations``).
 """
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange.documents.messages import Signed
-
-
-class Table(DeclarativeBase):
-    type_annotation_map = {int: BigInteger, str: String, float: Float, bool: Boolean}  # noqa: RUF012  the base's own word
+from portal.storage.table import Table as Table
 
 
 class Device(Table):

@@ -25,7 +25,7 @@ tz_option = click.option(
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Tools:
     state: OfficerState
     clock: Clock
     console: Console
