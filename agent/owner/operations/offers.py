@@ -4,6 +4,7 @@ Not for: what a request that answers one sets going (``requests``).
 """
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
+from agent.owner.operations.whose import refuse_cameras
 from agent.requests.review import offering
 from exchange.documents.messages import Id, Part
 from exchange.documents.offer import Offer
@@ -17,6 +18,7 @@ class OfferNamed(Part):
 
 async def offer(agent: Owned, new: offering.NewOffer, actor: Actor) -> Json:
     """Hold it, and tell the portal if the owner wants that; ``letter`` is the text to send where none is told."""
+    refuse_cameras(actor, frozenset(each.camera_id for each in new.offered))
     offer_id = await offering.make_offer(agent.services, new, actor.name)
     trouble = None
     try:
@@ -42,6 +44,8 @@ async def list_offers(agent: Owned, _: Nothing, actor: Actor) -> Json:
 
 
 async def end(agent: Owned, named: OfferNamed, actor: Actor) -> Json:
+    async with agent.services.store.transaction() as tx:
+        refuse_cameras(actor, await offering.cameras_of_offer(tx, named.offer_id))
     await offering.end_offer(agent.services, named.offer_id)
     try:
         await offering.send_offers(agent.services)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
-from agent.owner.operations.requests import refuse_others_footage, summary
+from agent.owner.operations.requests import summary
 from agent.requests import restored_records
 from agent.requests.copies import later
 from agent.requests.exhibits.references import given_reference
@@ -66,8 +66,6 @@ class EvidenceNamed(Part):
 
 async def make_copy(agent: Owned, wanted: MakeCopy, actor: Actor) -> Json:
     """Begin to make a working copy of what was handed over, for the owner themselves."""
-    request_id = await later.request_of(agent.services, wanted.evidence_id)
-    await refuse_others_footage(agent, request_id, actor, wanted.evidence_id)
     await later.start(agent.services, wanted.evidence_id, wanted.kind)
     return await made_copies(agent, EvidenceNamed(evidence_id=wanted.evidence_id), actor)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
+from agent.owner.operations.whose import answers_for, find, refuse_cameras
 from agent.requests import decision, restored_records
 from agent.requests.copies.usual import plays_as_it_is, usual_copies
 from agent.requests.exhibits.references import given_reference, next_reference
@@ -26,13 +27,13 @@ from agent.requests.review.offering import answered_offer
 from agent.requests.review.pictures import stills
 from agent.requests.states import SENT_BEFORE, State
 from agent.services import Services
-from agent.store.database import RequestRow, Transaction
+from agent.store.database import RequestRow
 from exchange.clock import Instant, to_rfc3339
 from exchange.documents.copies import Enhancement, WantedCopies
 from exchange.documents.exhibits import ExhibitPrefix
 from exchange.documents.messages import Credential, DecidedBy, Decision, Id, Line, Part, Request, Stretch, Text
 from exchange.documents.noted import IDENTIFIED_WORDS, NotedOfficer, NotedRequest
-from exchange.errors import DecisionRefused, NotFound, NotPermitted
+from exchange.errors import DecisionRefused
 from exchange.signing.documents import PublicKey, parse_strictly
 
 
@@ -96,6 +97,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         packages = await tx.packages(row.request_id)
         unplayable = {each.package.evidence_id for each in await complaints(tx, row.request_id)}
         decided = await decision.stored_decision(tx, row.request_id)
+        answers = await answers_for(tx, row.request_id, actor)
         force = await tx.force()
         unclear = await restored_records.trouble(tx)
         waiting = await first_yes(tx, row.request_id)
@@ -124,6 +126,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
                 camera["source"]["kept"] = await services.footage.kept_bytes(row.request_id, camera["camera_id"]) > 0
         details["plan"], details["plan_sha256"] = plan, shown["sha256"]
         details["host_clock"] = asdict(await services.host_clock())
+    details["answers_for_all"] = answers
     details["kept_bytes"] = await services.footage.kept_bytes(row.request_id)
     details["paused"], details["answers_offer"], details["exhibit"] = paused, offered, called
     details["people_needed"] = services.settings.decide.people
@@ -234,29 +237,12 @@ async def _refuse_cameras_of_others(agent: Owned, request_id: str, verdict: deci
         )
 
 
-async def refuse_others_footage(agent: Owned, request_id: str, actor: Actor, evidence_id: str | None = None) -> None:
-    """NotPermitted for whoever does not answer for all the cameras of what was approved, or of what is asked for before
-    that: what others said yes to is theirs. ``evidence_id``: that package's camera only. NotFound.
-    """
-    if actor.cameras is None:
-        return
-    async with agent.services.store.transaction() as tx:
-        row = await find(tx, request_id)
-        decided = await decision.stored_decision(tx, request_id)
-    asked = {each.camera_id for each in verified_request(row).asked} if row.officer is not None else set()
-    cameras = () if decided is None else parse_strictly(decided.document.encode(), Decision).cameras
-    approved = {each.camera_id for each in cameras if each.evidence_id and evidence_id in (None, each.evidence_id)}
-    if others := (approved or asked) - actor.cameras:
-        raise NotPermitted(
-            f"{actor.name} answers for {', '.join(sorted(actor.cameras)) or 'no camera'} only, and this is of "
-            f"{', '.join(sorted(others))} too.",
-            meaning="Nothing was changed.",
-            do="Leave it to somebody who answers for all of its cameras.",
-        )
-
-
 async def narrow_window(agent: Owned, wanted: Narrow, actor: Actor) -> Json:
     """Shorten a camera's window; the plan is another one then."""
+    async with agent.services.store.transaction() as tx:
+        row = await find(tx, wanted.request_id)
+    asked = verified_request(row).asked if row.officer is not None else ()
+    refuse_cameras(actor, frozenset(each.camera_id for each in asked[wanted.position : wanted.position + 1]))
     sha256 = await narrow(agent.services, wanted.request_id, wanted.plan_sha256, wanted.position, wanted.window)
     return {"plan_sha256": sha256}
 
@@ -284,7 +270,6 @@ async def pause_sending(agent: Owned, asked: Pause, actor: Actor) -> Json:
 
 async def stop_sending(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
     """Take the yes back, as long as nothing of it was handed over."""
-    await refuse_others_footage(agent, named.request_id, actor)
     await stop.refuse_if_handed_over(agent.services, named.request_id)
     async with agent.services.store.transaction() as tx:
         paused = await stop.is_paused(tx, named.request_id)
@@ -314,14 +299,6 @@ async def look_for_footage_again(agent: Owned, named: RequestNamed, actor: Actor
     await look_again(agent.services, named.request_id)
     agent.journey.kick()
     return {}
-
-
-async def find(tx: Transaction, request_id: str) -> RequestRow:
-    """A request by its id. NotFound."""
-    row = await tx.request(request_id)
-    if row is None:
-        raise NotFound(f"There is no request {request_id}.", do="List them with: handover requests")
-    return row
 
 
 def summary(agent: Owned, row: RequestRow) -> Json:

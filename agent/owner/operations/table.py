@@ -30,6 +30,7 @@ from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Ow
 from agent.owner.operations.handing_over import delivering, noted, places
 from agent.owner.operations.own_copies import archive_key, backups, recovery
 from agent.owner.operations.record_keeping import correspondence, notice, register, stamps, statement, subjects
+from agent.owner.operations.whose import Cameras, refuse_others
 from agent.owner.people.register import NewPerson, note_deed
 from agent.owner.people.roles import Role, allows
 from agent.requests.feedback.noting import NewFeedback
@@ -39,16 +40,22 @@ from exchange.documents.messages import Part
 from exchange.errors import NotPermitted
 
 ANYONE, VIEWER, APPROVER, ADMINISTRATOR = Role
+ALL, ONE = Cameras
 
 
 @dataclass(frozen=True)
 class Operation:
-    """``role``: who may call it. ``noted``: whether it goes into the log of who did what, if it was done."""
+    """``role``: who may call it. ``noted``: whether it goes into the log of who did what, if it was done.
+
+    ``cameras``: which cameras of the request, or package, that is named they must answer for; None where the operation
+    itself looks, or it does not matter.
+    """
 
     arguments: type[Part]
     work: Callable[[Owned, Any, Actor], Awaitable[Json]]
     role: Role
     noted: bool = False
+    cameras: Cameras | None = None
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -57,32 +64,32 @@ OPERATIONS: dict[str, Operation] = {
     "show": Operation(RequestNamed, requests.show, VIEWER),
     "pictures": Operation(RequestNamed, requests.pictures, VIEWER),
     "preview-copy": Operation(requests.PreviewCopy, requests.preview_copy, VIEWER),
-    "narrow": Operation(requests.Narrow, requests.narrow_window, APPROVER, noted=True),
+    "narrow": Operation(requests.Narrow, requests.narrow_window, APPROVER, noted=True, cameras=ONE),
     "decide": Operation(requests.Decide, requests.decide, APPROVER, noted=True),
     "agree": Operation(requests.Agree, requests.agree, APPROVER, noted=True),
-    "pause": Operation(requests.Pause, requests.pause_sending, APPROVER, noted=True),
-    "stop": Operation(RequestNamed, requests.stop_sending, APPROVER, noted=True),
-    "keep": Operation(RequestNamed, requests.keep_footage, APPROVER, noted=True),
-    "look-again": Operation(RequestNamed, requests.look_for_footage_again, APPROVER, noted=True),
+    "pause": Operation(requests.Pause, requests.pause_sending, APPROVER, noted=True, cameras=ALL),
+    "stop": Operation(RequestNamed, requests.stop_sending, APPROVER, noted=True, cameras=ALL),
+    "keep": Operation(RequestNamed, requests.keep_footage, APPROVER, noted=True, cameras=ONE),
+    "look-again": Operation(RequestNamed, requests.look_for_footage_again, APPROVER, noted=True, cameras=ONE),
     "note-request": Operation(NewRequest, noted.note_request, APPROVER, noted=True),
-    "deliver": Operation(delivering.Deliver, delivering.deliver, APPROVER, noted=True),
+    "deliver": Operation(delivering.Deliver, delivering.deliver, APPROVER, noted=True, cameras=ALL),
     "way": Operation(RequestNamed, delivering.way, VIEWER),
-    "passphrase": Operation(RequestNamed, delivering.passphrase, APPROVER, noted=True),
+    "passphrase": Operation(RequestNamed, delivering.passphrase, APPROVER, noted=True, cameras=ALL),
     "media": Operation(Nothing, delivering.list_media, APPROVER),
-    "files": Operation(RequestNamed, delivering.list_files, APPROVER),
-    "note-receipt": Operation(delivering.ReceiptNoted, delivering.write_receipt, APPROVER, noted=True),
+    "files": Operation(RequestNamed, delivering.list_files, APPROVER, cameras=ALL),
+    "note-receipt": Operation(delivering.ReceiptNoted, delivering.write_receipt, APPROVER, noted=True, cameras=ALL),
     "places": Operation(Nothing, places.list_places, VIEWER),
     "places-server": Operation(places.ServerNamed, places.ask_server, ADMINISTRATOR),
     "places-add": Operation(places.NewPlace, places.add, ADMINISTRATOR, noted=True),
     "places-test": Operation(places.PlaceNamed, places.test, ADMINISTRATOR),
     "places-remove": Operation(places.PlaceNamed, places.remove, ADMINISTRATOR, noted=True),
     "feedback": Operation(RequestNamed, feedback.list_feedback, VIEWER),
-    "answer": Operation(feedback.Answer, feedback.answer, APPROVER, noted=True),
-    "rate": Operation(feedback.Rate, feedback.rate, APPROVER, noted=True),
-    "send-again": Operation(feedback.SendAgain, feedback.send_again, APPROVER, noted=True),
-    "leave-it": Operation(RequestNamed, feedback.leave_it, APPROVER, noted=True),
+    "answer": Operation(feedback.Answer, feedback.answer, APPROVER, noted=True, cameras=ALL),
+    "rate": Operation(feedback.Rate, feedback.rate, APPROVER, noted=True, cameras=ALL),
+    "send-again": Operation(feedback.SendAgain, feedback.send_again, APPROVER, noted=True, cameras=ALL),
+    "leave-it": Operation(RequestNamed, feedback.leave_it, APPROVER, noted=True, cameras=ALL),
     "report": Operation(report.ReportAsked, report.report, VIEWER),
-    "note-feedback": Operation(NewFeedback, feedback.note_feedback, APPROVER, noted=True),
+    "note-feedback": Operation(NewFeedback, feedback.note_feedback, APPROVER, noted=True, cameras=ALL),
     "offer": Operation(NewOffer, offers.offer, APPROVER, noted=True),
     "offers": Operation(Nothing, offers.list_offers, VIEWER),
     "end-offer": Operation(offers.OfferNamed, offers.end, APPROVER, noted=True),
@@ -90,7 +97,7 @@ OPERATIONS: dict[str, Operation] = {
     "stamps": Operation(Nothing, stamps.list_stamps, VIEWER),
     "late-stamps": Operation(RequestNamed, stamps.give_late_stamps, VIEWER),
     "register": Operation(register.RegisterAsked, register.show_register, VIEWER),
-    "basis": Operation(register.BasisChosen, register.choose_basis, APPROVER, noted=True),
+    "basis": Operation(register.BasisChosen, register.choose_basis, APPROVER, noted=True, cameras=ALL),
     "statement": Operation(statement.StatementAsked, statement.draft_statement, VIEWER, noted=True),
     "correspondence": Operation(correspondence.AboutNamed, correspondence.list_correspondence, VIEWER),
     "correspondence-piece": Operation(correspondence.PieceGiven, correspondence.add_piece, APPROVER),
@@ -107,14 +114,14 @@ OPERATIONS: dict[str, Operation] = {
     "subject-extend": Operation(subjects.SubjectExtended, subjects.extend, APPROVER, noted=True),
     "subject-draft": Operation(subjects.AnswerAsked, subjects.draft, APPROVER, noted=True),
     "subject-answered": Operation(subjects.SubjectAnswered, subjects.answered, APPROVER, noted=True),
-    "make-copy": Operation(records.MakeCopy, records.make_copy, APPROVER, noted=True),
-    "made-copies": Operation(records.EvidenceNamed, records.made_copies, APPROVER),
+    "make-copy": Operation(records.MakeCopy, records.make_copy, APPROVER, noted=True, cameras=ALL),
+    "made-copies": Operation(records.EvidenceNamed, records.made_copies, APPROVER, cameras=ALL),
     "custody": Operation(records.CustodyAsked, records.list_custody, VIEWER),
     "backups": Operation(Nothing, backups.show, VIEWER),
     "backups-run": Operation(backups.RunBackups, backups.run, ADMINISTRATOR, noted=True),
     "backups-prune": Operation(backups.Prune, backups.prune, ADMINISTRATOR, noted=True),
-    "hold": Operation(backups.Hold, backups.hold, APPROVER, noted=True),
-    "end-hold": Operation(RequestNamed, backups.end_hold, APPROVER, noted=True),
+    "hold": Operation(backups.Hold, backups.hold, APPROVER, noted=True, cameras=ALL),
+    "end-hold": Operation(RequestNamed, backups.end_hold, APPROVER, noted=True, cameras=ALL),
     "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),
     "page": Operation(Nothing, people.page, VIEWER),
     "people": Operation(Nothing, people.list_people, VIEWER),
@@ -156,7 +163,7 @@ OPERATIONS: dict[str, Operation] = {
 async def call(agent: Owned, name: str, body: bytes, actor: Actor) -> Json:
     """Do one operation for one person: the only way in, for every door. KeyError when there is no such operation.
 
-    NotPermitted, InputInvalid, DocumentInvalid, and what the operation raises.
+    NotPermitted, NotFound, InputInvalid, DocumentInvalid, and what the operation raises.
     """
     operation = OPERATIONS[name]
     if not allows(actor.role, operation.role):
@@ -166,6 +173,8 @@ async def call(agent: Owned, name: str, body: bytes, actor: Actor) -> Json:
             do="Use sudo, or let an administrator give you the role: handover people change",
         )
     arguments = read_arguments(body, operation.arguments)
+    if operation.cameras is not None:
+        await refuse_others(agent, arguments, actor, operation.cameras)
     reply = await operation.work(agent, arguments, actor)
     if operation.noted:
         async with agent.services.store.transaction() as tx:

@@ -45,12 +45,13 @@ async def way_shown(request: web.Request, details: Json) -> Json | None:
     if details["state"] not in _CHOOSABLE or details["officer"] is None:
         return None
     found: Json = await operate(request, "way", request_id=details["request_id"])
+    may_act = allows(session_of(request).person.role, Role.APPROVER) and details["answers_for_all"]
     return found | {
         "words": WORDS[found["way"]["means"]],
         "sealed_words": SEALED_WORDS[found["way"]["sealed_for"]],
         "where": found["way"].get("folder") or found["way"].get("place"),
-        "may_choose": allows(session_of(request).person.role, Role.APPROVER) and _may_change(details, found),
-        "may_see": allows(session_of(request).person.role, Role.APPROVER),
+        "may_choose": may_act and _may_change(details, found),
+        "may_see": may_act,
         "by_hand": found["way"]["means"] != "portal",
     }
 

@@ -56,13 +56,13 @@ async def show(request: web.Request) -> web.Response:
         request, "request.html", details=details, stands=states.stands(details), steps=states.STEPS,
         names=states.NAMES, files=await _files(request, details),
         way=await way_shown(request, details), after=await conversation.shown(request, details),
-        can_be_stopped=details["state"] in states.CAN_BE_STOPPED and _may_decide(request),
+        can_be_stopped=details["state"] in states.CAN_BE_STOPPED and _may_act(request, details),
     )  # fmt: skip
 
 
 async def _files(request: web.Request, details: Json) -> list[Json]:
     """What lies ready for the owner to take: not what went somewhere already."""
-    if details["state"] != "delivered" or not _may_decide(request):
+    if details["state"] != "delivered" or not _may_act(request, details):
         return []
     way = (await operate(request, "way", request_id=details["request_id"]))["way"]
     if way["means"] != "folder" or way.get("folder") or way.get("place"):
@@ -99,6 +99,11 @@ async def _asked(request: web.Request, details: Json) -> web.Response:
 
 def _may_decide(request: web.Request) -> bool:
     return allows(session_of(request).person.role, Role.APPROVER)
+
+
+def _may_act(request: web.Request, details: Json) -> bool:
+    """Whether somebody may do something with what was approved: pause it, take its files."""
+    return _may_decide(request) and details["answers_for_all"]
 
 
 async def shorten(request: web.Request) -> web.StreamResponse:

@@ -128,10 +128,23 @@ async def end_offer(services: Services, offer_id: str) -> None:
     async with services.store.transaction() as tx:
         row = await tx.one("SELECT ended_at FROM offers WHERE offer_id = ?", [offer_id])
         if row is None:
-            raise NotFound(f"There is no offer {offer_id}.", do="List them with: handover offer list")
+            raise _no_offer(offer_id)
         if row["ended_at"] is None:
             await tx.update("offers", {"offer_id": offer_id}, ended_at=services.clock.now())
     await services.footage.release(hold_id(offer_id))
+
+
+async def cameras_of_offer(tx: Transaction, offer_id: str) -> frozenset[str]:
+    """The cameras whose recordings an offer tells of. NotFound."""
+    row = await tx.one("SELECT document FROM offers WHERE offer_id = ?", [offer_id])
+    if row is None:
+        raise _no_offer(offer_id)
+    document = parse_strictly(row["document"].encode(), Offer)
+    return frozenset(each.camera.camera_id for each in document.offered)
+
+
+def _no_offer(offer_id: str) -> NotFound:
+    return NotFound(f"There is no offer {offer_id}.", do="List them with: handover offer list")
 
 
 async def end_old_offers(services: Services) -> int:

@@ -91,6 +91,23 @@ def test_a_user_who_was_not_allowed_sees_no_crime_and_decides_nothing(home: Owne
     assert as_nobody(home, "status", "{}").startswith("HTTP/1.1 200")
 
 
+def test_a_user_who_answers_for_another_camera_is_told_so_at_a_terminal(home: OwnerHome) -> None:
+    request_id = home.asked()
+    home.ask("add-person", person_id="nora", name="Nora", os_user="nobody", cameras=("garage",))
+    try:
+        for operation, more in (
+            ("pause", {}),
+            ("files", {}),
+            ("note-receipt", {"taken_by": "x", "how": "x"}),
+            ("leave-it", {}),
+        ):
+            answer = as_nobody(home, operation, json.dumps({"request_id": request_id} | more))
+            assert answer.startswith("HTTP/1.1 403"), answer
+            assert "Nora answers for garage only, and this is of front-door too." in answer
+    finally:
+        home.ask("remove-person", person_id="nora")
+
+
 @pytest.mark.parametrize(
     ("extra", "role"), [("", Role.ANYONE), ("decide: {allow_users: [nobody]}", Role.ADMINISTRATOR)]
 )

@@ -2,29 +2,27 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.deliveries.way import Means, SealedFor, Way
-from agent.owner.operations.afterwards.feedback import SendAgain
 from agent.owner.operations.context import Actor, Nothing, RequestNamed
 from agent.owner.operations.handing_over.delivering import Deliver
 from agent.owner.operations.people import ChangePerson, PersonNamed
-from agent.owner.operations.records import CustodyAsked, MakeCopy
+from agent.owner.operations.records import CustodyAsked
 from agent.owner.operations.requests import Agree, Decide, Narrow
 from agent.owner.people.register import NewPerson
 from agent.owner.people.roles import Role
 from agent.requests.decision import Choice
 from exchange.clock import SECOND
-from exchange.documents.messages import Decision, Delivery, Part, Stretch
+from exchange.documents.messages import Decision, Delivery, Stretch
 from exchange.errors import DecisionRefused, InputInvalid, NotFound, NotPermitted
 from exchange.package.consistency import compare_documents
 from exchange.signing.documents import document_sha256, open_document
 from exchange.verify.checking import verify_package
-from tests.journey.home import ACTOR, CAMERA, Siege, Town, besieged, home, owner_does
+from tests.journey.home import ACTOR, Siege, Town, besieged, home, owner_does
 from tests.journey.review.test_noted import noted
 
 ANNA = Actor("Anna", "password on the page", Role.APPROVER, "anna")
@@ -176,29 +174,6 @@ async def test_an_approver_of_some_cameras_answers_for_no_other(tmp_path: Path) 
         with pytest.raises(NotPermitted, match="may not do this"):
             await yes(at, request_id, viewer)
         assert await at.state(request_id) == "asked"
-
-
-async def test_what_others_decided_is_theirs_alone(tmp_path: Path) -> None:
-    async with besieged(tmp_path) as at:
-        request_id = await noted(at)
-        await at.say(request_id, yes=True)
-        await at.walk()
-        (package,) = (await at.shown(request_id))["packages"]
-        named = RequestNamed(request_id=request_id)
-        copy = MakeCopy.model_validate({"evidence_id": package["evidence_id"], "copy": {"kind": "playable"}})
-        deeds: dict[str, Part] = {
-            "deliver": Deliver(request_id=request_id, way=Way(means=Means.FOLDER, sealed_for=SealedFor.PASSPHRASE)),
-            "stop": named,
-            "passphrase": named,
-            "send-again": SendAgain(request_id=request_id),
-            "make-copy": copy,
-        }
-        garage = Actor("Cleo", "password on the page", Role.APPROVER, "cleo", frozenset({"garage"}))
-        for deed, asked in deeds.items():
-            with pytest.raises(NotPermitted, match=f"answers for garage only, and this is of {CAMERA} too"):
-                await owner_does(at.agent, deed, asked, garage)
-        theirs = replace(garage, cameras=frozenset({"garage", CAMERA}))
-        assert (await owner_does(at.agent, "passphrase", named, theirs))["passphrase"]
 
 
 async def test_one_approver_does_not_loosen_the_seal_that_two_agreed_to(tmp_path: Path) -> None:

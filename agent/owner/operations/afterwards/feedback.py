@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Owned, RequestNamed
-from agent.owner.operations.requests import find, refuse_others_footage
+from agent.owner.operations.whose import find
 from agent.requests.feedback import answering, noting, sending_again
 from agent.requests.feedback.conversation import Entry, Origin, complaints, conversation
 from agent.requests.states import State
@@ -77,7 +77,6 @@ async def _sent(agent: Owned, feedback_id: str) -> Json:
 
 async def send_again(agent: Owned, asked: SendAgain, actor: Actor) -> Json:
     """Send what can't be played again, under the same decision."""
-    await refuse_others_footage(agent, asked.request_id, actor)
     by = DecidedBy(name=actor.name, method=actor.method, person=actor.person)
     count = await sending_again.send_again(agent.services, asked.request_id, asked.copies, by)
     agent.journey.kick()

@@ -12,7 +12,7 @@ from agent.deliveries.laying_out import ready_files
 from agent.deliveries.media import media
 from agent.deliveries.way import WARNING, SealedFor, Way
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
-from agent.owner.operations.requests import find, refuse_others_footage
+from agent.owner.operations.whose import find
 from agent.owner.people.roles import Role
 from agent.places.presigned import MOST_TEXT
 from agent.requests.noted.taken import note_receipt
@@ -37,7 +37,6 @@ class ReceiptNoted(Part):
 
 async def deliver(agent: Owned, asked: Deliver, actor: Actor) -> Json:
     """Choose the way. What is under way is broken off, and goes on the new way."""
-    await refuse_others_footage(agent, asked.request_id, actor)
     together = agent.services.settings.decide.people > 1 and actor.role is not Role.ADMINISTRATOR
     async with agent.services.store.transaction() as tx:
         row = await find(tx, asked.request_id)
@@ -70,7 +69,6 @@ async def way(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
 
 async def passphrase(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
     """For the owner's eyes and telephone only."""
-    await refuse_others_footage(agent, named.request_id, actor)
     return {"passphrase": await choosing.passphrase_of(agent.services, named.request_id)}
 
 

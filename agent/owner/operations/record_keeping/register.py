@@ -11,7 +11,7 @@ from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Owned, RequestNamed
 from agent.owner.operations.record_keeping.made import Form, as_file, as_sheet, wording_for
-from agent.owner.operations.requests import find
+from agent.owner.operations.whose import find
 from agent.records.register.gather import camera_labels, entry_of, stored_requests
 from agent.records.register.spreadsheet import as_csv
 from agent.records.register.words import FIELDS, RegisterWords, Speaker

@@ -7,7 +7,7 @@ from typing import Literal
 
 from agent.owner.operations.context import Actor, Json, Owned, RequestNamed
 from agent.owner.operations.record_keeping.made import Form, as_sheet, wording_for
-from agent.owner.operations.requests import find
+from agent.owner.operations.whose import find
 from agent.records.register.gather import camera_labels, entry_of, stored_requests
 from agent.records.sheets.render import sheet
 from agent.records.statement import Witness, statement_of

@@ -38,7 +38,7 @@ async def shown(request: web.Request, details: Json) -> Json:
         "entries": entries,
         "delivered": delivered or bool(entries),
         "rated": any(entry["kind"] == "rating" for entry in entries),
-        "may_say": allows(session_of(request).person.role, Role.APPROVER),
+        "may_say": allows(session_of(request).person.role, Role.APPROVER) and details["answers_for_all"],
         "reasons": {reason.value: words for reason, words in REASON_WORDS.items()},
         "results": {result.value: words for result, words in RESULT_WORDS.items()},
         "copies": COPY_WORDS,

@@ -40,12 +40,17 @@ class Served:
     origin: str
 
     async def person(
-        self, person_id: str = "robin", name: str = "Robin Example", role: Role = Role.ADMINISTRATOR
+        self,
+        person_id: str = "robin",
+        name: str = "Robin Example",
+        role: Role = Role.ADMINISTRATOR,
+        cameras: tuple[str, ...] | None = None,
     ) -> None:
-        """Somebody who is written down, and has a password."""
+        """Somebody who is written down, and has a password. ``cameras``: the only ones that they answer for."""
         services = self.at.agent.services
         async with services.store.transaction() as tx:
-            await register.join(tx, NewPerson(person_id=person_id, name=name, role=role), services.clock.now())
+            new = NewPerson(person_id=person_id, name=name, role=role, cameras=cameras)
+            await register.join(tx, new, services.clock.now())
         await Proofs(services.store, services.run_job, services.clock.now).set_password(person_id, PASSWORD)
 
     async def session(self, person_id: str = "robin", proven_by: str = "password") -> str:
