@@ -11,6 +11,7 @@ import segno
 
 from agent.cli.caller import ask_agent
 from agent.cli.requests import as_json, print_json
+from agent.owner.operations.deed_words import deed_line
 from agent.owner.people.roles import GIVEN, WORDS
 from agent.owner.terminal import prompt
 from exchange.errors import InputInvalid
@@ -146,8 +147,7 @@ def list_deeds(config: Path, plain: bool) -> None:
     if plain:
         return print_json(reply)
     for deed in reply["deeds"]:
-        about = f" {deed['about']}" if deed["about"] else ""
-        click.echo(f"{prompt.local(deed['at'])}  {deed['person']}: {deed['deed']}{about}")
+        click.echo(f"{prompt.local(deed['at'])}  {deed_line(deed)}")
     if not reply["deeds"]:
         click.echo("Nothing was done yet.")
     return None

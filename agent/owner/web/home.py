@@ -11,6 +11,7 @@ from agent.cameras.stored import registration_of
 from agent.footage.source import Span
 from agent.owner.operations.context import Json
 from agent.owner.operations.custody_words import custody_line
+from agent.owner.operations.deed_words import deed_line
 from agent.owner.people.roles import GIVEN, WORDS, Role, allows
 from agent.owner.web import states
 from agent.owner.web.login import prove
@@ -149,7 +150,7 @@ async def _people(request: web.Request, code: Json | None = None) -> web.Respons
     deeds = (await operate(request, "deeds"))["deeds"][:50] if may_change else []
     return render(
         request, "people.html", people=people["people"], needed=people["needed"], roles=GIVEN, role_words=WORDS,
-        may_change=may_change, deeds=deeds, code=code,
+        may_change=may_change, deeds=deeds, line=deed_line, code=code,
     )  # fmt: skip
 
 

@@ -131,5 +131,5 @@ def test_a_noted_request_is_copied_onto_a_medium_and_its_passphrase_told(home: O
     assert words not in copied.output + home.log.read_text()
     assert home.handover("request", "files", request_id).exit_code == 0
     deeds = home.handover("people", "deeds").output
-    assert f"passphrase {request_id}" in deeds
+    assert f"Looked at the secret words. ({request_id})" in deeds
     assert words not in deeds

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent.owner.operations.custody_words import WORDS, custody_line
+from agent.owner.operations.deed_words import WORDS as DEEDS
+from agent.owner.operations.deed_words import deed_line
+from agent.owner.operations.table import OPERATIONS
 from exchange.clock import SECOND, to_rfc3339
 from exchange.custody.log import CustodyKind
 from tests.agent.owner.owner_home import OwnerHome, owner_home, until
@@ -37,7 +40,9 @@ def test_people_are_listed_with_what_they_may_do(home: OwnerHome) -> None:
     code = invited.split()[1]
     assert code.encode() not in home.settings.database.read_bytes()
     assert home.handover("people", "remove", "ben").exit_code == 0
-    assert "invite-person ben" in home.handover("people", "deeds").output
+    told = home.handover("people", "deeds").output
+    assert "Made a code that lets a person use the page. (ben)" in told
+    assert "invite-person" not in told
 
 
 def test_the_first_yes_waits_for_another_person(home: OwnerHome) -> None:
@@ -78,6 +83,16 @@ def test_the_log_tells_in_words_what_happened(home: OwnerHome) -> None:
 @pytest.mark.parametrize("kind", list(CustodyKind))
 def test_every_kind_of_event_has_its_words(kind: CustodyKind, tmp_path: Path) -> None:
     assert custody_line({"event": kind.value, "actor": "agent"}) == WORDS[kind]
+
+
+def test_every_deed_that_is_noted_has_its_words() -> None:
+    noted = {name for name, operation in OPERATIONS.items() if operation.noted}
+    assert noted | {"copy-deleted", "record-deleted"} == DEEDS.keys()
+    assert len(set(DEEDS.values())) == len(DEEDS)
+    deed = {"person": "Anna", "deed": "pause", "about": "r-1"}
+    assert deed_line(deed) == "Anna: Paused the sending, or let it go on. (r-1)"
+    assert deed_line(deed | {"deed": "of-old", "about": None}) == "Anna: of-old"
+    assert deed_line({"person": "agent", "deed": "copy-deleted", "about": None}).startswith("Handover: Deleted a copy")
 
 
 def test_where_the_page_is_and_a_code_for_a_phone(home: OwnerHome) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.cameras.health import WORDS as HEALTH
 from agent.owner.operations.custody_words import WORDS as CUSTODY
+from agent.owner.operations.deed_words import WORDS as DEEDS
 from agent.owner.people.roles import WORDS as ROLES
 from agent.owner.web import bringing, copying, handing_over, login, states
 from agent.owner.web.afterwards import conversation, how_it_went
@@ -60,7 +61,7 @@ def in_modules() -> set[str]:
 
 def in_tables() -> set[str]:
     found = {*states.NAMES.values(), *states.ENDED.values(), "ready: hand it over"}
-    found |= {*ROLES.values(), *CUSTODY.values(), *IDENTIFIED_WORDS.values()}
+    found |= {*ROLES.values(), *CUSTODY.values(), *DEEDS.values(), *IDENTIFIED_WORDS.values()}
     found |= {*bringing.APPS.values(), bringing.OTHER, *plan.GAP_WORDS.values(), "nothing was recorded"}
     found |= {
         *HEALTH.values(),
