@@ -41,10 +41,6 @@ class WallClock:
         """The wall clock's reading at a moment that the monotonic clock told, by the wall clock's present setting."""
         return monotonic + self.clock.now() - self.clock.monotonic()
 
-    def monotonic(self, wall: int) -> int:
-        """The monotonic clock's reading at a moment that the wall clock told by its present setting."""
-        return wall - self.clock.now() + self.clock.monotonic()
-
     def step(self) -> int:
         """By how much the wall clock was set since this was asked last, microseconds; 0 when it was not."""
         offset = self.clock.now() - self.clock.monotonic()

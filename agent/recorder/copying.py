@@ -77,7 +77,7 @@ class Copying:
         self.sets = parameter_sets.parameter_sets(self.codec, bytes(self.video.codec_context.extradata or b""))
         self.facts: dict[str, Any] = {}
         self.boot = boot_id()
-        self.first_pts = self.first_dts = self.counted = 0
+        self.first_pts = self.first_dts = self.counted = self.began = 0
         self.writer_before: SegmentWriter | None = None
         self.missing_times = MissingTimes(self.video.index)
         self.early: deque[Packet[Stream]] = deque(maxlen=_EARLY)
@@ -229,10 +229,11 @@ class Copying:
             self.end(next_frame=True)
             self._begin(packet, pts, dts, "camera_clock_jumped")
         elif changed or (pts - self.first_pts) * self.scale >= self.config.segment - _USUAL_FRAME // 2:
-            start = self._instant(pts)
+            moment = self._moment(pts)
+            start = self.host.wall(moment)
             self.end(start, next_frame=True)
             self.arrival.turn()
-            self._begin(packet, pts, dts, "changed" if changed else "continued", start)
+            self._begin(packet, pts, dts, "changed" if changed else "continued", (moment, start))
 
     def _changed(self, packet: Packet[Stream]) -> bool:
         """Whether the stream now describes itself otherwise; then its description is read anew."""
@@ -251,12 +252,15 @@ class Copying:
 
     # -- beginning and ending ---------------------------------------------------------------------------------
 
-    def _instant(self, pts: int) -> int:
-        """UTC of a frame by the host's clock."""
-        return self.host.wall(self.arrival.monotonic(pts * self.scale))
+    def _moment(self, pts: int) -> int:
+        """A frame's time by the monotonic clock, which nobody sets."""
+        return self.arrival.monotonic(pts * self.scale)
 
-    def _begin(self, packet: Packet[Stream], pts: int, dts: int, why: str, start: int | None = None) -> None:
-        start = self._instant(pts) if start is None else start
+    def _begin(self, packet: Packet[Stream], pts: int, dts: int, why: str, at: tuple[int, int] | None = None) -> None:
+        """``at``: the frame's time by the monotonic clock, and in UTC. Both are of one look at the host's clock: it may
+        be set at any moment, and the two tell by how much it was off."""
+        moment = self._moment(pts) if at is None else at[0]
+        start = self.host.wall(moment) if at is None else at[1]
         if not is_mounted(self.config.mount):
             raise NoRoom(f"{GONE} Nothing is mounted at {self.config.mount}.")
         tracks = {self.video.index: Track(self.template, self.ticks[self.video.index])}
@@ -271,7 +275,7 @@ class Copying:
         self.writer = writer
         self.finisher.opened(writer.file.descriptor)
         context = self.template.codec_context
-        self.first_pts, self.first_dts, self.counted = pts, dts, 0
+        self.first_pts, self.first_dts, self.counted, self.began = pts, dts, 0, moment
         self.opened_at = self.host.clock.monotonic()
         self.frames_before = self.pictures
         self.meter.segments += 1
@@ -287,7 +291,7 @@ class Copying:
             "media_start": round(pts * self.scale),
         }
         if self.boot:
-            since = {"boot": self.boot, "uptime": self.host.monotonic(start)}
+            since = {"boot": self.boot, "uptime": moment}
             self.facts |= since
             noted = Noted(self.config.root, self.camera.camera_id, writer.start, {"event": OPENED, **since})
             self.finisher.submit(noted)
@@ -332,14 +336,11 @@ class Copying:
         shown = (writer.last[self.video.index] - self.first_dts) * self.scale
         media = round(shown + (shown / (frames - 1) if frames > 1 else _USUAL_FRAME))
         start = writer.start
-        refined = self._instant(self.first_pts)
-        if (
-            facts["why"] != "continued"
-            and not stepped
-            and not writer.jumped
-            and _REFINE < start - refined <= _OFF_COURSE
-        ):
-            start = refined  # the first packets came late; later ones show by how much
+        late = self.began - self._moment(self.first_pts)
+        if facts["why"] != "continued" and not writer.jumped and _REFINE < late <= _OFF_COURSE:
+            start -= late  # the first packets came late; later ones show by how much
+            if "uptime" in facts:
+                facts["uptime"] -= late
         duration = media
         if next_start is not None and not stepped and abs(next_start - start - media) < SECOND // 2:
             duration = next_start - start

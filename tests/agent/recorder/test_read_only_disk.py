@@ -21,7 +21,7 @@ from agent.store.database import Store
 from exchange.clock import SECOND
 from exchange.durable import read_only
 from exchange.errors import DiskFull
-from tests.agent.recorder.test_recorder_faults import SteppedClock, camera_thread
+from tests.agent.recorder.one_camera import SteppedClock, camera_thread
 from tests.journey.home import ACTOR, besieged, owner_does
 
 _SCRIPT = """
