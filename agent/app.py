@@ -106,8 +106,9 @@ def _places(settings: Settings, time: Clock, limit: Limit) -> OpenPlace:
     """How a place is opened by the name that the owner gave it."""
 
     async def open_place(name: str) -> Place:
-        named = await asyncio.to_thread(NamedPlaces(settings.places).of, name)
-        return named.open(pace=limit, clock=time)
+        return await asyncio.to_thread(
+            lambda: NamedPlaces(settings.places).of(name).open(pace=limit, clock=time),
+        )
 
     return open_place
 

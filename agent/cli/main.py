@@ -11,19 +11,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from rich.console import Console
 
-from agent.cli.caller import ask_agent, take_state_of
-from agent.cli.requests import as_json, print_json
-from agent.owner.terminal import prompt
-from agent.settings.model import DEFAULT_PATH, Settings, load_settings, settings_sha256
+from agent.cli.caller import take_state_of
+from agent.settings.model import DEFAULT_PATH, Settings, load_settings
 from exchange import VERSION
 from exchange.errors import HandoverError
 
 INTERRUPTED = 130
-
-out = Console(highlight=False)
-
 
 ELSEWHERE = {
     "agent.cli.afterwards.report": ("report",),
@@ -54,6 +48,7 @@ ELSEWHERE = {
     "agent.cli.restore": ("restore",),
     "agent.cli.setup": ("setup", "withdraw"),
     "agent.cli.sources": ("keep", "sources"),
+    "agent.cli.status": ("status",),
 }  # fmt: skip
 """Which module holds which commands. Only the one that is typed is loaded: on a small machine all take seconds."""
 
@@ -132,24 +127,6 @@ def _log_to_stderr(settings: Settings) -> None:
         level=settings.log.level.value.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
-
-
-@main.command()
-@as_json
-@click.pass_obj
-def status(config: Path, plain: bool) -> None:
-    """How the agent is: cameras, portal, what waits for you."""
-    reply = ask_agent(config, lambda call: call("status"), needs_daemon=True)
-    changed = reply.pop("settings_sha256") != settings_sha256(load_settings(config))
-    if plain:
-        return print_json(reply | {"settings_changed": changed})
-    prompt.show_status(out, reply)
-    if changed:
-        out.print(
-            "The settings were changed since the daemon started. To let them count now: sudo handover restart "
-            "(of the recorder: sudo systemctl restart handover-recorder)"
-        )
-    return None
 
 
 @main.command(

@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, field_validator
 
 from agent.host.mount import mount_of
+from agent.places.accounts import Bucket, SftpAccount
 from agent.places.folder import FolderPlace
 from agent.places.pace import Pace, unhindered
 from agent.places.place import Place
-from agent.places.s3 import Bucket, S3Place
-from agent.places.sftp import SftpAccount, SftpPlace, fingerprint
+from agent.places.ssh_keys import fingerprint
 from exchange.clock import Clock
 from exchange.documents.messages import Id, Line, Part
 from exchange.durable import durable_file
@@ -101,12 +101,16 @@ class NamedPlace(Part):
         return rows
 
     def open(self, *, pace: Pace = unhindered, clock: Clock | None = None) -> Place:
-        """The place itself."""
+        """The place itself. Blocks: what speaks to it is loaded with the first place of its kind, 5 MB each."""
         setting = self.setting
         if isinstance(setting, FolderSetting):
             return FolderPlace(Path(setting.folder), mount=Path(setting.mount) if setting.mount else None)
         if isinstance(setting, SftpSetting):
+            from agent.places.sftp import SftpPlace
+
             return SftpPlace(setting.account, pace=pace)
+        from agent.places.s3 import S3Place
+
         return S3Place(setting.bucket_address, pace=pace, clock=clock)
 
 

@@ -17,9 +17,9 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from agent.places.object_http import Gone, ObjectHttp, Piece, host_of
 from agent.places.pace import Pace, unhindered
+from agent.places.pieces import Part as FilePart
+from agent.places.pieces import hashed_in_pieces
 from agent.places.place import Progress
-from agent.places.s3 import Part as FilePart
-from agent.places.s3 import hashed_in_pieces
 from exchange.clock import SECOND, Clock, SystemClock, from_rfc3339
 from exchange.documents.messages import Part
 from exchange.durable import durable_file

@@ -8,9 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
 import aiohttp
@@ -19,67 +17,21 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from agent.devices.bounded_xml import Element
+from agent.places.accounts import Bucket
 from agent.places.bringing import bring, nothing_there
 from agent.places.naming import checked_name
 from agent.places.object_http import Answer, Gone, ObjectHttp, Piece
 from agent.places.pace import Pace, unhindered
+from agent.places.pieces import PART, Part, hashed_in_pieces
 from agent.places.place import Progress, Stored
 from exchange.clock import Clock, SystemClock
 from exchange.errors import PlaceRefused
 
-PART = 8 << 20
-"""Bytes: what is sent again at most after a break. Larger where a file would have more than 9,000 parts."""
-_MOST_PARTS = 9_000
 _MOST_LISTED = 100_000
 _MOST_PAGES = 10_000
 _MOST_DIGITS = 18
 """Of a size: more are no file's."""
 _EMPTY = hashlib.sha256(b"").hexdigest()
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """``endpoint`` is where the storage answers, such as https://s3.eu-west-2.amazonaws.com."""
-
-    endpoint: str
-    bucket: str
-    prefix: str
-    region: str
-    access_key: str
-    secret_key: str
-    session_token: str | None = None
-
-    @property
-    def address(self) -> str:
-        """Without any secret."""
-        return f"s3://{self.bucket}/{self.prefix.strip('/')} at {urlsplit(self.endpoint).netloc}"
-
-    def key(self, name: str) -> str:
-        prefix = self.prefix.strip("/")
-        return f"{prefix}/{name}" if prefix else name
-
-    def url(self, key: str = "", **query: str) -> str:
-        """Of an object, or of the bucket. Amazon's own buckets have a host of their own, others a path."""
-        parts = urlsplit(self.endpoint)
-        path = f"/{quote(key, safe='/~')}"
-        host = parts.netloc
-        if (parts.hostname or "").endswith("amazonaws.com") and "." not in self.bucket:
-            host = f"{self.bucket}.{host}"
-        else:
-            path = f"{parts.path.rstrip('/')}/{quote(self.bucket)}{path if key else ''}"
-        asked = urlencode(sorted(query.items()), quote_via=quote, safe="~")
-        return f"{parts.scheme}://{host}{path}{'?' + asked if asked else ''}"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a file, as it lies on our disk."""
-
-    number: int
-    start: int
-    size: int
-    sha256: str
-    md5: bytes
 
 
 class S3Place:
@@ -310,25 +262,6 @@ class _Signer(S3SigV4Auth):  # type: ignore[misc]
 
     def payload(self, request: AWSRequest) -> str:
         return str(request.context["sha256"])
-
-
-def hashed_in_pieces(source: Path, part: int = PART) -> tuple[list[Part], str]:
-    """The parts of a file in order (one, if empty), and the SHA-256 of all of it."""
-    size = source.stat().st_size
-    each = max(part, -(-size // _MOST_PARTS))
-    whole = hashlib.sha256()
-    parts: list[Part] = []
-    with source.open("rb", 0) as file:
-        for start in range(0, max(size, 1), each):
-            sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-            left = min(each, size - start)
-            here = left
-            while left > 0 and (block := file.read(min(left, 1 << 20))):
-                for digest in (whole, sha256, md5):
-                    digest.update(block)
-                left -= len(block)
-            parts.append(Part(len(parts) + 1, start, here, sha256.hexdigest(), md5.digest()))
-    return parts, whole.hexdigest()
 
 
 def _size_of(entry: Element) -> int:

@@ -8,73 +8,26 @@ import contextlib
 import hashlib
 import posixpath
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
+from agent.places.accounts import SftpAccount
 from agent.places.blocks import BLOCK, blocks, file_sha256
 from agent.places.bringing import bring, nothing_there
 from agent.places.disk import full
 from agent.places.naming import checked_name, is_unfinished, unfinished
 from agent.places.pace import Pace, unhindered
 from agent.places.place import Progress, Stored
-from exchange.errors import HandoverError, InputInvalid, PlaceRefused, PlaceUnreachable
+from agent.places.ssh_keys import CONNECT, fingerprint, unreachable
+from exchange.errors import HandoverError, PlaceRefused, PlaceUnreachable
 
-_CONNECT = 30
-"""Seconds for the connection and the login together."""
 _KEEPALIVE = 30
 _AT_ONCE = 16
 """Writes of 32 KiB on their way at a time: the server's answers are waited for, so memory holds no more than that."""
 _PACED = 32 * 1024
 """Bytes given to the line at a time where it has a limit."""
 _MOST_LISTED = 100_000
-
-
-@dataclass(frozen=True)
-class SftpAccount:
-    """Where and as whom. ``host_key`` is the server's public key as OpenSSH writes it ("ssh-ed25519 AAAA…")."""
-
-    host: str
-    port: int
-    user: str
-    folder: str
-    host_key: str
-    private_key: str | None = None
-    """OpenSSH's text of a private key without a passphrase."""
-    password: str | None = None
-
-    @property
-    def address(self) -> str:
-        """Without any secret."""
-        port = "" if self.port == 22 else f":{self.port}"
-        return f"sftp://{self.user}@{self.host}{port}/{self.folder}"
-
-
-async def server_key(host: str, port: int = 22) -> str:
-    """The key that a server shows now, as OpenSSH writes it; a person compares its fingerprint. PlaceUnreachable."""
-    try:
-        async with asyncio.timeout(_CONNECT):
-            key = await asyncssh.get_server_host_key(host, port, config=None)
-    except (OSError, asyncssh.Error) as error:
-        raise _unreachable(f"{host}:{port}") from error
-    if key is None:
-        raise PlaceRefused(f"{host} shows no host key.", do="Ask who runs it.")
-    return " ".join(key.export_public_key("openssh").decode().split()[:2])
-
-
-def fingerprint(host_key: str) -> str:
-    """``SHA256:…``, as ``ssh-keygen -l`` prints it. InputInvalid when it is no public key."""
-    try:
-        return asyncssh.import_public_key(host_key).get_fingerprint()
-    except asyncssh.KeyImportError:
-        raise InputInvalid("That is no public key of a server.", do="It reads: ssh-ed25519 AAAA…") from None
-
-
-def new_login_key(comment: str) -> tuple[str, str]:
-    """A private key of our own for logging in, and its public line for the server's ``authorized_keys``."""
-    key = asyncssh.generate_private_key("ssh-ed25519", comment=comment)
-    return key.export_private_key("openssh").decode(), key.export_public_key("openssh").decode().strip()
 
 
 class SftpPlace:
@@ -184,7 +137,7 @@ class SftpPlace:
         """A connection, and what goes wrong on it as errors of this place."""
         try:
             async with (
-                asyncio.timeout(_CONNECT) as until,
+                asyncio.timeout(CONNECT) as until,
                 await self._connect() as connection,
                 connection.start_sftp_client() as files,
             ):
@@ -205,11 +158,11 @@ class SftpPlace:
         except (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded) as error:
             raise full(self.title) from error
         except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
-            raise _unreachable(self.title) from error
+            raise unreachable(self.title) from error
         except asyncssh.SFTPError as error:
             raise self._said_no(error) from error
         except (OSError, asyncssh.Error) as error:  # TimeoutError is an OSError
-            raise _unreachable(self.title) from error
+            raise unreachable(self.title) from error
 
     def _said_no(self, error: asyncssh.SFTPError) -> HandoverError:
         if isinstance(error, asyncssh.SFTPPermissionDenied | asyncssh.SFTPWriteProtect):
@@ -330,11 +283,3 @@ async def _free(files: asyncssh.SFTPClient, folder: str) -> int | None:
 def _bytes(data: str | bytes) -> bytes:
     """What a file that was opened as binary gives, which the library's types don't tell."""
     return data if isinstance(data, bytes) else data.encode()
-
-
-def _unreachable(title: str) -> PlaceUnreachable:
-    return PlaceUnreachable(
-        f"{title} does not answer, or the connection broke.",
-        meaning="What lies there already is kept, and gone on with.",
-        do="Check the address and the line; it is tried again by itself where that is of use.",
-    )

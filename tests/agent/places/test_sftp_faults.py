@@ -10,8 +10,10 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from agent.places.accounts import SftpAccount
 from agent.places.naming import unfinished
-from agent.places.sftp import SftpAccount, SftpPlace, fingerprint, new_login_key, server_key
+from agent.places.sftp import SftpPlace
+from agent.places.ssh_keys import fingerprint, new_login_key, server_key
 from exchange.errors import InputInvalid, PlaceFull, PlaceRefused, PlaceUnreachable
 from tests.agent.places.conftest import account, sample
 from tests.counterparts.storage.ssh_server import SFTP_SERVER, SshServer, ssh_server

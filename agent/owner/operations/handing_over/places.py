@@ -14,7 +14,7 @@ from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.places.named import FolderSetting, NamedPlace, NamedPlaces, S3Setting, SftpSetting, folder_setting
-from agent.places.sftp import fingerprint, new_login_key, server_key
+from agent.places.ssh_keys import fingerprint, new_login_key, server_key
 from exchange.documents.messages import Id, Line, Part
 from exchange.errors import InputInvalid, PlaceRefused
 

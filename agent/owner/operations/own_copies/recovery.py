@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 from typing import Literal
 
-import segno
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agent.owner.operations.context import Actor, Json, Owned
@@ -73,6 +72,8 @@ def _oldest_kind_first(archive: tuple[Identity, ...]) -> list[Identity]:
 
 def _shown(identity: Identity) -> Json:
     """The letters are those of QR's alphanumeric mode, so that the squares stay large enough for any telephone."""
+    import segno  # a sheet is made once in years
+
     code = segno.make_qr(str(identity), error="q", mode="alphanumeric")
     return {
         "kind": identity.recipient.kind,
