@@ -1,0 +1,42 @@
+"""What the daemon loads at its start stays in memory for months: only what every agent needs is among it."""
+
+import subprocess
+import sys
+
+LATER = {
+    "OpenSSL",
+    "apprise",
+    "argon2",
+    "asyncssh",
+    "av",
+    "botocore",
+    "cv2",
+    "lxml",
+    "numpy",
+    "onvif",
+    "rich",
+    "segno",
+    "urllib3",
+    "weasyprint",
+    "webauthn",
+    "zeep",
+}
+"""Loaded when first used, or in a worker only."""
+
+
+def imported(*modules: str) -> set[str]:
+    """The packages that are loaded once these modules are, in a Python of their own."""
+    program = f"import sys, {', '.join(modules)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout.decode().split())
+
+
+def test_the_daemons_start_loads_nothing_that_may_never_be_used() -> None:
+    """As ``handover run`` does."""
+    loaded = imported("agent.cli.main", "agent.daemon")
+    assert {"agent", "aiohttp"} <= loaded
+    assert loaded & LATER == set()
+
+
+def test_what_opens_places_is_loaded_with_them() -> None:
+    """So the names above are those that libraries go by."""
+    assert {"OpenSSL", "asyncssh", "botocore", "urllib3"} <= imported("agent.places.sftp", "agent.places.s3")
