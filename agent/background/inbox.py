@@ -16,6 +16,7 @@ from agent.requests import intake, receipt
 from agent.requests import restored_records as went_back
 from agent.requests.feedback import arriving
 from agent.requests.journey import Journey
+from agent.requests.restored import doubts, learning
 from agent.services import Services
 from exchange.clock import MINUTE, SECOND, to_rfc3339
 from exchange.documents import api
@@ -107,9 +108,12 @@ class InboxPoll:
         portal = await services.portal()
         if not self._compared:
             await self._compare(portal)
+        if await learning.learn(services):
+            self._journey.kick()
         async with services.store.transaction() as tx:
             cursor = int(await tx.note("inbox-cursor") or "0")
             anew = await tx.note(_KINDS_NOTE) != KINDS
+            lately = await doubts.lately(tx)
         if anew:  # what an earlier version was not given may lie there still
             cursor = 0
         inbox = await self._ask(portal, cursor, wait)
@@ -124,6 +128,9 @@ class InboxPoll:
                     log.warning("The portal sends %r, which this version of Handover doesn't know.", item.kind)
             for item in inbox.items:
                 await self._take(item)
+            if lately and inbox.items:  # a request may have come again that was answered since
+                self._compared = False
+                await self._compare(portal)
         finally:
             self._journey.kick()
         if inbox.items:
@@ -131,6 +138,9 @@ class InboxPoll:
         if anew:
             async with services.store.transaction() as tx:
                 await tx.set_note(_KINDS_NOTE, KINDS)
+        if lately and not inbox.items and self._compared:
+            async with services.store.transaction() as tx:
+                await doubts.caught_up(tx)
         await self._check_key(portal)
         return len(inbox.items)
 

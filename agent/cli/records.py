@@ -15,17 +15,25 @@ from agent.owner.terminal import prompt
 
 @click.command()
 @click.argument("what")
+@click.option("--request", "request_id", help="Of this one it is: whether it was handed over before.")
+@click.option("--handed-over/--not-handed-over", default=None, help="With --request: what you know of it.")
 @click.pass_obj
-def restored(config: Path, what: str) -> None:
+def restored(config: Path, what: str, request_id: str | None, handed_over: bool | None) -> None:
     """Say what happened when the agent's records went back to an earlier state, as "status" told you.
 
     It goes into the custody log. Requests that were answered before then end here too; nothing of them is sent.
     """
-    reply = ask_agent(config, lambda call: call("restored", what=what), needs_daemon=True)
+    if (request_id is None) != (handed_over is None):
+        raise click.UsageError("--request goes with --handed-over or --not-handed-over.")
+    said = {} if request_id is None else {"request_id": request_id, "handed_over": handed_over}
+    reply = ask_agent(config, lambda call: call("restored", what=what, **said), needs_daemon=True)
+    if request_id is not None:
+        return click.echo("Written into the custody log.")
     ended = reply["ended"]
     click.echo("Written into the custody log. Requests can be decided again.")
     if ended:
         click.echo(f"{ended} request{' was' if ended == 1 else 's were'} answered before, and ended here too.")
+    return None
 
 
 @click.command()

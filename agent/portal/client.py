@@ -4,6 +4,7 @@ Not for: what a request means (``agent/requests``), or moving the bytes of a pac
 """
 
 import ssl
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -15,9 +16,9 @@ from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.documents import api
 from exchange.documents.answers import not_understood, problem, read_bounded
 from exchange.documents.letters import quoted
-from exchange.documents.messages import Part, Signed
-from exchange.errors import DocumentInvalid, PortalRefused, PortalUnreachable
-from exchange.signing.documents import SigningKey, parse_strictly
+from exchange.documents.messages import Delivery, Part, Signed
+from exchange.errors import DocumentInvalid, HandoverError, PortalRefused, PortalUnreachable
+from exchange.signing.documents import SigningKey, open_document, parse_strictly
 from exchange.signing.tokens import mint
 
 P = TypeVar("P", bound=Part)
@@ -28,6 +29,8 @@ _LATER = "The agent tries again by itself."
 _GATEWAY = frozenset({408, 499, 502, 504, *range(520, 528), 598, 599})
 """What proxies answer in place of a server that was silent for too long for them."""
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=15)
+_MOST_PAGES = 20
+"""Answers that are asked for of one list."""
 
 
 class NotRecognised(PortalRefused):
@@ -40,6 +43,15 @@ class NoSuchCall(PortalRefused):
 
 class CallCut(PortalUnreachable):
     """A call that was on its way was ended before the portal's answer: by a gateway, or with its connection."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A delivery that the portal has, checked to be this device's own word; whatever it has as a receipt for it."""
+
+    delivery: Delivery
+    signed: Signed
+    receipt: Signed | None
 
 
 class PortalClient:
@@ -97,6 +109,40 @@ class PortalClient:
 
     async def deliver(self, request_id: str, delivery_id: str, delivery: api.SignedDelivery) -> None:
         await self._call("PUT", api.DELIVERY.format(request_id=request_id, delivery_id=delivery_id), delivery)
+
+    async def deliveries(self, request_id: str) -> list[Held] | None:
+        """What this device handed over of a request, oldest first; None where the portal doesn't know the call.
+
+        PortalAnswerInvalid for anything that this device didn't sign, or that is of another request.
+        """
+        found: dict[str, Held] = {}
+        query: dict[str, str] = {}
+        for _ in range(_MOST_PAGES):
+            try:
+                path = api.DELIVERIES.format(request_id=request_id)
+                answer = await self._read("GET", path, api.HeldDeliveries, query=query)
+            except NoSuchCall:
+                return None
+            for item in answer.items:
+                held = self._own(request_id, item)
+                if held.delivery.delivery_id in found:
+                    raise not_understood("the same delivery twice")
+                found[held.delivery.delivery_id] = held
+            if not answer.more:
+                return list(found.values())
+            if not answer.items:
+                break
+            query = {"after": next(reversed(found))}
+        raise not_understood("a list of deliveries without an end")
+
+    def _own(self, request_id: str, item: api.HeldDelivery) -> Held:
+        try:
+            delivery = open_document(item.delivery, Delivery, self._device.public)
+        except HandoverError as error:
+            raise not_understood("a delivery that this device did not sign") from error
+        if delivery.request_id != request_id:
+            raise not_understood("a delivery of another request")
+        return Held(delivery, item.delivery, item.receipt)
 
     async def feedback(self, request_id: str, feedback_id: str, signed: Signed) -> None:
         """Bring an answer or rating. NoSuchCall where the portal carries none."""

@@ -86,6 +86,12 @@ def statement_of(
     stored: Stored, entry: Entry, witness: Witness, cameras: int, wording: Wording, settings: Settings
 ) -> Statement:
     """The draft for all that was handed over of one request. InputInvalid when nothing was. ``cameras``: how many."""
+    if any(package.delivered_at is not None and package.evidence is None for package in stored.packages):
+        raise InputInvalid(
+            "What was handed over of this request is known only from the portal, after older records came back.",
+            meaning="Its manifest was lost, so a statement can't say what exactly was in it.",
+            do="Ask the officer for the manifest; it is in the package.",
+        )
     if not entry.handed_over:
         raise InputInvalid(
             "Nothing of this request was handed over.",

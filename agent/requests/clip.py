@@ -34,9 +34,13 @@ async def clip(services: Services, row: RequestRow) -> Move:
     """
     approval = await load_approval(services, row.request_id)
     async with services.store.transaction() as tx:
-        done = {package.evidence_id for package in await tx.packages(row.request_id)}
+        packages = await tx.packages(row.request_id)
+    done = {package.evidence_id for package in packages}
+    gone = {package.evidence_id for package in packages if package.delivered_at is not None}
     try:
         for cut in approval.cuts:
+            if cut.evidence_id in gone:  # before the records were put back: nothing more is made of it
+                continue
             if cut.evidence_id not in done:
                 await _clip_one(services, approval, cut)
             await make_copies(services, row.request_id, cut)

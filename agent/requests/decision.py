@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from agent.requests.copies.usual import in_order, usual_copies
 from agent.requests.intake import verified_request
 from agent.requests.plan import Plan, PlannedCamera, plan_sha256, read_plan
+from agent.requests.restored.doubts import refuse_in_doubt
 from agent.requests.restored_records import refuse_while_unclear
 from agent.requests.review.agreement import first_yes, keep_first_yes
 from agent.requests.states import UNDER_WAY, State, change_state
@@ -337,6 +338,7 @@ async def load_approval(services: Services, request_id: str) -> Approval:
     """The owner's yes, checked anew: the signature, the request's bytes, the plan's hash. DecisionRefused otherwise."""
     async with services.store.transaction() as tx:
         await refuse_while_unclear(tx)
+        await refuse_in_doubt(tx, request_id)
         row = await tx.request(request_id)
         decided = await tx.one("SELECT * FROM decisions WHERE request_id = ?", [request_id])
         shown = await tx.one("SELECT plan FROM plans WHERE request_id = ?", [request_id])

@@ -11,6 +11,7 @@ from agent.deliveries.ways import delivery_of
 from agent.requests import answer
 from agent.requests.decision import Approval, load_approval
 from agent.requests.on_the_way.choosing import handed_over, way_of
+from agent.requests.restored import learning
 from agent.requests.states import State
 from agent.requests.step import Later, Move
 from agent.services import Services
@@ -35,6 +36,11 @@ async def deliver(services: Services, row: RequestRow) -> Move:
         await delivery_of(services, way).deliver(consignment)
     except NotNow as later:
         raise Later(later.at, later.why) from later
+    except PortalRefused:
+        # It may have it already, from before the records of this agent went back by more than anybody noticed.
+        with contextlib.suppress(PortalUnreachable, PortalRefused, PortalAnswerInvalid):
+            await learning.learn_one(services, row.request_id, only_news=True)
+        raise
     files = await handed_over(services, row.request_id)
 
     async def write(tx: Transaction) -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 from typing import Any
 
+from agent.requests.restored import doubts
 from agent.requests.states import UNDECIDED, UNSENT, State, change_state
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
@@ -61,6 +62,8 @@ async def compare(services: Services, witnessed: Witnessed) -> bool:
             },
         }
         await tx.set_note(_NOTE, json.dumps(found))
+        if not before and not await doubts.lately(tx):
+            await doubts.begin(tx)
     if not before:
         log.error("%s", _error(found))
     return True
@@ -93,7 +96,9 @@ async def clear_up(services: Services, what: str, by: str) -> int:
         await services.custody.record(tx, CustodyKind.RECORDS_RESTORED, by, details=details, reason=what)
         ended = 0
         for request_id, answer in found["answered"].items():
-            ended += await _end(services, tx, request_id, answer)
+            if await _end(services, tx, request_id, answer):
+                await doubts.ask_portal(tx, request_id)  # what it has of it is written down; no more comes of that
+                ended += 1
         if found["head"]:
             await tx.set_note(_KNOWN, found["head"])
         await tx.set_note(_NOTE, "")
@@ -123,9 +128,9 @@ async def _end(services: Services, tx: Transaction, request_id: str, answer: dic
 
 async def _is_news(tx: Transaction, row: RequestRow | None, document: Signed) -> bool:
     """Whether the portal has an answer to a request that is open here, and it is not the one that is here."""
-    if row is None or row.state not in UNSENT:
+    if row is None or row.state not in (State.RECEIVED, *UNSENT):
         return False
-    if row.state in UNDECIDED:
+    if row.state in (State.RECEIVED, *UNDECIDED):
         return True
     ours = await tx.one("SELECT document FROM decisions WHERE request_id = ?", [row.request_id])
     return ours is None or ours["document"] != document.document

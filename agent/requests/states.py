@@ -46,9 +46,9 @@ MOVES: dict[State, frozenset[State]] = {
     State.ASKED: frozenset(
         {State.APPROVED, State.DECLINED, State.UNAVAILABLE, State.PRESERVED, State.EXPIRED, State.WITHDRAWN}
     ),
-    State.APPROVED: frozenset({State.CLIPPED, State.PRESERVED, State.WITHDRAWN}),
-    State.CLIPPED: frozenset({State.SEALED, State.WITHDRAWN, State.REOPENED}),
-    State.SEALED: frozenset({State.DELIVERED, State.WITHDRAWN, State.REOPENED}),
+    State.APPROVED: frozenset({State.CLIPPED, State.PRESERVED, State.WITHDRAWN, State.DELIVERED}),
+    State.CLIPPED: frozenset({State.SEALED, State.WITHDRAWN, State.REOPENED, State.DELIVERED, State.APPROVED}),
+    State.SEALED: frozenset({State.DELIVERED, State.WITHDRAWN, State.REOPENED, State.APPROVED}),
     State.DELIVERED: frozenset({State.CLOSED, State.SEALED, State.REOPENED}),
     State.REFUSED: frozenset({State.CLOSED}),
     State.DECLINED: frozenset({State.CLOSED}),
@@ -57,12 +57,16 @@ MOVES: dict[State, frozenset[State]] = {
     State.WITHDRAWN: frozenset({State.CLOSED}),
     State.CLOSED: frozenset({State.REOPENED}),
     State.REOPENED: frozenset({State.AGAIN, State.DELIVERED}),
-    State.AGAIN: frozenset({State.CLIPPED, State.SEALED, State.REOPENED}),
+    State.AGAIN: frozenset({State.CLIPPED, State.SEALED, State.REOPENED, State.DELIVERED}),
 }
 """Which state may follow which. Nothing reaches clipped, sealed or delivered but through approved, and whoever asked is
 told nothing, not even that there is no footage, before the owner said something (refusals of wrong requests aside).
 
 From delivered it goes back to sealed when the owner chooses another way for what the police don't have yet.
+
+To delivered without a cut or a seal leads only ``restored``: of what the portal shows that it went, under this very
+yes, before the records were put back to an earlier state. It alone leads back to approved too: what did not go, and was
+lost with a disk, is made anew.
 
 From approved a request goes back to preserved when its footage is no longer what was approved: the owner's yes is void,
 and they are asked anew about what there is now. Nothing has left, or was told, by then. From asked it goes back when
@@ -89,6 +93,10 @@ UNDER_WAY = (State.APPROVED, State.AGAIN, State.CLIPPED, State.SEALED)
 PAUSED = "paused "
 """What a note of the store begins with that says that a request is paused."""
 
+IN_DOUBT = "may-have-gone "
+"""What a note of the store begins with that says that a request may have been handed over before the records went back
+(``restored.doubts``)."""
+
 
 async def change_state(tx: Transaction, row: RequestRow, to: State, now: int) -> bool:
     """Move a request along the table if it still stands where ``row`` says; False when somebody was quicker.
@@ -112,4 +120,6 @@ async def change_state(tx: Transaction, row: RequestRow, to: State, now: int) ->
         )
     if changed and to not in UNDER_WAY:
         await tx.execute("DELETE FROM notes WHERE name = ?", [PAUSED + row.request_id])
+        if row.state in UNDER_WAY:
+            await tx.execute("DELETE FROM notes WHERE name = ?", [IN_DOUBT + row.request_id])
     return changed == 1

@@ -39,6 +39,7 @@ INBOX = "/v1/inbox"  # GET ?after=<cursor>&wait=<seconds> -> Inbox
 DECISION = "/v1/requests/{request_id}/decision"  # PUT Signed[Decision] -> 204; other bytes than before: 409
 REFUSAL = "/v1/requests/{request_id}/refusal"  # PUT Signed[Refusal] -> 204; other bytes than before: 409
 DELIVERY = "/v1/requests/{request_id}/deliveries/{delivery_id}"  # PUT SignedDelivery -> 204
+DELIVERIES = "/v1/requests/{request_id}/deliveries"  # GET ?after=<delivery_id> -> HeldDeliveries
 CHECKPOINTS = "/v1/checkpoints"  # POST Checkpoint -> 204; GET -> Witnessed
 FEEDBACK = "/v1/requests/{request_id}/feedback/{feedback_id}"  # PUT Signed[OwnersAnswer | Rating] -> 204
 OFFERS = "/v1/offers"  # POST Signed[Offer] -> 204
@@ -118,6 +119,22 @@ class Witnessed(Part):
     """The checkpoint of the longest log that it was shown; of several that are as long, the first."""
     decisions: Annotated[tuple[Signed, ...], Field(max_length=100)] = ()
     """The owner's answers, newest first; as many as there is room for."""
+
+
+class HeldDelivery(Part):
+    """A delivery as its device signed it, and the receipt for it as its officer signed it."""
+
+    delivery: Signed
+    receipt: Signed | None = None
+
+
+class HeldDeliveries(Part):
+    """What was handed over of one request of the device, oldest first; nothing of a request that the portal does not
+    know. ``more``: ask on with ``after`` the last one's ``delivery_id``.
+    """
+
+    items: Annotated[tuple[HeldDelivery, ...], Field(max_length=50)] = ()
+    more: bool = False
 
 
 class Heartbeat(Part):

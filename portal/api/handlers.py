@@ -131,6 +131,11 @@ async def deliver(call: Call) -> web.StreamResponse:
     return done()
 
 
+async def read_deliveries(call: Call) -> web.StreamResponse:
+    request_id, query = call.named("request_id"), call.query(deliveries.HeldQuery)
+    return answer(await call.portal.db.read(lambda session: deliveries.held(session, call.known, request_id, query)))
+
+
 async def owners_word(call: Call) -> web.StreamResponse:
     signed = await call.body(Signed)
     names = call.named("request_id"), call.named("feedback_id")

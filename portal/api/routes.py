@@ -8,7 +8,7 @@ from exchange.documents.offer import Offer, Offers
 from portal.api import handlers, openapi, tus
 from portal.api.route import Answers, Route, Who
 from portal.registry.search_query import SearchQuery
-from portal.requests.deliveries import CasesQuery
+from portal.requests.deliveries import CasesQuery, HeldQuery
 from portal.requests.feedback import FeedbackQuery
 from portal.requests.inbox import InboxQuery
 
@@ -47,6 +47,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "PUT", api.DELIVERY, Who.DEVICE, handlers.deliver, "A finished upload is what was approved",
         NOTHING, body=api.SignedDelivery, problems=_SETTLED,
+    ),
+    Route(
+        "GET", api.DELIVERIES, Who.DEVICE, handlers.read_deliveries, "What this device handed over of a request",
+        {200: api.HeldDeliveries}, query=HeldQuery, problems=(400,),
     ),
     Route(
         "PUT", api.FEEDBACK, Who.DEVICE, handlers.owners_word, "The owner's answer to a question, or their rating",

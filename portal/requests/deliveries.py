@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, Instant
-from exchange.documents.api import Case, CaseDelivery, Cases, InboxKind
+from exchange.documents.api import Case, CaseDelivery, Cases, HeldDeliveries, HeldDelivery, InboxKind
 from exchange.documents.messages import Delivery, Id, Part, Receipt, Signed, Status
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import open_document
@@ -25,6 +25,9 @@ RECEIPT_WAITS = 90 * DAY
 MOST_CASES = 100
 """In one list, the newest."""
 FAR_FUTURE = 2**62
+_MOST_HELD = 50
+_MOST_BYTES = 512 * 1024
+"""Of documents in one answer to a device."""
 
 
 def deliver(
@@ -74,6 +77,39 @@ def deliver(
             received=now if latest is None else max(now, latest.received + 1),
         )
     )
+
+
+class HeldQuery(Part):
+    after: Id | None = None
+    """The ``delivery_id`` of the last one in the answer before."""
+
+
+def held(session: Session, caller: Caller, request_id: str, query: HeldQuery) -> HeldDeliveries:
+    """What the device handed over of this request, in its own signed words: an agent that was restored asks for it."""
+    stored = session.get(StoredRequest, request_id)
+    if stored is None or stored.device != caller.fingerprint:
+        return HeldDeliveries()
+    ours = select(StoredDelivery).where(StoredDelivery.request_id == request_id)
+    if query.after is not None:
+        last = session.get(StoredDelivery, query.after)
+        if last is None or last.request_id != request_id:
+            raise ProblemError(400, "The request has no such delivery.", "Ask again from the first one.")
+        later = StoredDelivery.received > last.received
+        ours = ours.where(
+            later | ((StoredDelivery.received == last.received) & (StoredDelivery.delivery_id > last.delivery_id))
+        )
+    rows = session.scalars(
+        ours.order_by(StoredDelivery.received, StoredDelivery.delivery_id).limit(_MOST_HELD + 1)
+    ).all()
+    items: list[HeldDelivery] = []
+    room = _MOST_BYTES
+    for row in rows[:_MOST_HELD]:
+        item = HeldDelivery(delivery=row.signed, receipt=row.receipt)
+        room -= len(item.model_dump_json().encode())
+        if items and room < 0:
+            break
+        items.append(item)
+    return HeldDeliveries(items=tuple(items), more=len(rows) > len(items))
 
 
 class CasesQuery(Part):

@@ -9,6 +9,7 @@ import pytest
 from exchange.clock import DAY, to_rfc3339
 from exchange.documents import api
 from exchange.documents.api import InboxKind
+from exchange.documents.feedback import CannotPlay
 from exchange.documents.messages import Signed
 from portal import sweep
 from portal.settings import Limits
@@ -182,3 +183,45 @@ async def test_an_officer_sees_all_requests_however_many_and_at_whatever_time(to
     rest = api.Cases.model_validate_json((await town.officer.call("GET", api.OFFICER_REQUESTS, query=query)).content)
     assert (len(rest.cases), rest.more) == (30, False)
     assert len({case.request_id for case in (*first.cases, *rest.cases)}) == 130
+
+
+async def held(agent: Agent, after: str | None = None) -> api.HeldDeliveries:
+    query = {} if after is None else {"after": after}
+    answer = await agent.call("GET", api.DELIVERIES.format(request_id="r-1"), query=query)
+    assert answer.status == 200
+    return api.HeldDeliveries.model_validate_json(answer.content)
+
+
+async def test_a_device_is_told_what_it_handed_over_and_nobody_else_is(
+    town: Town, agent: Agent, delivered: Signed
+) -> None:
+    (item,) = (await held(agent)).items
+    (seen,) = (await town.officer.case()).deliveries
+    assert (item.delivery, item.receipt) == (seen.signed, None)
+    receipt = town.officer.receipt(FILM)
+    assert (await town.officer.call("PUT", RECEIPT, receipt)).status == 204
+    (item,) = (await held(agent)).items
+    assert item.receipt == receipt
+    assert await held(agent, "r-1-del") == api.HeldDeliveries()
+    other = await town.agent().join(town.place)
+    assert await held(other) == api.HeldDeliveries()
+    path = api.DELIVERIES.format(request_id="r-1")
+    assert (await town.officer.call("GET", path)).status == 401
+    assert (await agent.call("GET", path, query={"after": "another"})).status == 400
+    assert (await agent.call("GET", path, query={"before": "r-1-del"})).status == 400
+
+
+async def test_what_was_handed_over_is_told_in_pages(
+    town: Town, agent: Agent, delivered: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.requests.deliveries._MOST_HELD", 2)
+    for number in (2, 3):
+        town.clock.forward(1_000_000)
+        said = town.officer.feedback(agent.name, FILM, CannotPlay, feedback_id=f"f-{number}")
+        assert (await town.officer.bring(said)).status == 204
+        url = await agent.upload(FILM)
+        assert (await agent.deliver(delivered, FILM, url, delivery_id=f"d-{number}")).status == 204
+    first = await held(agent)
+    assert [len(first.items), first.more] == [2, True]
+    rest = await held(agent, "d-2")
+    assert (len(rest.items), rest.more) == (1, False)

@@ -3,15 +3,16 @@
 Not for: keeping the custody log (``agent.store.custody``).
 """
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned
 from agent.owner.operations.requests import summary
 from agent.requests import restored_records
 from agent.requests.copies import later
 from agent.requests.exhibits.references import given_reference
+from agent.requests.restored import learning, word
 from exchange.clock import to_rfc3339
 from exchange.custody.log import read_line
 from exchange.documents.copies import ChosenCopy
@@ -27,7 +28,16 @@ class CustodyAsked(Part):
 
 class Restored(Part):
     what: Text
-    """What happened to the agent's records, in the owner's words."""
+    """What happened to the agent's records, in the owner's words; or, with ``request_id``, to that request."""
+    request_id: Id | None = None
+    handed_over: bool | None = None
+    """Whether it was handed over before the records went back."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.request_id is None) != (self.handed_over is None):
+            raise ValueError("a request, and whether it was handed over, are said together")
+        return self
 
 
 async def list_packages(agent: Owned, _: Nothing, actor: Actor) -> Json:
@@ -85,7 +95,12 @@ async def list_custody(agent: Owned, asked: CustodyAsked, actor: Actor) -> Json:
 
 
 async def explain_restored(agent: Owned, given: Restored, actor: Actor) -> Json:
-    """The owner says why the agent's records went back to an earlier state."""
-    ended = await restored_records.clear_up(agent.services, given.what, actor.name)
+    """The owner says why the agent's records went back to an earlier state, or what became of one request."""
+    ended = 0
+    if given.request_id is not None and given.handed_over is not None:
+        await word.say(agent.services, given.request_id, given.what, actor.name, handed_over=given.handed_over)
+    else:
+        ended = await restored_records.clear_up(agent.services, given.what, actor.name)
+    await learning.learn(agent.services)
     agent.journey.kick()
     return {"ended": ended}

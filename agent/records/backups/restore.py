@@ -17,6 +17,7 @@ from agent.records.backups.filing import SEALED
 from agent.records.backups.own_state import DATABASE, SETTINGS
 from agent.records.backups.second_places import ROOT
 from agent.records.backups.state_file import Opened
+from agent.requests.restored import doubts
 from agent.requests.states import UNSENT, State
 from agent.settings.folders import make_folders
 from agent.settings.model import Settings, settings_from_text
@@ -137,7 +138,7 @@ async def tell_records(opened: Opened, settings: Settings, clock: Clock, place: 
         reason = f"put back from {place}, as it was at {to_rfc3339(opened.made_at)}"[:4000]
         await custody.record(tx, CustodyKind.RECORDS_RESTORED, "agent", details=details, reason=reason)
         if not new_device:
-            return
+            return await doubts.begin(tx)
         # Nothing of the old device goes on: its requests name its key, and its portal must not trust it any more.
         marks = ", ".join("?" * len(UNSENT))
         await tx.execute(

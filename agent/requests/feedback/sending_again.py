@@ -217,6 +217,8 @@ def suggested(services: Services, complaint: Complaint) -> tuple[CopyKind, ...]:
     """Which copy would help: none that it has, and none where the package itself is what is missing."""
     if complaint.document.reason in (CannotPlayReason.LOST, CannotPlayReason.NOT_OPENED):
         return ()
+    if complaint.package.evidence is None:  # learned of only after the records were put back
+        return ()
     evidence = evidence_of(services, complaint.package)
     has = {copy.kind for copy in evidence.working_copies}
     plain = all(master.container == "mp4" and master.codec == "h264" for master in evidence.masters)

@@ -16,6 +16,7 @@ from agent.places.disk import file_system_of, mounted_at
 from agent.places.named import NamedPlaces
 from agent.places.presigned import read_addresses
 from agent.requests.intake import verified_request
+from agent.requests.restored.doubts import refuse_in_doubt
 from agent.requests.states import State, change_state
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
@@ -110,6 +111,7 @@ async def _refuse_if_gone(services: Services, tx: Transaction, row: RequestRow) 
             "There is nothing of this request to hand over now.", meaning="Nothing was changed.",
             do="handover show tells how it stands.",
         )  # fmt: skip
+    await refuse_in_doubt(tx, row.request_id)
     packages = await tx.packages(row.request_id)
     now = await way_of(tx, row)
     sent = any(package.delivered_at is not None for package in packages)

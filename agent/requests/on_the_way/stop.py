@@ -7,6 +7,7 @@ from agent.deliveries.gone import announced, may_have_gone
 from agent.deliveries.portal import PortalDelivery
 from agent.requests.answer import clear_work
 from agent.requests.feedback import sending_again
+from agent.requests.restored.doubts import refuse_in_doubt
 from agent.requests.states import PAUSED, UNDER_WAY, State, change_state
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
@@ -77,6 +78,7 @@ async def _forget_uploads_again(services: Services, request_id: str) -> None:
 
 async def _to_take_back(tx: Transaction, request_id: str) -> RequestRow:
     row = await _under_way(tx, request_id)
+    await refuse_in_doubt(tx, request_id)
     packages = await tx.packages(request_id)
     if any(package.sending > 1 and not may_have_gone(package) for package in packages):
         return row
