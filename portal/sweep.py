@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from exchange.clock import DAY
 from portal import tokens
-from portal.registry import offers
+from portal.registry import hours, offers
 from portal.requests import feedback, inbox
 from portal.settings import Limits
 from portal.storage.database import Database
@@ -40,6 +40,7 @@ def _forget(session: Session, limits: Limits, now: int) -> list[str]:
     tokens.forget_expired(session, now)
     inbox.remove_expired(session, now)
     offers.remove_expired(session, now)
+    hours.forget_old(session, now)
     feedback.remove_old(session, limits.feedback_days, now)
     session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY))
     session.execute(delete(StoredUpload).where(StoredUpload.gone, StoredUpload.expires < now - TOMBSTONE))

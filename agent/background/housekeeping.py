@@ -13,6 +13,8 @@ from agent.background.schedule import Nightly, Recurring
 from agent.cameras.health import EVERY, look_at_cameras, troubles
 from agent.cameras.inventory import Inventory
 from agent.membership import registration
+from agent.membership.hours import tell_hours, telling_hour
+from agent.portal.client import NoSuchCall
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.retention import Policy
 from agent.recordings.segments import SegmentStore
@@ -68,6 +70,7 @@ def jobs(
         Nightly("checks of copies", 1, lambda: _unless_busy(backups.check)),
         Nightly("old copies", 5, lambda: _unless_busy(backups.prune)),
         Nightly("old records", 4, lambda: _records(services)),
+        Nightly("recorded hours", telling_hour(services.keys.device.public.fingerprint), lambda: _hours(services)),
         Nightly("old working copies", 3, lambda: _delete_old_copies(services)),
         Recurring("streams", MINUTE, inventory.learn_streams),
         Recurring("camera health", EVERY, lambda: look_at_cameras(services), jitter=MINUTE),
@@ -135,6 +138,15 @@ async def _registered(services: Services) -> None:
         await registration.register(services, await services.portal())
     except NotEnrolled:
         return
+
+
+async def _hours(services: Services) -> None:
+    try:
+        await tell_hours(services, await services.portal())
+    except NotEnrolled:
+        return
+    except NoSuchCall:
+        log.debug("the portal takes no word on recorded hours")
 
 
 async def _records(services: Services) -> None:

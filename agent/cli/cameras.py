@@ -298,6 +298,8 @@ def known(config: Path, plain: bool) -> None:
     click.echo(f"Of you: {owner['name']}, a {owner['kind']}; reached by {owner['contact']}")
     for camera in reply["cameras"]:
         click.echo(f"Of {camera['label']}: {known_text(camera)}")
+    if reply["hours"]:
+        click.echo("Once a day: of which hours of the days before there are recordings (portal.tell_hours).")
     return click.echo("Never: its address, user name, password, or any picture.")
 
 

@@ -167,6 +167,10 @@ class PortalClient:
     async def heartbeat(self, heartbeat: api.Heartbeat) -> None:
         await self._call("POST", api.HEARTBEAT, heartbeat)
 
+    async def recorded_hours(self, signed: Signed) -> None:
+        """Tell of which hours of a day there are recordings. NoSuchCall where the portal doesn't want to know."""
+        await self._call("PUT", api.RECORDED_HOURS, signed)
+
     async def _read(
         self,
         method: str,

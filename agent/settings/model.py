@@ -65,6 +65,9 @@ class PortalSettings(Section):
     """The HTTP proxy that leads to the portal, if your network needs one."""
     ca_file: AbsolutePath | None = None
     """The certificate authority to trust for the portal (PEM), instead of the system's."""
+    tell_hours: bool = False
+    """Whether officers may know of which hours your cameras have recordings: it spares you requests in vain, and tells
+    them when nothing was recorded."""
 
 
 class OwnerSettings(Section):

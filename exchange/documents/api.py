@@ -45,6 +45,7 @@ FEEDBACK = "/v1/requests/{request_id}/feedback/{feedback_id}"  # PUT Signed[Owne
 OFFERS = "/v1/offers"  # POST Signed[Offer] -> 204
 OFFER = "/v1/offers/{offer_id}"  # DELETE -> 204
 HEARTBEAT = "/v1/heartbeat"  # POST Heartbeat -> 204
+RECORDED_HOURS = "/v1/recorded-hours"
 UPLOADS = "/v1/uploads"  # tus 1.0: OPTIONS, POST; HEAD, PATCH, DELETE on <UPLOADS>/<id>
 
 # Officer: a token signed by the officer's key.

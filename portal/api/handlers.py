@@ -16,7 +16,7 @@ from exchange.documents import api
 from exchange.documents.messages import Signed
 from portal.problems import invalid
 from portal.registry import cameras as registry
-from portal.registry import checkpoints, devices, offers, searches
+from portal.registry import checkpoints, devices, hours, offers, searches
 from portal.registry.search_query import SearchQuery
 from portal.requests import deliveries, feedback, inbox, requests
 from portal.service import Call, answer, done
@@ -80,6 +80,12 @@ async def read_offers(call: Call) -> web.StreamResponse:
 async def heartbeat(call: Call) -> web.StreamResponse:
     beat = await call.body(api.Heartbeat)
     await call.portal.db.write(lambda session: devices.beat(session, call.known, beat), durable=False)
+    return done()
+
+
+async def keep_hours(call: Call) -> web.StreamResponse:
+    signed = await call.body(Signed)
+    await call.portal.db.write(lambda session: hours.keep(session, call.known, signed, call.now), durable=False)
     return done()
 
 

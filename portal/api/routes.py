@@ -3,6 +3,7 @@ made from it. Not for: the work itself (``portal.api.handlers``, ``portal.api.tu
 
 from exchange.documents import api
 from exchange.documents.feedback import FROM_OFFICER, FROM_OWNER
+from exchange.documents.hours import RecordedHours
 from exchange.documents.messages import Decision, Enrolment, Receipt, Refusal, Registration, Request, Signed, Withdrawal
 from exchange.documents.offer import Offer, Offers
 from portal.api import handlers, openapi, tus
@@ -67,6 +68,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", api.HEARTBEAT, Who.DEVICE, handlers.heartbeat, "Say that the agent lives",
         NOTHING, body=api.Heartbeat, problems=(413, 415, 422),
+    ),
+    Route(
+        "PUT", api.RECORDED_HOURS, Who.DEVICE, handlers.keep_hours, "Of which hours of a day there are recordings",
+        NOTHING, body=Signed, document=RecordedHours, problems=(413, 415, 422),
     ),
     Route(
         "POST", api.OFFERS, Who.DEVICE, handlers.keep_offer, "The owner has footage, and says so unasked",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from exchange.clock import DAY, Window
 from exchange.documents.api import FootageChance, FoundCamera, SearchResult
 from exchange.documents.messages import OwnerKind, Place
+from portal.registry import hours
 from portal.registry.geo import Box, bearing, distance_m, looks_at
 from portal.registry.search_query import SearchQuery
 from portal.storage.models import Camera, Device
@@ -40,22 +41,38 @@ def search(session: Session, query: SearchQuery, now: int) -> SearchResult:
             found.append((away, camera, last_seen))
     found.sort(key=lambda item: (item[0], item[1].device, item[1].camera_id))
     window = Window(query.start, query.end)
+    nearest = found[:MOST_FOUND]
+    said = hours.recorded(session, [(camera.device, camera.camera_id) for _, camera, _ in nearest], window)
     return SearchResult(
         cameras=tuple(
-            _found(camera, last_seen, away, (latitude, longitude) if is_place else None, window, now)
-            for away, camera, last_seen in found[:MOST_FOUND]
+            _found(
+                camera,
+                last_seen,
+                away,
+                (latitude, longitude) if is_place else None,
+                footage_chance(camera, last_seen, window, now, said.get((camera.device, camera.camera_id))),
+            )
+            for away, camera, last_seen in nearest
         ),
         truncated=len(found) > MOST_FOUND or len(rows) > CANDIDATES,
     )
 
 
-def footage_chance(camera: Camera, last_seen: int, window: Window, now: int) -> FootageChance:
-    """From how far back the camera's recordings reach, and when its owner's system was last heard."""
+def footage_chance(
+    camera: Camera, last_seen: int, window: Window, now: int, recorded: bool | None = None
+) -> FootageChance:
+    """From how far back the camera's recordings reach, and when its owner's system was last heard.
+
+    ``recorded``: whether the agent said that all of the window was recorded, or nothing of it; None where it did not.
+    """
     since = camera.recordings_since
     reaches = now - camera.retention_days * DAY if since is None else since
     if window.end > now or (window.end <= reaches and (since is not None or camera.retention_days)):
         return FootageChance.NO
-    if since is None or window.start < since or last_seen < window.end or last_seen < now - SILENT:
+    if recorded is False:
+        return FootageChance.NO
+    known = recorded or (since is not None and window.end <= last_seen)
+    if not known or (since is not None and window.start < since) or last_seen < now - SILENT:
         return FootageChance.UNSURE
     return FootageChance.LIKELY
 
@@ -79,7 +96,7 @@ def _nearest_in(box: Box, latitude: float, longitude: float) -> Select[Camera, i
 
 
 def _found(
-    camera: Camera, last_seen: int, away: float, place: tuple[float, float] | None, window: Window, now: int
+    camera: Camera, last_seen: int, away: float, place: tuple[float, float] | None, chance: FootageChance
 ) -> FoundCamera:
     looks = None
     if place is not None:
@@ -98,7 +115,7 @@ def _found(
         retention_days=camera.retention_days,
         distance_m=round(away, 1),
         looks_at_place=looks,
-        footage=footage_chance(camera, last_seen, window, now),
+        footage=chance,
         recordings_since=camera.recordings_since,
         last_seen=last_seen,
     )

@@ -18,6 +18,7 @@ from portal.problems import ProblemError, conflict, invalid
 from portal.settings import PortalSettings
 from portal.storage.models import (
     Camera,
+    DayHours,
     Device,
     InboxEntry,
     KeptOffer,
@@ -70,6 +71,8 @@ def register(session: Session, caller: Caller, signed: Signed) -> None:
     device.revision = registration.revision
     device.registration_document, device.registration_signature = signed.document, signed.signature
     session.execute(delete(Camera).where(Camera.device == caller.fingerprint))
+    ids = [camera.camera_id for camera in registration.cameras]
+    session.execute(delete(DayHours).where(DayHours.device == caller.fingerprint, DayHours.camera_id.not_in(ids)))
     session.add_all(_camera(registration, index) for index in range(len(registration.cameras)))
 
 
@@ -142,7 +145,7 @@ def _erase(session: Session, fingerprint: str) -> Erased:
     _erase_owners_words(session, fingerprint)
     session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(unfetched)).values(upload=None))
     session.execute(delete(StoredUpload).where(StoredUpload.upload_id.in_(unfetched)))
-    for table in (Camera, InboxEntry, StoredCheckpoint, KeptOffer):
+    for table in (Camera, DayHours, InboxEntry, StoredCheckpoint, KeptOffer):
         session.execute(delete(table).where(table.device == fingerprint))
     session.execute(delete(Device).where(Device.fingerprint == fingerprint))
     return Erased(unfetched)

@@ -58,6 +58,17 @@ class Camera(Table):
     recordings_since: Mapped[int | None]
 
 
+class DayHours(Table):
+    """What an agent said of one camera's day: for each hour of UTC whether anything was recorded in it."""
+
+    __tablename__ = "day_hours"
+
+    device: Mapped[str] = mapped_column(ForeignKey("devices.fingerprint", ondelete="CASCADE"), primary_key=True)
+    camera_id: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hours: Mapped[str]
+
+
 class Officer(Table):
     """An officer whose credential the force signed."""
 

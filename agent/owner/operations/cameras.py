@@ -79,6 +79,7 @@ async def known_to_officers(agent: Owned, _: Nothing, actor: Actor) -> Json:
     return {
         "owner": {"kind": owner.kind.value, "name": owner.name, "contact": owner.contact},
         "cameras": [each.model_dump(mode="json") for each in found],
+        "hours": agent.services.settings.portal.tell_hours,
     }
 
 
