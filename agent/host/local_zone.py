@@ -1,42 +1,26 @@
-"""The local time where the cameras are, for those who read times in words: this host's zone, or else the camera's.
+"""The local time where the cameras are, for those who read times in words: by this host's zone, or else the camera's.
 
-Not for: how cameras tell their zones (``agent.devices.time_zones``), or whether the clock is right (``clock``).
+Not for: which zone this host is set to (``exchange.zones``), how cameras tell theirs (``agent.devices.time_zones``), or
+whether the clock is right (``clock``).
 """
 
-import contextlib
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from exchange.clock import SECOND, Window
 from exchange.documents.retrieval_facts import LocalTime
 
-_LINK, _NAME = Path("/etc/localtime"), Path("/etc/timezone")
 _HOST = "the settings of the machine that made this package"
 _CAMERA = "what the camera said of its own clock"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NOWHERE = frozenset(("UTC", "UCT", "Zulu", "Universal", "GMT", "GMT0", "Greenwich"))
-"""What a machine is set to that nobody told where it is; a place that has this time is set to it by another name."""
 
 Offset = Callable[[int], int]
 """Minutes east of UTC at an instant (microseconds UTC)."""
 
 
-def zone_name() -> str | None:
-    """The IANA name of the zone that this host is set to, such as ``Europe/London``; None when it names no place."""
-    named = [os.environ.get("TZ", "").removeprefix(":")]
-    with contextlib.suppress(OSError):
-        named.append(str(_LINK.resolve()).partition("zoneinfo/")[2].removeprefix("posix/"))
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        named.append(_NAME.read_text("ascii").strip())
-    found = next((name for name in named if name and _zone(name) is not None), None)
-    return None if found is None or found.removeprefix("Etc/") in _NOWHERE else found
-
-
 def hosts_time(window: Window, name: str) -> LocalTime:
-    """The local time of a window (microseconds UTC) in this host's zone, ``zone_name()``."""
+    """The local time of a window (microseconds UTC) in this host's zone, ``exchange.zones.zone_name``."""
     zone = ZoneInfo(name)
 
     def offset(instant: int) -> int:
@@ -61,10 +45,3 @@ def _local_time(window: Window, name: str, zone_from: str, offset: Offset) -> Lo
         middle = (low + high) // 2
         low, high = (middle, high) if offset(middle * SECOND) == first else (low, middle)
     return LocalTime.model_validate(known | {"changes_at": high * SECOND, "offset_minutes_after": last})
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        return None

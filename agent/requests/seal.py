@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from agent.cameras.stored import facts_of, registration_of
-from agent.host.local_zone import zone_name
 from agent.host.machine import Machine, this_machine
 from agent.media import facts
 from agent.requests import manifest
@@ -39,6 +38,7 @@ from exchange.errors import ClipFailed
 from exchange.package.contents import bag_entries, bag_info, bag_name
 from exchange.package.writing import PackageEntry
 from exchange.signing.documents import PublicKey, open_document, parse_strictly, sign_document
+from exchange.zones import zone_name
 
 
 async def seal(services: Services, row: RequestRow) -> Move:

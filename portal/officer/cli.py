@@ -20,7 +20,7 @@ from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, open_document
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force.keys import read_public, read_signed
-from portal.officer import feedback_cli, opening_cli, show
+from portal.officer import desk_cli, feedback_cli, opening_cli, show
 from portal.officer.asking import Signer, fields_of, read_form, read_place, sign_request
 from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
@@ -241,5 +241,6 @@ for _command in (
     feedback_cli.ask,
     feedback_cli.outcome,
     feedback_cli.feedback,
+    desk_cli.desk,
 ):
     main.add_command(_command)

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from agent.devices.time_zones import seconds_east
-from agent.host.local_zone import cameras_time, hosts_time, zone_name
+from agent.host.local_zone import cameras_time, hosts_time
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.documents.clock_facts import HostClock, OffsetRange
 from exchange.documents.evidence import Evidence, as_displayed
 from exchange.documents.retrieval_facts import LocalTime
 from exchange.package.clock_words import display_sentences
 from exchange.package.limits import limits, play_sentences
+from exchange.zones import zone_name
 from tests.exchange.makers import NOW
 from tests.exchange.packages import DELIVERED, Case, replaced
 

@@ -1,0 +1,6 @@
+"""Every module of pages, in the order of the navigation; ``portal.officer.desk.page`` says how one is added."""
+
+from portal.officer.desk.page import Page
+from portal.officer.desk.pages import search
+
+PAGES: tuple[Page, ...] = (search.PAGE,)
