@@ -67,7 +67,7 @@ def _small(picture: Grey) -> Grey:
 
 def _first_picture(path: Path) -> Grey | None:
     try:
-        with av.open(str(path), "r") as opened:
+        with av.open(str(path), "r", metadata_errors="replace") as opened:
             video = opened.streams.video[0]
             video.codec_context.thread_count = 1
             video.codec_context.skip_frame = "NONKEY"

@@ -31,7 +31,9 @@ def job(job: JsonObject, report: Callable[[JsonObject], None]) -> JsonObject:
     cv2.setNumThreads(1)
     options = {"rtsp_transport": "tcp", "timeout": str(_PATIENCE_US)}
     try:
-        with av.open(job["secret_url"], "r", options=options, timeout=_PATIENCE_US / 1e6) as opened:
+        with av.open(
+            job["secret_url"], "r", options=options, timeout=_PATIENCE_US / 1e6, metadata_errors="replace"
+        ) as opened:
             video = opened.streams.video[0]
             video.codec_context.thread_count = 1
             for frame in opened.decode(video):
@@ -53,7 +55,7 @@ def recorded_job(job: JsonObject, report: Callable[[JsonObject], None]) -> JsonO
     cv2.setNumThreads(1)
     path = Path(job["file"])
     try:
-        with av.open(Bounded(path, segments.read(path).size), "r") as opened:
+        with av.open(Bounded(path, segments.read(path).size), "r", metadata_errors="replace") as opened:
             video = opened.streams.video[0]
             video.codec_context.thread_count = 1
             for frame in opened.decode(video):

@@ -28,7 +28,7 @@ def job(job: JsonObject, report: object) -> JsonObject:
     frames, first = 0, None
     try:
         known = segments.read(path)
-        with av.open(Bounded(path, known.size), "r") as opened:
+        with av.open(Bounded(path, known.size), "r", metadata_errors="replace") as opened:
             video = opened.streams.video[0]
             video.codec_context.thread_count = 1
             for frame in opened.decode(video):

@@ -199,7 +199,14 @@ def _open(
     url = camera.url_with_login if relay is None else relay.login.url
     before = _claims.names()
     try:
-        container = av.open(url, "r", format="rtsp", options=options, timeout=(OPEN_TIMEOUT, stall + _GRACE))
+        container = av.open(
+            url,
+            "r",
+            format="rtsp",
+            options=options,
+            timeout=(OPEN_TIMEOUT, stall + _GRACE),
+            metadata_errors="replace",  # a camera's name may be in any encoding
+        )
     except FFmpegError:
         if relay is not None:
             relay.close()

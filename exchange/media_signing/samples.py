@@ -224,7 +224,10 @@ class _Matroska:
             identifier, used = _vint(head, 0, keep=True)
             length, used = _vint(head, used, keep=False)
             start = position + used
-            behind = end if length in _UNKNOWN and identifier in (_SEGMENT, _CLUSTER) else start + length
+            if length in _UNKNOWN and identifier != _SEGMENT:
+                # Where it ends, others say by what follows (RFC 9559, 4): pictures would be hidden from this reader.
+                raise NotUnderstood("an element in it doesn't say how long it is")
+            behind = end if length in _UNKNOWN else start + length
             if behind > end:
                 raise NotUnderstood("an element in it is longer than what holds it")
             yield identifier, start, behind

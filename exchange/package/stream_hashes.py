@@ -37,7 +37,9 @@ def hash_streams(path: Path) -> list[StreamHash]:
     form, options = known
     try:
         # The format is said, not probed: a playlist in a video's clothes could make FFmpeg fetch something.
-        with av.open(str(path), format=form, options={"protocol_whitelist": "file", **options}) as container:
+        safe = {"protocol_whitelist": "file", **options}
+        # What a file says of itself may be any bytes: it is not read here, and must not end the reading.
+        with av.open(str(path), format=form, options=safe, metadata_errors="replace") as container:
             digests = {stream.index: hashlib.sha256() for stream in container.streams}
             counts = dict.fromkeys(digests, 0)
             for packet in container.demux():

@@ -131,13 +131,23 @@ class _Useless(Exception):
     """A list or an answer from which nothing can be learned, and why; or that is about something else (no words)."""
 
 
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 def _take(words: list[_Word], useless: list[str], what: str, read: Callable[[], _Word]) -> None:
     try:
         words.append(read())
     except _Useless as error:
         if str(error):
             useless.append(f"{what} {error}")
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except _UNREADABLE:
         useless.append(f"{what} can't be read")
 
 

@@ -5,6 +5,7 @@ Not for: talking to an authority (``agent.portal.timestamp_authority``), or how 
 """
 
 import calendar
+import contextlib
 import os
 import re
 import tempfile
@@ -28,6 +29,7 @@ MAX_STAMP = 64 * 1024
 _MAX_CERTIFICATES = 256 * 1024
 _LONGEST_CHAIN = 8
 _TIME = re.compile(r"^Time stamp: (\w{3} +\d+ \d\d:\d\d:\d\d)(?:\.\d+)? (\d{4}) GMT$", re.MULTILINE)
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 _SHA256 = re.compile(r"^Hash Algorithm: sha256$", re.MULTILINE)
 
 
@@ -111,12 +113,14 @@ def authority_chain(response: bytes, certificates: str) -> "list[Certificate]":
         folder = Path(place)
         (folder / "response").write_bytes(response)
         _held("ts", "-reply", "-in", str(folder / "response"), "-token_out", "-out", str(folder / "token"))
-        brought = load_pem_x509_certificates(_embedded(folder).encode())
+        brought = _readable(_embedded(folder))
         signer = str(folder / "signer")
         # Who signed it; whether anybody vouches for them was asked before.
         _held("cms", "-verify", "-noverify", "-inform", "DER", "-in", str(folder / "token"), "-signer", signer,
               "-out", os.devnull)  # fmt: skip
-        chain = load_pem_x509_certificates((folder / "signer").read_bytes())[:1]
+        chain = _readable((folder / "signer").read_text())[:1]
+    if not chain:
+        raise _invalid("the certificate of its authority can't be read")
     trusted = load_pem_x509_certificates(certificates.encode())
     while chain[-1] not in trusted:
         above = next((one for one in (*trusted, *brought) if _issued(one, chain[-1]) and one not in chain), None)
@@ -124,6 +128,17 @@ def authority_chain(response: bytes, certificates: str) -> "list[Certificate]":
             raise _invalid("the given certificates do not vouch for its authority")
         chain.append(above)
     return chain
+
+
+def _readable(pem: str) -> "list[Certificate]":
+    """Those that can be read: beside the one that signed, anybody can put any, as nothing signs which there are."""
+    from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
+
+    found = []
+    for each in _CERTIFICATE.findall(pem):
+        with contextlib.suppress(ValueError, InvalidVersion):
+            found.append(load_pem_x509_certificate(each.encode()))
+    return found
 
 
 def _issued(above: "Certificate", below: "Certificate") -> bool:

@@ -79,7 +79,7 @@ def _one(name: str, seconds: int, engine: str) -> int:
         return 1 if try_for(name, seconds, crashes) else 0
     import atheris
 
-    with atheris.instrument_imports(include=["exchange"]):
+    with atheris.instrument_imports(include=["exchange", "agent.footage.files", "agent.media.containers"]):
         from scripts.fuzzing.targets import TARGETS
     target = TARGETS[name]
     grown = FOUND / "corpus" / name

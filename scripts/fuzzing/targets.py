@@ -12,8 +12,6 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.age.armor import ArmorReader
@@ -35,28 +33,11 @@ from exchange.package.unpack import open_package
 from exchange.package.zip_faults import name_fault
 from exchange.package.zip_layout import Member, directory
 from exchange.signing.documents import PublicKey, read_unverified
+from scripts.fuzzing import authorities, containers
+from scripts.fuzzing.promises import PromiseBroken as PromiseBroken
+from scripts.fuzzing.promises import Target, must, shared_memory
 from scripts.vector_making import documents, good, keys
 from scripts.vector_making.package import Case, sha256
-
-
-@dataclass(frozen=True)
-class Target:
-    """``check`` is given any bytes; ``seeds`` are some that get far in."""
-
-    check: Callable[[bytes], None]
-    seeds: Callable[[], Sequence[bytes]]
-    longest: int = 4096
-    """Bytes that are worth trying."""
-
-
-class PromiseBroken(AssertionError):
-    """What a door accepted, or how it failed, is not what it promises."""
-
-
-def _must(holds: bool, what: str) -> None:
-    if not holds:
-        raise PromiseBroken(what)
-
 
 # -- age ---------------------------------------------------------------------------------------------------------
 
@@ -83,7 +64,7 @@ def age_header(data: bytes) -> None:
     except HandoverError:
         return
     again = b"age-encryption.org/v1\n" + b"".join(stanza.lines() for stanza in header.stanzas) + b"---"
-    _must(header.signed == again, "a header that is not written canonically was read")
+    must(header.signed == again, "a header that is not written canonically was read")
 
 
 def age_armor(data: bytes) -> None:
@@ -92,7 +73,7 @@ def age_armor(data: bytes) -> None:
     except HandoverError:
         return
     lines = [line for line in data.replace(b"\r\n", b"\n").strip().split(b"\n") if not line.startswith(b"-----")]
-    _must(b"".join(lines) == base64.b64encode(found), "an armor that is not written canonically was read")
+    must(b"".join(lines) == base64.b64encode(found), "an armor that is not written canonically was read")
 
 
 def _armored() -> list[bytes]:
@@ -105,7 +86,7 @@ def age_keys(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     for parse in (parse_identity, parse_recipient):
         with contextlib.suppress(ValueError):
-            _must(str(parse(text)) == text, "a key is written in two ways")
+            must(str(parse(text)) == text, "a key is written in two ways")
 
 
 # -- the package -------------------------------------------------------------------------------------------------
@@ -113,7 +94,7 @@ def age_keys(data: bytes) -> None:
 
 def package(data: bytes) -> None:
     """A zip that opens has, for another program, the same files with the same content, and none besides."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_shared_memory()) as place:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=shared_memory()) as place:
         path = Path(place) / "p.zip"
         path.write_bytes(data)
         try:
@@ -122,7 +103,7 @@ def package(data: bytes) -> None:
             return
         finally:
             left = [name for name in os.listdir(place) if name.startswith(".")]
-            _must(not left, "something half-made was left")
+            must(not left, "something half-made was left")
         with zipfile.ZipFile(path) as archive:
             names = sorted(archive.namelist())
             there = sorted(
@@ -130,21 +111,17 @@ def package(data: bytes) -> None:
                 for file in opened.folder.rglob("*")
                 if file.is_file()
             )
-            _must(names == there, "another program finds other files in it")
+            must(names == there, "another program finds other files in it")
             for name in names:
-                _must(archive.read(name) == (Path(place) / name).read_bytes(), "another program reads other bytes")
+                must(archive.read(name) == (Path(place) / name).read_bytes(), "another program reads other bytes")
 
 
 def zip_faults(data: bytes) -> None:
     """Naming what is odd never fails by itself, and a name has no line of its own."""
-    with tempfile.TemporaryFile(buffering=0, dir=_shared_memory()) as file:
+    with tempfile.TemporaryFile(buffering=0, dir=shared_memory()) as file:
         file.write(data)
         found = name_fault(file)
-        _must(found is None or (found.isprintable() and len(found) < 500), "a fault is told in unfit words")
-
-
-def _shared_memory() -> str | None:
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        must(found is None or (found.isprintable() and len(found) < 500), "a fault is told in unfit words")
 
 
 def _zips() -> list[bytes]:
@@ -171,10 +148,10 @@ def sshsig(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     with contextlib.suppress(VerificationFailed):
         keys.DEVICE.public.verify(b"what is signed", text, "namespace@handover")
-        _must("".join(text.split()) == "".join(_SIGNATURE.split()), "another signature holds")
+        must("".join(text.split()) == "".join(_SIGNATURE.split()), "another signature holds")
     with contextlib.suppress(VerificationFailed):
         key = PublicKey.parse(text)
-        _must(text.removesuffix("\n").split(" ")[:2] == key.line.split(" "), "a key is written in two ways")
+        must(text.removesuffix("\n").split(" ")[:2] == key.line.split(" "), "a key is written in two ways")
 
 
 _SIGNATURE = keys.DEVICE.sign(b"what is signed", "namespace@handover")
@@ -184,20 +161,20 @@ def checkpoint(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     with contextlib.suppress(VerificationFailed):
         head = open_checkpoint(text, keys.DEVICE.public)
-        _must(text.startswith(_PROVEN.checkpoint.rpartition("\n\n")[0] + "\n"), "another head is taken for signed")
-        _must(head.size == len(_LINES), "the head is another")
+        must(text.startswith(_PROVEN.checkpoint.rpartition("\n\n")[0] + "\n"), "another head is taken for signed")
+        must(head.size == len(_LINES), "the head is another")
 
 
 def custody(data: bytes) -> None:
     with contextlib.suppress(VerificationFailed):
         events, _ = open_lines(ProvenLines(data, _PROVEN.checkpoint), keys.DEVICE.public)
         rows = [json.loads(line)["line"] for line in data.splitlines()]
-        _must(len(events) == len(rows), "another number of lines was read")
-        _must(all(row in _LINES for row in rows), "a line is taken for one of the log that is none of it")
+        must(len(events) == len(rows), "another number of lines was read")
+        must(all(row in _LINES for row in rows), "a line is taken for one of the log that is none of it")
     with contextlib.suppress(VerificationFailed, UnicodeDecodeError):
         event = read_line(data.decode())
         fields = event.model_dump(mode="json", exclude_none=True)
-        _must(read_line(json.dumps(fields, ensure_ascii=False)) == event, "a line written again is another")
+        must(read_line(json.dumps(fields, ensure_ascii=False)) == event, "a line written again is another")
 
 
 _LINES = Case().log()
@@ -215,8 +192,8 @@ def document(data: bytes) -> None:
         text = data[1:].decode("utf-8", "replace")
         found = read_unverified(Signed.model_construct(document=text, signature=""), model)
         again = read_unverified(Signed.model_construct(document=found.to_text(), signature=""), model)
-        _must(again == found, "a document written again is another")
-        _must(set(json.loads(found.to_text())) >= set(json.loads(text)), "a field was read over")
+        must(again == found, "a document written again is another")
+        must(set(json.loads(found.to_text())) >= set(json.loads(text)), "a field was read over")
 
 
 def _documents() -> list[bytes]:
@@ -251,7 +228,7 @@ def signing_sei(data: bytes) -> None:
                 if (scheme := UUIDS.get(payload[:16])) is not None:
                     read = read_signing_data(scheme, plain, start, payload)
                     document = read.document(data, plain)
-                    _must(document in (data[: len(document)], plain[: len(document)]), "a document is not of its SEI")
+                    must(document in (data[: len(document)], plain[: len(document)]), "a document is not of its SEI")
         except NotUnderstood:
             continue
 
@@ -283,4 +260,8 @@ TARGETS: dict[str, Target] = {
     "custody": Target(custody, _custody_seeds, 8192),
     "document": Target(document, _documents, 8192),
     "signing-sei": Target(signing_sei, _seis, 2048),
+    "masters": Target(containers.master, containers.masters),
+    "containers": Target(containers.recording, containers.recordings, 2048),
+    "timestamps": Target(authorities.stamp, authorities.stamps, 8192),
+    "revocation": Target(authorities.revocation, authorities.told),
 }

@@ -137,7 +137,8 @@ def _copy(
 
 
 def _opened(source: Path, container: str) -> InputContainer:
-    return av.open(str(source), "r", format=container, container_options=_PROBE, options=_options(container))
+    how = _options(container)
+    return av.open(str(source), "r", container, how, container_options=_PROBE, metadata_errors="replace")
 
 
 def _options(container: str) -> dict[str, str]:

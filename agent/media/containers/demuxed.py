@@ -81,6 +81,7 @@ class Demuxer:
                 options=_OPTIONS[container],
                 container_options=_BOUNDS,
                 buffer_size=_BUFFER,
+                metadata_errors="replace",
             )
         except (FFmpegError, ValueError) as error:
             self._file.close()
@@ -162,6 +163,8 @@ def _track(kind: str, stream: Any) -> Track:
     if base is None or base.numerator != 1:
         raise NotFootage("its time base is unusual")
     context = stream.codec_context
+    if context is None:
+        raise NotFootage(f"its {kind} is of a kind that is not known")
     codec, config = stream.codec.canonical_name, bytes(context.extradata or b"")
     fits = codec in (sample_entry.MP4_VIDEO if kind == "video" else sample_entry.MP4_AUDIO)
     entry = _entry(stream) if fits and config else b""
