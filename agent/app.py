@@ -17,7 +17,7 @@ from agent.devices.passwords import Passwords
 from agent.host.lock import state_lock
 from agent.membership.enrolment import OpenPortal
 from agent.places.named import NamedPlaces
-from agent.places.pace import Limit
+from agent.places.pace import GoOn, Limit
 from agent.places.place import Place
 from agent.portal.client import PortalClient
 from agent.recordings.disk import gone, recordings_mount
@@ -103,12 +103,17 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
 
 
 def _places(settings: Settings, time: Clock, limit: Limit) -> OpenPlace:
-    """How a place is opened by the name that the owner gave it."""
+    """How a place of backups is opened by the name that the owner gave it: evidence goes first."""
 
-    async def open_place(name: str) -> Place:
-        return await asyncio.to_thread(
-            lambda: NamedPlaces(settings.places).of(name).open(pace=limit, clock=time),
-        )
+    async def open_place(name: str, go_on: GoOn) -> Place:
+        async def pace(count: int) -> None:
+            go_on()
+            await limit.giving_way(count)
+
+        def opened() -> Place:
+            return NamedPlaces(settings.places).of(name).open(pace=pace, clock=time, go_on=go_on)
+
+        return await asyncio.to_thread(opened)
 
     return open_place
 

@@ -66,9 +66,9 @@ def jobs(
         Recurring("time stamps", 5 * MINUTE, lambda: ask_for_late_stamps(services), jitter=MINUTE),
         Recurring("answers to the force", 5 * MINUTE, lambda: send_words(services)),
         Recurring("reminders", MINUTE, lambda: remind(services)),
-        Recurring("backups", 10 * MINUTE, lambda: _unless_busy(backups.run), jitter=MINUTE),
+        Recurring("backups", 10 * MINUTE, backups.look, jitter=MINUTE),
         Nightly("checks of copies", 1, lambda: _unless_busy(backups.check)),
-        Nightly("old copies", 5, lambda: _unless_busy(backups.prune)),
+        Nightly("old copies", 5, backups.prune),
         Nightly("old records", 4, lambda: _records(services)),
         Nightly("recorded hours", telling_hour(services.keys.device.public.fingerprint), lambda: _hours(services)),
         Nightly("old working copies", 3, lambda: _delete_old_copies(services)),
@@ -155,11 +155,11 @@ async def _records(services: Services) -> None:
 
 
 async def _unless_busy(work: Callable[[], Awaitable[object]]) -> None:
-    """Backups that are worked on just now, by a person's wish or for hours, are left to that."""
+    """What goes on just now, by a person's wish, is left to that."""
     try:
         await work()
     except AlreadyRunning:
-        log.debug("backups are being worked on already")
+        log.debug("copies are being checked already")
 
 
 async def _delete_old_copies(services: Services) -> None:

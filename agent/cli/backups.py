@@ -39,6 +39,7 @@ def _show(reply: Json) -> None:
     if own["copies"]:
         since = prompt.local(own["oldest_check"]) if own["oldest_check"] else None
         click.echo(f"All were found good since {since}." if since else f"{own['unchecked']} were not checked yet.")
+    _show_due(own, "")
     for place in reply["places"]:
         _show_place(place)
     if not reply["places"]:
@@ -66,6 +67,17 @@ def _show_place(place: Json) -> None:
     click.echo(f"{place['place']}: {', '.join(parts)}")
     if place["failure"]:
         click.echo(f"  NOT WORKING since {prompt.local(place['failing_since'])}: {place['failure']}")
+    if place["doing"]:
+        click.echo(f"  Now: {place['doing']}")
+    if place["waits_until"]:
+        click.echo(f"  Waits for its hours, until {prompt.local(place['waits_until'])}")
+    _show_due(place, "  ")
+
+
+def _show_due(health: Json, before: str) -> None:
+    """The check that is put off, if one is."""
+    if health["check_due_since"]:
+        click.echo(f"{before}A check is due since {prompt.local(health['check_due_since'])}")
 
 
 def _count(number: int, one: str, more: str) -> str:

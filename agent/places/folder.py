@@ -25,6 +25,7 @@ from agent.places.disk import (
     sync_names,
 )
 from agent.places.naming import checked_name, unfinished
+from agent.places.pace import GoOn
 from agent.places.place import Progress, Stored
 from exchange.errors import PlaceRefused
 
@@ -35,16 +36,23 @@ _PUSH = 32 << 20
 class FolderPlace:
     """``mount`` is the mount point that the folder must be on, so that nothing goes to the bare folder below a medium
     that isn't there; ``file_system`` is what must be mounted there (``disk.file_system_of``), so that nothing goes to
-    another medium at the same place. None where there is none to be held to.
+    another medium at the same place. None where there is none to be held to. ``go_on`` is asked before each block.
     """
 
     def __init__(
-        self, folder: Path, *, mount: Path | None = None, file_system: str | None = None, title: str | None = None
+        self,
+        folder: Path,
+        *,
+        mount: Path | None = None,
+        file_system: str | None = None,
+        title: str | None = None,
+        go_on: GoOn = lambda: None,
     ) -> None:
         self._folder = folder
         self._mount = mount
         self._file_system = file_system
         self._title = title or f"the folder {folder}"
+        self._go_on = go_on
 
     @property
     def title(self) -> str:
@@ -58,7 +66,14 @@ class FolderPlace:
         def shown(done: int) -> None:
             loop.call_soon_threadsafe(show, done)
 
-        await in_thread(lambda check: self._put(source, name, sha256, check, shown))
+        def put(check: Callable[[], None]) -> None:
+            def between() -> None:
+                check()
+                self._go_on()
+
+            self._put(source, name, sha256, between, shown)
+
+        await in_thread(put)
 
     async def sha256(self, name: str) -> str | None:
         path = self._folder / checked_name(name)

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter, field_validator
 from agent.host.mount import mount_of
 from agent.places.accounts import Bucket, SftpAccount
 from agent.places.folder import FolderPlace
-from agent.places.pace import Pace, unhindered
+from agent.places.pace import GoOn, Pace, unhindered
 from agent.places.place import Place
 from agent.places.ssh_keys import fingerprint
 from exchange.clock import Clock
@@ -100,11 +100,15 @@ class NamedPlace(Part):
             rows["fingerprint"] = fingerprint(self.setting.host_key)
         return rows
 
-    def open(self, *, pace: Pace = unhindered, clock: Clock | None = None) -> Place:
-        """The place itself. Blocks: what speaks to it is loaded with the first place of its kind, 5 MB each."""
+    def open(self, *, pace: Pace = unhindered, clock: Clock | None = None, go_on: GoOn = lambda: None) -> Place:
+        """The place itself. Blocks: what speaks to it is loaded with the first place of its kind, 5 MB each.
+
+        ``pace`` is of what goes over the line; ``go_on`` is asked where the place is a folder.
+        """
         setting = self.setting
         if isinstance(setting, FolderSetting):
-            return FolderPlace(Path(setting.folder), mount=Path(setting.mount) if setting.mount else None)
+            mount = Path(setting.mount) if setting.mount else None
+            return FolderPlace(Path(setting.folder), mount=mount, go_on=go_on)
         if isinstance(setting, SftpSetting):
             from agent.places.sftp import SftpPlace
 

@@ -33,7 +33,8 @@ async def deliver(services: Services, row: RequestRow) -> Move:
     consignment = consignment_of(services, approval, packages)
     await _tell_portal(services, row, way)
     try:
-        await delivery_of(services, way).deliver(consignment)
+        with services.limit.evidence() if way.goes_over_the_line else contextlib.nullcontext():
+            await delivery_of(services, way).deliver(consignment)
     except NotNow as later:
         raise Later(later.at, later.why) from later
     except PortalRefused:

@@ -45,6 +45,7 @@ async def status(agent: Owned, _: Nothing, actor: Actor) -> Json:
         "disk_trouble": None if (trouble_of_disk := await _disk_trouble(agent)) is None else trouble_of_disk.what,
         "messages_trouble": failed[0]["failure"] if (failed := await undelivered(services)) else None,
         "backups_trouble": await health.trouble(services),
+        "backups_doing": agent.backups.doing,
         "page_trouble": services.progress.troubles.get("page"),
         "records_trouble": None if records_trouble is None else str(records_trouble),
         "device_trouble": None if keys_trouble is None else str(keys_trouble),

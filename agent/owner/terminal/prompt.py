@@ -333,6 +333,8 @@ def show_status(console: Console, details: Json) -> None:
         rows.append(("Trouble", details["records_trouble"]))
     names = ("device_trouble", "backups_trouble", "page_trouble", "messages_trouble")
     rows += [("Trouble", details[name]) for name in names if details.get(name)]
+    if details.get("backups_doing"):
+        rows.append(("Your copies", details["backups_doing"]))
     if still := details["still_found"]:
         rows.append(
             ("Please note", f"officers can still find {', '.join(still)}: the portal wasn't told yet of its end")

@@ -1,51 +1,56 @@
-"""Runs what keeps the owner's own copies: filing, second places, checks, deletions; one at a time, each by its rule.
+"""Runs what keeps the owner's own copies: filing, second places, checks, deletions, each by its rule.
 
-Not for: any of these (the modules beside this one), or the hour at which they run (``agent.background``).
+What takes long goes on beside the rest, so that nothing of it is put off by another: what is done on this disk but the
+checks is short, and waits its turn. Not for: any of these (the modules beside this one), or the hour at which they run
+(``agent.background``).
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
-from agent.host.daily_hours import next_opening
 from agent.records.backups import integrity, retention
+from agent.records.backups.at_place import AtPlace, Outcome
 from agent.records.backups.filing import file_new
-from agent.records.backups.second_places import OpenPlace, There, keep_there
+from agent.records.backups.second_places import OpenPlace, There
 from agent.records.deletion_clock import deletion_now
 from agent.services import Services
-from agent.settings.backups import SecondPlace
-from exchange.clock import HOUR, MINUTE
 from exchange.errors import AlreadyRunning, HandoverError
 
 log = logging.getLogger(__name__)
 
-_FIRST_PAUSE = 5 * MINUTE
-_LONGEST_PAUSE = 6 * HOUR
-
-
-@dataclass
-class Outcome:
-    """What a run did. ``failures``: by place, in words."""
-
-    put: dict[str, int] = field(default_factory=dict)
-    checked: int = 0
-    damaged: int = 0
-    failures: dict[str, HandoverError] = field(default_factory=dict)
-
 
 class Backups:
-    """One of a kind a process. ``doing`` says what is being done, in words, while something is."""
+    """One of a kind a process."""
 
     def __init__(self, services: Services, open_place: OpenPlace) -> None:
         self._services = services
-        self._open = open_place
-        self._busy = asyncio.Lock()
+        self._places = [AtPlace(services, open_place, rule) for rule in services.settings.backups.places]
+        self._filing, self._running, self._checking = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
         self._task: asyncio.Task[Outcome] | None = None
-        self.doing = ""
+        self._beside: set[asyncio.Task[None]] = set()
+        self._doing: dict[str, str] = {}
         self.last: Outcome | None = None
         """Of the run that somebody asked for."""
+
+    @property
+    def doing(self) -> str:
+        """What is being done, in words, while something is."""
+        there = [f"{place}: {text}" for place, text in self.doing_there().items()]
+        return "; ".join([*self._doing.values(), *there])
+
+    def doing_there(self) -> dict[str, str]:
+        """By place."""
+        return {each.rule.place: ", ".join(each.doing.values()) for each in self._places if each.doing}
+
+    async def look(self) -> None:
+        """What ``run`` does, begun and not waited for: a place that takes days keeps nothing else waiting."""
+        await self._file()
+        for each in self._places:
+            task = asyncio.create_task(_told(each.work(Outcome())), name=f"backups at {each.rule.place}")
+            self._beside.add(task)
+            task.add_done_callback(self._beside.discard)
 
     async def run(self, *, asked: bool = False) -> Outcome:
         """File what is new, bring what is missing to every place whose rule lets it, remove what is to go from there.
@@ -53,38 +58,16 @@ class Backups:
         ``asked``: by a person, so that neither hours nor an earlier failure put it off. AlreadyRunning.
         """
         outcome = Outcome()
-        async with self._alone("filing"):
-            await retention.clear_deleted(self._services)
-            await file_new(self._services)
-            for rule in self._services.settings.backups.places:
-                if asked or await self._may_now(rule):
-                    await self._keep_at(rule, outcome)
+        async with self._once(self._running, "filing"):
+            await self._file()
+            self._doing.pop("filing")
+            await _all(each.work(outcome, asked=asked) for each in self._places)
         return outcome
 
-    async def _keep_at(self, rule: SecondPlace, outcome: Outcome) -> None:
-        try:
-            there = There(rule, await self._open(rule.place))
-            outcome.put[rule.place] = await keep_there(
-                self._services, there, lambda text: self._show(f"{rule.place}: {text}")
-            )
-        except HandoverError as error:
-            outcome.failures[rule.place] = error
-            await self._note(rule.place, error)
-        else:
-            await self._note(rule.place, None)
-            await self._check_at(there, outcome)
-
-    async def _check_at(self, there: There, outcome: Outcome, *, everything: bool = False) -> None:
-        try:
-            checked, damaged = await integrity.check_there(
-                self._services, there, lambda text: self._show(f"{there.rule.place}: {text}"), everything=everything
-            )
-        except HandoverError as error:
-            outcome.failures[there.rule.place] = error
-            log.warning("copies at %s could not be checked: %s", there.rule.place, error)
-            return
-        outcome.checked += checked
-        outcome.damaged += damaged
+    async def _file(self) -> None:
+        async with self._filing:
+            await retention.clear_deleted(self._services)
+            await file_new(self._services)
 
     async def check(self, *, everything: bool = False) -> Outcome:
         """Read copies on this disk again whose time has come, and put right what is damaged from a second place.
@@ -92,26 +75,32 @@ class Backups:
         ``everything``: all of them, there as well. AlreadyRunning.
         """
         outcome = Outcome()
-        async with self._alone("checking"):
-            await file_new(self._services)
-            places = []
-            for rule in self._services.settings.backups.places:
+        async with self._once(self._checking, "checking"):
+            await self._file()
+            places: list[tuple[AtPlace, There]] = []
+            for each in self._places:
                 try:
-                    places.append(There(rule, await self._open(rule.place)))
+                    places.append((each, await each.open(asked=True)))
                 except HandoverError as error:
-                    outcome.failures[rule.place] = error
-            checked, damaged = await integrity.check_here(self._services, places, self._show, everything=everything)
-            outcome.checked, outcome.damaged = checked, damaged
-            for there in places if everything else ():
-                await self._check_at(there, outcome, everything=True)
+                    outcome.failures[each.rule.place] = error
+            outcome.checked, outcome.damaged = await integrity.check_here(
+                self._services, [there for _, there in places],
+                lambda text: self._doing.__setitem__("checking", text), everything=everything,
+            )  # fmt: skip
+            self._doing.pop("checking")
+            if everything:
+                await _all(each.check(there, outcome, everything=True) for each, there in places)
         return outcome
 
     async def prune(self, *, at_once: bool = False) -> tuple[list[retention.Due], list[retention.Due]]:
-        """Announce and delete by the rules; what was announced, and what was deleted. AlreadyRunning."""
-        async with self._alone("deleting"):
+        """Announce and delete by the rules; what was announced, and what was deleted."""
+        async with self._filing:
             await file_new(self._services)
             now = await deletion_now(self._services)
-            return await retention.prune(self._services, now, at_once=at_once)
+            announced, deleted = await retention.prune(self._services, now, at_once=at_once)
+        for each in self._places:
+            each.deleted(due.filed.copy.copy_id for due in deleted)
+        return announced, deleted
 
     async def deletion_time(self) -> int:
         """The time that deletions go by, microseconds UTC."""
@@ -119,16 +108,17 @@ class Backups:
 
     def begin(self, *, check: bool = False) -> None:
         """Start a run, or a check of everything, that goes on by itself. AlreadyRunning."""
-        if self._busy.locked() or (self._task is not None and not self._task.done()):
+        asked_before = self._task is not None and not self._task.done()
+        if asked_before or (self._checking if check else self._running).locked():
             raise self._already()
         self.last = None
-        self.doing = "beginning"
+        self._doing["asked"] = "beginning"
         work = self.check(everything=True) if check else self.run(asked=True)
         self._task = asyncio.create_task(work, name="backups that were asked for")
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Outcome]) -> None:
-        self.doing = ""
+        self._doing.pop("asked", None)
         if task.cancelled():
             return
         if (error := task.exception()) is None:
@@ -139,24 +129,23 @@ class Backups:
             self.last = Outcome(failures={"": wrong})
 
     async def close(self) -> None:
-        """End a run that goes on, at a safe place."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def _show(self, text: str) -> None:
-        self.doing = text
+        """End what goes on, at a safe place."""
+        going = [*self._beside, *([] if self._task is None else [self._task])]
+        for task in going:
+            task.cancel()
+        await asyncio.gather(*going, return_exceptions=True)
 
     @asynccontextmanager
-    async def _alone(self, what: str) -> AsyncIterator[None]:
-        if self._busy.locked():
+    async def _once(self, lock: asyncio.Lock, what: str) -> AsyncIterator[None]:
+        if lock.locked():
             raise self._already()
-        async with self._busy:
-            self.doing = what
+        async with lock:
+            self._doing.pop("asked", None)
+            self._doing[what] = what
             try:
                 yield
             finally:
-                self.doing = ""
+                self._doing.pop(what, None)
 
     def _already(self) -> AlreadyRunning:
         return AlreadyRunning(
@@ -165,33 +154,19 @@ class Backups:
             do="See how far it is with: handover backups",
         )
 
-    async def _may_now(self, rule: SecondPlace) -> bool:
-        now = self._services.clock.now()
-        if next_opening(rule.hours, now) > now:
-            return False
-        async with self._services.store.transaction() as tx:
-            row = await tx.one("SELECT retry_at, failing_since FROM backup_runs WHERE place = ?", [rule.place])
-        return row is None or not now < row["retry_at"] <= now + _LONGEST_PAUSE  # nor when the clock was set back
 
-    async def _note(self, place: str, error: HandoverError | None) -> None:
-        """How it went there, for status, messages and the next try."""
-        now = self._services.clock.now()
-        async with self._services.store.transaction() as tx:
-            await tx.execute("INSERT OR IGNORE INTO backup_runs (place) VALUES (?)", [place])
-            row = await tx.one("SELECT * FROM backup_runs WHERE place = ?", [place])
-            assert row is not None
-            key = {"place": place}
-            if error is None:
-                if row["failing_since"] is None and 0 <= now - (row["worked_at"] or 0) < HOUR:
-                    return  # no memory card is written to every ten minutes for this
-                good = {"worked_at": now, "failing_since": None, "failure": None, "tries": 0, "retry_at": 0}
-                await tx.update("backup_runs", key, **good)
-                return
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(row["tries"], 10))
-            since = row["failing_since"] or now
-            await tx.update(
-                "backup_runs", key, failing_since=since, failure=str(error)[:1000], tries=row["tries"] + 1,
-                retry_at=now + pause,
-            )  # fmt: skip
-        if not row["tries"]:
-            log.warning("the backup to %s failed: %s", place, error)
+async def _all(works: Iterable[Awaitable[None]]) -> None:
+    """Beside each other, each to its end; then what went wrong first."""
+    for how in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(how, BaseException):
+            raise how
+
+
+async def _told(work: Awaitable[None]) -> None:
+    """What goes wrong is no more than a line of the log: the next look tries again."""
+    try:
+        await work
+    except HandoverError as error:
+        log.warning("backups: %s", error)
+    except Exception:
+        log.exception("backups: an error that should not be")

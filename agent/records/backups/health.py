@@ -7,14 +7,15 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.host.daily_hours import next_opening
 from agent.records.backups import retention
 from agent.records.backups.filing import filed
 from agent.records.backups.handed_over import handed_over
 from agent.services import Services
 from exchange.clock import DAY
 
-LATE = 3
-"""Times ``check_every`` after which a copy that was not checked is a trouble."""
+_GRACE = DAY
+"""Checks are made at night: one that is due is put off only when the night went by."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class OwnHealth:
     oldest_check: int | None
     """When the copy that was not checked for longest was; None while one never was."""
     unchecked: int
+    check_due_since: int | None
+    """When the check became due that is put off for longest; None when none is."""
     held: int
     next_to_go: int | None
 
@@ -42,6 +45,10 @@ class PlaceHealth:
     missing: int
     damaged: tuple[str, ...]
     oldest_check: int | None
+    check_due_since: int | None
+    """See OwnHealth."""
+    waits_until: int | None
+    """When the hours of its rule begin next; None within them."""
     last_state: int | None
     worked_at: int | None
     failing_since: int | None
@@ -57,16 +64,28 @@ async def of_own(services: Services) -> OwnHealth:
     missing = await asyncio.to_thread(_missing, [services.settings.package(each.copy_id) for each in copies])
     checks = [rows[each.copy_id]["checked_at"] for each in copies if each.copy_id in rows]
     damaged = {each.copy_id for each in copies if each.copy_id in rows and rows[each.copy_id]["damage"]}
+    last = [
+        (rows[each.copy_id]["checked_at"] if each.copy_id in rows else None) or each.delivered_at for each in copies
+    ]
     damaged |= {path.name.partition(".")[0] for path in missing}
     return OwnHealth(
         copies=len(copies),
         size=sum(each.size for each in copies),
         damaged=tuple(sorted(damaged)),
         oldest_check=None if not checks or None in checks else min(checks),
+        check_due_since=_put_off(services, last, services.settings.backups.check_every),
         unchecked=sum(each is None for each in checks) + len(copies) - len(checks),
         held=0 if held is None else held["n"],
         next_to_go=min((each.goes or each.ends for each in due if each.ends and not each.kept), default=None),
     )
+
+
+def _put_off(services: Services, last: list[int], every: int | None) -> int | None:
+    """Since when the check of something is due that was last checked then, if that is long enough ago to be told."""
+    if every is None or not last:
+        return None
+    due = min(last) + every
+    return due if due + _GRACE <= services.clock.now() else None
 
 
 def _missing(paths: list[Path]) -> list[Path]:
@@ -74,7 +93,7 @@ def _missing(paths: list[Path]) -> list[Path]:
 
 
 async def of_places(services: Services) -> list[PlaceHealth]:
-    found = []
+    found, now = [], services.clock.now()
     async with services.store.transaction() as tx:
         own = {each.copy.copy_id for each in await filed(services, tx) if each.copy.approved}
         for rule in services.settings.backups.places:
@@ -82,6 +101,8 @@ async def of_places(services: Services) -> list[PlaceHealth]:
             run = await tx.one("SELECT * FROM backup_runs WHERE place = ?", [rule.place])
             state = await tx.one("SELECT max(made_at) AS last FROM state_copies WHERE place = ?", [rule.place])
             there = {row["copy_id"]: row for row in rows if row["put_at"] is not None}
+            checks = [row["checked_at"] or row["put_at"] for row in there.values()]
+            opens = next_opening(rule.hours, now)
             found.append(
                 PlaceHealth(
                     place=rule.place,
@@ -91,7 +112,9 @@ async def of_places(services: Services) -> list[PlaceHealth]:
                     copies=len(there),
                     missing=len(own - there.keys()) if rule.packages else 0,
                     damaged=tuple(sorted(key for key, row in there.items() if row["damage"])),
-                    oldest_check=min((row["checked_at"] for row in there.values()), default=None),
+                    oldest_check=min(checks, default=None),
+                    check_due_since=_put_off(services, checks, rule.check_every),
+                    waits_until=opens if opens > now else None,
                     last_state=None if state is None else state["last"],
                     worked_at=None if run is None else run["worked_at"],
                     failing_since=None if run is None else run["failing_since"],

@@ -1,6 +1,7 @@
 """Reads the owner's own copies again, here and at second places, and puts right what is damaged from a good one.
 
-A file at a time, the longest unchecked first, so that it goes on over nights. Not for: when it runs (``backups``).
+A file at a time, the longest unchecked first, so that it goes on over nights; what is deleted meanwhile is no damage.
+Not for: when it runs (``backups``).
 """
 
 import asyncio
@@ -11,12 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.records.backups.filing import SEALED, Filed, filed, path_of
-from agent.records.backups.second_places import Show, There, hash_gently, put_copy
+from agent.records.backups.second_places import Show, There, hash_gently, is_kept, put_copy
 from agent.services import Services
 from exchange.clock import HOUR, MINUTE
 from exchange.custody.log import CustodyKind
 from exchange.durable import sync_folder
-from exchange.errors import HandoverError, NotFound
+from exchange.errors import HandoverError
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +66,14 @@ def _gone(services: Services, own: list[Filed]) -> set[str]:
 
 
 async def _check_one(services: Services, each: Filed, places: Sequence[There]) -> bool:
-    """Whether a copy on this disk is good, or was put right."""
+    """Whether a copy on this disk is good, was put right, or was deleted meanwhile."""
     wrong = await _wrong_with(services, services.settings.package(each.copy.evidence_id, each.copy.edition), each)
     if wrong is None:
         await _note_here(services, each, None)
         return True
+    if not await _tell_damage(services, each, wrong, "here"):
+        return True
     log.error("%s: %s", services.settings.package(each.copy.evidence_id, each.copy.edition), wrong)
-    await _tell_damage(services, each, wrong, "here")
     for there in places:
         if await _put_right(services, each, there):
             return True
@@ -101,8 +103,12 @@ async def _put_right(services: Services, each: Filed, there: There) -> bool:
     except HandoverError as error:
         log.warning("%s could not be fetched from %s: %s", target.name, there.rule.place, error)
         return False
-    await asyncio.to_thread(_replace, fetched, target, path_of(services.settings.filed_dir / each.name, SEALED))
     async with services.store.transaction() as tx:
+        if not await is_kept(tx, each.copy.copy_id):
+            await asyncio.to_thread(fetched.unlink)
+            return True
+        # Within the transaction: a deletion comes before it, or finds the file.
+        await asyncio.to_thread(_replace, fetched, target, path_of(services.settings.filed_dir / each.name, SEALED))
         await services.custody.record(
             tx, CustodyKind.REPAIRED, "agent", each.copy.request_id,
             details={"evidence_id": each.copy.evidence_id, "sha256": each.copy.sha256}, reason=there.rule.place,
@@ -131,14 +137,17 @@ async def _note_here(services: Services, each: Filed, damage: str | None) -> Non
         await tx.update("own_copies", {"copy_id": each.copy.copy_id}, **columns)
 
 
-async def _tell_damage(services: Services, each: Filed, wrong: str, where: str) -> None:
-    """Once for each damage, in the log that can't be changed."""
+async def _tell_damage(services: Services, each: Filed, wrong: str, where: str) -> bool:
+    """Once for each damage, in the log that can't be changed; False when the copy was deleted meanwhile."""
     async with services.store.transaction() as tx:
+        if not await is_kept(tx, each.copy.copy_id):
+            return False
         row = await tx.one("SELECT damage FROM own_copies WHERE copy_id = ?", [each.copy.copy_id])
         if row is not None and row["damage"] == wrong:
-            return
+            return True
         await tx.update("own_copies", {"copy_id": each.copy.copy_id}, damage=wrong)
         await _record_damage(services, each, wrong, where, tx)
+    return True
 
 
 async def _record_damage(services: Services, each: Filed, wrong: str, where: str, tx: object) -> None:
@@ -151,7 +160,7 @@ async def _record_damage(services: Services, each: Filed, wrong: str, where: str
 async def check_there(services: Services, there: There, show: Show, *, everything: bool = False) -> tuple[int, int]:
     """Check what is due at a second place, and put it there anew where ours is good; checked, and damaged.
 
-    What a place raises.
+    What a place raises, and NotNow when the hours end.
     """
     every, began = there.rule.check_every, services.clock.monotonic()
     if every is None and not everything:
@@ -172,6 +181,7 @@ async def check_there(services: Services, there: There, show: Show, *, everythin
     for number, each in enumerate(own, 1):
         if not everything and services.clock.monotonic() - began > _WHILE:
             break
+        there.turn.go_on()
         show(f"checking copy {number} of {len(own)} there")
         digest = await there.place.sha256(rows[each.copy.copy_id]["name"] + SEALED)
         checked += 1
@@ -183,12 +193,17 @@ async def check_there(services: Services, there: There, show: Show, *, everythin
 
 
 async def _put_anew(services: Services, each: Filed, there: There, wrong: str, show: Callable[[str], None]) -> bool:
-    """Replace a damaged copy at a place by ours, which is read first: a bad one replaces nothing."""
+    """Replace a damaged copy at a place by ours, which is read first: a bad one replaces nothing.
+
+    True also when it is to go from there.
+    """
     async with services.store.transaction() as tx:
         key = {"copy_id": each.copy.copy_id, "place": there.rule.place}
-        row = await tx.one("SELECT name, damage FROM second_copies WHERE copy_id = ? AND place = ?", key.values())
+        row = await tx.one(
+            "SELECT name, damage FROM second_copies WHERE copy_id = ? AND place = ? AND leaving = 0", key.values()
+        )
         if row is None:
-            raise NotFound("The copy was taken away meanwhile.")
+            return True
         if row["damage"] != wrong:
             await tx.update("second_copies", key, damage=wrong)
             await _record_damage(services, each, wrong, there.rule.place, tx)
@@ -198,7 +213,8 @@ async def _put_anew(services: Services, each: Filed, there: There, wrong: str, s
     ):
         return False
     await there.place.remove(row["name"] + SEALED)
-    await put_copy(services, there, each, show)
+    if not await put_copy(services, there, each, show):
+        return True
     async with services.store.transaction() as tx:
         await services.custody.record(
             tx, CustodyKind.REPAIRED, "agent", each.copy.request_id,

@@ -8,20 +8,23 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Container
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.deliveries.line import refuse_outside
+from agent.places.pace import GoOn
 from agent.places.place import Place
 from agent.records.backups.filing import NOTE, OLDER_AGE, SEALED, Filed, filed, path_of
 from agent.records.backups.own_state import make_state
 from agent.services import Services
 from agent.settings.backups import SecondPlace
+from agent.store.database import Transaction
 from agent.workers.process import Limits
 from exchange.age.files import Recipient
-from exchange.clock import DAY, HOUR, from_rfc3339, to_rfc3339
+from exchange.clock import DAY, HOUR, Clock, from_rfc3339, to_rfc3339
 from exchange.custody.log import CustodyKind
-from exchange.errors import PlaceRefused, SealDamaged
+from exchange.errors import HandoverError, PlaceRefused, SealDamaged
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +38,43 @@ _BETWEEN_STATES = HOUR
 _GOES_ON = 6 * HOUR
 """How long a state that did not get there is still worth getting there."""
 
-OpenPlace = Callable[[str], Awaitable[Place]]
-"""By the name that the owner gave it. NotFound, and what a place raises."""
+OpenPlace = Callable[[str, GoOn], Awaitable[Place]]
+"""By the name that the owner gave it; what is put there asks before each block whether to go on. NotFound, and what a
+place raises."""
 Show = Callable[[str], None]
 """Told what is being done, in words."""
 
 
+class CopyDeleted(Exception):
+    """What is being put somewhere is not kept any more."""
+
+
+@dataclass(eq=False)
+class Turn:
+    """One go at a place. ``asked``: by a person, whatever the hours; ``putting``: the copy that is on its way there."""
+
+    hours: str | None
+    clock: Clock
+    asked: bool = False
+    putting: str | None = None
+    deleted: set[str] = field(default_factory=set)
+    """Copies that were deleted here meanwhile."""
+
+    def go_on(self) -> None:
+        """NotNow when the hours are over, CopyDeleted when what is being put there is. Any thread may ask."""
+        if self.putting in self.deleted:
+            raise CopyDeleted
+        if not self.asked:
+            refuse_outside(self.hours, self.clock.now())
+
+
 @dataclass(frozen=True)
 class There:
-    """A place and its rule."""
+    """A place, its rule, and the turn at it."""
 
     rule: SecondPlace
     place: Place
+    turn: Turn
 
 
 def name_there(rule: SecondPlace, each: Filed) -> str:
@@ -63,43 +91,86 @@ def device_name(services: Services) -> str:
 
 
 async def keep_there(services: Services, there: There, show: Show) -> int:
-    """Put there what is missing; how many copies. What a place raises; all that was put before that stays put."""
-    await _take_away(services, there)
+    """Put there what is missing; how many copies. What a place raises, NotNow; all that was put before that stays put.
+
+    What is missing is looked up anew for each, as it may take days: what is deleted meanwhile is not put anywhere, and
+    what is handed over meanwhile is.
+    """
     await _match_any_age(services, there)
-    put = 0
-    async with services.store.transaction() as tx:
-        own = await filed(services, tx) if there.rule.packages else []
-        rows = await tx.all("SELECT * FROM second_copies WHERE place = ?", [there.rule.place])
-    known = {row["copy_id"]: row for row in rows}
-    wanted = [each for each in own if each.copy.approved and _is_missing(known.get(each.copy.copy_id))]
-    for number, each in enumerate(wanted, 1):
-        await put_copy(services, there, each, lambda text, at=number: show(f"copy {at} of {len(wanted)}, {text}"))  # type: ignore[misc]
-        put += 1
-    if there.rule.state and await _state_is_due(services, there):
-        show("the agent's state")
-        await put_state(services, there)
+    put, tried = 0, set[str]()
+    while there.rule.packages:
+        there.turn.go_on()
+        wanted = [each for each in await _missing(services, there) if each.copy.copy_id not in tried]
+        if not wanted:
+            break
+        number, of = len(tried) + 1, len(tried) + len(wanted)
+        tried.add(wanted[0].copy.copy_id)
+        words = f"copy {number} of {of}"
+        put += await put_copy(services, there, wanted[0], lambda text, words=words: show(f"{words}, {text}"))  # type: ignore[misc]
+        await _keep_state(services, there, show)
+    await _keep_state(services, there, show)
     return put
 
 
-def _is_missing(row: object) -> bool:
-    return row is None or row["put_at"] is None  # type: ignore[index]
+async def _missing(services: Services, there: There) -> list[Filed]:
+    """What the owner said yes to, was handed over, and does not lie there; the oldest first."""
+    async with services.store.transaction() as tx:
+        there_is = "SELECT copy_id FROM second_copies WHERE place = ? AND put_at IS NOT NULL"
+        known = {row["copy_id"] for row in await tx.all(there_is, [there.rule.place])}
+        own = await filed(services, tx)
+    return [each for each in own if each.copy.approved and each.copy.copy_id not in known]
 
 
-async def put_copy(services: Services, there: There, each: Filed, show: Show) -> None:
-    """One copy with what lies beside it; the package last, so that where it is the rest is too."""
+async def is_kept(tx: Transaction, copy_id: str) -> bool:
+    """Whether a copy was not deleted, as far as this transaction sees."""
+    row = await tx.one("SELECT 1 FROM sealed_files WHERE copy_id = ? AND path IS NOT NULL", [copy_id])
+    return row is not None
+
+
+async def put_copy(services: Services, there: There, each: Filed, show: Show) -> bool:
+    """One copy with what lies beside it; the package last, so that where it is the rest is too.
+
+    False when it is not here, or was deleted meanwhile: what of it got there is taken away with the next look.
+    """
     copy, name = each.copy, name_there(there.rule, each)
     source = services.settings.package(copy.evidence_id, copy.edition)
-    base = services.settings.filed_dir / each.name
     if not await asyncio.to_thread(source.exists):
-        return  # it is missed, and fetched from another place, by who looks after integrity
+        return False  # it is missed, and fetched from another place, by who looks after integrity
     async with services.store.transaction() as tx:
+        if not await is_kept(tx, copy.copy_id):
+            return False
         await tx.execute(
             "INSERT INTO second_copies (copy_id, place, name) VALUES (?, ?, ?) "
             "ON CONFLICT (copy_id, place) DO UPDATE SET name = ?3, leaving = 0",
             [copy.copy_id, there.rule.place, name],
         )
-    beside = [OLDER_AGE, NOTE] if there.rule.names == "telling" else [OLDER_AGE]
-    for ending in beside:
+        there.turn.putting = copy.copy_id
+        there.turn.deleted.discard(copy.copy_id)
+    try:
+        await _put_whole(services, there, each, source, name, show)
+    except (HandoverError, OSError, CopyDeleted):
+        async with services.store.transaction() as tx:
+            if await is_kept(tx, copy.copy_id):
+                raise
+        return False
+    finally:
+        there.turn.putting = None
+    now = services.clock.now()
+    async with services.store.transaction() as tx:
+        if not await is_kept(tx, copy.copy_id):
+            return False
+        key = {"copy_id": copy.copy_id, "place": there.rule.place}
+        await tx.update("second_copies", key, put_at=now, checked_at=now, damage=None)
+        details: dict[str, str | int | bool] = {"evidence_id": copy.evidence_id, "sha256": copy.sha256}
+        await services.custody.record(
+            tx, CustodyKind.COPIED, "agent", copy.request_id, details=details, reason=there.rule.place
+        )
+    return True
+
+
+async def _put_whole(services: Services, there: There, each: Filed, source: Path, name: str, show: Show) -> None:
+    base, copy = services.settings.filed_dir / each.name, each.copy
+    for ending in [OLDER_AGE, NOTE] if there.rule.names == "telling" else [OLDER_AGE]:
         await _put_small(there.place, path_of(base, ending), name + ending)
 
     def told(at: int) -> None:
@@ -111,14 +182,6 @@ async def put_copy(services: Services, there: There, each: Filed, show: Show) ->
         if await hash_gently(services, source) != copy.sha256:  # not the place's fault
             raise damaged_here(source) from None
         raise
-    now = services.clock.now()
-    async with services.store.transaction() as tx:
-        key = {"copy_id": copy.copy_id, "place": there.rule.place}
-        await tx.update("second_copies", key, put_at=now, checked_at=now, damage=None)
-        details: dict[str, str | int | bool] = {"evidence_id": copy.evidence_id, "sha256": copy.sha256}
-        await services.custody.record(
-            tx, CustodyKind.COPIED, "agent", copy.request_id, details=details, reason=there.rule.place
-        )
 
 
 def damaged_here(path: Path) -> SealDamaged:
@@ -162,11 +225,13 @@ def sha256_of(path: Path) -> str:
 # -- taking away -------------------------------------------------------------------------------------------------
 
 
-async def _take_away(services: Services, there: There) -> None:
-    """What is to go from there, goes; also what was half-put."""
+async def take_away(services: Services, there: There, putting: Container[str | None]) -> None:
+    """What is to go from there, goes; also what was half-put. ``putting``: what is on its way there, and goes later."""
     async with services.store.transaction() as tx:
         rows = await tx.all("SELECT * FROM second_copies WHERE place = ? AND leaving = 1", [there.rule.place])
     for row in rows:
+        if row["copy_id"] in putting:
+            continue
         for ending in (SEALED, NOTE, OLDER_AGE):
             await there.place.remove(row["name"] + ending)
         async with services.store.transaction() as tx:
@@ -224,12 +289,18 @@ async def _state_is_due(services: Services, there: There) -> bool:
     return age >= DAY or age < 0 or bool(soon)
 
 
+async def _keep_state(services: Services, there: There, show: Show) -> None:
+    if there.rule.state and await _state_is_due(services, there):
+        show("the agent's state")
+        await put_state(services, there)
+
+
 async def put_state(services: Services, there: There) -> str:
     """The state there; its name. One that was made, and did not get there, is gone on with for some hours.
 
     States of days that are too many are removed.
     """
-    folder, now = services.settings.backups_dir / "state", services.clock.now()
+    folder, now = services.settings.backups_dir / "state" / there.rule.place, services.clock.now()
     made_at, target = await asyncio.to_thread(_left_of, folder, device_name(services))
     if target is not None and not 0 <= now - made_at < _GOES_ON:
         await there.place.remove(f"{STATES}/{target.name}")  # and what is half there of it

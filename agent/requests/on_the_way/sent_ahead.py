@@ -55,7 +55,8 @@ class Ahead:
     async def send(self, services: Services, row: RequestRow, package: PackageRow) -> None:
         await answer.tell(services, row)
         growing = await self._growing
-        await PortalDelivery(services, self._pace).upload(package, growing.size, growing)
+        with services.limit.evidence():
+            await PortalDelivery(services, self._pace).upload(package, growing.size, growing)
 
 
 @asynccontextmanager

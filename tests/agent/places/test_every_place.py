@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.places.folder import FolderPlace
 from agent.places.place import Place, Stored
+from agent.places.s3 import S3Place
+from agent.places.sftp import SftpPlace
 from exchange.errors import InputInvalid, NotFound, PlaceRefused
-from tests.agent.places.conftest import PART, sample
+from tests.agent.places.conftest import PART, account, in_bucket, sample
 
 
 async def test_what_was_put_there_lies_there_under_its_name(place: Place, tmp_path: Path) -> None:
@@ -85,3 +88,41 @@ async def test_a_file_that_is_not_what_it_should_be_never_gets_its_name(place: P
 async def test_its_title_names_it(place: Place) -> None:
     assert place.title
     assert "PRIVATE" not in place.title
+
+
+@pytest.mark.parametrize("kind", ["folder", "sftp", "s3"])
+async def test_what_is_broken_off_between_blocks_is_kept_and_gone_on_with(
+    tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """By whoever sets the pace: hours end, or what is sent is not wanted any more."""
+    large, given, most = sample(tmp_path / "a", 2 * PART + 12345), [0], [PART + PART // 2]
+
+    def go_on(count: int = 1 << 20) -> None:
+        given[0] += count
+        if given[0] > most[0]:
+            raise Over
+
+    async def pace(count: int) -> None:
+        go_on(count)
+
+    def opened() -> Place:
+        if kind == "folder":
+            (tmp_path / "there").mkdir(exist_ok=True)
+            return FolderPlace(tmp_path / "there", go_on=go_on)
+        if kind == "sftp":
+            server = request.getfixturevalue("sshd")
+            return SftpPlace(account(server, f"{server.root}/{tmp_path.name}"), pace=pace)
+        return S3Place(in_bucket(request.getfixturevalue("bucket"), f"in/{tmp_path.name}"), pace=pace, part=PART)
+
+    with pytest.raises(Over):
+        await opened().put(large.path, "large", large.sha256, lambda _: None)
+    assert await opened().names() == []
+    given[0], most[0], seen = 0, 1 << 40, list[int]()
+    await opened().put(large.path, "large", large.sha256, seen.append)
+    assert await opened().sha256("large") == large.sha256
+    if kind != "folder":  # whose blocks are asked for while they are compared, too
+        assert given[0] <= large.size - PART
+
+
+class Over(Exception):
+    """Whoever sets the pace says so."""

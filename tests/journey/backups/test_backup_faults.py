@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.places.folder import FolderPlace
+from agent.places.pace import GoOn
 from agent.places.place import Place, Progress, Stored
 from agent.places.s3 import S3Place
 from agent.places.sftp import SftpPlace
@@ -65,7 +66,7 @@ class Breaking:
 
 
 def backups_to(at: Siege, place: Place) -> Backups:
-    async def open_place(_: str) -> Place:
+    async def open_place(_: str, go_on: GoOn) -> Place:
         return place
 
     return Backups(at.agent.services, open_place)

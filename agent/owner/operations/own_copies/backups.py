@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agent.owner.operations.context import Actor, Json, Nothing, Owned, RequestNamed
 from agent.records.backups import health, retention
-from agent.records.backups.backups import Outcome
+from agent.records.backups.at_place import Outcome
 from exchange.clock import to_rfc3339
 from exchange.documents.messages import Id, Part
 
@@ -35,13 +35,13 @@ class Hold(Part):
 async def show(agent: Owned, _: Nothing, actor: Actor) -> Json:
     """How the copies are, here and at second places; what goes next; what is held; what is being done."""
     services, backups = agent.services, agent.backups
-    due = await retention.look(services)
+    due, doing = await retention.look(services), backups.doing_there()
     async with services.store.transaction() as tx:
         held = await tx.all("SELECT * FROM legal_holds ORDER BY held_since")
         sheet = await tx.note(SHEET)
     return {
         "own": _with_times(asdict(await health.of_own(services))),
-        "places": [_with_times(asdict(each)) for each in await health.of_places(services)],
+        "places": [_place(each, doing) for each in await health.of_places(services)],
         "copies": [_copy(each) for each in due],
         "holds": [_with_times(dict(row)) for row in held],
         "trouble": await health.trouble(services),
@@ -54,11 +54,18 @@ async def show(agent: Owned, _: Nothing, actor: Actor) -> Json:
 
 SHEET = "recovery-sheet"
 """What a note of the store is called: when the sheet was last made, and for which keys."""
-_TIMES = ("oldest_check", "next_to_go", "last_state", "worked_at", "failing_since", "held_since")
+_TIMES = (
+    "oldest_check", "check_due_since", "waits_until", "next_to_go", "last_state", "worked_at", "failing_since",
+    "held_since",
+)  # fmt: skip
 
 
 def _with_times(row: Json) -> Json:
     return {key: to_rfc3339(value) if key in _TIMES and value is not None else value for key, value in row.items()}
+
+
+def _place(each: health.PlaceHealth, doing: dict[str, str]) -> Json:
+    return _with_times(asdict(each) | {"doing": doing.get(each.place, "")})
 
 
 def _copy(due: retention.Due) -> Json:
@@ -80,9 +87,11 @@ def _copy(due: retention.Due) -> Json:
 
 
 def outcome(done: Outcome) -> Json:
-    """What a run did; ``failures`` by place, in words."""
+    """What a run did; by place ``failures``, in words, and ``waiting``, until when it does."""
     told = {place: {"what": error.what, "do": error.do} for place, error in done.failures.items()}
-    return {"put": done.put, "checked": done.checked, "damaged": done.damaged, "failures": told}
+    waiting = {place: to_rfc3339(until) for place, until in done.waiting.items()}
+    done_so_far = {"put": done.put, "checked": done.checked, "damaged": done.damaged}
+    return {**done_so_far, "failures": told, "waiting": waiting}
 
 
 async def run(agent: Owned, asked: RunBackups, actor: Actor) -> Json:
