@@ -16,6 +16,7 @@ from agent.app import Agent, build
 from agent.background import housekeeping
 from agent.background.inbox import InboxPoll
 from agent.background.schedule import Schedule
+from agent.host.malloc import one_arena
 from agent.owner import control
 from agent.owner.notify.outbox import Outbox
 from agent.owner.notify.recipients import Recipients
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 def run_with(config: Path) -> None:
     """The daemon, with the settings of a file, and again whenever the owner wants changed ones to count."""
+    one_arena()
     while asyncio.run(run(load_settings(config), config)):
         log.info("beginning again, with the settings of %s", config)
 

@@ -23,6 +23,7 @@ from typing import Any
 import av
 import sdnotify
 
+from agent.host.malloc import no_fast_bins
 from agent.host.mount import GONE, is_mounted
 from agent.recorder.camera import CameraRecorder, CameraState
 from agent.recorder.config import CameraSource, RecorderConfig, load
@@ -38,7 +39,6 @@ STATE_EVERY = 2.0
 """Seconds between two writings of the state file."""
 _TICK = 0.5
 _PATIENCE = 15.0
-_M_MXFAST = 1
 
 
 def main(config_path: Path | str) -> int:
@@ -52,7 +52,7 @@ def main(config_path: Path | str) -> int:
             return 0
         read_at, config = _written(path), load(path)
     av.logging.set_level(None)  # libavformat's messages quote URLs, and those hold passwords
-    _tame_malloc()
+    no_fast_bins()
     with _only_one(config.root):
         recorder = Recorder(path, config, SystemClock(), read_at)
         recorder.run()
@@ -271,12 +271,3 @@ def _only_one(root: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _tame_malloc() -> None:
-    """glibc consolidates its small free blocks at every large one; for packets of a few kB that is most of the work."""
-    # A service that may not map memory to execute may be refused ctypes; then it only costs more.
-    with contextlib.suppress(OSError, AttributeError, ImportError, MemoryError):
-        import ctypes
-
-        ctypes.CDLL(None).mallopt(_M_MXFAST, 0)
