@@ -35,7 +35,7 @@ from exchange.documents.messages import (
 from exchange.documents.noted import Identified, NotedOfficer, NotedRequest
 from exchange.package.stream_hashes import hash_streams
 from exchange.signing.credentials import issue_credential
-from exchange.signing.documents import SigningKey
+from exchange.signing.documents import PublicKey, SigningKey
 from scripts.vector_making.keys import CASE_X25519, DELIVERED, DEVICE, FORCE, NOW, OFFICER, REQUESTED, VALID
 
 RECORDINGS = Path(__file__).with_name("recordings")
@@ -62,7 +62,7 @@ def recording(name: str) -> bytes:
     return (RECORDINGS / name).read_bytes()
 
 
-def credential(by: SigningKey = FORCE, *, valid: Window = VALID) -> Signed:
+def credential(by: SigningKey = FORCE, *, valid: Window = VALID, officer: PublicKey = OFFICER.public) -> Signed:
     return issue_credential(
         by,
         force="Example Constabulary",
@@ -72,7 +72,7 @@ def credential(by: SigningKey = FORCE, *, valid: Window = VALID) -> Signed:
         collar_number="1234",
         unit="CID",
         contact="jo.smith@example.police.uk",
-        public_key=OFFICER.public,
+        public_key=officer,
         valid=valid,
     )
 

@@ -1,12 +1,12 @@
-"""Police, owners and their documents for tests: real keys, plausible words."""
+"""Police, owners and their documents for tests: real keys, the words of the vectors' documents."""
 
 from dataclasses import dataclass
 from typing import Self
 
 from exchange.clock import DAY, HOUR, MINUTE, Window, from_rfc3339
-from exchange.documents.messages import Asked, Incident, Receipt, Request, Signed, Stretch
-from exchange.signing.credentials import issue_credential
+from exchange.documents.messages import Asked, Receipt, Request, Signed, Stretch
 from exchange.signing.documents import PublicKey, SigningKey
+from scripts.vector_making import documents
 
 NOW = from_rfc3339("2026-03-14T12:00:00Z")
 FORCE = "Example Constabulary"
@@ -29,36 +29,18 @@ class Police:
 
 
 def vouch(officer: SigningKey, force: SigningKey) -> Signed:
-    return issue_credential(
-        force,
-        force=FORCE,
-        credential_id="c-1",
-        name="Jo Smith",
-        rank="Detective Constable",
-        collar_number="1234",
-        unit="CID",
-        contact="jo.smith@example.police.uk",
-        public_key=officer.public,
-        valid=Window(NOW - 30 * DAY, NOW + 30 * DAY),
-    )
+    return documents.credential(force, valid=Window(NOW - 30 * DAY, NOW + 30 * DAY), officer=officer.public)
 
 
 def a_request(
     police: Police, device: PublicKey, window: Window | None = None, *, recipient: str = RECIPIENT
 ) -> Request:
     window = window or Window(NOW - 3 * HOUR, NOW - 3 * HOUR + 10 * MINUTE)
-    return Request(
-        request_id="req-1",
+    return documents.request(
         device=device.fingerprint,
-        force=FORCE,
         credential=police.credential,
         crime_reference="EX/26/004711",
-        incident=Incident(
-            kind="Burglary", place="12 High Street", happened=Stretch.of(window), description="A shop was broken into."
-        ),
-        purpose="Identify who broke in",
-        legal_basis="Data Protection Act 2018, Part 3",
-        necessity="No other camera looks at the door.",
+        incident=documents.INCIDENT.model_copy(update={"happened": Stretch.of(window)}),
         asked=(Asked(camera_id="front", window=Stretch.of(window)),),
         recipient=recipient,
         issued=NOW - HOUR,

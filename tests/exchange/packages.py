@@ -1,42 +1,35 @@
 """Whole small packages for tests: real keys, a small real video, every document signed, nothing left out."""
 
-import hashlib
 import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from exchange.clock import HOUR, SECOND, Window
 from exchange.custody.log import CustodyKind, ProvenLines, line_leaf, next_line, prove_lines
-from exchange.documents.clock_facts import ClockCheck, Clocks
 from exchange.documents.evidence import (
-    CameraFacts,
     Evidence,
     KeyFrameMode,
     Site,
     Sound,
     Source,
-    Windows,
-    as_displayed,
     widening,
 )
-from exchange.documents.footage_facts import Master, Operation, SourceSegment, Tool, Track, TrackKind, WorkingCopy
+from exchange.documents.footage_facts import Master, SourceSegment, Track, TrackKind, WorkingCopy
 from exchange.documents.messages import (
-    DecidedBy,
-    DecidedCamera,
     Decision,
-    Outcome,
-    Place,
     Request,
     Signed,
-    Status,
     Stretch,
 )
 from exchange.documents.retrieval_facts import LocalTime, Retrieval, StreamSetting
 from exchange.package.contents import bag_entries, bag_info, bag_name
 from exchange.package.writing import PackageEntry, write_package
 from exchange.signing.documents import SigningKey, document_sha256, sign_document
+from scripts.vector_making import documents
+from scripts.vector_making.documents import replaced
+from scripts.vector_making.package import sha256
 from tests.exchange.makers import NOW, Police, a_request
 
 REQUESTED = Window(NOW - 3 * HOUR, NOW - 3 * HOUR + 2 * SECOND)
@@ -67,10 +60,6 @@ def stream_hashes(path: Path) -> list[str]:
         [*command, "-f", "streamhash", "-hash", "sha256", "-"], capture_output=True, check=True, timeout=60
     )
     return [line.split("=")[1].lower() for line in answer.stdout.decode().split()]
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 @dataclass
@@ -155,28 +144,13 @@ class Case:
         return prove_lines(list(enumerate(lines))[1:], map(line_leaf, lines), self.device)
 
 
-def replaced(part: Any, **changes: Any) -> Any:
-    """A copy with other values, checked by nobody: what a forger would write."""
-    return part.model_copy(update=changes)
-
-
 def a_decision(signed_request: Signed, *, sound: bool) -> Decision:
-    return Decision(
-        request_id="req-1",
+    (camera,) = documents.decision().cameras
+    return documents.decision(
         request_sha256=document_sha256(signed_request),
-        status=Status.APPROVED,
         decided=NOW,
-        decided_by=DecidedBy(name="Sam Taylor", method="operating system user sam (uid 1000) at a terminal"),
-        cameras=(
-            DecidedCamera(
-                camera_id="front",
-                requested=Stretch.of(REQUESTED),
-                outcome=Outcome.APPROVED,
-                approved=Stretch.of(DELIVERED),
-                sound=sound,
-                evidence_id="ev-1",
-            ),
-        ),
+        plan_sha256=None,
+        cameras=(replaced(camera, requested=Stretch.of(REQUESTED), approved=Stretch.of(DELIVERED), sound=sound),),
         observations="Two people at the door at about the middle.",
     )
 
@@ -191,25 +165,13 @@ def an_evidence(
     sound: bool = False,
 ) -> Evidence:
     content = master.read_bytes()
-    offset = 3_200_000
-    return Evidence(
-        evidence_id="ev-1",
+    return documents.full_evidence(
         exhibit_reference="EX/26/004711/HO-1",
         crime_reference=request.crime_reference,
         request_id=request.request_id,
         request_sha256=document_sha256(signed_request),
         decision_sha256=document_sha256(signed_decision),
         site=Site(name="Taylor's Bakery", address="14 High Street, Exampleton", contact="01632 960001"),
-        camera=CameraFacts(
-            camera_id="front",
-            label="Shop front <door>",
-            make="Example Optics",
-            model="EX-2000",
-            serial="0042-AF",
-            firmware="5.7.12",
-            place=Place(latitude=53.7632, longitude=-2.7031, description="above the shop's door"),
-            direction=215.0,
-        ),
         source=Source(
             make="Handover recorder",
             how_read="RTSP over TCP, packets copied into segments as they came",
@@ -217,27 +179,10 @@ def an_evidence(
             retention_days=14,
             setting=StreamSetting(codec="h264", width=64, height=48, frames_per_second=10),
         ),
-        windows=Windows(
-            requested=Stretch.of(REQUESTED),
-            approved=Stretch.of(DELIVERED),
-            delivered=Stretch.of(DELIVERED),
-            delivered_as_displayed=as_displayed(DELIVERED, offset, 60),
-        ),
+        windows=documents.windows(REQUESTED, DELIVERED),
         widening=widening(KeyFrameMode.BEFORE, REQUESTED, DELIVERED),
-        clocks=Clocks(
-            camera_checked=True,
-            camera=ClockCheck(
-                device_time=NOW + offset,
-                reference_time=NOW,
-                reference_source="this recorder's own clock",
-                offset_us=offset,
-                uncertainty_us=120_000,
-                method="ONVIF GetSystemDateAndTime, the middle of the question and the answer",
-                at=NOW,
-                zone="CET-1",
-            ),
-            host_synchronised=True,
-            utc_from="the clock of the recording host",
+        clocks=documents.clocks(
+            camera=replaced(documents.clock_check(NOW, documents.OFFSET), zone="CET-1"), host_synchronised=True
         ),
         sound=Sound(requested=sound, approved=sound, delivered=sound),
         masters=(
@@ -285,15 +230,8 @@ def an_evidence(
         ),
         retrieval=Retrieval(by="Sam Taylor", started=NOW, finished=NOW + SECOND),
         local_time=LocalTime(zone="Europe/London", zone_from="the machine's settings", offset_minutes=0),
-        operation=Operation(
-            exactly="Packets from the first key frame at or before the window to the last packet inside it, "
-            "taken from the segments in order and written into one file without an edit list.",
-            tools=(Tool(name="PyAV", version="18.0.0"), Tool(name="FFmpeg libavformat", version="62.3.100")),
-        ),
-        agent_version="0.1.0",
         device=device.public.fingerprint,
         issued=NOW,
-        notes=("The camera's address and serial number are as the camera gave them.",),
     )
 
 
