@@ -14,19 +14,19 @@ from agent.deliveries.portal import PortalDelivery
 from agent.deliveries.way import Means, Way
 from agent.owner.operations.record_keeping.statement import StatementAsked
 from agent.owner.operations.records import Restored
-from agent.requests.decision import load_approval, stored_decision
+from agent.requests.decision import Choice, Verdict, decide, load_approval, stored_decision
 from agent.requests.journey import STEPS, Journey
 from agent.requests.on_the_way import stop
 from agent.requests.on_the_way.choosing import choose
 from agent.requests.restored import doubts
 from agent.requests.states import State
 from exchange.documents import api
-from exchange.documents.messages import Delivery, Signed
+from exchange.documents.messages import Asked, Delivery, Signed, Stretch
 from exchange.errors import DecisionRefused, InputInvalid, NotFound, PortalUnreachable
 from exchange.signing.documents import SigningKey, open_document, sign_document
 from tests.counterparts.portals.hostile_portal import Handler, status, text
 from tests.journey.backups.keeping import LostHome, custody, lost_home
-from tests.journey.home import ACTOR, Siege, Town, besieged, owner_does
+from tests.journey.home import ACTOR, CAMERA, OWNER, Home, Siege, Town, besieged, owner_does
 from tests.journey.test_records_went_back import backup, restore
 
 Until = Callable[[Town, str], Awaitable[None]]
@@ -117,7 +117,7 @@ async def at_the_portal(at: Town, request_id: str) -> list[Delivery]:
     return [open_document(each.signed, Delivery, key) for each in (await at.officer.case(request_id)).deliveries]
 
 
-async def learned(at: Town) -> list[str]:
+async def learned(at: Home) -> list[str]:
     lines = await custody(at, "delivered")
     return [line["details"]["evidence_id"] for line in lines if "learned_from" in line["details"]]
 
@@ -281,11 +281,35 @@ def held(*deliveries: Signed, more: bool = False) -> Handler:
     return text(api.HeldDeliveries(items=items, more=more).model_dump_json())
 
 
-def of(at: Siege, request_id: str, key: SigningKey | None = None) -> Signed:
+def of(at: Siege, request_id: str, key: SigningKey | None = None, evidence: str | None = "e") -> Signed:
     document = Delivery(
-        delivery_id="d", request_id=request_id, evidence_id="e", ciphertext_sha256="0" * 64, size=1, issued=1
+        delivery_id="d", request_id=request_id, evidence_id=evidence, ciphertext_sha256="0" * 64, size=1, issued=1
     )
     return sign_document(document, key or at.agent.services.keys.device)
+
+
+async def test_of_what_went_in_part_only_the_rest_is_made_and_sent(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        start, second = at.window.start, 1_000_000
+        windows = [Stretch(start=start + 2 * second * n, end=start + 2 * second * n + second) for n in (0, 1)]
+        asked = tuple(Asked(camera_id=CAMERA, window=each, sound=False) for each in windows)
+        request_id = await at.asked(at.request(asked=asked))
+        choices = tuple(Choice(position=number, share=True) for number in (0, 1))
+        verdict = Verdict(plan_sha256=await at.plan_sha256(request_id), choices=choices)
+        decision = await decide(at.agent.services, request_id, verdict, OWNER)
+        assert decision is not None
+        async with at.agent.services.store.transaction() as tx:
+            await doubts.begin(tx)
+        went, rest = [camera.evidence_id for camera in decision.cameras]
+        assert went is not None
+        assert rest is not None
+        at.portal.fault("GET", api.DELIVERIES.format(request_id=request_id), held(of(at, request_id, evidence=went)))
+        await at.fetch_and_walk()
+        assert await at.state(request_id) == "delivered"
+        assert await learned(at) == [went]
+        (sent,) = [call for call in at.portal.calls if call.method == "PUT" and "/deliveries/" in call.path]
+        assert (str(rest).encode() in sent.body, str(went).encode() in sent.body) == (True, False)
+        assert len(at.portal.uploads) == 1
 
 
 NONSENSE = {
