@@ -3,10 +3,21 @@
 Not for: Bech32m, or addresses of any kind.
 """
 
+from functools import reduce
+from operator import xor
+
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _CHECKSUM_LENGTH = 6
+
+
+def _generated(top: int) -> int:
+    """What the five bits that are shifted out add to the checksum."""
+    return reduce(xor, (generator for bit, generator in enumerate(_GENERATOR) if top >> bit & 1), 0)
+
+
+_GENERATED = tuple(_generated(top) for top in range(32))
 
 
 def encode(prefix: str, data: bytes) -> str:
@@ -43,10 +54,7 @@ def _polymod(values: list[int]) -> int:
     check = 1
     for value in values:
         top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ value
-        for bit, generator in enumerate(_GENERATOR):
-            if top >> bit & 1:
-                check ^= generator
+        check = (check & 0x1FFFFFF) << 5 ^ value ^ _GENERATED[top]
     return check
 
 

@@ -8,8 +8,10 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -49,9 +51,19 @@ def make_place(root: Path, limits: Limits | None = None, clock: Clock | None = N
     folder = PortalFolder(root / "portal")
     settings = PortalSettings(force=force.name, force_key=force.key.public.line, limits=limits or Limits())
     folder.save(settings)
+    folder.database.write_bytes(_empty_database())
     officer = SigningKey.generate()
     credential = add_officer(folder, settings, force, officer, now)
     return Place(folder, settings, force, root / "force", officer, credential)
+
+
+@cache
+def _empty_database() -> bytes:
+    """A portal's database that nobody has used: its tables take longer to make than most tests take."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = PortalFolder(Path(folder)).database
+        Database(path).close()
+        return path.read_bytes()
 
 
 def add_officer(
