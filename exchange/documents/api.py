@@ -57,6 +57,10 @@ CONTENT = "/v1/officer/deliveries/{delivery_id}/content"  # GET (Range) -> the c
 RECEIPT = "/v1/officer/deliveries/{delivery_id}/receipt"  # PUT Signed[Receipt] -> 204
 OFFICER_SAYS = "/v1/officer/requests/{request_id}/feedback/{feedback_id}"  # PUT Signed[OfficersFeedback] -> 204
 OFFICER_FEEDBACK = "/v1/officer/feedback"  # GET ?after&request_id -> OwnersFeedback
+TEAMS = "/v1/officer/teams"  # GET ?crime_reference&after -> Teams
+TEAM = "/v1/officer/teams/{case_id}"  # GET -> TeamVersion, the one that stands
+TEAM_VERSION = "/v1/officer/teams/{case_id}/versions/{version}"  # PUT TeamVersion -> 204; GET -> Signed[CaseTeam]
+OFFICER_DOCUMENT = "/v1/officer/requests/{request_id}/document"  # GET -> Signed[Request]
 OPENAPI = "/openapi.json"
 
 KINDS_HEADER = "Handover-Kinds"

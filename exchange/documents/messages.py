@@ -279,6 +279,8 @@ class Request(Document):
     """How many owners, this one with them, are asked for the same; None when the officer did not say."""
     authorisation: Signed | None = None
     """A supervisor's word that this may be asked (``exchange.documents.supervision``); None where none was needed."""
+    team: Signed | None = None
+    """Who can open what is sent (``exchange.documents.teams``); None where it is the officer alone."""
     issued: Instant
     expires: Instant
 

@@ -6,7 +6,7 @@ from exchange.documents.feedback import FROM_OFFICER, FROM_OWNER
 from exchange.documents.hours import RecordedHours
 from exchange.documents.messages import Decision, Enrolment, Receipt, Refusal, Registration, Request, Signed, Withdrawal
 from exchange.documents.offer import Offer, Offers
-from portal.api import handlers, openapi, tus
+from portal.api import handlers, openapi, team_routes, tus
 from portal.api.route import Answers, Route, Who
 from portal.registry.search_query import SearchQuery
 from portal.requests.deliveries import CasesQuery, HeldQuery
@@ -139,6 +139,7 @@ ROUTES: tuple[Route, ...] = (
         "GET", api.OFFICER_FEEDBACK, Who.OFFICER, handlers.owners_words, "What owners answered and rated, oldest first",
         {200: api.OwnersFeedback}, query=FeedbackQuery, problems=(400,),
     ),
+    *team_routes.ROUTES,
     Route("GET", api.OPENAPI, Who.ANYONE, openapi.serve, "This interface as an OpenAPI document", {200: None}),
 )  # fmt: skip
 """Every route of ``exchange.documents.api``, and no other."""

@@ -18,6 +18,7 @@ from portal.requests import feedback, inbox
 from portal.requests.requests import approved_packages
 from portal.settings import PortalSettings
 from portal.storage.models import Device, StoredDelivery, StoredRequest, StoredUpload
+from portal.teams import access
 from portal.tokens import Caller
 
 RECEIPT_WAITS = 90 * DAY
@@ -117,6 +118,8 @@ class CasesQuery(Part):
     """Only requests that were issued earlier: the ``issued`` of the last one in the list before."""
     after: Id | None = None
     """And of those issued at that very time, only those behind this: the last one's ``request_id``."""
+    case_id: Id | None = None
+    """Only those of this team's case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +178,17 @@ def receipt(
 
 
 def cases(session: Session, caller: Caller, query: CasesQuery, now: int) -> Cases:
-    """The officer's requests, newest first; decisions and deliveries come with ``case``."""
+    """The officer's requests and their teams', newest first; decisions and deliveries come with ``case``."""
     before = FAR_FUTURE if query.before is None else query.before
     earlier = StoredRequest.issued < before
     if query.after is not None:
         earlier |= (StoredRequest.issued == before) & (StoredRequest.request_id > query.after)
+    wanted = access.seen_by(caller) & earlier
+    if query.case_id is not None:
+        wanted &= access.of_case(query.case_id)
     rows = session.scalars(
         select(StoredRequest)
-        .where(StoredRequest.officer == caller.fingerprint, earlier)
+        .where(wanted)
         .order_by(StoredRequest.issued.desc(), StoredRequest.request_id)
         .limit(MOST_CASES + 1)
     ).all()
@@ -191,9 +197,7 @@ def cases(session: Session, caller: Caller, query: CasesQuery, now: int) -> Case
 
 def case(session: Session, caller: Caller, request_id: str, now: int) -> Case:
     """One request with every document that answers it."""
-    row = session.get(StoredRequest, request_id)
-    if row is None or row.officer != caller.fingerprint:
-        raise unknown("request")
+    row = _seen(session, caller, request_id)
     deliveries = session.scalars(
         select(StoredDelivery).where(StoredDelivery.request_id == request_id).order_by(StoredDelivery.received)
     )
@@ -215,6 +219,19 @@ def case(session: Session, caller: Caller, request_id: str, now: int) -> Case:
     )
 
 
+def document(session: Session, caller: Caller, request_id: str) -> Signed:
+    """The request as its officer signed it: for whoever of the team has not got it, and after a lost machine."""
+    row = _seen(session, caller, request_id)
+    return Signed(document=row.document, signature=row.signature)
+
+
+def _seen(session: Session, caller: Caller, request_id: str) -> StoredRequest:
+    row = session.get(StoredRequest, request_id)
+    if row is None or not access.may_see(session, caller, row):
+        raise unknown("request")
+    return row
+
+
 def _brief(row: StoredRequest, now: int) -> Case:
     status = Status(row.status) if row.status else None
     if status is None and row.refusal_document is None and now >= row.expires:
@@ -233,7 +250,7 @@ def _brief(row: StoredRequest, now: int) -> Case:
 def _of_officer(session: Session, caller: Caller, delivery_id: str) -> tuple[StoredDelivery, StoredRequest]:
     delivery = session.get(StoredDelivery, delivery_id)
     stored = session.get(StoredRequest, delivery.request_id) if delivery else None
-    if delivery is None or stored is None or stored.officer != caller.fingerprint:
+    if delivery is None or stored is None or not access.may_see(session, caller, stored):
         raise unknown("delivery")
     return delivery, stored
 

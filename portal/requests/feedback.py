@@ -20,6 +20,7 @@ from portal.problems import conflict, invalid, too_many, unknown
 from portal.requests import inbox
 from portal.settings import PortalSettings
 from portal.storage.models import Device, StoredDelivery, StoredFeedback, StoredRequest
+from portal.teams import access
 from portal.tokens import Caller
 
 WAITS = 90 * DAY
@@ -50,7 +51,7 @@ def from_officer(
     if credential.public_key != caller.key.line:
         raise invalid("The feedback is another officer's.", "An officer sends their own.")
     stored = session.get(StoredRequest, names[0])
-    if stored is None or stored.officer != caller.fingerprint:
+    if stored is None or not access.may_see(session, caller, stored):
         raise unknown("request")
     _check_names((document.request_id, document.feedback_id), names)
     if document.device != stored.device:
@@ -109,7 +110,7 @@ def of_owners(session: Session, caller: Caller, query: FeedbackQuery) -> OwnersF
         select(StoredFeedback, StoredRequest.device_key)
         .join(StoredRequest, StoredRequest.request_id == StoredFeedback.request_id)
         .where(
-            StoredRequest.officer == caller.fingerprint,
+            access.seen_by(caller),
             StoredFeedback.number > query.after,
             StoredFeedback.kind.in_((FeedbackKind.ANSWER, FeedbackKind.RATING)),
         )

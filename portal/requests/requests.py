@@ -20,6 +20,8 @@ from portal.problems import conflict, invalid, too_many, unknown
 from portal.requests import inbox
 from portal.settings import Limits, PortalSettings
 from portal.storage.models import Camera, Device, Officer, StoredDelivery, StoredRequest
+from portal.storage.team_tables import TeamRequest
+from portal.teams import versions
 from portal.tokens import Caller
 
 SKEW = 5 * MINUTE
@@ -58,7 +60,11 @@ def accept(session: Session, caller: Caller, signed: Signed, settings: PortalSet
     _check_cameras(session, request)
     _check_recipient(request)
     _check_counts(session, caller, request, settings.limits, now)
+    case_id = versions.admit(session, request, caller, settings)
     session.add(_row(request, signed, caller, device, now))
+    if case_id is not None:
+        session.flush()
+        session.add(TeamRequest(request_id=request.request_id, case_id=case_id))
     inbox.put(session, device, InboxKind.REQUEST, request.request_id, signed, (now, request.expires))
     return Accepted(request.request_id, request.device, new=True)
 

@@ -282,3 +282,6 @@ class UsedToken(Table):
 
 def _signed(document: str | None, signature: str | None) -> Signed | None:
     return Signed(document=document, signature=signature) if document and signature else None
+
+
+from portal.storage import team_tables as team_tables  # noqa: E402  they stand upon what is above

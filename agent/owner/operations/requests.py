@@ -26,6 +26,7 @@ from agent.requests.review.narrowing import narrow, refuse_if_changed
 from agent.requests.review.offering import answered_offer
 from agent.requests.review.pictures import stills
 from agent.requests.states import SENT_BEFORE, State
+from agent.requests.team import open_to
 from agent.services import Services
 from agent.store.database import RequestRow
 from exchange.clock import Instant, to_rfc3339
@@ -113,7 +114,8 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
     details["officer"] = None if row.officer is None else _officer(row)
     if row.officer is not None:
         request = verified_request(row)
-        details["request"] = request.model_dump(mode="json", exclude={"credential", "recipient"})
+        details["request"] = request.model_dump(mode="json", exclude={"credential", "recipient", "team"})
+        details["open_to"] = open_to(request)
         if isinstance(request, NotedRequest):
             details["force"] = request.force
     if shown is not None and row.state not in (State.CLOSED, *SENT_BEFORE):

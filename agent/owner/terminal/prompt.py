@@ -126,6 +126,7 @@ def show_request(console: Console, details: Json) -> None:
         who.append(f"Identity: no signature; it was written down here, and {officer['identified_words']}{note}.")
     else:
         who.append("Identity: signed by this officer, vouched for by the force key that you confirmed.")
+    who.append(f"\n{open_to_words(details['open_to'])}" if details.get("open_to") else "")
     incident = request["incident"]
     whole = f"handover show {details['request_id']} --json"
     why = pairs(
@@ -159,6 +160,16 @@ def show_request(console: Console, details: Json) -> None:
         console.print(Panel(Text(_people(details)), title="Two people must agree", title_align="left"))
     if sum(camera.get("actual") is not None for camera in cameras) > 1:
         console.print(Text(f"Together: {size(sum(map(_bytes, cameras)))}"))
+
+
+def open_to_words(open_to: Json) -> str:
+    """Who can open what is sent, beside the officer who asks."""
+    recovery = f"the recovery key of the unit {quoted(open_to['recovery'], 120)}"
+    names = [f"{quoted(each['rank'], 60)} {quoted(each['name'], 120)}" for each in open_to["officers"]]
+    if not names:
+        return f"Also open to {recovery}."
+    people = "1 officer" if len(names) == 1 else f"{len(names)} officers"
+    return f"Also open to {people} of the case's team: {', '.join(names)}; and to {recovery}."
 
 
 def _people(details: Json) -> str:
