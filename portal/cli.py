@@ -17,10 +17,19 @@ from pydantic import ValidationError
 from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents.messages import Role
 from exchange.durable import durable_file
-from exchange.errors import SettingsInvalid
+from exchange.errors import InputInvalid, SettingsInvalid
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force import officers
-from portal.force.keys import Force, OfficerDetails, read_public, read_signed, validity, write_signed
+from portal.force.keys import (
+    Force,
+    OfficerDetails,
+    make_recovery_key,
+    read_public,
+    read_recipient,
+    read_signed,
+    validity,
+    write_signed,
+)
 from portal.registry import checkpoints, devices, searches
 from portal.server import DEFAULT_LISTEN, Listen, running, stop_signals, tls_context
 from portal.settings import PortalFolder, PortalSettings
@@ -77,7 +86,7 @@ def force_new(folder: Path, name: str, as_json: bool) -> None:
     "--role", "roles", multiple=True, type=click.Choice([*Role]),
     help="What the bearer may do, once for each; an officer's unless given.",
 )  # fmt: skip
-@click.option("--recipient", help="The officer's own age recipient (age1…), for keys of cases.")
+@click.option("--recipient", help="The officer's own age recipient, for keys of cases: age1…, or officer.recipient.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True)
 @click.option("--out", type=FILE, required=True, help="Where to write the credential.")
 @json_option
@@ -90,13 +99,41 @@ def force_credential(
     key = read_public(public)
     valid = validity(SystemClock().now(), days)
     given = tuple(dict.fromkeys(Role(role) for role in roles)) or None
-    details = OfficerDetails(name, rank, collar, unit, contact, given, recipient)
+    own = None if recipient is None else read_recipient(recipient)
+    details = OfficerDetails(name, rank, collar, unit, contact, given, own)
     write_signed(out, signer.credential(key, details, valid))
     if as_json:
         one_line({"credential": str(out), "fingerprint": key.fingerprint, "valid_to": to_rfc3339(valid.end)})
         return
     click.echo(f"{out}: {rank} {name} ({collar}) holds the key {key.fingerprint} until {to_rfc3339(valid.end)[:10]}.")
     click.echo("Give it to the portal (handover-portal officer add) and to the officer (handover-officer setup).")
+
+
+@force.command("unit")
+@click.argument("folder", type=FOLDER)
+@click.option("--name", required=True, help="The unit's name, as credentials of its officers have it.")
+@click.option("--recipient", help="Its recovery key's public half: age1pq1…, or a file with it.")
+@click.option("--new-key", type=FILE, help="Or make its recovery key, into this file.")
+@click.option("--days", type=click.IntRange(1, 3650), default=1825, show_default=True)
+@click.option("--out", type=FILE, required=True, help="Where to write the unit.")
+@json_option
+def force_unit(
+    folder: Path, name: str, recipient: str | None, new_key: Path | None, days: int, out: Path, as_json: bool
+) -> None:
+    """Sign a unit, whose recovery key opens the cases of its teams when no officer can."""
+    signer = Force.load(folder)
+    if recipient is not None and new_key is None:
+        public = read_recipient(recipient)
+    elif recipient is None and new_key is not None:
+        public = make_recovery_key(new_key, name)
+    else:
+        raise InputInvalid("A unit needs one recovery key.", do="Give --recipient, or --new-key FILE to make one.")
+    write_signed(out, signer.unit(name, public, validity(SystemClock().now(), days)))
+    if as_json:
+        one_line({"unit": str(out), "recipient": public})
+        return
+    click.echo(f"{out}: the unit {name}. Give it to its officers (handover-officer setup --unit).")
+    click.echo("Keep its recovery key off every machine that is on a network, and a copy of it elsewhere.")
 
 
 # -- the portal --------------------------------------------------------------------------------------------------

@@ -10,14 +10,17 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from exchange.age.files import generate_identity, parse_recipient
 from exchange.clock import DAY, Window
 from exchange.documents.messages import MAX_DOCUMENT, Line, Part, Role, Signed
+from exchange.documents.teams import Unit
 from exchange.durable import durable_file
-from exchange.errors import NotFound, NotPermitted, SettingsInvalid
+from exchange.errors import InputInvalid, NotFound, NotPermitted, SettingsInvalid
 from exchange.signing.credentials import issue_credential
-from exchange.signing.documents import PublicKey, SigningKey, parse_strictly
+from exchange.signing.documents import PublicKey, SigningKey, parse_strictly, sign_document
 
 MAX_KEY_LINE = 1000
+MAX_RECIPIENT = 4000
 
 
 class _ForceFile(Part):
@@ -83,6 +86,24 @@ class Force:
             field = where[0] if where else "details"
             raise SettingsInvalid(f"The officer's {field} can't be used.", do="Write it in one line.") from None
 
+    def unit(self, name: str, recipient: str, valid: Window) -> Signed:
+        """The force's word that the unit's recovery key is this. SettingsInvalid for a name or key that can't be."""
+        try:
+            unit = Unit(
+                force=self.name,
+                unit_id=str(uuid.uuid4()),
+                name=name,
+                recipient=recipient,
+                valid_from=valid.start,
+                valid_to=valid.end,
+            )
+        except ValidationError:
+            raise SettingsInvalid(
+                "The unit's name or recovery key can't be used.",
+                do="Write the name in one line; the key must be of the kind age1pq1….",
+            ) from None
+        return sign_document(unit, self.key)
+
 
 @dataclass(frozen=True, slots=True)
 class OfficerDetails:
@@ -111,6 +132,30 @@ def read_public(path: Path) -> PublicKey:
         raise NotPermitted(f"This user may not read {path}.", do="Put it where it may be read, or use sudo.") from None
     except (OSError, UnicodeDecodeError):
         raise NotFound(f"There is no public key in {path}.", do="Give the path of a .pub file.") from None
+
+
+def read_recipient(text: str) -> str:
+    """An age recipient as it stands, or the one in the file that is named. NotFound, InputInvalid."""
+    if not text.startswith("age1"):
+        try:
+            with Path(text).open() as file:
+                text = file.read(MAX_RECIPIENT).strip()
+        except (OSError, UnicodeDecodeError):
+            raise NotFound(f"There is no age recipient in {text}.", do="Give age1…, or a file with it.") from None
+    try:
+        return str(parse_recipient(text))
+    except ValueError as error:
+        raise InputInvalid(f"The age recipient can't be used: {error}.", do="Copy it anew.") from None
+
+
+def make_recovery_key(path: Path, name: str) -> str:
+    """A unit's recovery key in a new file; its recipient. SettingsInvalid rather than overwrite one."""
+    if path.exists():
+        raise SettingsInvalid(f"There is a file {path} already.", do="Choose another name.")
+    identity = generate_identity("hybrid")
+    with durable_file(path) as file:
+        file.write(f"# recovery key of {name}\n# public key: {identity.recipient}\n{identity}\n".encode())
+    return str(identity.recipient)
 
 
 def write_public(path: Path, key: PublicKey, comment: str) -> None:

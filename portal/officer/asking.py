@@ -147,7 +147,12 @@ class Signer:
 
 
 def sign_request(
-    form: RequestForm, signer: Signer, recipient: Identity, zone: ZoneInfo | None, now: int
+    form: RequestForm,
+    signer: Signer,
+    recipient: Identity,
+    zone: ZoneInfo | None,
+    now: int,
+    team: Signed | None = None,
 ) -> tuple[Request, Signed]:
     """The request with a new id, signed. ``now`` in microseconds. InputInvalid for unusable times."""
     asked = tuple(
@@ -182,6 +187,7 @@ def sign_request(
             copies=form.copies,
             exhibit_prefix=form.exhibit_prefix,
             answers_offer=form.answers_offer,
+            team=team,
             issued=now,
             expires=now + form.answer_within_days * DAY,
         )

@@ -14,17 +14,20 @@ from exchange.age.files import Kind
 from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents.api import Cases
 from exchange.documents.copies import CHOSEN_KINDS
+from exchange.documents.messages import Signed
 from exchange.documents.offer import Offer
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, open_document
+from exchange.signing.teams import open_unit
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force.keys import read_public, read_signed
-from portal.officer import desk_cli, feedback_cli, opening_cli, show
+from portal.officer import desk_cli, feedback_cli, opening_cli, show, team_cli
 from portal.officer.asking import Signer, fields_of, read_form, read_place, sign_request
 from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
 from portal.officer.state import OfficerState, Setup
+from portal.officer.teams.sealed_for import sealed_for
 from portal.officer.times import read_time, read_zone, show_time
 from portal.officer.tools import FILE, FOLDER, Tools, tz_option
 from portal.officer.trust import check_known, remember
@@ -49,14 +52,18 @@ def main(ctx: click.Context, state: Path | None) -> None:
 @click.option("--portal", help="The portal's address, such as https://share.example.police.uk.")
 @click.option("--force-key", type=FILE, help="The force's public key (force.pub), from the force itself.")
 @click.option("--credential", type=FILE, help="What the force signed for this officer's key.")
+@click.option("--unit", type=FILE, help="The unit that the force signed: its recovery key opens your new cases too.")
 @json_option
 @click.pass_obj
-def setup(tools: Tools, portal: str | None, force_key: Path | None, credential: Path | None, as_json: bool) -> None:
+def setup(
+    tools: Tools, portal: str | None, force_key: Path | None, credential: Path | None, unit: Path | None, as_json: bool
+) -> None:
     """Make the officer's key; with the force's credential for it, set up the portal too.
 
     First without options: give officer.pub to the force. Then with all three.
     """
     key = tools.state.make_key()
+    tools.state.make_identity()
     public = tools.state.folder / "officer.pub"
     given = (portal, force_key, credential)
     if any(given) and not all(given):
@@ -67,13 +74,27 @@ def setup(tools: Tools, portal: str | None, force_key: Path | None, credential: 
     if portal is not None and force_key is not None and credential is not None:
         _set_up(tools, portal, read_public(force_key), credential)
         ready = True
+    if unit is not None:
+        tools.state.keep_unit(_checked_unit(tools, unit))
     if as_json:
-        one_line({"public_key": str(public), "fingerprint": key.public.fingerprint, "ready": ready})
+        recipient = str(tools.state.recipient_file)
+        named = {"public_key": str(public), "recipient": recipient, "fingerprint": key.public.fingerprint}
+        one_line({**named, "ready": ready})
         return
     tools.console.print(f"Your key: {key.public.fingerprint}  ({public})", soft_wrap=True)
     tools.console.print(
-        "Set up." if ready else f"Give {public} to the force; it signs a credential for it.", soft_wrap=True
+        "Set up."
+        if ready
+        else f"Give {public} and {tools.state.recipient_file} to the force; it signs a credential for both.",
+        soft_wrap=True,
     )
+
+
+def _checked_unit(tools: Tools, path: Path) -> Signed:
+    """TeamInvalid when the force of this setup did not sign it."""
+    signed = read_signed(path)
+    open_unit(signed, PublicKey.parse(tools.state.setup().force_key), tools.clock.now())
+    return signed
 
 
 def _set_up(tools: Tools, portal: str, force_key: PublicKey, credential: Path) -> None:
@@ -178,8 +199,8 @@ def request(
     setup_, now = tools.state.setup(), tools.clock.now()
     credential, _ = tools.state.credential(now)
     signer = Signer(tools.state.key(), credential, setup_.force)
-    identity = tools.state.case_key(form.crime_reference, case_key)
-    made, signed = sign_request(form, signer, identity, zone, now)
+    sealed = tools.run(lambda client: sealed_for(tools.state, client, form.crime_reference, case_key, now))
+    made, signed = sign_request(form, signer, sealed[0], zone, now, sealed[1])
 
     check_known(tools.state, made, accept_changed=accept_changed_device)
     tools.state.keep(made.request_id, "request", signed)
@@ -242,5 +263,9 @@ for _command in (
     feedback_cli.outcome,
     feedback_cli.feedback,
     desk_cli.desk,
+    team_cli.team,
+    team_cli.cases,
+    team_cli.handover,
+    team_cli.restore,
 ):
     main.add_command(_command)

@@ -20,6 +20,7 @@ from exchange.documents import api
 from exchange.documents.answers import not_understood, problem, read_bounded
 from exchange.documents.messages import Part, Signed
 from exchange.documents.offer import Offers
+from exchange.documents.teams import TeamBrief, Teams, TeamVersion
 from exchange.durable import sync_folder
 from exchange.errors import (
     DocumentInvalid,
@@ -92,6 +93,34 @@ class OfficerClient:
             found = await self.cases(found.cases[-1])
             cases += found.cases
         return api.Cases(cases=tuple(cases))
+
+    async def all_teams(self, crime_reference: str | None = None) -> list[TeamBrief]:
+        """The cases whose team the officer is on. NoSuchCall where the portal has no teams."""
+        found: list[TeamBrief] = []
+        more = True
+        while more:
+            query = {"after": found[-1].case_id} if found else {}
+            if crime_reference is not None:
+                query["crime_reference"] = crime_reference
+            told = await self._read("GET", api.TEAMS, Teams, query=query)
+            found += told.teams
+            more = told.more and bool(told.teams)
+        return found
+
+    async def team(self, case_id: str) -> TeamVersion:
+        """A case's team as it stands, with its sealed keys."""
+        return await self._read("GET", api.TEAM.format(case_id=case_id), TeamVersion)
+
+    async def team_version(self, case_id: str, version: int) -> Signed:
+        return await self._read("GET", api.TEAM_VERSION.format(case_id=case_id, version=version), Signed)
+
+    async def put_team(self, case_id: str, version: int, body: TeamVersion) -> None:
+        """Send a version; sent again, it changes nothing. PortalRefused when another one came first."""
+        await self._call("PUT", api.TEAM_VERSION.format(case_id=case_id, version=version), body=body)
+
+    async def request_document(self, request_id: str) -> Signed:
+        """A request as its officer signed it: the officer's own, or a team's."""
+        return await self._read("GET", api.OFFICER_DOCUMENT.format(request_id=request_id), Signed)
 
     async def offers(self) -> Offers:
         """What owners offer unasked."""

@@ -9,7 +9,6 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.age.files import read_identities
 from exchange.documents.api import Case, CaseDelivery
 from exchange.documents.messages import Decision, Delivery, Receipt, Refusal, Request, Signed
 from exchange.errors import EvidenceMismatch, NotFound, RequestRefused, VerificationFailed
@@ -114,11 +113,10 @@ async def open_delivery(
     await asyncio.to_thread(into.mkdir, parents=True, exist_ok=True, mode=0o700)
     await client.fetch(delivery.delivery_id, delivery.size, delivery.ciphertext_sha256, sealed)
     folder = await asyncio.to_thread(_free_folder, into, delivery.delivery_id)
-    case_key = state.case_key_file(answer.request.crime_reference)
     report = await asyncio.to_thread(
         lambda: verify_package(
             sealed,
-            identities=read_identities(case_key),
+            identities=state.case_keys(answer.request.crime_reference),
             force_key=PublicKey.parse(state.setup().force_key),
             device_key=answer.device,
             trust=trust,

@@ -28,6 +28,7 @@ from portal.officer.opening import (
     read_answer,
     send_receipt,
 )
+from portal.officer.teams.restoring import bring_request
 from portal.officer.times import read_zone
 from portal.officer.tools import FILE, FOLDER, Tools, tz_option
 
@@ -142,6 +143,7 @@ async def _open_all(
     deep: bool,
     trust: StampTrust = NO_TRUST,
 ) -> tuple[Answer, list[Opened]]:
+    await bring_request(tools.state, client, request_id)
     case = await client.case(request_id)
     answer = await asyncio.to_thread(read_answer, tools.state, case)
     await asyncio.to_thread(keep_answer, tools.state, answer)

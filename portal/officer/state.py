@@ -6,7 +6,7 @@ Not for: the portal, which never sees what is secret here; the folder has mode 0
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -65,6 +65,38 @@ class OfficerState:
             raise KeyFileUnusable(f"There is no officer's key in {self.folder}.", do="Make one: handover-officer setup")
         return SigningKey.load(self.folder / "officer.key")
 
+    def make_identity(self) -> Identity:
+        """The officer's own age key, under which keys of cases are handed to them: the one that is here, or a new one.
+
+        Its public half lies beside it, for the force to put it into the credential.
+        """
+        self._make(self.folder)
+        path = self.folder / "officer.age"
+        if not path.exists():
+            made = generate_identity("hybrid")
+            with durable_file(path) as file:
+                file.write(f"# public key: {made.recipient}\n{made}\n".encode())
+        identity = read_identities(path)[0]
+        with durable_file(self.recipient_file, mode=0o644) as file:
+            file.write(f"{identity.recipient}\n".encode())
+        return identity
+
+    @property
+    def recipient_file(self) -> Path:
+        return self.folder / "officer.recipient"
+
+    def identity(self) -> Identity:
+        """KeyFileUnusable when there is none."""
+        return read_identities(self.folder / "officer.age")[0]
+
+    def keep_unit(self, unit: Signed) -> None:
+        """The unit whose recovery key opens the officer's cases too."""
+        write_signed(self.folder / "unit.json", unit)
+
+    def kept_unit(self) -> Signed | None:
+        path = self.folder / "unit.json"
+        return read_signed(path) if path.exists() else None
+
     def save_setup(self, setup: Setup, credential: Signed) -> None:
         """Keep where the portal is and what the force says of the officer. SettingsInvalid for another force's key."""
         before = self.folder / "officer.yaml"
@@ -113,12 +145,8 @@ class OfficerState:
         """
         path = self.case_key_file(crime_reference)
         if not path.exists():
-            self._make(path.parent)
-            identity = generate_identity(kind or "hybrid")
-            text = f"# case: {crime_reference}\n# public key: {identity.recipient}\n{identity}\n"
-            with durable_file(path) as file:
-                file.write(text.encode())
-        identity = read_identities(path)[0]
+            self._write_case_keys(crime_reference, [generate_identity(kind or "hybrid")])
+        identity = self.case_keys(crime_reference)[0]
         if kind is not None and identity.kind != kind:
             raise InputInvalid(
                 f"The case {crime_reference} has a key of the kind {identity.kind} already.",
@@ -126,11 +154,41 @@ class OfficerState:
             )
         return identity
 
+    def case_keys(self, crime_reference: str) -> list[Identity]:
+        """All keys that the case has had as far as they are here, the newest first. KeyFileUnusable."""
+        return read_identities(self.case_key_file(crime_reference))
+
+    def has_case_key(self, crime_reference: str, recipient: str) -> bool:
+        """Whether what is sealed for ``recipient`` can be opened here."""
+        path = self.case_key_file(crime_reference)
+        return path.exists() and any(str(key.recipient) == recipient for key in self.case_keys(crime_reference))
+
+    def save_case_keys(self, crime_reference: str, identities: Sequence[Identity]) -> None:
+        """Keep these, the newest first, and behind them whatever else is here: no key is ever thrown away."""
+        path = self.case_key_file(crime_reference)
+        before = self.case_keys(crime_reference) if path.exists() else []
+        self._write_case_keys(crime_reference, [*identities, *(key for key in before if key not in identities)])
+
+    def _write_case_keys(self, crime_reference: str, identities: Sequence[Identity]) -> None:
+        self._make(self.case_folder(crime_reference))
+        lines = "".join(f"# public key: {each.recipient}\n{each}\n" for each in identities)
+        with durable_file(self.case_key_file(crime_reference)) as file:
+            file.write(f"# case: {crime_reference}\n{lines}".encode())
+
     def case_key_file(self, crime_reference: str) -> Path:
         """An age identity file, which ``age -d -i`` takes too."""
+        return self.case_folder(crime_reference) / "case.key"
+
+    def make_case_folder(self, crime_reference: str, name: str) -> Path:
+        """A folder in the case's own."""
+        folder = self.case_folder(crime_reference) / name
+        self._make(folder)
+        return folder
+
+    def case_folder(self, crime_reference: str) -> Path:
         readable = re.sub(r"[^A-Za-z0-9]+", "-", crime_reference).strip("-")[:60]
         digest = hashlib.sha256(crime_reference.encode()).hexdigest()[:8]
-        return self.folder / "cases" / f"{readable}-{digest}" / "case.key"
+        return self.folder / "cases" / f"{readable}-{digest}"
 
     # -- requests ----------------------------------------------------------------------------------------------------
 

@@ -77,11 +77,8 @@ def put(
     for member in team.members:
         fingerprint = PublicKey.parse(member.public_key).fingerprint
         session.add(TeamMember(case_id=document.case_id, officer=fingerprint))
+    _flush(session)
     _take_over(session, caller, team)
-    try:
-        session.flush()
-    except IntegrityError:  # another one was faster
-        raise _overtaken() from None
 
 
 def read(session: Session, caller: Caller, case_id: str, settings: PortalSettings) -> TeamVersion:
@@ -185,6 +182,7 @@ def _move_on(session: Session, team: Team, body: TeamVersion, settings: PortalSe
                 wrapped=body.wrapped,
             )
         )
+        _flush(session)
         return
     if case.version != document.version - 1:
         raise _overtaken()
@@ -207,7 +205,6 @@ def _take_over(session: Session, caller: Caller, team: Team) -> None:
         )
         .limit(MOST_TAKEN_OVER)
     )
-    session.flush()
     for stored in earlier:
         if Request.model_validate_json(stored.document).recipient == document.recipient:
             session.add(TeamRequest(request_id=stored.request_id, case_id=document.case_id))
@@ -234,6 +231,14 @@ def _check_nobody_is_revoked(session: Session, team: Team) -> None:
     revoked = select(Officer.fingerprint).where(Officer.fingerprint.in_(keys), Officer.revoked.is_not(None))
     if (found := session.scalar(revoked.limit(1))) is not None:
         raise invalid(f"The key of {keys[found]} was revoked.", "Take them off the team, or put in their new key.")
+
+
+def _flush(session: Session) -> None:
+    """What was added so far; ProblemError 409 where somebody else added the same."""
+    try:
+        session.flush()
+    except IntegrityError:
+        raise _overtaken() from None
 
 
 def _overtaken() -> Exception:

@@ -165,7 +165,7 @@ def show_request(console: Console, details: Json) -> None:
 def open_to_words(open_to: Json) -> str:
     """Who can open what is sent, beside the officer who asks."""
     recovery = f"the recovery key of the unit {quoted(open_to['recovery'], 120)}"
-    names = [f"{quoted(each['rank'], 60)} {quoted(each['name'], 120)}" for each in open_to["officers"]]
+    names = [quoted(f"{each['rank']} {each['name']}", 120) for each in open_to["officers"]]
     if not names:
         return f"Also open to {recovery}."
     people = "1 officer" if len(names) == 1 else f"{len(names)} officers"

@@ -62,9 +62,17 @@ def of_another_force(at: Siege, of: str, package: Any) -> Signed:
 def of_a_colleague(at: Siege, of: str, package: Any) -> Signed:
     """An officer of the same force, who did not ask for this."""
     other = SigningKey.generate()
-    credential = at.place.force.credential(other, Window(NOON - DAY, NOON + 90 * DAY))
+    credential = at.place.force.credential(other, Window(NOON - DAY, NOON + 90 * DAY), collar_number="4712")
     at.place = replace(at.place, officer=other, credential=credential)
     return at.feedback_for(of, package, Question)
+
+
+def with_a_new_key(at: Siege, of: str, package: Any) -> Signed:
+    """The officer who asked, after their machine was lost."""
+    other = SigningKey.generate()
+    credential = at.place.force.credential(other, Window(NOON - DAY, NOON + 90 * DAY))
+    at.place = replace(at.place, officer=other, credential=credential)
+    return at.feedback_for(of, package, CaseOutcome)
 
 
 def oversize(at: Siege, of: str, package: Any) -> Signed:
@@ -102,6 +110,8 @@ async def test_feedback_that_does_not_hold_is_thrown_away(tmp_path: Path) -> Non
         assert list(at.settings.feedback_dir.iterdir()) == []
         await bring(at, at.feedback_for(request_id, package, Question))
         assert await kinds(at, request_id) == ["question"]
+        await bring(at, with_a_new_key(at, request_id, package))
+        assert await kinds(at, request_id) == ["question", "outcome"]
 
 
 async def test_what_an_officer_says_is_kept_as_it_was_signed_and_told_in_the_log(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""A case's team as this machine knows it: all of its versions, each checked, and never an older one than was seen here.
+
+Not for: changing a team (``portal.officer.teams.changing``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exchange.age.files import Identity, Opener
+from exchange.documents.messages import Signed
+from exchange.documents.teams import TeamVersion
+from exchange.errors import NotFound
+from exchange.signing.documents import PublicKey
+from exchange.signing.teams import Team, check_follows, open_chain, open_team
+from portal.force.keys import read_signed, write_signed
+from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.opening import mixed_up
+from portal.officer.state import OfficerState
+from portal.officer.teams.sealed_keys import open_keys
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTeam:
+    """Every version from the first on, as signed and as checked."""
+
+    versions: tuple[Signed, ...]
+    teams: tuple[Team, ...]
+
+    @property
+    def latest(self) -> Team:
+        return self.teams[-1]
+
+    @property
+    def case_id(self) -> str:
+        return self.latest.document.case_id
+
+    @property
+    def crime_reference(self) -> str:
+        return self.latest.document.crime_reference
+
+
+def force_key(state: OfficerState) -> PublicKey:
+    """The force's, as it was set up here."""
+    return PublicKey.parse(state.setup().force_key)
+
+
+def kept_team(state: OfficerState, crime_reference: str) -> KnownTeam | None:
+    """The team of the case as it was last seen here; None where the case belongs to none."""
+    folder = state.case_folder(crime_reference) / "team"
+    versions: list[Signed] = []
+    while (path := folder / f"{len(versions) + 1:06}.json").exists():
+        versions.append(read_signed(path))
+    return KnownTeam(tuple(versions), open_chain(versions, force_key(state))) if versions else None
+
+
+def keep_team(state: OfficerState, known: KnownTeam) -> None:
+    """All versions that are not kept yet. What is kept is never changed."""
+    folder = state.make_case_folder(known.crime_reference, "team")
+    for number, signed in enumerate(known.versions, 1):
+        path = folder / f"{number:06}.json"
+        if not path.exists():
+            write_signed(path, signed)
+
+
+async def fetch_team(state: OfficerState, client: OfficerClient, case_id: str) -> tuple[KnownTeam, TeamVersion]:
+    """The team as the portal has it, every version checked, and kept here; with the sealed keys of the latest.
+
+    EvidenceMismatch when the portal shows another past than was seen here, or hides what was; SignatureInvalid when a
+    version does not hold.
+    """
+    current = await client.team(case_id)
+    key = force_key(state)
+    latest = open_team(current.signed, key)
+    document = latest.document
+    if document.case_id != case_id:
+        raise mixed_up("The portal sent the team of another case.")
+    kept = kept_team(state, document.crime_reference)
+    if kept is not None and kept.case_id != case_id:
+        raise mixed_up(f"Another case with the reference {document.crime_reference} is known here.")
+    versions = list(kept.versions) if kept is not None else []
+    teams = list(kept.teams) if kept is not None else []
+    if document.version < len(versions):
+        raise mixed_up(
+            f"The portal shows version {document.version} of the team, and version {len(versions)} was seen here."
+        )
+    for number in range(len(versions) + 1, document.version + 1):
+        last = number == document.version
+        signed = current.signed if last else await client.team_version(case_id, number)
+        team = open_team(signed, key)
+        if teams:
+            check_follows(teams[-1], team)
+        elif team.document.version != 1 or team.document.case_id != case_id:
+            raise mixed_up("The portal sent another version of the team than was asked for.")
+        versions.append(signed)
+        teams.append(team)
+    if teams[-1].sha256 != latest.sha256:
+        raise mixed_up(f"The portal shows another version {document.version} of the team than was seen here.")
+    known = KnownTeam(tuple(versions), tuple(teams))
+    keep_team(state, known)
+    return known, current
+
+
+async def team_of(state: OfficerState, client: OfficerClient, crime_reference: str) -> tuple[KnownTeam, TeamVersion]:
+    """The team of the case with this reference, as the portal has it. NotFound when the case belongs to none."""
+    kept = kept_team(state, crime_reference)
+    if kept is not None:
+        try:
+            return await fetch_team(state, client, kept.case_id)
+        except NoSuchCall:
+            raise NotFound(
+                f"You are on the team of the case {crime_reference} no more.",
+                meaning="Somebody of it took you off. What you could open before, you still can.",
+                do="Ask them: the last version that was seen here names them.",
+            ) from None
+    found = [brief for brief in await client.all_teams(crime_reference) if brief.crime_reference == crime_reference]
+    if not found:
+        raise NotFound(
+            f"The case {crime_reference} belongs to no team of yours.",
+            do="Make one: handover-officer team new; or ask a member to add you: handover-officer team add",
+        )
+    if len(found) > 1:
+        raise mixed_up(f"The portal has {len(found)} cases with the reference {crime_reference}.")
+    return await fetch_team(state, client, found[0].case_id)
+
+
+def take_keys(
+    state: OfficerState, known: KnownTeam, current: TeamVersion, openers: Sequence[Opener]
+) -> tuple[Identity, ...]:
+    """Open the case's keys, keep them here, and return them, the newest first. As ``open_keys``."""
+    identities = open_keys(current.wrapped, known.latest, openers)
+    state.save_case_keys(known.crime_reference, identities)
+    return identities

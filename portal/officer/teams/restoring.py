@@ -1,0 +1,84 @@
+"""Getting back what a machine knew: the keys of a team's cases, and the requests whose answers they open.
+
+Not for: changing who is on a team (``portal.officer.teams.changing``).
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from exchange.documents.messages import Credential, Request
+from exchange.errors import KeyDoesNotOpen, NotFound
+from exchange.signing.credentials import open_by_officer
+from exchange.signing.documents import document_sha256, read_unverified
+from exchange.signing.teams import same_officer
+from portal.officer.client import OfficerClient
+from portal.officer.opening import mixed_up
+from portal.officer.state import OfficerState
+from portal.officer.teams.record import KnownTeam, fetch_team, force_key, take_keys, team_of
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What is here again, by crime reference and request id; and cases whose keys no key of this machine opens."""
+
+    cases: tuple[str, ...]
+    requests: tuple[str, ...]
+    closed: tuple[str, ...]
+
+
+async def bring_request(state: OfficerState, client: OfficerClient, request_id: str) -> None:
+    """Have the request here, with the keys that open its answer: fetched where a colleague or another machine sent it.
+
+    EvidenceMismatch where the portal's document is of none of the case's team. NotFound.
+    """
+    if await asyncio.to_thread(state.kept, request_id, "request") is None:
+        signed = await client.request_document(request_id)
+        claimed = read_unverified(signed, Request)
+        request, credential = open_by_officer(signed, Request, force_key(state), claimed.issued)
+        if request.request_id != request_id:
+            raise mixed_up("The portal sent another request than was asked for.")
+        if credential.public_key != state.key().public.line:
+            known, current = await team_of(state, client, request.crime_reference)
+            check_of_team(known, request, credential)
+            await asyncio.to_thread(take_keys, state, known, current, [state.identity()])
+        await asyncio.to_thread(state.keep, request_id, "request", signed)
+    else:
+        request = state.request(request_id, Request)
+    if not await asyncio.to_thread(state.has_case_key, request.crime_reference, request.recipient):
+        known, current = await team_of(state, client, request.crime_reference)
+        await asyncio.to_thread(take_keys, state, known, current, [state.identity()])
+
+
+def check_of_team(known: KnownTeam, request: Request, credential: Credential) -> None:
+    """EvidenceMismatch unless an officer of the case's team signed the request, under a version that is known here."""
+    if request.crime_reference != known.crime_reference:
+        raise mixed_up("The request is of another case.")
+    if request.team is not None:
+        versions = {document_sha256(signed) for signed in known.versions}
+        if document_sha256(request.team) not in versions:
+            raise mixed_up("The request was made under a version of the team that the portal does not show.")
+    elif request.recipient not in {team.document.recipient for team in known.teams}:
+        raise mixed_up("The request is for a key that the case never had.")
+    if not any(same_officer(credential, member) for team in known.teams for member in team.members):
+        raise mixed_up("Who signed the request was never on the case's team.")
+
+
+async def restore(state: OfficerState, client: OfficerClient) -> Restored:
+    """Everything that the portal has for this officer and their teams, checked, and kept here."""
+    cases, closed, requests = [], [], []
+    for brief in await client.all_teams():
+        known, current = await fetch_team(state, client, brief.case_id)
+        try:
+            await asyncio.to_thread(take_keys, state, known, current, [state.identity()])
+            cases.append(known.crime_reference)
+        except KeyDoesNotOpen:
+            closed.append(known.crime_reference)
+    for case in (await client.all_cases()).cases:
+        try:
+            await bring_request(state, client, case.request_id)
+        except (KeyDoesNotOpen, NotFound):  # of the officer alone, whose key is gone
+            if case.crime_reference not in closed:
+                closed.append(case.crime_reference)
+        else:
+            requests.append(case.request_id)
+    return Restored(tuple(cases), tuple(requests), tuple(closed))
