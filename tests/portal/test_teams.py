@@ -18,7 +18,7 @@ from exchange.errors import KeyDoesNotOpen
 from exchange.signing.teams import open_team
 from portal.force import officers
 from portal.officer.teams.sealed_keys import open_keys, seal_keys
-from tests.exchange.teams import Member, Unitary
+from tests.exchange.teams.unit import Member, Unitary
 from tests.portal.conftest import NOON, Town
 from tests.portal.wire import Agent, Answer, Officer
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from tests.journey.feedback.desk import Desk
 from tests.journey.home import CAMERA, Town
 
 CRIME = "04/1234/26"
+CASE = ("--crime", CRIME)
 UNIT = "CID Mill Road"
 WORDS = [
     *("--incident", "Burglary", "--place", "12 Mill Road", "--description", "A door was forced."),
@@ -66,15 +66,12 @@ class Colleague(Desk):
     def credential(self) -> Path:
         return self.folder / "credential.json"
 
-    async def team(self, what: str, *more: str, code: int = 0) -> Any:
-        return await self.run("team", what, "--crime", CRIME, *more, code=code)
-
     async def requests(self) -> str:
         """A request by the command; its id, as it waits for the owner."""
         at = self.at
         window = ("--from", to_rfc3339(at.window.start + 2 * SECOND), "--to", to_rfc3339(at.window.end - 2 * SECOND))
         device = at.agent.services.keys.device.public.fingerprint
-        said = await self.run("request", "--device", device, "--camera", CAMERA, *window, "--crime", CRIME, *WORDS)
+        said = await self.run("request", "--device", device, "--camera", CAMERA, *window, *CASE, *WORDS)
         await at.fetch_and_walk()
         return str(said["request_id"])
 

@@ -12,7 +12,7 @@ from agent.owner.terminal.prompt import show_request
 from exchange.documents.messages import Request
 from exchange.errors import NotFound, PortalRefused
 from tests.journey.home import ACTOR, Town, home, owner_does
-from tests.journey.teams.colleague import CRIME, UNIT, Station
+from tests.journey.teams.colleague import CASE, CRIME, UNIT, Station
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ async def test_the_owner_sees_who_can_open_it_and_the_second_officer_opens_it(
     async with home(tmp_path) as at:
         station = Station(at, tmp_path, monkeypatch)
         ada, bo = await station.officer("ada", "1"), await station.officer("bo", "2")
-        made = await ada.team("new", "--credential", str(bo.credential))
+        made = await ada.run("team", "new", *CASE, "--credential", str(bo.credential))
         assert [member["collar_number"] for member in made["members"]] == ["1", "2"]
         request_id = await ada.requests()
 
@@ -58,12 +58,13 @@ async def test_a_removed_member_opens_nothing_that_comes_later(tmp_path: Path, m
     async with home(tmp_path) as at:
         station = Station(at, tmp_path, monkeypatch)
         ada, bo = await station.officer("ada", "1"), await station.officer("bo", "2")
-        await ada.team("new", "--credential", str(bo.credential))
+        await ada.run("team", "new", *CASE)
+        assert not (await ada.run("team", "add", *CASE, "--credential", str(bo.credential)))["new_key"]
         first = await ada.requests()
         await handed_over(at, first)
         assert await bo.opened(first) == [True]
 
-        assert (await ada.team("remove", "--officer", "2"))["new_key"]
+        assert (await ada.run("team", "remove", *CASE, "--officer", "2"))["new_key"]
         second = await ada.requests()
         await handed_over(at, second)
         await bo.run("open", second, code=PortalRefused.exit_code)
@@ -87,7 +88,7 @@ async def test_after_a_lost_laptop_the_units_recovery_key_brings_everything_back
         anew = await station.officer("ada-again", "1")
         lost = await anew.run("restore")
         assert (lost["cases"], lost["closed"]) == ([], [CRIME])
-        made = await anew.team("open-recovery", "--key", str(station.recovery))
+        made = await anew.run("team", "open-recovery", *CASE, "--key", str(station.recovery))
         assert [version["signed_by"] for version in made["versions"]] == ["1", "1"]
         assert made["new_key"]
         found = await anew.run("restore")
@@ -107,5 +108,5 @@ async def test_a_case_is_handed_over_and_its_officer_leaves(tmp_path: Path, monk
         made = await ada.run("handover", "--crime", CRIME, "--to", str(bo.credential), "--leave")
         assert [member["collar_number"] for member in made["members"]] == ["2"]
         assert await bo.opened(request_id) == [True]
-        assert (await bo.team("new-key"))["new_key"]
-        await ada.team("show", code=NotFound.exit_code)
+        assert (await bo.run("team", "new-key", *CASE))["new_key"]
+        await ada.run("team", "show", *CASE, code=NotFound.exit_code)

@@ -15,7 +15,7 @@ from exchange.signing.credentials import CredentialInvalid
 from exchange.signing.documents import SigningKey, sign_document
 from exchange.signing.teams import TeamInvalid, check_follows, check_team, open_chain, open_team, open_unit
 from tests.exchange.makers import FORCE, NOW, Police, a_request
-from tests.exchange.teams import Member, Unitary
+from tests.exchange.teams.unit import Member, Unitary
 
 OTHER_KEY = str(generate_identity("hybrid").recipient)
 

@@ -1,0 +1,63 @@
+"""The force's word on a unit and its recovery key, as an administrator types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from exchange.age.files import generate_identity, read_identities
+from exchange.clock import SystemClock
+from exchange.errors import InputInvalid, NotFound, SettingsInvalid
+from exchange.signing.teams import open_unit
+from portal import cli
+from portal.force.keys import Force, read_signed
+
+UNIT = ("force", "unit")
+
+
+@pytest.fixture
+def force(tmp_path: Path) -> Path:
+    Force.create(tmp_path / "force", "Example Constabulary")
+    return tmp_path / "force"
+
+
+def sign(force: Path, *more: str | Path, name: str = "CID Mill Road") -> Result:
+    command = [*UNIT, str(force), "--name", name, "--out", str(force / "unit.json"), *map(str, more), "--json"]
+    return CliRunner().invoke(cli.main, command, catch_exceptions=False)
+
+
+def test_a_units_recovery_key_is_made_offline_and_vouched_for(force: Path) -> None:
+    made = sign(force, "--new-key", force / "recovery.key")
+    assert made.exit_code == 0, made.output
+    unit = open_unit(read_signed(force / "unit.json"), Force.load(force).key.public, SystemClock().now())
+    (identity,) = read_identities(force / "recovery.key")
+    assert (unit.name, unit.recipient) == ("CID Mill Road", str(identity.recipient))
+    assert json.loads(made.stdout)["recipient"] == unit.recipient
+    assert str(identity) not in made.output
+
+
+def test_a_recovery_key_that_is_there_is_taken_and_never_overwritten(force: Path) -> None:
+    public = str(generate_identity("hybrid").recipient)
+    (force / "recovery.pub").write_text(public + "\n")
+    assert sign(force, "--recipient", force / "recovery.pub").exit_code == 0
+    assert json.loads(sign(force, "--recipient", public).stdout)["recipient"] == public
+    (force / "recovery.key").write_text("somebody's")
+    assert sign(force, "--new-key", force / "recovery.key").exit_code == SettingsInvalid.exit_code
+    assert (force / "recovery.key").read_text() == "somebody's"
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"),
+    [
+        ((), InputInvalid),
+        (("--recipient", "age1qqq"), InputInvalid),
+        (("--recipient", "no-such-file"), NotFound),
+        (("--recipient", str(generate_identity("x25519").recipient)), SettingsInvalid),
+    ],
+)
+def test_a_recovery_key_that_can_not_be_one_is_refused(
+    force: Path, flags: tuple[str, ...], error: type[InputInvalid]
+) -> None:
+    assert sign(force, *flags).exit_code == error.exit_code
+    assert not (force / "unit.json").exists()
