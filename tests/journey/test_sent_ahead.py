@@ -57,7 +57,7 @@ async def test_what_was_sent_of_a_sealing_that_failed_is_forgotten(tmp_path: Pat
             if function == "agent.requests.seal_job:job":
                 tries.append(await asyncio.to_thread(Path(job["target"]).read_bytes))
                 if len(tries) == 1:
-                    async with asyncio.timeout(20):
+                    async with asyncio.timeout(60):
                         while not any(call.method == "HEAD" for call in at.portal.calls):  # noqa: ASYNC110
                             await asyncio.sleep(0.01)
                     await asyncio.to_thread(Path(job["target"]).unlink)

@@ -43,7 +43,7 @@ async def serving() -> AsyncIterator[tuple[web.AppRunner, int, asyncio.Event]]:
 
 
 async def until_open(server: web.Server, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(server.connections) != count:  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.01)
 
@@ -112,7 +112,7 @@ async def test_when_the_portal_ends_polls_are_answered_without_a_look_and_lose_n
 
     monkeypatch.setattr(inbox, "read", counted)
     polls = [asyncio.create_task(agent.inbox(after=7, wait=50)) for _ in range(inbox.MOST_POLLS)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while looks < inbox.MOST_POLLS:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     town.running.portal.bell.close()

@@ -34,7 +34,7 @@ from tests.journey.home import add_camera, join, place_recording
 from tests.journey.machine.crash_home import request_for
 
 BIN = Path(sys.executable).parent
-PATIENCE = 40.0
+PATIENCE = 90.0
 
 
 def until(what: str, true: Callable[[], Any]) -> Any:

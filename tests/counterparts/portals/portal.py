@@ -25,7 +25,7 @@ from portal.server import Listen, Running, running
 from portal.settings import Limits, PortalFolder, PortalSettings
 from portal.storage.database import Database
 
-STARTS_WITHIN = 20
+STARTS_WITHIN = 60
 DETAILS = OfficerDetails("Ada Okafor", "Detective Constable", "4711", "CID Mill Road", "ada.okafor@example.police.uk")
 
 

@@ -18,7 +18,7 @@ from agent.recorder.config import RecorderConfig, save
 from agent.recordings import journal, layout
 from agent.recordings.layout import SegmentName
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 _START = "import logging,sys; logging.basicConfig(level=20); from agent.recorder.process import main; main(sys.argv[1])"
 
 

@@ -35,7 +35,7 @@ from tests.counterparts.http.timestamp_authority import TimestampAuthority
 from tests.counterparts.portals.portal import PortalProcess
 from tests.journey.home import CAMERA, add_camera, join, place_recording
 
-PATIENCE = 60.0
+PATIENCE = 110.0
 """Seconds for what a running daemon should reach; on a busy machine a worker takes a while to start."""
 
 
@@ -126,7 +126,7 @@ class CrashHome:
                             await asyncio.to_thread(stopped)
                             os.kill(pid, signal.SIGCONT)
                     await self._help(pid)
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"stuck after {self.passed[-5:]}: {self.state()}\n{self.log()}") from None
         finally:
