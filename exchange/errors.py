@@ -173,6 +173,12 @@ class NotEnrolled(HandoverError):
         )
 
 
+class StoreUnavailable(HandoverError):
+    """The portal's database does not answer now, or is too busy; what was asked of it was not done."""
+
+    exit_code = 36
+
+
 # -- the journey of a request ------------------------------------------------------------------------------------
 
 

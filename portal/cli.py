@@ -1,12 +1,11 @@
 """``handover-portal``: what a force's administrator types. Not for: officers (``portal.officer.cli``)."""
 
 import asyncio
-import contextlib
 import json
 import logging
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +17,8 @@ from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents.messages import Role
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, SettingsInvalid
+from portal.commands.devices import device, logs_command
+from portal.commands.opened import FOLDER, opened
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force import officers
 from portal.force.keys import (
@@ -30,14 +31,12 @@ from portal.force.keys import (
     validity,
     write_signed,
 )
-from portal.registry import checkpoints, devices, searches
+from portal.registry import searches
 from portal.server import DEFAULT_LISTEN, Listen, running, stop_signals, tls_context
 from portal.settings import PortalFolder, PortalSettings
-from portal.storage.database import Database, upgrade
-from portal.uploads.files import UploadFolder
+from portal.storage.database import upgrade
 
 F = TypeVar("F", bound=Callable[..., Any])
-FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -144,18 +143,25 @@ def force_unit(
 @click.option("--force", "name", required=True, help="The force's name, as in its credentials.")
 @click.option("--force-key", type=FILE, required=True, help="The force's public key: force.pub.")
 @click.option("--origin", help="What the portal is reached by, such as https://share.example.police.uk.")
+@click.option("--database", help="PostgreSQL's address, without a password; the folder's portal.db unless given.")
+@click.option("--database-password-file", "password_file", type=FILE, help="A file of mode 0600 with its password.")
 @json_option
-def init(folder: Path, name: str, force_key: Path, origin: str | None, as_json: bool) -> None:
+def init(
+    folder: Path, name: str, force_key: Path, origin: str | None, database: str | None, password_file: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Make a portal in FOLDER."""
     key = read_public(force_key)
+    given = {"origin": origin, "database": database, "database_password_file": password_file}
     try:
-        settings = PortalSettings(force=name, force_key=key.line, origin=origin)
+        settings = PortalSettings.model_validate({"force": name, "force_key": key.line, **given})
     except ValidationError as error:
         complaint = error.errors(include_url=False, include_input=False)[0]
-        raise SettingsInvalid(f"--{complaint['loc'][0]} can't be used: {complaint['msg']}.") from None
+        option = str(complaint["loc"][0]).replace("_", "-")
+        raise SettingsInvalid(f"--{option} can't be used: {complaint['msg']}.") from None
     portal = PortalFolder(folder)
     portal.save(settings)
-    upgrade(portal.database)
+    upgrade(portal.where(settings), settings.database_password_file)
     if as_json:
         one_line({"folder": str(folder), "force": name, "fingerprint": key.fingerprint})
         return
@@ -168,8 +174,8 @@ def init(folder: Path, name: str, force_key: Path, origin: str | None, as_json: 
 def upgrade_command(folder: Path, as_json: bool) -> None:
     """Bring the database in FOLDER to this version ('serve' does it by itself)."""
     portal = PortalFolder(folder)
-    portal.load()
-    before, after = upgrade(portal.database)
+    settings = portal.load()
+    before, after = upgrade(portal.where(settings), settings.database_password_file)
     if as_json:
         one_line({"before": before, "after": after})
         return
@@ -246,7 +252,7 @@ def officer() -> None:
 def officer_add(folder: Path, credential: Path, as_json: bool) -> None:
     """Let in the officer whose CREDENTIAL file the force signed; again with a newer one renews."""
     signed = read_signed(credential)
-    with _database(folder) as (db, settings):
+    with opened(folder) as (db, settings):
         added = db.write_now(lambda session: officers.add(session, signed, settings, SystemClock().now()))
     if as_json:
         one_line({"name": added.name, "collar_number": added.collar_number, "valid_to": to_rfc3339(added.valid_to)})
@@ -259,7 +265,7 @@ def officer_add(folder: Path, credential: Path, as_json: bool) -> None:
 @json_option
 def officer_list(folder: Path, as_json: bool) -> None:
     """Who is served, and until when."""
-    with _database(folder) as (db, _):
+    with opened(folder) as (db, _):
         found = db.read_now(officers.list_officers)
     for entry in found:
         for name in ("valid_from", "valid_to", "revoked"):
@@ -280,7 +286,7 @@ def officer_list(folder: Path, as_json: bool) -> None:
 @json_option
 def officer_searches(folder: Path, crime: str | None, as_json: bool) -> None:
     """Who searched for cameras, where, of what time, and for which crime; the newest first."""
-    with _database(folder) as (db, _):
+    with opened(folder) as (db, _):
         found = db.read_now(lambda session: searches.list_searches(session, crime))
     if as_json:
         one_line(found)
@@ -301,7 +307,7 @@ def officer_searches(folder: Path, crime: str | None, as_json: bool) -> None:
 @json_option
 def officer_revoke(folder: Path, who: str, as_json: bool) -> None:
     """Shut out the officer WHO (a fingerprint or collar number), and take their open requests from the inboxes."""
-    with _database(folder) as (db, _):
+    with opened(folder) as (db, _):
         name, count = db.write_now(lambda session: officers.revoke(session, who, SystemClock().now()))
     if as_json:
         one_line({"name": name, "requests_taken_back": count})
@@ -310,79 +316,8 @@ def officer_revoke(folder: Path, who: str, as_json: bool) -> None:
     click.echo("An agent that fetched one before may still put it to its owner: the credential runs until its end.")
 
 
-@main.group()
-def device() -> None:
-    """Owners' devices."""
-
-
-@device.command("list")
-@click.argument("folder", type=FOLDER)
-@json_option
-def device_list(folder: Path, as_json: bool) -> None:
-    """Every device, when it was last heard, and those that were shut out."""
-    with _database(folder) as (db, _):
-        found = db.read_now(devices.list_all)
-    if as_json:
-        one_line(found)
-        return
-    for entry in found:
-        state = f"{entry['cameras']} cameras, heard {entry['last_seen']}"
-        if entry["shut_out"]:
-            state = f"shut out {entry['shut_out']}: {entry['reason']}"
-        click.echo(f"{entry['fingerprint']}  {state}")
-    if not found:
-        click.echo("No device is enrolled.")
-
-
-@device.command("revoke")
-@click.argument("folder", type=FOLDER)
-@click.argument("fingerprint")
-@click.option("--reason", required=True, help="Such as: stolen, said its owner by telephone on 3 May.")
-@json_option
-def device_revoke(folder: Path, fingerprint: str, reason: str, as_json: bool) -> None:
-    """Shut a device out whose key may be in other hands: it is erased as if its owner had left, and stays out."""
-    with _database(folder) as (db, _):
-        erased = db.write_now(lambda session: devices.shut_out(session, fingerprint, reason, SystemClock().now()))
-        asyncio.run(db.forget_erased())
-    asyncio.run(UploadFolder(PortalFolder(folder).uploads).remove(erased.uploads))
-    if as_json:
-        one_line({"device": fingerprint, "uploads_removed": len(erased.uploads)})
-        return
-    click.echo(f"{fingerprint} is shut out. Its owner can join again with a new device.")
-
-
-@main.command("logs")
-@click.argument("folder", type=FOLDER)
-@json_option
-def logs_command(folder: Path, as_json: bool) -> None:
-    """Owners' agents whose custody log went back: it was once longer, or another, by what they signed themselves."""
-    with _database(folder) as (db, _):
-        found = db.read_now(checkpoints.list_cut_back)
-    if as_json:
-        one_line(found)
-        return
-    for entry in found:
-        click.echo(f"{entry['device']}  {entry['received'][:19]}Z")
-        click.echo(f"    signed a log of {entry['size']} events that contradicts one it signed before; the longest")
-        click.echo(f"    that it signed has {entry['longest']}")
-    if found:
-        click.echo(
-            "Records that were put back from a backup do this, and the owner was asked to say so. If they weren't:"
-        )
-        click.echo("what the device signed, then and now, is in --json, as evidence that the log was changed.")
-    else:
-        click.echo("No custody log went back.")
-
-
-@contextlib.contextmanager
-def _database(folder: Path) -> Iterator[tuple[Database, PortalSettings]]:
-    portal = PortalFolder(folder)
-    settings = portal.load()
-    db = Database(portal.database)
-    try:
-        yield db, settings
-    finally:
-        db.close()
+main.add_command(device)
+main.add_command(logs_command)
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

@@ -80,8 +80,10 @@ async def running(
     tls: ssl.SSLContext | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[Running]:
-    """Serve until the block ends. AlreadyRunning when another process serves this folder or the port is taken."""
-    with _locked(folder), _bound(listen) as listener:
+    """Serve until the block ends. AlreadyRunning when another process serves this folder's database file, or the port
+    is taken."""
+    alone = _locked(folder) if settings.database is None else contextlib.nullcontext()
+    with alone, _bound(listen) as listener:
         address = listen.origin(listener.getsockname()[1], tls=tls is not None)
         async with open_portal(folder, settings, settings.origin or address, clock) as portal:
             app = make_app(portal)

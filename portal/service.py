@@ -18,12 +18,13 @@ from exchange.documents.api import MAX_BODY
 from exchange.documents.messages import Part
 from exchange.signing.documents import parse_strictly
 from portal import sweep
-from portal.problems import ProblemError, too_many
-from portal.requests.inbox import Bell
+from portal.problems import ProblemError, too_many, unknown
 from portal.settings import PortalFolder, PortalSettings
-from portal.storage.database import Database
+from portal.storage.database import Database, open_database
 from portal.tokens import Caller
 from portal.uploads.files import UploadFolder
+from portal.wakeups.bell import Bell, LocalBell
+from portal.wakeups.opening import open_wakeups
 
 P = TypeVar("P", bound=Part)
 log = logging.getLogger("handover.portal")
@@ -35,7 +36,7 @@ MOST_FETCHING = 10_000
 
 
 class Enrolments:
-    """How often each network address has enrolled in the last minute."""
+    """How often each network address has enrolled in the last minute, at this replica."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
@@ -54,7 +55,7 @@ class Enrolments:
 
 
 class Fetching:
-    """How far each package was sent to its officer without a hole, since the portal started.
+    """How far each package was sent to its officer without a hole, by this replica since it started.
 
     A transfer that broke off reaches as far as the next one begins: how much of it came, only the officer knows.
     """
@@ -82,7 +83,7 @@ class Portal:
     db: Database
     uploads: UploadFolder
     clock: Clock
-    bell: Bell = field(default_factory=Bell)
+    bell: Bell = field(default_factory=LocalBell)
     fetching: Fetching = field(default_factory=Fetching)
 
     def __post_init__(self) -> None:
@@ -99,22 +100,32 @@ CALLER = web.RequestKey("caller", str)
 async def open_portal(
     folder: PortalFolder, settings: PortalSettings, origin: str, clock: Clock | None = None
 ) -> AsyncIterator[Portal]:
-    """The parts, opened in order and closed in order. StoreDamaged when the database can't be used."""
-    db = await asyncio.to_thread(Database, folder.database)
-    uploads = UploadFolder(folder.uploads)
-    portal = Portal(settings, origin, db, uploads, clock or SystemClock())
+    """The parts, opened in order and closed in order. StoreDamaged or StoreUnavailable when the database can't be
+    used."""
+    db = await asyncio.to_thread(open_database, folder.where(settings), settings.database_password_file)
     try:
-        await sweep.remove_strays(portal.db, uploads)
-        sweeping = asyncio.create_task(_sweep_for_ever(portal))
-        try:
-            yield portal
-        finally:
-            sweeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sweeping
+        async with open_wakeups(db) as (bell, claims):
+            uploads = UploadFolder(folder.uploads, claims)
+            try:
+                portal = Portal(settings, origin, db, uploads, clock or SystemClock(), bell)
+                await sweep.remove_strays(portal.db, uploads)
+                async with _sweeping(portal):
+                    yield portal
+            finally:
+                await asyncio.to_thread(uploads.close)
     finally:
-        await asyncio.to_thread(uploads.close)
         await asyncio.to_thread(db.close)
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(portal: Portal) -> AsyncIterator[None]:
+    sweeping = asyncio.create_task(_sweep_for_ever(portal))
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sweeping
 
 
 async def _sweep_for_ever(portal: Portal) -> None:
@@ -145,8 +156,11 @@ class Call:
         return self.portal.clock.now()
 
     def named(self, name: str) -> str:
-        """A part of the path."""
-        return self.request.match_info[name]
+        """A part of the path. ProblemError 404 when it holds what no id does, such as a zero byte."""
+        value = self.request.match_info[name]
+        if not value.isprintable():
+            raise unknown("thing")
+        return value
 
     async def body(self, model: type[P]) -> P:
         """The JSON body as the protocol has it. ProblemError 400, 408, 413 or 415; DocumentInvalid."""

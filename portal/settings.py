@@ -32,6 +32,17 @@ def _origin(text: str) -> str:
 Origin = Annotated[Line, AfterValidator(_origin)]
 
 
+def _database(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("an address is wanted, such as postgresql://handover@db.example.org/handover")
+    if "password" in text.lower() or ":" in text.partition("//")[2].partition("/")[0].rpartition("@")[0]:
+        raise ValueError("it may hold no password: name a file with it in database_password_file")
+    return text
+
+
+DatabaseAddress = Annotated[Line, AfterValidator(_database)]
+
+
 class Limits(Part):
     """What one party may take of the portal, so that no other goes short."""
 
@@ -71,6 +82,10 @@ class PortalSettings(Part):
     """The public half only: it checks officers' credentials, and can make none."""
     origin: Origin | None = None
     """What agents and officers reach the portal by; without it, the address that ``serve`` listens on."""
+    database: DatabaseAddress | None = None
+    """PostgreSQL's address; without it, the file ``portal.db`` in the folder."""
+    database_password_file: Path | None = None
+    """Of mode 0600; without it, systemd's credential ``database-password``, or what libpq knows (PGPASSFILE)."""
     limits: Limits = Limits()
 
     @property
@@ -91,6 +106,10 @@ class PortalFolder:
     @property
     def database(self) -> Path:
         return self.path / "portal.db"
+
+    def where(self, settings: PortalSettings) -> Path | str:
+        """The database: a file, or PostgreSQL's address."""
+        return self.database if settings.database is None else settings.database
 
     @property
     def uploads(self) -> Path:

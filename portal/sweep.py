@@ -11,12 +11,16 @@ from portal import tokens
 from portal.registry import hours, offers
 from portal.requests import feedback, inbox
 from portal.settings import Limits
+from portal.storage import locks
 from portal.storage.database import Database
 from portal.storage.models import Search, StoredDelivery, StoredUpload
 from portal.uploads.files import UploadFolder
 
 TOMBSTONE = 30 * DAY
 """How long the portal still answers 410 for an upload that expired; later it is 404."""
+
+STRAY_SECONDS = 3600
+"""How old a file must be before it is taken for one that nobody wants."""
 
 
 async def sweep(db: Database, uploads: UploadFolder, limits: Limits, now: int) -> None:
@@ -27,16 +31,20 @@ async def sweep(db: Database, uploads: UploadFolder, limits: Limits, now: int) -
 
 
 async def remove_strays(db: Database, uploads: UploadFolder) -> None:
-    """Before anything is received: files that no row speaks of."""
+    """When a portal starts: files that no row speaks of. Another replica may be about to write the row of a new one:
+    where there may be others, only old ones."""
+    found = await uploads.names(STRAY_SECONDS if db.shared else 0)
     kept = await db.read(
         lambda session: set(session.scalars(select(StoredUpload.upload_id).where(~StoredUpload.gone)).all())
     )
-    strays = await uploads.names() - kept
+    strays = found - kept
     if strays:
         await uploads.remove(strays)
 
 
 def _forget(session: Session, limits: Limits, now: int) -> list[str]:
+    if not locks.try_hold(session, "sweep"):  # another replica is at it
+        return []
     tokens.forget_expired(session, now)
     inbox.remove_expired(session, now)
     offers.remove_expired(session, now)

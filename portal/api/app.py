@@ -12,7 +12,7 @@ from aiohttp import ClientError, web
 
 from exchange.documents import api
 from exchange.documents.messages import Withdrawal
-from exchange.errors import HandoverError
+from exchange.errors import HandoverError, StoreUnavailable
 from portal import tokens
 from portal.api.route import TABLE, Route, Who
 from portal.api.routes import ROUTES
@@ -32,6 +32,8 @@ ALWAYS = {
     "Cache-Control": "no-store",
     "Server": "handover-portal",
 }
+RETRY_AFTER = "5"
+"""Seconds; a database that fails over is back by then, or a little later."""
 STRICT_TRANSPORT = "max-age=31536000"
 
 
@@ -74,6 +76,9 @@ async def _log_and_judge(request: web.Request, handler: Next) -> web.StreamRespo
         response = await handler(request)
     except ProblemError as error:
         response = problem(error.status, error.title, error.detail, error.headers)
+    except StoreUnavailable as error:
+        log.warning("%s %s: %s", request.method, _route(request), error.what)
+        response = problem(503, "The portal can't answer now.", "Try again in a moment.", {"Retry-After": RETRY_AFTER})
     except HandoverError as error:
         response = problem(422, error.what, error.do or error.meaning)
     except web.HTTPException as error:

@@ -96,7 +96,7 @@ def text(routes: tuple[Route, ...]) -> str:
 
 def _operation(route: Route) -> Json:
     needs_token = route.who is not Who.ANYONE
-    problems = {*route.problems, *((401,) if needs_token else ()), *((408,) if route.body or route.streams else ())}
+    problems = {*route.problems, *((401, 503) if needs_token else ()), *((408,) if route.body or route.streams else ())}
     operation: Json = {
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
         "summary": route.summary,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from exchange.clock import DAY, SECOND
 from exchange.documents import api
 from portal.problems import ProblemError, conflict, too_many, unknown
+from portal.registry import devices
 from portal.service import Call
 from portal.settings import Limits
 from portal.storage.models import StoredUpload
@@ -70,22 +71,12 @@ async def create(call: Call) -> web.StreamResponse:
         raise ProblemError(413, "The file is too large.", f"At most {limits.upload_bytes} bytes.", headers)
     metadata = _metadata(call.request.headers.get("Upload-Metadata"))
     expires = call.now + limits.upload_days * DAY
-    row = StoredUpload(
-        upload_id=uuid.uuid4().hex,
-        device=call.known.fingerprint,
-        size=size,
-        tus_metadata=metadata,
-        created=call.now,
-        expires=expires,
-        sha256=None,
-        delivered=False,
-        gone=False,
-    )
-    upload = Upload(row.upload_id, size, metadata, expires, None, delivered=False)
+    device = call.known.fingerprint
+    upload = Upload(uuid.uuid4().hex, size, metadata, expires, None, delivered=False)
     free = await call.portal.uploads.free()
-    await call.portal.db.read(lambda session: _check_room(session, row.device, size, limits, free))
+    await call.portal.db.read(lambda session: _check_room(session, device, size, limits, free))
     await call.portal.uploads.create(upload.name)  # the file first: a row without one would be a broken promise
-    await call.portal.db.write(lambda session: _add(session, row, limits, free))
+    await call.portal.db.write(lambda session: _add(session, upload, device, call, free))
     offset = 0
     if call.request.content_type == OFFSET_STREAM and call.request.can_read_body:
         async with call.portal.uploads.turn(upload.name, _Breaker(call)) as turn:
@@ -163,12 +154,16 @@ async def _receive(call: Call, upload: Upload, offset: int, turn: Turn) -> int:
 
 async def _finish(call: Call, upload: Upload) -> None:
     """The file is whole and on the disk: now its row may say so."""
-    sha256 = await call.portal.uploads.sha256(upload.name, upload.size)
+    try:
+        sha256 = await call.portal.uploads.sha256(upload.name, upload.size)
+    except FileNotFoundError:  # its owner left, or it was ended, through another replica
+        raise _ended() from None
 
     def note(session: Session) -> None:
         row = session.get(StoredUpload, upload.name)
-        if row is not None:
-            row.sha256 = sha256
+        if row is None or row.gone:
+            raise _ended()
+        row.sha256 = sha256
 
     await call.portal.db.write(note)
 
@@ -181,7 +176,7 @@ async def _find(call: Call) -> Upload:
         if row is None or row.device != call.known.fingerprint:
             raise unknown("upload")
         if row.gone or (not row.delivered and row.expires <= call.now):
-            raise ProblemError(410, "The upload has ended.", "Begin a new one.")
+            raise _ended()
         return Upload(row.upload_id, row.size, row.tus_metadata, row.expires, row.sha256, row.delivered)
 
     return await call.portal.db.read(find)
@@ -191,7 +186,7 @@ async def _length(call: Call, upload: Upload) -> int:
     try:
         return await call.portal.uploads.length(upload.name)
     except FileNotFoundError:
-        raise ProblemError(410, "The upload has ended.", "Begin a new one.") from None
+        raise _ended() from None
 
 
 def _check_room(session: Session, device: str, size: int, limits: Limits, free: int) -> None:
@@ -213,16 +208,33 @@ def _check_room(session: Session, device: str, size: int, limits: Limits, free: 
         raise ProblemError(507, "The portal has no room for the file now.", "Try again later; tell the force.")
 
 
-def _add(session: Session, row: StoredUpload, limits: Limits, free: int) -> None:
-    _check_room(session, row.device, row.size, limits, free)
-    session.add(row)
+def _add(session: Session, upload: Upload, device: str, call: Call, free: int) -> None:
+    devices.still_here(session, call.known)  # else what a device brings while it leaves would stay
+    _check_room(session, device, upload.size, call.portal.settings.limits, free)
+    session.add(
+        StoredUpload(
+            upload_id=upload.name,
+            device=device,
+            size=upload.size,
+            tus_metadata=upload.metadata,
+            created=call.now,
+            expires=upload.expires,
+            sha256=None,
+            delivered=False,
+            gone=False,
+        )
+    )
 
 
 def _prolong(session: Session, name: str, call: Call) -> None:
     row = session.get(StoredUpload, name)
     if row is None or row.gone:
-        raise ProblemError(410, "The upload has ended.", "Begin a new one.")
+        raise _ended()
     row.expires = call.now + call.portal.settings.limits.upload_days * DAY
+
+
+def _ended() -> ProblemError:
+    return ProblemError(410, "The upload has ended.", "Begin a new one.")
 
 
 def _end(session: Session, name: str) -> None:

@@ -4,57 +4,41 @@ Not for: how cameras come into the registry (``portal.registry.devices``). The o
 answer.
 """
 
-import math
-
-from sqlalchemy import Select, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, Window
 from exchange.documents.api import FootageChance, FoundCamera, SearchResult
 from exchange.documents.messages import OwnerKind, Place
 from portal.registry import hours
-from portal.registry.geo import Box, bearing, distance_m, looks_at
+from portal.registry.geo import bearing, looks_at
+from portal.registry.nearest import middle_of, nearest
 from portal.registry.search_query import SearchQuery
-from portal.storage.models import Camera, Device
+from portal.storage.models import Camera
 
 MOST_FOUND = 400
 """Cameras in one answer, nearest first."""
-CANDIDATES = 5 * MOST_FOUND
 SILENT = 2 * DAY
 """An owner's system that was not heard for so long may have stopped, or lost what it had."""
-POLAR = 85.0
-"""Degrees beyond which a degree of longitude varies too much within a circle to sort by."""
 
 
 def search(session: Session, query: SearchQuery, now: int) -> SearchResult:
     """The cameras inside the circle or box, nearest to its middle first. ``now`` in microseconds."""
-    box = query.box
-    if query.lat is not None and query.lon is not None:
-        latitude, longitude, is_place = query.lat, query.lon, True
-    else:
-        (latitude, longitude), is_place = box.middle, False
-    rows = session.execute(_nearest_in(box, latitude, longitude)).all()
-    found = []
-    for camera, last_seen in rows[:CANDIDATES]:
-        away = distance_m(latitude, longitude, camera.latitude, camera.longitude)
-        if query.radius_m is None or away <= query.radius_m:
-            found.append((away, camera, last_seen))
-    found.sort(key=lambda item: (item[0], item[1].device, item[1].camera_id))
+    found, more = nearest(session, query, MOST_FOUND)
+    place = middle_of(query) if query.radius_m is not None else None
     window = Window(query.start, query.end)
-    nearest = found[:MOST_FOUND]
-    said = hours.recorded(session, [(camera.device, camera.camera_id) for _, camera, _ in nearest], window)
+    said = hours.recorded(session, [(camera.device, camera.camera_id) for _, camera, _ in found], window)
     return SearchResult(
         cameras=tuple(
             _found(
                 camera,
                 last_seen,
                 away,
-                (latitude, longitude) if is_place else None,
+                place,
                 footage_chance(camera, last_seen, window, now, said.get((camera.device, camera.camera_id))),
             )
-            for away, camera, last_seen in nearest
+            for away, camera, last_seen in found
         ),
-        truncated=len(found) > MOST_FOUND or len(rows) > CANDIDATES,
+        truncated=more,
     )
 
 
@@ -75,24 +59,6 @@ def footage_chance(
     if not known or (since is not None and window.start < since) or last_seen < now - SILENT:
         return FootageChance.UNSURE
     return FootageChance.LIKELY
-
-
-def _nearest_in(box: Box, latitude: float, longitude: float) -> Select[Camera, int]:
-    """By the index on latitude and longitude; sorted well enough in SQL that the nearest are in the first rows."""
-    inside = or_(*(Camera.longitude.between(west, east) for west, east in box.longitudes))
-    query = (
-        select(Camera, Device.last_seen)
-        .join(Device, Device.fingerprint == Camera.device)
-        .where(and_(Camera.latitude.between(box.south, box.north), inside))
-    )
-    if abs(latitude) > POLAR:
-        return query.limit(10 * CANDIDATES)
-    narrowing = math.cos(math.radians(latitude)) ** 2
-    north = Camera.latitude - latitude
-    across = Camera.longitude - longitude
-    if box.west > box.east:  # the short way round
-        across = case((across > 180, across - 360), (across < -180, across + 360), else_=across)
-    return query.order_by(north * north + across * across * narrowing).limit(CANDIDATES + 1)
 
 
 def _found(

@@ -12,6 +12,7 @@ from exchange.clock import to_rfc3339
 from exchange.custody.checkpoint import open_checkpoint
 from exchange.documents.api import Witnessed
 from exchange.documents.messages import Signed
+from portal.registry import devices
 from portal.storage.models import StoredCheckpoint, StoredRequest
 from portal.tokens import Caller
 
@@ -27,6 +28,7 @@ def keep(session: Session, caller: Caller, note: str, most: int, now: int) -> No
     SignatureInvalid or CustodyBroken when the device did not sign it.
     """
     head = open_checkpoint(note, caller.key)
+    devices.still_here(session, caller)
     root = head.root.hex()
     ours = StoredCheckpoint.device == caller.fingerprint
     largest = session.scalar(

@@ -59,7 +59,7 @@ def enrol(session: Session, signed: Signed, settings: PortalSettings, origin: st
 def register(session: Session, caller: Caller, signed: Signed) -> None:
     """Put the whole registration in the place of the one before."""
     registration = open_document(signed, Registration, caller.key)
-    device = _device(session, caller)
+    device = still_here(session, caller)
     _check_names(registration.device, caller)
     if device.registration_document == signed.document:
         return
@@ -78,7 +78,7 @@ def register(session: Session, caller: Caller, signed: Signed) -> None:
 
 def beat(session: Session, caller: Caller, heartbeat: Heartbeat) -> None:
     """Note that the agent lives (that it was seen, its token has noted)."""
-    device = _device(session, caller)
+    device = still_here(session, caller)
     device.version, device.cameras_recording = heartbeat.version, heartbeat.cameras_recording
 
 
@@ -97,6 +97,14 @@ def withdraw(session: Session, caller: Caller, signed: Signed, now: int) -> Eras
     _check_names(withdrawal.device, caller)
     _check_fresh(withdrawal.issued, now)
     return _erase(session, caller.fingerprint)
+
+
+def still_here(session: Session, caller: Caller) -> Device:
+    """The device that calls. ProblemError 401 when its owner left since its token was taken."""
+    device = session.get(Device, caller.fingerprint)
+    if device is None:
+        raise ProblemError(401, "The device is not enrolled any more.", "Enrol it again if its owner wants that.")
+    return device
 
 
 def list_all(session: Session) -> list[dict[str, str | int | None]]:
@@ -178,13 +186,6 @@ def _mark_withdrawn(session: Session, device: str) -> None:
         .where(StoredRequest.device == device, StoredRequest.request_id.not_in(has))
         .values(decision_document=None, decision_signature=None)
     )
-
-
-def _device(session: Session, caller: Caller) -> Device:
-    device = session.get(Device, caller.fingerprint)
-    if device is None:  # withdrawn between its token and now
-        raise ProblemError(401, "The device is not enrolled any more.", "Enrol it again if its owner wants that.")
-    return device
 
 
 def _check_names(device: str, caller: Caller) -> None:

@@ -29,6 +29,9 @@ class Box:
         """The same as ranges that don't cross it."""
         return ((self.west, self.east),) if self.west <= self.east else ((self.west, 180.0), (-180.0, self.east))
 
+    def holds(self, latitude: float, longitude: float) -> bool:
+        return self.south <= latitude <= self.north and any(west <= longitude <= east for west, east in self.longitudes)
+
     @property
     def height_m(self) -> float:
         return (self.north - self.south) * _METRES_A_DEGREE

@@ -11,6 +11,7 @@ from exchange.documents.messages import Signed
 from exchange.documents.offer import Offer, Offers, StoredOffer
 from exchange.signing.documents import open_document
 from portal.problems import ProblemError, conflict, invalid
+from portal.registry import devices
 from portal.storage.models import Device, KeptOffer
 from portal.tokens import Caller
 
@@ -26,6 +27,7 @@ def keep(session: Session, caller: Caller, signed: Signed, now: int) -> None:
     offer = open_document(signed, Offer, caller.key)
     if offer.device != caller.fingerprint:
         raise invalid("The offer names another device.", "Sign it with this device's key.")
+    devices.still_here(session, caller)
     before = session.get(KeptOffer, offer.offer_id)
     if before is not None:
         if before.device == caller.fingerprint and before.document == signed.document:

@@ -19,6 +19,7 @@ from exchange.signing.feedback import open_officers, open_owners
 from portal.problems import conflict, invalid, too_many, unknown
 from portal.requests import inbox
 from portal.settings import PortalSettings
+from portal.storage import locks
 from portal.storage.models import Device, StoredDelivery, StoredFeedback, StoredRequest
 from portal.teams import access
 from portal.tokens import Caller
@@ -96,6 +97,9 @@ def from_owner(session: Session, caller: Caller, names: tuple[str, str], signed:
         raise invalid("The feedback names another device.", "A device speaks for itself only.")
     if _is_repeated(session, document.feedback_id, stored, signed):
         return
+    if session.get(Device, caller.fingerprint) is None:  # its owner left, and with them all that they said
+        raise unknown("request")
+    locks.hold(session, "feedback", stored.officer)  # numbers come to light in their order: who reads on misses none
     about = None
     if isinstance(document, OwnersAnswer):
         about = _check_question(session, stored, document)

@@ -1,9 +1,8 @@
-"""What waits for a device, and the bell that ends its long poll early.
+"""What waits for a device.
 
 There is no mark of what was fetched or read: an owner's silence tells nobody anything.
 """
 
-import asyncio
 from typing import Annotated
 
 from pydantic import Field
@@ -20,56 +19,11 @@ MOST_CHARACTERS = 400_000
 """Of documents in one answer: JSON's escapes may double them, and the answer must stay below ``api.MAX_BODY``."""
 
 
-MOST_POLLS = 2
-"""Calls of one device that are held at once."""
-
-
 class InboxQuery(Part):
     after: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     """The cursor of the answer before; 0 at first."""
     wait: Annotated[int, Field(ge=0, le=LONGEST_POLL)] = 0
     """Seconds to hold the call while there is nothing."""
-
-
-class Bell:
-    """Wakes the polls of one device. Lives on the event loop; knows nothing of what came."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[str, list[asyncio.Event]] = {}
-        self._closing = False
-
-    def listen(self, device: str) -> asyncio.Event:
-        """Set from now on when something comes. Of more than ``MOST_POLLS`` calls at once, the oldest ends."""
-        event = asyncio.Event()
-        events = self._waiting.setdefault(device, [])
-        events.append(event)
-        if len(events) > MOST_POLLS:
-            events.pop(0).set()
-        if self._closing:
-            event.set()
-        return event
-
-    def leave(self, device: str, event: asyncio.Event) -> None:
-        events = self._waiting.get(device, [])
-        if event in events:
-            events.remove(event)
-        if not events:
-            self._waiting.pop(device, None)
-
-    def ring(self, device: str) -> None:
-        for event in self._waiting.get(device, ()):
-            event.set()
-
-    @property
-    def closing(self) -> bool:
-        """Whether the portal ends: polls are answered without a look, as thousands of them would take long."""
-        return self._closing
-
-    def close(self) -> None:
-        """End every poll, and those that come yet."""
-        self._closing = True
-        for device in tuple(self._waiting):
-            self.ring(device)
 
 
 def put(

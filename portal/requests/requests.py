@@ -16,7 +16,7 @@ from exchange.documents.api import InboxKind
 from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Refusal, Request, Signed, Status
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import document_sha256, open_document
-from portal.problems import conflict, invalid, too_many, unknown
+from portal.problems import conflict, invalid, too_many, unauthenticated, unknown
 from portal.requests import inbox
 from portal.settings import Limits, PortalSettings
 from portal.storage.models import Camera, Device, Officer, StoredDelivery, StoredRequest
@@ -55,6 +55,7 @@ def accept(session: Session, caller: Caller, signed: Signed, settings: PortalSet
     device = session.get(Device, request.device)
     if device is None:
         raise invalid("The device that is asked isn't registered here.", "Search again: its owner may have left.")
+    _check_officer(session, caller)
     _check_force(request, settings)
     _check_times(request, settings.limits, now)
     _check_cameras(session, request)
@@ -124,6 +125,13 @@ def revoke(session: Session, officer: Officer, now: int) -> int:
 
 
 # -- what may be asked -------------------------------------------------------------------------------------------
+
+
+def _check_officer(session: Session, caller: Caller) -> None:
+    """A revocation since the token was taken has emptied the inboxes: nothing may come into them after it."""
+    officer = session.get(Officer, caller.fingerprint)
+    if officer is None or officer.revoked is not None:
+        raise unauthenticated()
 
 
 def _check_force(request: Request, settings: PortalSettings) -> None:

@@ -280,6 +280,14 @@ class UsedToken(Table):
     expires: Mapped[int]
 
 
+class SchemaMark(Table):
+    """One row: the last step of the schema that a portal must know to work here (``portal.storage.schema``)."""
+
+    __tablename__ = "schema_mark"
+
+    must_know: Mapped[str] = mapped_column(primary_key=True)
+
+
 def _signed(document: str | None, signature: str | None) -> Signed | None:
     return Signed(document=document, signature=signature) if document and signature else None
 

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import math
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Protocol, TypeVar, TypeVarTuple, Unpack
 
 from exchange.durable import sync_folder
 from portal.problems import ProblemError
+from portal.wakeups.claims import Claims, LocalClaims
 
 BLOCK = 2 * 1024 * 1024
 """Bytes that are gathered before a thread writes and hashes them."""
@@ -121,10 +123,13 @@ class Turn:
 
 
 class UploadFolder:
-    """The files, and who writes to which. One a process; lives on the event loop, works in threads."""
+    """The files, and who writes to which. One a process; lives on the event loop, works in threads. Several processes
+    share a folder when they share claims."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, claims: Claims | None = None) -> None:
         self._folder = folder
+        self._claims = claims or LocalClaims()
+        self._claims.when_asked(self._asked_for)
         self._turns: dict[str, Turn] = {}
         self._hashes: dict[str, RunningHash] = {}
         self._threads = ThreadPoolExecutor(8, "portal-uploads")
@@ -141,8 +146,12 @@ class UploadFolder:
             raise _locked()
         turn = self._turns[upload] = Turn(break_off)
         try:
+            if not await self._claims.take(upload, break_off):
+                self._claims.ask_for(upload)
+                raise _locked()
             yield turn
         finally:
+            await self._claims.release(upload)
             del self._turns[upload]
             turn.over.set()
 
@@ -193,8 +202,9 @@ class UploadFolder:
             await self._run(_unlink, self.path(upload))
         await self._run(sync_folder, self._folder)
 
-    async def names(self) -> set[str]:
-        return set(await self._run(os.listdir, self._folder))
+    async def names(self, older_seconds: float = 0) -> set[str]:
+        """The files that were last written at least so long ago."""
+        return await self._run(_names, self._folder, older_seconds)
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -205,6 +215,12 @@ class UploadFolder:
         other.break_off()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(other.over.wait(), TAKEOVER_SECONDS)
+
+    def _asked_for(self, upload: str) -> None:
+        """Another replica has the sender now: end a call here whose sender fell silent."""
+        turn = self._turns.get(upload)
+        if turn is not None and asyncio.get_running_loop().time() - turn.last_progress >= IDLE_SECONDS:
+            turn.break_off()
 
     def _known(self, upload: str) -> RunningHash:
         return self._hashes.pop(upload) if upload in self._hashes else RunningHash()
@@ -344,6 +360,12 @@ def _catch_up_file(path: Path, running: RunningHash, size: int) -> None:
 
 def _unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
+
+
+def _names(folder: Path, older_seconds: float) -> set[str]:
+    latest = time.time() - older_seconds
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries if not older_seconds or entry.stat().st_mtime <= latest}
 
 
 def _locked() -> ProblemError:

@@ -13,11 +13,16 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from exchange.clock import from_rfc3339
+from portal.force import officers
 from portal.server import Running
 from portal.settings import Limits, PortalFolder
+from portal.storage.database import open_database
 from tests.counterparts.portals.portal import Place, in_process, make_place
+from tests.counterparts.storage.postgres_server import PostgresServer, serving
 from tests.portal.wire import Agent, Officer, SetClock
 
+BOTH = ("sqlite", "postgres")
+on_a_file = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 NOON = from_rfc3339("2026-11-21T12:00:00Z")
 
 
@@ -74,6 +79,38 @@ def limits() -> Limits:
     return Limits()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module that says ``ENGINES = BOTH`` has each of its tests of a portal run on both databases; a test that says
+    otherwise (``on_a_file``) on that one."""
+    said = any("engine" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    engines = getattr(metafunc.module, "ENGINES", None)
+    if engines and "engine" in metafunc.fixturenames and not said:
+        metafunc.parametrize("engine", engines, indirect=True)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """The database of this test's portal: ``sqlite`` or ``postgres``."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One for all tests of this process that want one."""
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prepared(postgres: PostgresServer, template: Place) -> str:
+    """The name of a database with the portal's tables and the template's officer."""
+    name = postgres.create()
+    db = open_database(postgres.url(name))
+    db.write_now(lambda session: officers.add(session, template.credential, template.settings, NOON))
+    db.close()
+    return name
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A force, a portal and an officer, made once and copied for every test."""
@@ -92,10 +129,21 @@ def room(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def place(template: Place, room: Path, limits: Limits) -> Place:
+def place(template: Place, room: Path, limits: Limits, engine: str, request: pytest.FixtureRequest) -> Iterator[Place]:
     shutil.copytree(template.folder.path, room / "portal")
     settings = template.settings.model_copy(update={"limits": limits})
-    return replace(template, folder=PortalFolder(room / "portal"), settings=settings)
+    place = replace(template, folder=PortalFolder(room / "portal"), settings=settings)
+    if engine == "sqlite":
+        yield place
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = server.create(request.getfixturevalue("prepared"))
+    place.folder.database.unlink()
+    place.folder.settings_file.unlink()
+    place = replace(place, settings=settings.model_copy(update={"database": server.url(name)}))
+    place.folder.save(place.settings)
+    yield place
+    server.drop(name)
 
 
 @pytest.fixture

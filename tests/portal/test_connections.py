@@ -14,6 +14,7 @@ from exchange.documents import api
 from portal.api import connections
 from portal.api.connections import Connections, raise_descriptor_limit
 from portal.requests import inbox
+from portal.wakeups import bell
 from tests.portal.conftest import Town
 
 HALF_A_HEADER = b"GET / HTTP/1.1\r\nHost: portal\r\nX-Slow: "
@@ -111,11 +112,11 @@ async def test_when_the_portal_ends_polls_are_answered_without_a_look_and_lose_n
         return found
 
     monkeypatch.setattr(inbox, "read", counted)
-    polls = [asyncio.create_task(agent.inbox(after=7, wait=50)) for _ in range(inbox.MOST_POLLS)]
+    polls = [asyncio.create_task(agent.inbox(after=7, wait=50)) for _ in range(bell.MOST_POLLS)]
     async with asyncio.timeout(60):
-        while looks < inbox.MOST_POLLS:  # noqa: ASYNC110
+        while looks < bell.MOST_POLLS:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     town.running.portal.bell.close()
     for found in await asyncio.gather(*polls):
         assert found == api.Inbox(cursor=7, items=())
-    assert looks == inbox.MOST_POLLS
+    assert looks == bell.MOST_POLLS

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, func, select
 from exchange.errors import AlreadyRunning, SettingsInvalid, StoreDamaged
 from portal.server import Listen
 from portal.settings import PortalFolder, PortalSettings
-from portal.storage.database import Database, upgrade
+from portal.storage.database import open_database, upgrade
 from portal.storage.models import Device, Table, UsedToken
 from tests.counterparts.portals.portal import Place, in_process
 from tests.portal.wire import SetClock
@@ -28,7 +28,7 @@ def device(name: str) -> Device:
 def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
     path = tmp_path / "portal.db"
     assert upgrade(path)[0] is None
-    db = Database(path)
+    db = open_database(path)
     different = db.read_now(
         lambda session: compare_metadata(MigrationContext.configure(session.connection()), Table.metadata)
     )
@@ -38,12 +38,12 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) ->
 
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing_and_keeps_the_rows(tmp_path: Path) -> None:
     path = tmp_path / "portal.db"
-    first = Database(path)
+    first = open_database(path)
     first.write_now(lambda session: session.add(device("a")))
     first.close()
     before, after = upgrade(path)
     assert before == after
-    second = Database(path)
+    second = open_database(path)
     assert second.read_now(lambda session: session.scalar(select(func.count()).select_from(Device))) == 1
     second.close()
 
@@ -84,22 +84,40 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     path = tmp_path / "portal.db"
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreDamaged):
-        Database(path)
+        open_database(path)
     assert path.read_bytes() == b"not a database at all" * 100
 
 
-def test_a_database_of_a_newer_portal_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("must_know", ["9999", None])
+def test_a_database_of_a_portal_that_is_too_new_is_refused(tmp_path: Path, must_know: str | None) -> None:
     path = tmp_path / "portal.db"
     upgrade(path)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        if must_know is None:
+            connection.execute("DROP TABLE schema_mark")
+        else:
+            connection.execute("UPDATE schema_mark SET must_know = ?", [must_know])
     connection.close()
     with pytest.raises(StoreDamaged, match="newer"):
-        Database(path)
+        open_database(path)
+
+
+def test_a_portal_goes_on_working_on_what_a_newer_one_only_added_to(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    upgrade(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("ALTER TABLE devices ADD COLUMN shoe_size INTEGER")
+    connection.close()
+    db = open_database(path)
+    db.write_now(lambda session: session.add(device("a")))
+    db.close()
+    assert upgrade(path) == ("9999", "9999")
 
 
 async def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    db = await asyncio.to_thread(Database, tmp_path / "portal.db")
+    db = await asyncio.to_thread(open_database, tmp_path / "portal.db")
 
     def half(session: object) -> None:
         session.add(device("a"))  # type: ignore[attr-defined]
@@ -113,7 +131,7 @@ async def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 async def test_writes_at_once_happen_one_after_the_other(tmp_path: Path) -> None:
-    db = await asyncio.to_thread(Database, tmp_path / "portal.db")
+    db = await asyncio.to_thread(open_database, tmp_path / "portal.db")
     await db.write(lambda session: session.add(device("a")))
 
     def count_up(session: object) -> None:

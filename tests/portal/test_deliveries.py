@@ -13,8 +13,10 @@ from exchange.documents.feedback import CannotPlay
 from exchange.documents.messages import Signed
 from portal import sweep
 from portal.settings import Limits
-from tests.portal.conftest import Town
+from tests.portal.conftest import BOTH, Town
 from tests.portal.wire import Agent
+
+ENGINES = BOTH
 
 FILM = os.urandom(300_000)
 CONTENT = api.CONTENT.format(delivery_id="r-1-del")

@@ -12,8 +12,10 @@ from portal.registry import checkpoints
 from portal.service import Fetching
 from portal.settings import Limits
 from portal.storage.models import StoredCheckpoint
-from tests.portal.conftest import Town
+from tests.portal.conftest import BOTH, Town, on_a_file
 from tests.portal.wire import CONTACT, OWNER, camera
+
+ENGINES = BOTH
 
 FILM = b"sealed film " * 1000
 
@@ -93,6 +95,7 @@ async def test_a_heartbeat_is_noted(town: Town) -> None:
     assert found.cameras[0].last_seen == town.clock.now()
 
 
+@on_a_file
 async def test_a_withdrawal_leaves_nothing_of_the_owner_in_the_database_file(town: Town) -> None:
     agent = await town.agent().join(town.place, camera(label="Quillfeather yard"))
     await town.officer.ask(agent)

@@ -20,8 +20,10 @@ from exchange.documents.messages import Signed
 from exchange.signing.documents import SigningKey, sign_document
 from portal import sweep
 from portal.settings import Limits
-from tests.portal.conftest import Town
+from tests.portal.conftest import BOTH, Town, on_a_file
 from tests.portal.wire import Agent
+
+ENGINES = BOTH
 
 FILM = os.urandom(30_000)
 TAKES = "request receipt feedback"
@@ -178,6 +180,7 @@ async def test_the_first_ciphertext_goes_once_the_second_was_verified(
         assert (await town.officer.call("GET", api.CONTENT.format(delivery_id=delivery_id))).status == 410
 
 
+@on_a_file
 async def test_an_owner_who_leaves_takes_their_words_and_the_officers_stay_the_forces(
     town: Town, agent: Agent, request_: Signed
 ) -> None:
@@ -193,6 +196,7 @@ async def test_an_owner_who_leaves_takes_their_words_and_the_officers_stay_the_f
     assert b"Why is it so dark?" in database
 
 
+@on_a_file
 async def test_feedback_goes_when_its_time_is_over(town: Town, agent: Agent, request_: Signed) -> None:
     portal = town.running.portal
     question = town.officer.feedback(agent.name, FILM, Question)

@@ -14,7 +14,7 @@ from portal import cli
 from portal.api.routes import ROUTES
 from portal.force.keys import write_public
 from portal.settings import GIB, Limits
-from portal.storage.database import Database
+from portal.storage.database import open_database
 from portal.storage.models import Device, StoredCheckpoint
 from tests.counterparts.portals.portal import Place as PortalPlace
 from tests.counterparts.portals.portal import PortalProcess
@@ -75,7 +75,7 @@ def test_logs_that_went_back_are_shown_to_who_runs_the_portal(there: Path) -> No
     assert portal("logs", there) == []
     said = CliRunner().invoke(cli.main, ["logs", str(there)]).output
     assert said == "No custody log went back.\n"
-    db = Database(there / "portal.db")
+    db = open_database(there / "portal.db")
     try:
         device = {"fingerprint": "SHA256:x", "public_key": "x", "enrolled": 0, "last_seen": 0}
         db.write_now(lambda session: session.add(Device(**device)))

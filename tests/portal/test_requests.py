@@ -16,8 +16,10 @@ from exchange.signing.documents import SigningKey, document_sha256
 from portal.force import officers
 from portal.settings import Limits
 from tests.counterparts.portals.portal import Place, add_officer, in_process
-from tests.portal.conftest import NOON, Town
+from tests.portal.conftest import BOTH, NOON, Town
 from tests.portal.wire import Agent, Officer, SetClock
+
+ENGINES = BOTH
 
 
 @pytest.fixture

@@ -7,18 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, text
+from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, HOUR, MINUTE, to_rfc3339
 from exchange.documents import api
 from portal import sweep
-from portal.registry import searches
-from portal.registry.cameras import MOST_FOUND, _nearest_in, search
-from portal.registry.geo import Box, bearing, box_around, distance_m, looks_at
+from portal.registry import nearest, searches
+from portal.registry.cameras import MOST_FOUND, search
+from portal.registry.geo import bearing, box_around, distance_m, looks_at
 from portal.registry.search_query import SearchQuery
 from portal.settings import Limits
 from portal.storage.models import Camera, Device
-from tests.portal.conftest import NOON, Town
+from tests.portal.conftest import BOTH, NOON, Town
 from tests.portal.wire import CONTACT, OWNER, camera
+
+ENGINES = BOTH
 
 DEVICE = "SHA256:" + "d" * 43
 places = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
@@ -262,9 +265,23 @@ async def test_among_many_cameras_the_nearest_are_found_by_the_index(town: Town)
     inside = sorted(distance_m(53.05, -1.9, 53.0 + (n % 100) / 1000, -2.0 + (n // 100) / 1000) for n in range(20_000))
     assert [item.distance_m for item in found.cameras] == [round(away, 1) for away in inside[:MOST_FOUND]]
 
-    def plan(session: Any) -> str:
-        query = _nearest_in(Box(53.0, -2.0, 53.01, -1.99), 53.005, -1.995)
-        compiled = query.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
-        return " ".join(str(row) for row in session.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
+    found_by = await plan(town, query)
+    if town.place.settings.database is None:
+        assert "USING INDEX cameras_by_place" in found_by
+    else:
+        assert "Index Scan using cameras_on_the_globe" in found_by
+        assert "Order By: (place <->" in found_by
 
-    assert "USING INDEX cameras_by_place" in await portal.db.read(plan)
+
+async def plan(town: Town, query: SearchQuery) -> str:
+    """How the database looks for cameras."""
+    explain = "EXPLAIN QUERY PLAN" if town.place.settings.database is None else "EXPLAIN"
+
+    def ask(session: Session) -> str:
+        session.execute(text("ANALYZE cameras"))
+        in_a_file = town.place.settings.database is None
+        wanted = nearest.by_index(query) if in_a_file else nearest.by_distance((53.05, -1.9), MOST_FOUND, 20_000)
+        compiled = wanted.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        return " ".join(str(row) for row in session.execute(text(f"{explain} {compiled}")))
+
+    return await town.running.portal.db.write(ask)

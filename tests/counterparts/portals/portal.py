@@ -23,7 +23,7 @@ from portal.force.keys import Force, OfficerDetails, validity
 from portal.officer.client import OfficerClient
 from portal.server import Listen, Running, running
 from portal.settings import Limits, PortalFolder, PortalSettings
-from portal.storage.database import Database
+from portal.storage.database import open_database
 
 STARTS_WITHIN = 60
 DETAILS = OfficerDetails("Ada Okafor", "Detective Constable", "4711", "CID Mill Road", "ada.okafor@example.police.uk")
@@ -62,7 +62,7 @@ def _empty_database() -> bytes:
     """A portal's database that nobody has used: its tables take longer to make than most tests take."""
     with tempfile.TemporaryDirectory() as folder:
         path = PortalFolder(Path(folder)).database
-        Database(path).close()
+        open_database(path).close()
         return path.read_bytes()
 
 
@@ -76,7 +76,7 @@ def add_officer(
 ) -> Signed:
     """Sign a credential for another officer and let them in."""
     credential = force.credential(key.public, details, validity(now, 365))
-    db = Database(folder.database)
+    db = open_database(folder.where(settings), settings.database_password_file)
     try:
         db.write_now(lambda session: officers.add(session, credential, settings, now))
     finally:

@@ -14,6 +14,12 @@ _NAMES = {"uq": "uq_%(table_name)s_%(column_0_name)s"}
 """What SQLite's unnamed constraint is to be called, so that it can be dropped."""
 
 
+def _unique_name() -> str:
+    """What the first tables' constraint is called: PostgreSQL names by itself what was given no name."""
+    is_file = op.get_bind().dialect.name == "sqlite"
+    return "uq_deliveries_request_id" if is_file else "deliveries_request_id_evidence_id_key"
+
+
 def upgrade() -> None:
     op.create_table(
         "feedback",
@@ -35,7 +41,7 @@ def upgrade() -> None:
     op.create_index("feedback_by_request", "feedback", ["request_id", "kind"], unique=False)
     op.create_index("feedback_by_time", "feedback", ["received"], unique=False)
     with op.batch_alter_table("deliveries", naming_convention=_NAMES) as batch:
-        batch.drop_constraint("uq_deliveries_request_id", type_="unique")
+        batch.drop_constraint(_unique_name(), type_="unique")
         batch.create_index("deliveries_by_request", ["request_id", "evidence_id"], unique=False)
 
 

@@ -1,0 +1,1 @@
+"""What is typed at ``handover-portal``, by subject; ``portal.cli`` joins them."""

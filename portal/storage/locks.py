@@ -1,0 +1,32 @@
+"""Locks that all processes on one database share, held until the transaction ends.
+
+Not for: a file (SQLite): there only one transaction writes at a time, and each of these is had at once.
+"""
+
+import hashlib
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+
+def number_of(*names: str) -> int:
+    """PostgreSQL's advisory locks are numbers of 64 bits, signed."""
+    digest = hashlib.sha256("\0".join(("handover", *names)).encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+def hold(session: Session, *names: str) -> None:
+    """Wait until nobody else holds it. The snapshot of what was read before the lock stays as it was."""
+    if _is_shared(session):
+        session.execute(select(func.pg_advisory_xact_lock(number_of(*names))))
+
+
+def try_hold(session: Session, *names: str) -> bool:
+    """Whether nobody else holds it."""
+    if not _is_shared(session):
+        return True
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(number_of(*names)))))
+
+
+def _is_shared(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"

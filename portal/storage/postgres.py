@@ -1,0 +1,189 @@
+"""The portal's database on PostgreSQL, for any number of replicas at once.
+
+Every write is one SERIALIZABLE transaction, run again when PostgreSQL finds that it doesn't fit into an order with the
+others. Not for: what waits there for other replicas' words (``portal.wakeups``).
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from exchange.errors import HandoverError, StoreDamaged, StoreUnavailable
+from portal.storage import locks, schema
+from portal.storage.server import Server as Server
+
+T = TypeVar("T")
+THREADS = 6
+"""That write, and as many that read; each has a connection of its own."""
+ATTEMPTS = 12
+FIRST_WAIT = 0.004
+LONGEST_WAIT = 0.25
+"""Seconds before a transaction is run again: a random part of twice the one before, up to this."""
+MOST_SURPRISES = 3
+"""Times that a constraint is met by chance; then it is the work itself that breaks it."""
+STATEMENT_SECONDS = 15
+_AGAIN = {"40001", "40P01", "23505", "23503"}
+"""Serialization failure, deadlock; and two that, under another's commit, mean the same: what was looked for and not
+found is there now, or the other way round. Run again, the work sees it."""
+_WRITES = (
+    "-c default_transaction_isolation=serializable -c enable_seqscan=off "
+    f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout=60s"
+)
+"""A whole table that is read is a conflict with whoever writes to any of its rows: an index is taken where there is
+one."""
+_READS = (
+    "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on "
+    f"-c statement_timeout={STATEMENT_SECONDS}s"
+)
+
+
+class PostgresDatabase:
+    """``portal.storage.database.Database`` on a server."""
+
+    shared = True
+
+    def __init__(self, server: Server) -> None:
+        """StoreDamaged when it is of a newer portal, or can't be used; StoreUnavailable when it does not answer."""
+        upgrade_server(server)
+        self.server = server
+        self._durable = _engine(server, _WRITES)
+        self._quick = _engine(server, f"{_WRITES} -c synchronous_commit=off")
+        self._snapshot = _engine(server, _READS)
+        self._writers = ThreadPoolExecutor(THREADS, "portal-writer")
+        self._readers = ThreadPoolExecutor(THREADS, "portal-reader")
+
+    async def write(self, work: Callable[[Session], T], *, durable: bool = True) -> T:
+        engine = self._durable if durable else self._quick
+        return await asyncio.get_running_loop().run_in_executor(self._writers, commit, engine, work)
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, commit, self._snapshot, work)
+
+    def write_now(self, work: Callable[[Session], T]) -> T:
+        return self._writers.submit(commit, self._durable, work).result()
+
+    def read_now(self, work: Callable[[Session], T]) -> T:
+        return self._readers.submit(commit, self._snapshot, work).result()
+
+    async def forget_erased(self) -> None:
+        """Nothing: what was erased is overwritten when PostgreSQL's autovacuum gives its room away, and its logs are
+        recycled. ``docs/portal-guide.md`` says what that means for disks and backups."""
+
+    def close(self) -> None:
+        self._writers.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        for engine in (self._durable, self._quick, self._snapshot):
+            engine.dispose()
+
+
+def upgrade_server(server: Server) -> tuple[str | None, str]:
+    """Bring it to this portal's schema; of several replicas that start at once, one does it and the others wait."""
+    server.parameters()  # tells at once what is wrong with the settings
+    engine = _engine(server, "-c lock_timeout=300s")
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": locks.number_of("schema")})
+            _want_postgis(connection)
+            return schema.bring_up(connection, server.name)
+    except DBAPIError as error:
+        raise _unavailable(error) or StoreDamaged(
+            f"The portal's database {server.name} can't be used: {_first_line(error)}.",
+            do="Give the portal's user a database of its own; docs/portal-guide.md says how.",
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def commit(engine: Engine, work: Callable[[Session], T]) -> T:
+    """Run the work in a transaction and commit it: again, after a short random wait, while others were in its way."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt)))  # noqa: S311  no secret
+        done = False
+        try:
+            with Session(engine, expire_on_commit=False) as session:
+                with session.begin():
+                    result = work(session)
+                    session.flush()
+                    done = True
+                return result
+        except DBAPIError as error:
+            if _is_lost(error):
+                if done or attempt:  # whether a commit that broke off came to pass, nobody knows
+                    raise _gone(_first_line(error)) from None
+            elif _state(error) not in _AGAIN or (isinstance(error, IntegrityError) and attempt >= MOST_SURPRISES):
+                raise _unavailable(error) or error from None
+    raise StoreUnavailable(
+        "The portal's database is too busy.",
+        meaning=f"Others were in the way of this {ATTEMPTS} times; nothing was changed.",
+        do="Try again in a moment.",
+    )
+
+
+def _engine(server: Server, options: str) -> Engine:
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: _connect(server, options),
+        pool_size=THREADS,
+        max_overflow=0,
+        pool_timeout=STATEMENT_SECONDS,
+    )
+
+
+def _connect(server: Server, options: str) -> "psycopg.Connection[Any]":
+    try:
+        parameters = server.parameters(options)
+    except HandoverError as error:  # the password's file was there when the portal started
+        raise psycopg.OperationalError(error.what) from None
+    return psycopg.connect(**parameters)
+
+
+def _want_postgis(connection: Any) -> None:
+    if connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'postgis'")):
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(text("CREATE EXTENSION postgis"))
+    except DBAPIError as error:
+        raise StoreDamaged(
+            f"The portal's database has no PostGIS: {_first_line(error)}.",
+            do="Install PostGIS, and have a superuser run in the portal's database: CREATE EXTENSION postgis;",
+        ) from None
+
+
+def _state(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    """The connection ended, or could not be made: nothing wrong with what was asked."""
+    if error.connection_invalidated or _state(error)[:2] == "08" or _state(error)[:3] == "57P":
+        return True
+    return isinstance(error.orig, psycopg.OperationalError) and not _state(error)
+
+
+def _unavailable(error: DBAPIError) -> HandoverError | None:
+    """No answer, shut down, cancelled for its length, read-only after a failover, out of connections or room."""
+    if _is_lost(error) or _state(error)[:2] in ("53", "55") or _state(error) in ("25006", "57014"):
+        return _gone(_first_line(error))
+    return None
+
+
+def _gone(why: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"The portal's database does not answer: {why}.",
+        meaning="Nothing was lost; the call may have been done or not, and may be made again.",
+        do="Try again in a moment. Who runs the portal: is PostgreSQL up, and does it take this user?",
+    )
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0].rstrip(".")
