@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from exchange.clock import HOUR, Instant
 from exchange.documents.messages import (
+    Asked,
     Document,
     Fingerprint,
     Id,
@@ -80,11 +81,18 @@ def supervised_because(request: Request, indoors: Collection[str], limits: Super
 
     ``indoors``: the ids of those cameras that are inside of buildings.
     """
+    return supervised_for(request.owners_asked or 1, request.asked, indoors, limits)
+
+
+def supervised_for(
+    owners: int, asked: Collection[Asked], indoors: Collection[str], limits: SupervisionLimits
+) -> tuple[str, ...]:
+    """The same before there is a request: of so many owners, this much is to be asked."""
     reasons = []
-    if (request.owners_asked or 1) > limits.owners:
-        reasons.append(f"{request.owners_asked} owners are asked, and more than {limits.owners} are many")
-    if max(asked.window.window.duration for asked in request.asked) > limits.window:
+    if owners > limits.owners:
+        reasons.append(f"{owners} owners are asked, and more than {limits.owners} are many")
+    if any(each.window.window.duration > limits.window for each in asked):
         reasons.append(f"it asks for more than {limits.window / HOUR:.4g} hours of a camera")
-    if limits.indoors and any(asked.camera_id in indoors for asked in request.asked):
+    if limits.indoors and any(each.camera_id in indoors for each in asked):
         reasons.append("it asks for a camera inside of a building")
     return tuple(reasons)

@@ -78,6 +78,10 @@ class RequestForm(Part):
     answers_offer: Id | None = None
     """The owner's offer that this answers."""
     answer_within_days: Annotated[int, Field(ge=1, le=90)] = 14
+    owners_asked: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many owners, this one with them, are asked for the same."""
+    authorisation: Signed | None = None
+    """A supervisor's word that this may be asked."""
 
 
 def read_form(path: Path | None, flags: Mapping[str, Any]) -> RequestForm:
@@ -188,6 +192,8 @@ def sign_request(
             exhibit_prefix=form.exhibit_prefix,
             answers_offer=form.answers_offer,
             team=team,
+            owners_asked=form.owners_asked,
+            authorisation=form.authorisation,
             issued=now,
             expires=now + form.answer_within_days * DAY,
         )

@@ -22,11 +22,11 @@ def remember(state: OfficerState, result: SearchResult) -> None:
     state.save_sightings(dict(newest))
 
 
-def check_known(state: OfficerState, request: Request, *, accept_changed: bool) -> None:
+def check_known(state: OfficerState, *requests: Request, accept_changed: bool) -> None:
     """Remember under which device's key each camera is asked. DeviceKeyChanged when it was another one before,
     unless the officer says that the change is right. A camera that no search here has found is not held to a place."""
     known, sightings = state.known_devices(), state.sightings()
-    for asked in request.asked:
+    for request, asked in ((each, asked) for each in requests for asked in each.asked):
         name = sightings.get(_key(request.device, asked.camera_id))
         if name is None:
             continue

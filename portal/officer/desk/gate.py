@@ -102,7 +102,8 @@ def _navigates(request: web.Request) -> bool:
 
 def _failed(request: web.Request, status: int, error: HandoverError) -> web.StreamResponse:
     if not _navigates(request):
-        return web.json_response({"what": error.what, "meaning": error.meaning, "do": error.do}, status=status)
+        told = {"what": error.what, "meaning": error.meaning, "do": error.do, "kind": type(error).__name__}
+        return web.json_response(told, status=status)
     return render(request, "error.html", status_code=status, error=error)
 
 

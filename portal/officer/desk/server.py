@@ -15,12 +15,15 @@ from aiohttp import web
 from exchange.documents.messages import Credential
 from exchange.errors import InputInvalid
 from portal.officer.client import OfficerClient
+from portal.officer.crime.gazetteer import Gazetteer, Geocoder
 from portal.officer.desk import entrance
 from portal.officer.desk.door import Door
 from portal.officer.desk.gate import gate, set_headers
 from portal.officer.desk.page import Page
 from portal.officer.desk.pages import PAGES
+from portal.officer.desk.settings import DeskSettings, path_of, read_settings
 from portal.officer.desk.site import KINDS, SITE, Site, set_up, static, statics
+from portal.officer.state import OfficerState
 from portal.officer.tools import Tools
 
 MAX_FORM = 1024 * 1024
@@ -49,13 +52,15 @@ async def serve_desk(tools: Tools, zone: ZoneInfo, port: int = 0) -> AsyncIterat
     SettingsInvalid, KeyFileUnusable or CredentialInvalid when the officer isn't set up.
     """
     client, officer = await asyncio.to_thread(_officer, tools)
+    settings, geocoder = await asyncio.to_thread(_maps, tools.state)
     try:
         listening = socket.create_server(("127.0.0.1", port))
     except OSError as error:
         words = "is taken" if error.errno == errno.EADDRINUSE else f"can't be used: {error.strerror}"
         raise InputInvalid(f"The port {port} {words}.", do="Give another with --port, or none.") from None
     async with client:
-        site = Site(tools, client, officer, zone, Door(tools.clock.monotonic), listening.getsockname()[1])
+        own_port = listening.getsockname()[1]
+        site = Site(tools, client, officer, zone, Door(tools.clock.monotonic), own_port, settings, geocoder)
         app = await asyncio.to_thread(_make_app, site, (entrance.PAGE, *PAGES))
         runner = web.AppRunner(
             app, access_log=None, handle_signals=False, shutdown_timeout=2, handler_cancellation=True
@@ -71,6 +76,13 @@ async def serve_desk(tools: Tools, zone: ZoneInfo, port: int = 0) -> AsyncIterat
 
 def _officer(tools: Tools) -> tuple[OfficerClient, Credential]:
     return tools.client(), tools.state.credential(tools.clock.now())[1]
+
+
+def _maps(state: OfficerState) -> tuple[DeskSettings, Geocoder | None]:
+    settings = read_settings(state)
+    if settings.gazetteer is None:
+        return settings, None
+    return settings, Gazetteer(path_of(state, settings.gazetteer))
 
 
 async def _static(request: web.Request) -> web.Response:

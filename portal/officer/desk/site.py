@@ -5,6 +5,7 @@ Not for: letting anybody in (``portal.officer.desk.gate``), or any one page.
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from exchange.clock import to_rfc3339
+from exchange.clock import SECOND, to_rfc3339
 from exchange.documents.letters import harmless
 from exchange.documents.messages import Credential
 from portal.officer.client import OfficerClient
+from portal.officer.crime.gazetteer import Geocoder
 from portal.officer.desk.door import Door
 from portal.officer.desk.page import Link
+from portal.officer.desk.settings import DeskSettings
 from portal.officer.state import OfficerState
-from portal.officer.times import show_time
 from portal.officer.tools import Tools
 
 STATIC = Path(__file__).parent / "static"
@@ -39,6 +41,8 @@ class Site:
     zone: ZoneInfo
     door: Door
     port: int
+    settings: DeskSettings
+    geocoder: Geocoder | None = None
     links: tuple[Link, ...] = field(default=())
 
     @property
@@ -93,6 +97,12 @@ def _context(request: web.Request) -> dict[str, Any]:
     }
 
 
+def spoken(instant: int, zone: ZoneInfo) -> str:
+    """A moment as people read it: ``21 November 2026, 12:00 GMT``."""
+    moment = datetime.fromtimestamp(instant // SECOND, zone)
+    return f"{moment.day} {moment:%B %Y, %H:%M %Z}"
+
+
 def set_up(app: web.Application) -> None:
     """Templates and static files are read once, before anything is served."""
     site = app[SITE]
@@ -106,7 +116,7 @@ def set_up(app: web.Application) -> None:
         auto_reload=False,
     )
     environment.filters["line"] = lambda text, most=300: harmless(str(text), most)
-    environment.filters["time"] = lambda instant: show_time(instant, site.zone)
+    environment.filters["time"] = lambda instant: spoken(instant, site.zone)
     environment.globals["static"] = static
     environment.globals["rfc3339"] = to_rfc3339
     for name in environment.list_templates():

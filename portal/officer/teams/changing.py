@@ -36,7 +36,7 @@ async def found_team(
         raise InputInvalid(
             f"The case {crime_reference} belongs to a team already.", do="handover-officer team show; team add"
         )
-    own, _ = state.credential(now)
+    own, _ = await asyncio.to_thread(state.credential, now)
     keys = await asyncio.to_thread(_hybrid_first, state, crime_reference)
     return await _put(state, client, None, crime_reference, _together([own, *others]), unit, keys, now)
 

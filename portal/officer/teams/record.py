@@ -3,6 +3,7 @@
 Not for: changing a team (``portal.officer.teams.changing``).
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,12 +70,12 @@ async def fetch_team(state: OfficerState, client: OfficerClient, case_id: str) -
     version does not hold.
     """
     current = await client.team(case_id)
-    key = force_key(state)
+    key = await asyncio.to_thread(force_key, state)
     latest = open_team(current.signed, key)
     document = latest.document
     if document.case_id != case_id:
         raise mixed_up("The portal sent the team of another case.")
-    kept = kept_team(state, document.crime_reference)
+    kept = await asyncio.to_thread(kept_team, state, document.crime_reference)
     if kept is not None and kept.case_id != case_id:
         raise mixed_up(f"Another case with the reference {document.crime_reference} is known here.")
     versions = list(kept.versions) if kept is not None else []
@@ -96,13 +97,13 @@ async def fetch_team(state: OfficerState, client: OfficerClient, case_id: str) -
     if teams[-1].sha256 != latest.sha256:
         raise mixed_up(f"The portal shows another version {document.version} of the team than was seen here.")
     known = KnownTeam(tuple(versions), tuple(teams))
-    keep_team(state, known)
+    await asyncio.to_thread(keep_team, state, known)
     return known, current
 
 
 async def team_of(state: OfficerState, client: OfficerClient, crime_reference: str) -> tuple[KnownTeam, TeamVersion]:
     """The team of the case with this reference, as the portal has it. NotFound when the case belongs to none."""
-    kept = kept_team(state, crime_reference)
+    kept = await asyncio.to_thread(kept_team, state, crime_reference)
     if kept is not None:
         try:
             return await fetch_team(state, client, kept.case_id)

@@ -46,5 +46,6 @@ async def _known(state: OfficerState, client: OfficerClient, crime_reference: st
             raise  # it has one, and this officer is on it no more
         return None
     if not await asyncio.to_thread(state.has_case_key, crime_reference, known.latest.document.recipient):
-        await asyncio.to_thread(take_keys, state, known, current, [state.identity()])
+        own = await asyncio.to_thread(state.identity)
+        await asyncio.to_thread(take_keys, state, known, current, [own])
     return known

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from portal.settings import Limits
 from tests.portal.conftest import Town
 from tests.portal.desk.desks import Desk, served
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """A street's owners may join within a minute."""
+    return Limits(enrolments_per_minute=1000)
 
 
 @pytest.fixture
