@@ -260,6 +260,11 @@ def read_identities(path: Path) -> list[Identity]:
         )
     if len(content) > _MAX_IDENTITY_FILE:
         raise _unusable(path, "it is far too large for one")
+    return identities_in(content, path)
+
+
+def identities_in(content: bytes, path: Path) -> list[Identity]:
+    """What such a file holds; ``path`` is where it came from, for the error. KeyFileUnusable."""
     identities = []
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
         entry = line.strip()

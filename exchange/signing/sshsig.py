@@ -137,6 +137,11 @@ class SigningKey:
                 content = file.read(_MAX_KEY_FILE)
         except OSError as error:
             raise _unusable(path, error.strerror or "it cannot be read") from None
+        return cls.parse(content, path)
+
+    @classmethod
+    def parse(cls, content: bytes, path: Path) -> Self:
+        """From what such a file holds; ``path`` is where it came from, for the error. KeyFileUnusable."""
         try:
             key = serialization.load_ssh_private_key(content, password=None)
         except TypeError:
@@ -149,9 +154,7 @@ class SigningKey:
 
     def save(self, path: Path) -> None:
         """Write an OpenSSH private key file, mode 0600, durably. FileExistsError rather than overwrite one."""
-        content = self.private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-        )
+        content = self.secret()
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -163,6 +166,12 @@ class SigningKey:
         finally:
             temporary.unlink()
         sync_folder(path.parent)
+
+    def secret(self) -> bytes:
+        """The key as an OpenSSH private key file holds it."""
+        return self.private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+        )
 
     @property
     def public(self) -> PublicKey:

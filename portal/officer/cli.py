@@ -22,7 +22,7 @@ from exchange.signing.documents import PublicKey, open_document
 from exchange.signing.teams import open_unit
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force.keys import read_public, read_signed
-from portal.officer import desk_cli, feedback_cli, opening_cli, show, team_cli
+from portal.officer import desk_cli, feedback_cli, opening_cli, passphrase_cli, show, team_cli
 from portal.officer.asking import Signer, fields_of, read_form, read_place, sign_request
 from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
@@ -42,10 +42,13 @@ def _default_state() -> Path:
 @click.group(cls=HandoverGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="handover")
 @click.option("--state", type=FOLDER, help="The officer's folder. [default: ~/.local/share/handover-officer]")
+@click.option("--passphrase-file", type=FILE, help="For scripts: a file with the passphrase of your keys.")
 @click.pass_context
-def main(ctx: click.Context, state: Path | None) -> None:
+def main(ctx: click.Context, state: Path | None, passphrase_file: Path | None) -> None:
     """Find who may have footage, ask for it, open and check what comes. The keys stay on this machine."""
-    ctx.obj = Tools(OfficerState(state or _default_state()), SystemClock(), Console(highlight=False))
+    folder = state or _default_state()
+    ask = passphrase_cli.ask_for(folder, passphrase_file)
+    ctx.obj = Tools(OfficerState(folder, ask), SystemClock(), Console(highlight=False))
 
 
 @main.command()
@@ -267,5 +270,7 @@ for _command in (
     team_cli.cases,
     team_cli.handover,
     team_cli.restore,
+    passphrase_cli.passphrase,
+    passphrase_cli.case_key,
 ):
     main.add_command(_command)

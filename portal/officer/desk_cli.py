@@ -34,6 +34,7 @@ from portal.officer.tools import Tools, tz_option
 def desk(tools: Tools, port: int, no_browser: bool, tz: str | None, as_json: bool) -> None:
     """Search, ask, fetch and look in your browser. Your keys stay in this program; end it with Ctrl-C."""
     zone = local_zone(tz)
+    tools.state.key()  # a passphrase is asked for now, and not while the page is served
 
     async def serve() -> None:
         ended = asyncio.Event()

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,12 +15,14 @@ import yaml
 from pydantic import ValidationError
 
 from exchange.age.files import Identity, Kind, generate_identity, read_identities
+from exchange.age.keys import identities_in
 from exchange.documents.messages import Credential, Document, Id, Line, Part, PublicKeyLine, Signed
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, KeyFileUnusable, NotFound, SettingsInvalid
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, SigningKey, parse_strictly, read_unverified
 from portal.force.keys import read_signed, write_public, write_signed
+from portal.officer.safe import Ask, Safe, ask_at_terminal
 from portal.settings import Origin
 
 D = TypeVar("D", bound=Document)
@@ -43,9 +45,14 @@ class _IdCheck(Part):
 
 @dataclass(frozen=True, slots=True)
 class OfficerState:
-    """Where an officer's things lie."""
+    """Where an officer's things lie. ``ask``: for the passphrase of their keys, where they have one."""
 
     folder: Path
+    ask: Ask = ask_at_terminal
+    safe: Safe = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "safe", Safe(self.folder, self.ask))
 
     # -- who the officer is ------------------------------------------------------------------------------------------
 
@@ -53,17 +60,19 @@ class OfficerState:
         """The officer's key: the one that is here, or a new one."""
         self._make(self.folder)
         path = self.folder / "officer.key"
-        if not path.exists():
+        if not self.safe.exists(path):
             key = SigningKey.generate()
-            key.save(path)
+            self.safe.write(path, key.secret())
             write_public(self.folder / "officer.pub", key.public, "officer")
-        return SigningKey.load(path)
+        return self.key()
 
     def key(self) -> SigningKey:
         """KeyFileUnusable when there is none."""
-        if not (self.folder / "officer.key").exists():
+        path = self.folder / "officer.key"
+        if not self.safe.exists(path):
             raise KeyFileUnusable(f"There is no officer's key in {self.folder}.", do="Make one: handover-officer setup")
-        return SigningKey.load(self.folder / "officer.key")
+        content = self.safe.read(path)
+        return SigningKey.load(path) if content is None else SigningKey.parse(content, path)
 
     def make_identity(self) -> Identity:
         """The officer's own age key, under which keys of cases are handed to them: the one that is here, or a new one.
@@ -71,12 +80,11 @@ class OfficerState:
         Its public half lies beside it, for the force to put it into the credential.
         """
         self._make(self.folder)
-        path = self.folder / "officer.age"
-        if not path.exists():
+        path = self.folder / "officer.identity"
+        if not self.safe.exists(path):
             made = generate_identity("hybrid")
-            with durable_file(path) as file:
-                file.write(f"# public key: {made.recipient}\n{made}\n".encode())
-        identity = read_identities(path)[0]
+            self.safe.write(path, f"# public key: {made.recipient}\n{made}\n".encode())
+        identity = self.identity()
         with durable_file(self.recipient_file, mode=0o644) as file:
             file.write(f"{identity.recipient}\n".encode())
         return identity
@@ -87,7 +95,16 @@ class OfficerState:
 
     def identity(self) -> Identity:
         """KeyFileUnusable when there is none."""
-        return read_identities(self.folder / "officer.age")[0]
+        return self._identities(self.folder / "officer.identity")[0]
+
+    def _identities(self, path: Path) -> list[Identity]:
+        content = self.safe.read(path)
+        return read_identities(path) if content is None else identities_in(content, path)
+
+    def set_passphrase(self, passphrase: str) -> None:
+        """Lock every key that is here, and that will be. InputInvalid when it is too short."""
+        cases = sorted((self.folder / "cases").glob("*/case.key"))
+        self.safe.set_passphrase(passphrase, [self.folder / "officer.key", self.folder / "officer.identity", *cases])
 
     def keep_unit(self, unit: Signed) -> None:
         """The unit whose recovery key opens the officer's cases too."""
@@ -143,8 +160,7 @@ class OfficerState:
 
         InputInvalid when the case has one of another kind.
         """
-        path = self.case_key_file(crime_reference)
-        if not path.exists():
+        if not self.knows_case(crime_reference):
             self._write_case_keys(crime_reference, [generate_identity(kind or "hybrid")])
         identity = self.case_keys(crime_reference)[0]
         if kind is not None and identity.kind != kind:
@@ -156,24 +172,27 @@ class OfficerState:
 
     def case_keys(self, crime_reference: str) -> list[Identity]:
         """All keys that the case has had as far as they are here, the newest first. KeyFileUnusable."""
-        return read_identities(self.case_key_file(crime_reference))
+        return self._identities(self.case_key_file(crime_reference))
+
+    def knows_case(self, crime_reference: str) -> bool:
+        """Whether a key of the case is here."""
+        return self.safe.exists(self.case_key_file(crime_reference))
 
     def has_case_key(self, crime_reference: str, recipient: str) -> bool:
         """Whether what is sealed for ``recipient`` can be opened here."""
-        path = self.case_key_file(crime_reference)
-        return path.exists() and any(str(key.recipient) == recipient for key in self.case_keys(crime_reference))
+        known = self.knows_case(crime_reference)
+        return known and any(str(key.recipient) == recipient for key in self.case_keys(crime_reference))
 
     def save_case_keys(self, crime_reference: str, identities: Sequence[Identity]) -> None:
         """Keep these, the newest first, and behind them whatever else is here: no key is ever thrown away."""
-        path = self.case_key_file(crime_reference)
-        before = self.case_keys(crime_reference) if path.exists() else []
+        before = self.case_keys(crime_reference) if self.knows_case(crime_reference) else []
         self._write_case_keys(crime_reference, [*identities, *(key for key in before if key not in identities)])
 
     def _write_case_keys(self, crime_reference: str, identities: Sequence[Identity]) -> None:
         self._make(self.case_folder(crime_reference))
         lines = "".join(f"# public key: {each.recipient}\n{each}\n" for each in identities)
-        with durable_file(self.case_key_file(crime_reference)) as file:
-            file.write(f"# case: {crime_reference}\n{lines}".encode())
+        content = f"# case: {crime_reference}\n{lines}".encode()
+        self.safe.write(self.case_key_file(crime_reference), content)
 
     def case_key_file(self, crime_reference: str) -> Path:
         """An age identity file, which ``age -d -i`` takes too."""

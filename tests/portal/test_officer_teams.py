@@ -59,8 +59,8 @@ class Unit:
         state.make_key()
         (state.folder / "officer.key").unlink()
         member.key.save(state.folder / "officer.key")
-        (state.folder / "officer.age").write_text(f"{member.identity}\n")
-        (state.folder / "officer.age").chmod(0o600)
+        (state.folder / "officer.identity").write_text(f"{member.identity}\n")
+        (state.folder / "officer.identity").chmod(0o600)
         force_key = self.town.place.force.key.public.line
         state.save_setup(Setup(portal=self.town.origin, force=self.unit.name, force_key=force_key), member.credential)
         return Desk(member, state, OfficerClient(self.town.origin, member.key, self.town.clock, self.town.session))

@@ -22,7 +22,7 @@ async def sealed_for(
     A case that is new here belongs to a team from its start where the officer set up a unit. ``kind``: of a new key, if
     the officer said so. InputInvalid where the team's key is of another.
     """
-    fresh = not await asyncio.to_thread(state.case_key_file(crime_reference).exists)
+    fresh = not await asyncio.to_thread(state.knows_case, crime_reference)
     kept = await asyncio.to_thread((state.case_folder(crime_reference) / "team").exists)
     known = await _known(state, client, crime_reference) if fresh or kept else None
     unit = await asyncio.to_thread(state.kept_unit)
