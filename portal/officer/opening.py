@@ -124,7 +124,7 @@ async def open_delivery(
             deep=deep,
         )
     )
-    _check_is_the_one(report, answer, delivery)
+    check_is_the_one(report, answer, delivery)
     return Opened(delivery, sealed, folder, report)
 
 
@@ -188,7 +188,7 @@ def _delivery(item: CaseDelivery, case: Case, device: PublicKey, decision: Decis
     return delivery
 
 
-def _check_is_the_one(report: Report, answer: Answer, delivery: Delivery) -> None:
+def check_is_the_one(report: Report, answer: Answer, delivery: Delivery) -> None:
     """A sound package of another request is still the wrong package."""
     if report.failure() is not None:
         return

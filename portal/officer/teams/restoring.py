@@ -43,7 +43,7 @@ async def bring_request(state: OfficerState, client: OfficerClient, request_id: 
             await asyncio.to_thread(take_keys, state, known, current, [state.identity()])
         await asyncio.to_thread(state.keep, request_id, "request", signed)
     else:
-        request = state.request(request_id, Request)
+        request = await asyncio.to_thread(state.request, request_id, Request)
     if not await asyncio.to_thread(state.has_case_key, request.crime_reference, request.recipient):
         known, current = await team_of(state, client, request.crime_reference)
         await asyncio.to_thread(take_keys, state, known, current, [state.identity()])

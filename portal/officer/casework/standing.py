@@ -1,0 +1,102 @@
+"""How the requests of a case stand, from what the portal says and what was done on this machine.
+
+Not for: asking the portal (``portal.officer.desk.watch``), or what is new (``portal.officer.casework.seen``).
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from exchange.documents.api import Case, CaseDelivery
+from exchange.documents.messages import Delivery, Request, Status
+from exchange.errors import HandoverError
+from portal.officer.casework.opened import OpenedBefore, opened_before
+from portal.officer.opening import Answer, read_answer
+from portal.officer.show import case_word
+from portal.officer.state import OfficerState
+
+
+@dataclass(frozen=True, slots=True)
+class PackageStanding:
+    """A package that was delivered. ``opened``: how its checks ended here, when it was opened last."""
+
+    delivery: Delivery
+    receipted: bool
+    opened: OpenedBefore | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One request. ``answer`` is None when what the portal says of it does not hold: ``trouble`` then says why."""
+
+    case: Case
+    request: Request | None
+    answer: Answer | None
+    packages: tuple[PackageStanding, ...]
+    trouble: str = ""
+
+    @property
+    def word(self) -> str:
+        return case_word(self.case)
+
+    @property
+    def is_answered(self) -> bool:
+        return self.case.refusal is not None or self.case.status not in (None, Status.EXPIRED)
+
+    @property
+    def is_approved(self) -> bool:
+        return self.case.status in (Status.APPROVED, Status.PARTLY_APPROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseStanding:
+    """All requests of one crime reference, newest first."""
+
+    case_id: str
+    crime_reference: str
+    requests: tuple[Standing, ...]
+
+    @property
+    def packages(self) -> tuple[PackageStanding, ...]:
+        return tuple(package for each in self.requests for package in each.packages)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """In the order in which things happen."""
+        return {
+            "asked": len(self.requests),
+            "answered": sum(each.is_answered for each in self.requests),
+            "declined": sum(each.case.status is Status.DECLINED for each in self.requests),
+            "expired": sum(each.case.status is Status.EXPIRED for each in self.requests),
+            "delivered": len(self.packages),
+            "opened": sum(each.opened is not None for each in self.packages),
+            "receipted": sum(each.receipted for each in self.packages),
+        }
+
+
+def case_id(crime_reference: str) -> str:
+    """What a case is called in the page's addresses."""
+    return hashlib.sha256(crime_reference.encode()).hexdigest()[:16]
+
+
+def standing(state: OfficerState, case: Case) -> Standing:
+    """Read files; what does not hold becomes ``trouble``, so that one bad answer hides no other."""
+    try:
+        answer = read_answer(state, case)
+    except HandoverError as error:
+        return Standing(case, None, None, (), str(error))
+    items = {delivery.delivery_id: item for item, delivery in answer.deliveries}
+    packages = tuple(_package(state, each, items[each.delivery_id]) for each in answer.newest)
+    return Standing(case, answer.request, answer, packages)
+
+
+def by_case(standings: Iterable[Standing]) -> Sequence[CaseStanding]:
+    """The case with the newest request first."""
+    found: dict[str, list[Standing]] = {}
+    for each in sorted(standings, key=lambda one: -one.case.issued):
+        found.setdefault(each.case.crime_reference, []).append(each)
+    return [CaseStanding(case_id(name), name, tuple(requests)) for name, requests in found.items()]
+
+
+def _package(state: OfficerState, delivery: Delivery, item: CaseDelivery) -> PackageStanding:
+    return PackageStanding(delivery, item.receipt is not None, opened_before(state, delivery))

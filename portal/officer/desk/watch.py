@@ -1,0 +1,148 @@
+"""What the portal says of all requests of the officer, asked seldom and shared by all pages.
+
+Not for: what it means (``portal.officer.casework.standing``).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from exchange.clock import SECOND
+from exchange.documents.api import Case
+from exchange.documents.messages import Status
+from exchange.errors import HandoverError, NotFound, PortalRefused, VerificationFailed
+from portal.officer.casework.seen import News, all_news, unseen
+from portal.officer.casework.standing import CaseStanding, Standing, by_case, standing
+from portal.officer.desk.site import SITE, Site
+from portal.officer.feedback import OwnersReply, fetch_replies
+from portal.officer.teams.restoring import bring_request
+
+SHORTEST = 15 * SECOND
+"""Between two askings of the portal, however many pages are open."""
+_PER_REQUEST = SECOND // 10
+"""Who has many requests asks more seldom."""
+_MOST_DETAILS = 20
+"""Approved requests that are looked at anew in one asking."""
+_APPROVED = (Status.APPROVED, Status.PARTLY_APPROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How everything stood at ``at`` (microseconds UTC). ``trouble``: why it could not be asked anew since."""
+
+    cases: Sequence[CaseStanding] = ()
+    replies: Sequence[OwnersReply] = ()
+    at: int = 0
+    trouble: str = ""
+
+    @property
+    def standings(self) -> list[Standing]:
+        return [each for case in self.cases for each in case.requests]
+
+    def case(self, case_id: str) -> CaseStanding:
+        """NotFound."""
+        found = next((case for case in self.cases if case.case_id == case_id), None)
+        if found is None:
+            raise NotFound("There is no such case here.", do="Look at the list of cases.")
+        return found
+
+    def request(self, request_id: str) -> tuple[CaseStanding, Standing]:
+        """NotFound."""
+        for case in self.cases:
+            for each in case.requests:
+                if each.case.request_id == request_id:
+                    return case, each
+        raise NotFound("There is no such request here.", do="Look at the list of cases.")
+
+
+@dataclass
+class Watch:
+    _view: View = field(default_factory=View)
+    _asked: int | None = None
+    """When the portal was asked last, by the clock that only goes forward."""
+    _details: dict[str, tuple[int, Case]] = field(default_factory=dict)
+    """With documents, and when they were fetched; by request."""
+    _brought: set[str] = field(default_factory=set)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def look(self, site: Site) -> View:
+        """As the portal says, at most as old as it is gentle to ask; and as this machine's files say now."""
+        async with self._lock:
+            interval = max(SHORTEST, _PER_REQUEST * len(self._view.standings))
+            now = site.tools.clock.monotonic()
+            if self._asked is None or now - self._asked >= interval:
+                self._view = await self._ask(site)
+                self._asked = now
+            else:
+                self._view = await asyncio.to_thread(_read_again, site, self._view)
+            return self._view
+
+    def forget(self) -> None:
+        """Something was just sent: the next look asks."""
+        self._asked = None
+
+    async def _ask(self, site: Site) -> View:
+        try:
+            found = (await site.client.all_cases()).cases
+            await self._bring(site, found)
+            await self._ask_more(site, found)
+            whole = [self._whole(case) for case in found]
+            standings = await asyncio.to_thread(lambda: [standing(site.state, case) for case in whole])
+            replies = await fetch_replies(site.state, site.client)
+        except HandoverError as error:
+            return View(self._view.cases, self._view.replies, self._view.at, str(error))
+        return View(by_case(standings), replies, site.now())
+
+    async def _bring(self, site: Site, found: Sequence[Case]) -> None:
+        """Have requests here that a colleague or another machine sent. Of one that can't be had, its standing tells."""
+        for case in found:
+            if case.request_id not in self._brought:
+                with contextlib.suppress(NotFound, PortalRefused, VerificationFailed):
+                    await bring_request(site.state, site.client, case.request_id)
+                    self._brought.add(case.request_id)
+
+    async def _ask_more(self, site: Site, found: Sequence[Case]) -> None:
+        """Fetch the documents that lists leave out: of what was answered since; of what may still get a package, a few
+        at a time, those first that were not looked at for longest."""
+        now = site.tools.clock.monotonic()
+        fresh = [case for case in found if _is_answered(case) and not self._is_known(case)]
+        open_ones = [case for case in found if case.status in _APPROVED and case not in fresh]
+        waiting = sorted(open_ones, key=lambda case: self._details[case.request_id][0])[:_MOST_DETAILS]
+        for case in [*fresh, *waiting]:
+            self._details[case.request_id] = (now, await site.client.case(case.request_id))
+
+    def _is_known(self, case: Case) -> bool:
+        known = self._details.get(case.request_id)
+        return known is not None and known[1].status == case.status
+
+    def _whole(self, case: Case) -> Case:
+        return self._details[case.request_id][1] if self._is_known(case) else case
+
+
+def _is_answered(case: Case) -> bool:
+    return case.refusal is not None or case.status not in (None, Status.EXPIRED)
+
+
+def _read_again(site: Site, view: View) -> View:
+    standings = [standing(site.state, each.case) for each in view.standings]
+    return View(by_case(standings), view.replies, view.at, view.trouble)
+
+
+def news_of(site: Site, view: View) -> list[News]:
+    """What the officer did not see yet. Reads files."""
+    return unseen(site.state, all_news(view.standings, view.replies))
+
+
+WATCH = web.AppKey("watch", Watch)
+
+
+async def set_up(app: web.Application) -> None:
+    app[WATCH] = Watch()
+
+
+async def look(request: web.Request) -> View:
+    """How everything stands, for a page."""
+    return await request.config_dict[WATCH].look(request.config_dict[SITE])
