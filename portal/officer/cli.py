@@ -26,11 +26,13 @@ from portal.officer import desk_cli, feedback_cli, opening_cli, passphrase_cli, 
 from portal.officer.asking import Signer, fields_of, read_form, read_place, sign_request
 from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
+from portal.officer.safe import ask_at_terminal, from_file
 from portal.officer.state import OfficerState, Setup
 from portal.officer.supervised import supervision_cli
 from portal.officer.supervised.authorising import draft_of
 from portal.officer.teams.sealed_for import sealed_for
 from portal.officer.times import read_time, read_zone, show_time
+from portal.officer.token import TokenPlace
 from portal.officer.tools import FILE, FOLDER, Tools, tz_option
 from portal.officer.trust import check_known, remember
 from portal.registry.search_query import SearchQuery
@@ -45,12 +47,14 @@ def _default_state() -> Path:
 @click.version_option(package_name="handover")
 @click.option("--state", type=FOLDER, help="The officer's folder. [default: ~/.local/share/handover-officer]")
 @click.option("--passphrase-file", type=FILE, help="For scripts: a file with the passphrase of your keys.")
+@click.option("--pin-file", type=FILE, help="For scripts: a file with the PIN of your token.")
 @click.pass_context
-def main(ctx: click.Context, state: Path | None, passphrase_file: Path | None) -> None:
+def main(ctx: click.Context, state: Path | None, passphrase_file: Path | None, pin_file: Path | None) -> None:
     """Find who may have footage, ask for it, open and check what comes. The keys stay on this machine."""
     folder = state or _default_state()
     ask = passphrase_cli.ask_for(folder, passphrase_file)
-    ctx.obj = Tools(OfficerState(folder, ask), SystemClock(), Console(highlight=False))
+    ask_pin = from_file(pin_file) if pin_file is not None else ask_at_terminal
+    ctx.obj = Tools(OfficerState(folder, ask, ask_pin), SystemClock(), Console(highlight=False))
 
 
 @main.command()
@@ -58,15 +62,22 @@ def main(ctx: click.Context, state: Path | None, passphrase_file: Path | None) -
 @click.option("--force-key", type=FILE, help="The force's public key (force.pub), from the force itself.")
 @click.option("--credential", type=FILE, help="What the force signed for this officer's key.")
 @click.option("--unit", type=FILE, help="The unit that the force signed: its recovery key opens your new cases too.")
+@click.option("--token", "token_label", help="Have your key on a PKCS#11 token with this label; its PIN is asked for.")
+@click.option("--token-module", type=FILE, help="The PKCS#11 library of the token's maker.")
 @json_option
 @click.pass_obj
 def setup(
-    tools: Tools, portal: str | None, force_key: Path | None, credential: Path | None, unit: Path | None, as_json: bool
-) -> None:
+    tools: Tools, portal: str | None, force_key: Path | None, credential: Path | None, unit: Path | None,
+    token_label: str | None, token_module: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Make the officer's key; with the force's credential for it, set up the portal too.
 
     First without options: give officer.pub to the force. Then with all three.
     """
+    if (token_label is None) != (token_module is None):
+        raise InputInvalid("A token has a label and a library.", do="Give --token and --token-module together.")
+    if token_label is not None and token_module is not None:
+        tools.state.use_token(TokenPlace(module=str(token_module), token=token_label))
     key = tools.state.make_key()
     tools.state.make_identity()
     public = tools.state.folder / "officer.pub"

@@ -30,8 +30,8 @@ def ask_at_terminal(words: str) -> str:
     """Typed, and not shown. KeyFileUnusable where there is no terminal to ask at."""
     if not sys.stdin.isatty():
         raise KeyFileUnusable(
-            "The officer's keys are locked by a passphrase, and there is no terminal to ask for it.",
-            do="Type the command at a terminal, or name a file with it: handover-officer --passphrase-file FILE",
+            "The officer's keys are locked, and there is no terminal to ask for what opens them.",
+            do="Type the command at a terminal, or name a file: handover-officer --passphrase-file, or --pin-file",
         )
     return getpass.getpass(f"{words}: ")
 
@@ -45,7 +45,7 @@ def from_file(path: Path) -> Ask:
                 return file.readline(10_000).rstrip("\r\n")
         except (OSError, UnicodeDecodeError):
             raise KeyFileUnusable(
-                f"The file {path} can't be read.", do="Put the passphrase on its first line."
+                f"The file {path} can't be read.", do="What it is for stands on its first line."
             ) from None
 
     return read

@@ -22,6 +22,7 @@ from exchange.errors import InputInvalid, KeyFileUnusable, NotFound, SettingsInv
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, SigningKey, parse_strictly, read_unverified
 from portal.force.keys import read_signed, write_public, write_signed
+from portal.officer import token
 from portal.officer.safe import Ask, Safe, ask_at_terminal
 from portal.settings import Origin
 
@@ -45,11 +46,15 @@ class _IdCheck(Part):
 
 @dataclass(frozen=True, slots=True)
 class OfficerState:
-    """Where an officer's things lie. ``ask``: for the passphrase of their keys, where they have one."""
+    """Where an officer's things lie. ``ask``: for the passphrase of their keys, where they have one; ``ask_pin``: for
+    the PIN of their token."""
 
     folder: Path
     ask: Ask = ask_at_terminal
+    ask_pin: Ask = ask_at_terminal
     safe: Safe = field(init=False, repr=False, compare=False)
+    _on_token: list[SigningKey] = field(init=False, repr=False, compare=False, default_factory=list)
+    """The key on the token, once it was opened."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "safe", Safe(self.folder, self.ask))
@@ -57,17 +62,37 @@ class OfficerState:
     # -- who the officer is ------------------------------------------------------------------------------------------
 
     def make_key(self) -> SigningKey:
-        """The officer's key: the one that is here, or a new one."""
+        """The officer's key: the one that is here or on the token that was set up, or a new one."""
         self._make(self.folder)
         path = self.folder / "officer.key"
-        if not self.safe.exists(path):
+        if token.kept_place(self.folder) is None and not self.safe.exists(path):
             key = SigningKey.generate()
             self.safe.write(path, key.secret())
             write_public(self.folder / "officer.pub", key.public, "officer")
         return self.key()
 
+    def use_token(self, place: token.TokenPlace) -> SigningKey:
+        """From now on the officer's key is the one on the token, made there if there is none. SettingsInvalid where
+        there is one in a file: the force vouched for that."""
+        self._make(self.folder)
+        if self.safe.exists(self.folder / "officer.key"):
+            raise SettingsInvalid(
+                "There is an officer's key in a file here already.",
+                do="Use another folder: handover-officer --state FOLDER setup --token …",
+            )
+        key = token.open_key(place, lambda: self.ask_pin(f"PIN of the token {place.token}"), make=True)
+        token.keep_place(self.folder, place)
+        write_public(self.folder / "officer.pub", key.public, "officer")
+        self._on_token.append(key)
+        return key
+
     def key(self) -> SigningKey:
         """KeyFileUnusable when there is none."""
+        place = token.kept_place(self.folder)
+        if place is not None:
+            if not self._on_token:
+                self._on_token.append(token.open_key(place, lambda: self.ask_pin(f"PIN of the token {place.token}")))
+            return self._on_token[0]
         path = self.folder / "officer.key"
         if not self.safe.exists(path):
             raise KeyFileUnusable(f"There is no officer's key in {self.folder}.", do="Make one: handover-officer setup")
