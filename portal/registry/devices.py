@@ -139,8 +139,9 @@ def shut_out(session: Session, fingerprint: str, reason: str, now: int) -> Erase
 
 
 def _erase(session: Session, fingerprint: str) -> Erased:
+    theirs = select(StoredRequest.request_id).where(StoredRequest.device == fingerprint)
     fetched = select(StoredDelivery.upload).where(
-        StoredDelivery.upload.is_not(None), StoredDelivery.fetched.is_not(None)
+        StoredDelivery.request_id.in_(theirs), StoredDelivery.upload.is_not(None), StoredDelivery.fetched.is_not(None)
     )
     unfetched = tuple(
         session.scalars(
@@ -169,7 +170,10 @@ def _erase_owners_words(session: Session, device: str) -> None:
 def _mark_withdrawn(session: Session, device: str) -> None:
     """Every request without a refusal whose footage the officer does not have: unanswered, or approved in vain. With
     it goes its decision, which names who decided."""
-    has = select(StoredDelivery.request_id).where(StoredDelivery.fetched.is_not(None))
+    theirs = select(StoredRequest.request_id).where(StoredRequest.device == device)
+    has = select(StoredDelivery.request_id).where(
+        StoredDelivery.request_id.in_(theirs), StoredDelivery.fetched.is_not(None)
+    )
     approved = (Status.APPROVED, Status.PARTLY_APPROVED)
     session.execute(
         update(StoredRequest)

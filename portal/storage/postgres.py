@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from exchange.errors import HandoverError, StoreDamaged, StoreUnavailable
+from exchange.errors import HandoverError, InputInvalid, StoreDamaged, StoreUnavailable
 from portal.storage import locks, schema
 from portal.storage.server import Server as Server
 
@@ -30,6 +30,8 @@ LONGEST_WAIT = 0.25
 MOST_SURPRISES = 3
 """Times that a constraint is met by chance; then it is the work itself that breaks it."""
 STATEMENT_SECONDS = 15
+PATIENCE_SECONDS = 20
+"""How long a call waits for a server that is there and says nothing."""
 _AGAIN = {"40001", "40P01", "23505", "23503"}
 """Serialization failure, deadlock; and two that, under another's commit, mean the same: what was looked for and not
 found is there now, or the other way round. Run again, the work sees it."""
@@ -61,11 +63,10 @@ class PostgresDatabase:
         self._readers = ThreadPoolExecutor(THREADS, "portal-reader")
 
     async def write(self, work: Callable[[Session], T], *, durable: bool = True) -> T:
-        engine = self._durable if durable else self._quick
-        return await asyncio.get_running_loop().run_in_executor(self._writers, commit, engine, work)
+        return await _in_time(self._writers, self._durable if durable else self._quick, work)
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, commit, self._snapshot, work)
+        return await _in_time(self._readers, self._snapshot, work)
 
     def write_now(self, work: Callable[[Session], T]) -> T:
         return self._writers.submit(commit, self._durable, work).result()
@@ -82,6 +83,15 @@ class PostgresDatabase:
         self._readers.shutdown(wait=True)
         for engine in (self._durable, self._quick, self._snapshot):
             engine.dispose()
+
+
+async def _in_time(threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Session], T]) -> T:
+    """Nobody waits for ever on a server that hangs: what waits for a thread then is not begun, what runs is left."""
+    running = asyncio.get_running_loop().run_in_executor(threads, commit, engine, work)
+    try:
+        return await asyncio.wait_for(running, PATIENCE_SECONDS)
+    except TimeoutError:
+        raise _gone(f"nothing came within {PATIENCE_SECONDS} seconds") from None
 
 
 def upgrade_server(server: Server) -> tuple[str | None, str]:
@@ -116,6 +126,8 @@ def commit(engine: Engine, work: Callable[[Session], T]) -> T:
                     done = True
                 return result
         except DBAPIError as error:
+            if "NUL" in str(error.orig):
+                raise InputInvalid("A text holds a zero byte.", do="Send it without.") from None
             if _is_lost(error):
                 if done or attempt:  # whether a commit that broke off came to pass, nobody knows
                     raise _gone(_first_line(error)) from None

@@ -85,8 +85,8 @@ class Line:
             while words := list(self._said)[:MOST_SAID]:
                 try:
                     await self._db.write(functools.partial(_notify, words), durable=False)
-                except Exception:
-                    log.exception("replicas were not told; it is tried again")
+                except StoreUnavailable as error:
+                    log.warning("replicas were not told (%s); it is tried again", error.what)
                     await asyncio.sleep(BACK_SECONDS)
                     continue
                 for word in words:
@@ -117,7 +117,6 @@ class SharedBell(LocalBell):
         self._line.say("ring", device)
 
     async def _wake_all(self) -> None:
-        self.rings_were_missed()
         for number, device in enumerate(self.waiting, 1):
             self.wake(device)
             if number % SLICE == 0:

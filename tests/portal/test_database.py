@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from alembic import command
@@ -15,6 +17,7 @@ from sqlalchemy import create_engine, func, select
 from exchange.errors import AlreadyRunning, SettingsInvalid, StoreDamaged
 from portal.server import Listen
 from portal.settings import PortalFolder, PortalSettings
+from portal.storage import schema
 from portal.storage.database import open_database, upgrade
 from portal.storage.models import Device, Table, UsedToken
 from tests.counterparts.portals.portal import Place, in_process
@@ -114,6 +117,19 @@ def test_a_portal_goes_on_working_on_what_a_newer_one_only_added_to(tmp_path: Pa
     db.write_now(lambda session: session.add(device("a")))
     db.close()
     assert upgrade(path) == ("9999", "9999")
+
+
+def test_a_step_tells_from_which_step_on_a_portal_works_on_what_it_leaves() -> None:
+    def steps(*said: str | None) -> Any:
+        made = [
+            SimpleNamespace(revision=f"000{number}", module=SimpleNamespace(**({"MUST_KNOW": known} if known else {})))
+            for number, known in enumerate(said, 1)
+        ]
+        return SimpleNamespace(walk_revisions=lambda: iter(made[::-1]))
+
+    assert schema.must_know(steps(None, None)) == "0002"
+    assert schema.must_know(steps(None, None, "0001", "0002")) == "0002"  # both only add
+    assert schema.must_know(steps(None, "0001", "0002")) == "0002"  # takes away what the second stopped to use
 
 
 async def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from exchange.signing.documents import SigningKey, sign_document
 from portal.registry.hours import KEPT_DAYS
 from portal.storage.models import DayHours
 from portal.sweep import sweep
-from tests.portal.conftest import NOON, Town
+from tests.portal.conftest import BOTH, NOON, Town
 from tests.portal.wire import Agent, camera
+
+ENGINES = BOTH
 
 HERE = (53.7632, -2.7031)
 TODAY = NOON // DAY * DAY

@@ -40,6 +40,10 @@ async def test_a_request_arrives_with_the_very_bytes_that_were_signed(town: Town
     assert [(item.kind, item.signed) for item in found.items] == [(InboxKind.REQUEST, signed)]
 
 
+async def test_an_id_that_nothing_can_have_is_not_found(town: Town) -> None:
+    assert (await town.officer.call("GET", api.OFFICER_REQUEST.format(request_id="r%00"))).status == 404
+
+
 async def test_a_request_sent_twice_arrives_once(town: Town, agent: Agent) -> None:
     signed = await town.officer.ask(agent)
     assert (await town.officer.send(signed)).status == 200

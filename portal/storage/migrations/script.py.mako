@@ -9,6 +9,7 @@ revision: str = ${repr(up_revision)}
 down_revision: str | Sequence[str] | None = ${repr(down_revision)}
 branch_labels: str | Sequence[str] | None = ${repr(branch_labels)}
 depends_on: str | Sequence[str] | None = ${repr(depends_on)}
+# MUST_KNOW = "…"  the earliest step whose portal works on what this one leaves (portal/storage/schema.py)
 
 
 def upgrade() -> None:

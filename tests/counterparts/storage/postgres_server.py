@@ -7,7 +7,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
 import uuid
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import psycopg
 
 LONGEST_START = 60
@@ -67,11 +67,30 @@ class PostgresServer:
     def kill(self) -> None:
         """At once, as a power cut would, with everything that it started."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
+        for each in self._all():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
         self._process.wait()
         self._process = None
         with contextlib.suppress(FileNotFoundError):
             (self.folder / "data" / "postmaster.pid").unlink()
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It is there, and takes connections, and says nothing."""
+        stopped = self._all()
+        for each in stopped:
+            each.suspend()
+        try:
+            yield
+        finally:
+            for each in stopped:
+                each.resume()
+
+    def _all(self) -> list[psutil.Process]:
+        assert self._process is not None
+        first = psutil.Process(self._process.pid)
+        return [first, *first.children(recursive=True)]
 
     def create(self, template: str = "template1") -> str:
         """A new database, a copy of another; its name."""

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from exchange.errors import SettingsInvalid, StoreDamaged, StoreUnavailable
+from exchange.errors import InputInvalid, SettingsInvalid, StoreDamaged, StoreUnavailable
 from portal import sweep
 from portal.settings import Limits, PortalSettings
 from portal.storage import locks, postgres
@@ -161,6 +161,11 @@ def test_a_statement_that_takes_too_long_is_given_up(
         two[0].read_now(lambda session: session.execute(text("SET LOCAL statement_timeout = 50; SELECT pg_sleep(30)")))
 
 
+def test_a_zero_byte_which_postgresql_takes_in_no_text_is_said_to_be_one(two: tuple[Database, Database]) -> None:
+    with pytest.raises(InputInvalid, match="zero byte"):
+        two[0].write_now(lambda session: session.add(device("a\0b")))
+
+
 def test_reading_never_writes(two: tuple[Database, Database]) -> None:
     with pytest.raises(StoreUnavailable, match="read-only"):
         two[0].read_now(lambda session: session.add(device("a")))
@@ -264,6 +269,11 @@ def test_beyond_this_machine_the_servers_certificate_is_checked() -> None:
     assert mode("postgresql://handover@db.example.org,db2.example.org/handover") == "verify-full"
     assert mode("postgresql://db.example.org/handover?sslmode=verify-ca") == "verify-ca"
     assert mode("postgresql:///handover?host=/run/postgresql") is None
+
+
+def test_of_several_servers_the_one_that_answers_is_taken(postgres: PostgresServer, prepared: str) -> None:
+    url = postgres.url(prepared).replace("host=", "target_session_attrs=read-write&host=/nowhere,")
+    assert upgrade(url) == upgrade(postgres.url(prepared))
 
 
 def test_nothing_that_answers_is_told_when_the_portal_starts(tmp_path: Path) -> None:

@@ -2,25 +2,31 @@
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TypeVar
 
 import aiohttp
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
+from exchange.clock import SECOND
 from exchange.documents import api
 from exchange.signing.documents import SigningKey
 from exchange.signing.tokens import mint
 from portal.server import Running
 from portal.settings import Limits
+from portal.storage import locks
+from portal.storage import postgres as engine
 from portal.storage.models import Device, StoredUpload
 from portal.uploads import files
 from portal.wakeups import shared
 from tests.counterparts.portals.portal import add_officer, in_process
 from tests.counterparts.storage.postgres_server import PostgresServer
 from tests.portal.conftest import Town
-from tests.portal.wire import Agent, Officer, Wire
+from tests.portal.wire import Agent, Officer, SetClock, Wire
 
 ENGINES = ("postgres",)
 W = TypeVar("W", bound=Wire)
@@ -149,6 +155,45 @@ async def test_a_token_is_taken_once_by_all_replicas(town: Town, twin: Running, 
     assert sorted(answer.status for answer in answers) == [200, 401]
 
 
+async def test_what_comes_by_a_replica_whose_clock_is_behind_is_not_lost(town: Town, agent: Agent) -> None:
+    slow = SetClock(town.clock.now() - 3 * SECOND)
+    async with in_process(town.place, slow) as twin:
+        await town.officer.ask(agent, "r-1")
+        seen = (await agent.inbox()).cursor
+        town.clock.forward(-3 * SECOND)
+        signed = town.officer.request(agent.name, "r-2")
+        assert (await at(town.officer, twin).send(signed)).status == 201
+        assert [item.signed for item in (await at(agent, twin).inbox(after=seen)).items] == [signed]
+
+
+async def test_owners_words_come_to_light_in_the_order_of_their_numbers(town: Town, twin: Running) -> None:
+    """Else an officer who reads on from the last number would miss one."""
+    holding, may_end = threading.Event(), threading.Event()
+
+    def first(session: Session) -> None:
+        locks.hold(session, "feedback", "officer")
+        number = session.scalar(text("SELECT nextval('feedback_number_seq')"))
+        holding.set()
+        may_end.wait(PATIENCE)
+        order.append(number)
+
+    def second(session: Session) -> None:
+        locks.hold(session, "feedback", "officer")
+        order.append(session.scalar(text("SELECT nextval('feedback_number_seq')")))
+
+    order: list[int | None] = []
+    one = asyncio.create_task(town.running.portal.db.write(first))
+    await asyncio.to_thread(holding.wait, PATIENCE)
+    other = asyncio.create_task(twin.portal.db.write(second))
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with asyncio.timeout(PATIENCE):
+        while await twin.portal.db.read(lambda session: session.scalar(text(waiting))) != 1:
+            pass
+    may_end.set()
+    await asyncio.gather(one, other)
+    assert order == [order[0], (order[0] or 0) + 1]
+
+
 # -- uploads -----------------------------------------------------------------------------------------------------
 
 
@@ -195,6 +240,29 @@ async def test_a_sender_that_fell_silent_at_one_replica_is_let_go_for_the_other(
         await sending
 
 
+async def test_a_replica_that_lost_its_claim_stops_receiving_and_the_other_may_go_on(
+    town: Town, twin: Running, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, slow = await begin(agent, len(FILM)), Slow(FILM[:100], FILM[100:])
+    monkeypatch.setattr(shared, "CHECK_SECONDS", 0.05)
+    async with in_process(town.place, town.clock) as third:
+        sending = asyncio.create_task(at(agent, third).patch(url, 0, slow))
+        claim = locks.number_of("claim", url.rpartition("/")[2])
+        ended = (
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+            f"AND ((classid::bigint << 32) | objid::bigint) = {claim}"
+        )
+        async with asyncio.timeout(PATIENCE):
+            while not await twin.portal.db.read(lambda session: session.execute(text(ended)).all()):
+                pass
+            with pytest.raises(aiohttp.ClientError):
+                await sending
+        found = await at(agent, twin).head(url)
+        assert found.status == 200
+        there = int(found.headers["Upload-Offset"])
+        assert (await at(agent, twin).patch(url, there, FILM[there:])).status == 204
+
+
 async def test_an_owner_who_leaves_at_one_replica_leaves_no_upload_at_the_other(
     town: Town, twin: Running, agent: Agent
 ) -> None:
@@ -228,6 +296,16 @@ async def test_while_postgresql_is_gone_callers_are_told_to_wait_and_then_all_is
         while not (found := await at(agent, twin).inbox(wait=5)).items:
             pass
     assert found.items[0].signed == signed
+
+
+async def test_a_postgresql_that_hangs_holds_nobody_for_ever(
+    town: Town, agent: Agent, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.2)
+    with postgres.hanging():
+        assert (await agent.call("GET", api.INBOX)).status == 503
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 20)
+    assert (await agent.call("GET", api.INBOX)).status == 200
 
 
 async def test_a_device_is_the_same_at_both(town: Town, twin: Running, agent: Agent) -> None:

@@ -19,8 +19,10 @@ from exchange.signing.teams import open_team
 from portal.force import officers
 from portal.officer.teams.sealed_keys import open_keys, seal_keys
 from tests.exchange.teams.unit import Member, Unitary
-from tests.portal.conftest import NOON, Town
+from tests.portal.conftest import BOTH, NOON, Town
 from tests.portal.wire import Agent, Answer, Officer
+
+ENGINES = BOTH
 
 SEALED = b"what only the team can open"
 

@@ -1,1 +1,0 @@
-"""What the force lets an officer do here, and the record of what they did."""

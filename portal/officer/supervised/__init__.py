@@ -1,1 +1,0 @@
-"""What an officer may not do alone: a supervisor's signature, and what auditors see."""
