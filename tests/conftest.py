@@ -3,9 +3,14 @@
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Who starts the tests in the background may leave Ctrl-C ignored, and each program that they start would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes hangs on what else the machine does.
+settings.register_profile("handover", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("handover")
 
 LONGEST = ("test_demo.py", "test_install.py", "test_crashes.py")
 
