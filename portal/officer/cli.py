@@ -22,7 +22,7 @@ from exchange.signing.documents import PublicKey, open_document
 from exchange.signing.teams import open_unit
 from portal.console import HandoverGroup, json_option, one_line
 from portal.force.keys import read_public, read_signed
-from portal.officer import desk_cli, feedback_cli, opening_cli, passphrase_cli, show, team_cli
+from portal.officer import area_cli, desk_cli, feedback_cli, opening_cli, passphrase_cli, show, team_cli
 from portal.officer.asking import Signer, fields_of, read_form, read_place, sign_request
 from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
@@ -277,6 +277,7 @@ for _command in (
     feedback_cli.outcome,
     feedback_cli.feedback,
     desk_cli.desk,
+    area_cli.area,
     team_cli.team,
     team_cli.cases,
     team_cli.handover,

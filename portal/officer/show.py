@@ -44,7 +44,7 @@ def offer(console: Console, offered: Offer, zone: ZoneInfo | None) -> None:
     console.print("\n".join(lines), markup=False, highlight=False)
 
 
-def search_result(console: Console, result: SearchResult) -> None:
+def search_table(console: Console, result: SearchResult) -> None:
     if not result.cameras:
         console.print("No registered camera is there.")
         return
@@ -62,6 +62,10 @@ def search_result(console: Console, result: SearchResult) -> None:
             camera.owner_kind,
         )
     console.print(table)
+
+
+def search_result(console: Console, result: SearchResult) -> None:
+    search_table(console, result)
     for camera in result.cameras:  # a line each, never folded, so that it can be copied
         what = f"--device {camera.device} --camera {camera.camera_id}"
         console.print(f"Ask for {escape(camera.label)} with: {what}", soft_wrap=True, highlight=False)
