@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
+import aiohttp
 from aiohttp import web
 
 from exchange.documents.messages import Credential
@@ -23,6 +24,7 @@ from portal.officer.desk.page import Page
 from portal.officer.desk.pages import PAGES
 from portal.officer.desk.settings import DeskSettings, path_of, read_settings
 from portal.officer.desk.site import KINDS, SITE, Site, set_up, static, statics
+from portal.officer.desk.tiles import open_tiles
 from portal.officer.state import OfficerState
 from portal.officer.tools import Tools
 
@@ -53,25 +55,29 @@ async def serve_desk(tools: Tools, zone: ZoneInfo, port: int = 0) -> AsyncIterat
     """
     client, officer = await asyncio.to_thread(_officer, tools)
     settings, geocoder = await asyncio.to_thread(_maps, tools.state)
+    async with client, aiohttp.ClientSession() as session:
+        tiles = await asyncio.to_thread(open_tiles, tools.state, settings, session)
+        with _listening(port) as listening:
+            door, own_port = Door(tools.clock.monotonic), listening.getsockname()[1]
+            site = Site(tools, client, officer, zone, door, own_port, settings, geocoder, tiles)
+            app = await asyncio.to_thread(_make_app, site, (entrance.PAGE, *PAGES))
+            runner = web.AppRunner(
+                app, access_log=None, handle_signals=False, shutdown_timeout=2, handler_cancellation=True
+            )
+            await runner.setup()
+            try:
+                await web.SockSite(runner, listening).start()
+                yield site
+            finally:
+                await runner.cleanup()
+
+
+def _listening(port: int) -> socket.socket:
     try:
-        listening = socket.create_server(("127.0.0.1", port))
+        return socket.create_server(("127.0.0.1", port))
     except OSError as error:
         words = "is taken" if error.errno == errno.EADDRINUSE else f"can't be used: {error.strerror}"
         raise InputInvalid(f"The port {port} {words}.", do="Give another with --port, or none.") from None
-    async with client:
-        own_port = listening.getsockname()[1]
-        site = Site(tools, client, officer, zone, Door(tools.clock.monotonic), own_port, settings, geocoder)
-        app = await asyncio.to_thread(_make_app, site, (entrance.PAGE, *PAGES))
-        runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=2, handler_cancellation=True
-        )
-        await runner.setup()
-        try:
-            await web.SockSite(runner, listening).start()
-            yield site
-        finally:
-            await runner.cleanup()
-            listening.close()
 
 
 def _officer(tools: Tools) -> tuple[OfficerClient, Credential]:

@@ -23,6 +23,7 @@ from portal.officer.crime.gazetteer import Geocoder
 from portal.officer.desk.door import Door
 from portal.officer.desk.page import Link
 from portal.officer.desk.settings import DeskSettings
+from portal.officer.desk.tiles import Tiles
 from portal.officer.state import OfficerState
 from portal.officer.tools import Tools
 
@@ -43,6 +44,7 @@ class Site:
     port: int
     settings: DeskSettings
     geocoder: Geocoder | None = None
+    tiles: Tiles | None = None
     links: tuple[Link, ...] = field(default=())
 
     @property

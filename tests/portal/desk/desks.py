@@ -95,10 +95,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def served(town: Town, folder: Path) -> AsyncIterator[Desk]:
-    """The desk of the town's officer, whose folder is made and set up here; logged in."""
+async def served(town: Town, folder: Path, settings: str = "") -> AsyncIterator[Desk]:
+    """The desk of the town's officer, whose folder is made and set up here; logged in. ``settings``: ``desk.yaml``."""
     tools = Tools(OfficerState(folder), town.clock, Console(highlight=False, quiet=True))
     await asyncio.to_thread(set_up, town, tools.state)
+    (folder / "desk.yaml").write_text(settings)
     async with serve_desk(tools, LONDON) as site, aiohttp.ClientSession() as http:
         desk = Desk(town, site, http)
         await desk.come_in()

@@ -31,8 +31,8 @@ Json = dict[str, Any]
 async def show(request: web.Request) -> web.Response:
     site = site_of(request)
     begun = await asyncio.to_thread(_unfinished, site)
-    by, has_addresses = site.settings.tiles_by, site.geocoder is not None
-    return render(request, "search.html", unfinished=begun, has_addresses=has_addresses, tiles_by=by)
+    given = {"has_addresses": site.geocoder is not None, "has_tiles": site.tiles is not None}
+    return render(request, "search.html", unfinished=begun, tiles_by=site.settings.tiles_by, **given)
 
 
 async def known_texts(request: web.Request) -> web.Response:

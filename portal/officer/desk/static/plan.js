@@ -22,7 +22,7 @@ class Plan {
     this.y = 0;
     this.scale = 400;
     this.pointers = new Map();
-    this.tiles = null;
+    this.ground = canvas.dataset.tiles ? new Ground(canvas.dataset.tiles, () => this.redraw()) : null;
     this.colours();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { this.colours(); this.redraw(); });
     new ResizeObserver(() => this.redraw()).observe(canvas);
@@ -141,7 +141,7 @@ class Plan {
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.fillStyle = this.land;
     pen.fillRect(0, 0, wide, high);
-    if (this.tiles) this.tiles.draw(pen, this);
+    if (this.ground) this.ground.draw(pen, this);
     this.drawShape(pen);
     this.drawCameras(pen);
     this.drawScale(pen);

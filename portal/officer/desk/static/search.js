@@ -138,6 +138,7 @@
     search.querySelector("button:not([type])").disabled = true;
     try {
       found = await call("/search", { crime_reference: field("crime_reference").value, time: field("time").value, shape: place });
+      found.circle = place.kind === "circle"; // else distances are from the middle of a box, which tells nobody anything
       show();
     } catch (error) { wrong("search-wrong", error); }
     finally { search.querySelector("button:not([type])").disabled = false; }
@@ -171,7 +172,8 @@
     const looks = { true: ", looks at it", false: ", looks elsewhere", null: "" }[camera.looks];
     text.textContent = `${camera.label}: ${words[camera.footage]}`;
     more.className = "small quiet";
-    more.textContent = `${Math.round(camera.distance_m)} m away${looks}; ${camera.kind}${camera.sound ? ", sound" : ""}${camera.since ? `; kept since ${camera.since}` : ""}`;
+    const away = found.circle ? `${Math.round(camera.distance_m)} m away${looks}; ` : "";
+    more.textContent = `${away}${camera.kind}${camera.sound ? ", sound" : ""}${camera.since ? `; kept since ${camera.since}` : ""}`;
     text.append(document.createElement("br"), more);
     label.append(box, mark, text);
     item.append(label);
