@@ -69,7 +69,7 @@ def _file(path: Path) -> Source:
     try:
         with path.open("rb") as file:
             reader = Reader(MmapSource(file))  # type: ignore[no-untyped-call]
-        reader.header()
+        reader.header()  # type: ignore[no-untyped-call]
     except Exception:  # the package tells what it can't read by errors of many kinds
         raise SettingsInvalid(f"{path} is no PMTiles file.", do="Correct tiles in desk.yaml.") from None
 
