@@ -4,8 +4,6 @@ of it, and shown to them.
 Not for: what a team is (``exchange.documents.teams``), or how it is shown.
 """
 
-from collections.abc import Sequence
-
 from exchange.documents.messages import Credential, RefusalReason, Request, Signed
 from exchange.documents.noted import NotedRequest
 from exchange.documents.teams import CaseTeam, Unit
@@ -22,16 +20,15 @@ def check_asking_team(request: Request, officer: Credential, force_key: PublicKe
         raise RequestRefused(error.what, reason=RefusalReason.INVALID) from error
 
 
-def members_of(request: Request) -> tuple[Credential, ...]:
-    """Whoever can open what is sent, by the team of a request that was verified before; none where it has no team."""
-    if request.team is None:
-        return ()
-    return tuple(_credential(member) for member in read_unverified(request.team, CaseTeam).members)
-
-
-def may_speak(officer: Credential, known: Sequence[Credential]) -> bool:
-    """Whether an officer whom the force vouches for is one of ``known``."""
-    return any(same_officer(officer, each) for each in known)
+def may_speak(officer: Credential, request: Request, asked_by: Credential) -> bool:
+    """Whether an officer whom the force vouches for may say something of what was handed over for a request that was
+    verified before: who asked, whom its team names, and, as a team changes, whoever is of the unit that the team names.
+    """
+    if same_officer(officer, asked_by) or request.team is None:
+        return same_officer(officer, asked_by)
+    unit = _unit(request.team)
+    named = any(same_officer(officer, each) for each in _members(request.team))
+    return named or (officer.force, officer.unit) == (unit.force, unit.name)
 
 
 def open_to(request: Request | NotedRequest) -> dict[str, object] | None:
@@ -42,14 +39,21 @@ def open_to(request: Request | NotedRequest) -> dict[str, object] | None:
     if isinstance(request, NotedRequest) or request.team is None:
         return None
     asks = _credential(request.credential)
-    unit = read_unverified(read_unverified(request.team, CaseTeam).recovery, Unit)
     others = [
         {"name": each.name, "rank": each.rank, "collar_number": each.collar_number, "unit": each.unit}
-        for each in members_of(request)
+        for each in _members(request.team)
         if each.public_key != asks.public_key
     ]
-    return {"officers": others, "recovery": unit.name}
+    return {"officers": others, "recovery": _unit(request.team).name}
 
 
 def _credential(signed: Signed) -> Credential:
     return read_unverified(signed, Credential)
+
+
+def _members(team: Signed) -> tuple[Credential, ...]:
+    return tuple(_credential(member) for member in read_unverified(team, CaseTeam).members)
+
+
+def _unit(team: Signed) -> Unit:
+    return read_unverified(read_unverified(team, CaseTeam).recovery, Unit)

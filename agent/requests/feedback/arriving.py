@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from agent.requests.feedback.conversation import Origin, complaints, keep_files, of_request
 from agent.requests.intake import CLOCK_SKEW, verified_request
 from agent.requests.states import State, change_state
-from agent.requests.team import may_speak, members_of
+from agent.requests.team import may_speak
 from agent.services import Services
 from agent.store.database import Transaction
 from exchange.custody.log import CustodyKind
@@ -84,7 +84,7 @@ async def _checked(services: Services, signed: Signed) -> AnyOfficers:
     request = verified_request(row)
     assert isinstance(request, Request)
     asked_by = open_credential(request.credential, PublicKey.parse(force.public_key), request.issued)
-    if not may_speak(credential, (asked_by, *members_of(request))):
+    if not may_speak(credential, request, asked_by):
         raise SignatureInvalid("It is from an officer who is none of those that the request says can open it.")
     if document.device != services.keys.device.public.fingerprint:
         raise DocumentInvalid("It is for another owner's agent.")

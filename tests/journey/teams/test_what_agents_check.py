@@ -9,7 +9,7 @@ import pytest
 
 from exchange.age.files import generate_identity
 from exchange.documents.api import REFUSAL, InboxKind
-from exchange.documents.feedback import CaseOutcome, Question
+from exchange.documents.feedback import CannotPlay, CaseOutcome, Question
 from exchange.documents.messages import Refusal, RefusalReason, Role, Signed
 from exchange.signing.documents import SigningKey, open_document
 from tests.exchange.teams.unit import Member, Unitary
@@ -66,18 +66,18 @@ async def test_a_request_whose_team_does_not_hold_is_refused_before_the_owner_he
         assert words in refusal.explanation
 
 
-async def test_those_whom_the_team_names_may_speak_of_it_and_nobody_else(tmp_path: Path) -> None:
+async def test_those_whom_the_team_names_and_their_unit_may_speak_of_it_and_nobody_else(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         unit, asks = staffed(at)
-        colleague, stranger = unit.member("2"), unit.member("3")
+        colleague, later, stranger = unit.member("2"), unit.member("3"), unit.member("4", unit="Traffic")
         request_id = await at.asked(at.request(team=unit.team(asks, colleague)))
         await at.say(request_id, yes=True)
         await at.walk()
         (package,) = await at.packages(request_id)
-        for who, model in ((stranger, Question), (colleague, CaseOutcome)):
+        for who, model in ((stranger, CannotPlay), (colleague, CaseOutcome), (later, Question)):
             at.place = replace(at.place, officer=who.key, credential=who.credential)
             at.portal.put(at.feedback_for(request_id, package, model), InboxKind.FEEDBACK)
         await at.fetch_and_walk()
         async with at.agent.services.store.transaction() as tx:
             rows = await tx.all("SELECT kind FROM feedback WHERE request_id = ?", [request_id])
-        assert [row["kind"] for row in rows] == ["outcome"]
+        assert sorted(row["kind"] for row in rows) == ["outcome", "question"]
