@@ -22,6 +22,11 @@ def invalid(title: str, detail: str) -> ProblemError:
     return ProblemError(422, title, detail)
 
 
+def forbidden(title: str, detail: str) -> ProblemError:
+    """403: the caller is known, and may not do this."""
+    return ProblemError(403, title, detail)
+
+
 def conflict(title: str, detail: str) -> ProblemError:
     """409: it contradicts what was settled before."""
     return ProblemError(409, title, detail)

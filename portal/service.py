@@ -3,11 +3,12 @@
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from aiohttp import web
@@ -16,14 +17,19 @@ from pydantic import ValidationError
 from exchange.clock import MINUTE, Clock, SystemClock
 from exchange.documents.api import MAX_BODY
 from exchange.documents.messages import Part
+from exchange.errors import StoreUnavailable
 from exchange.signing.documents import parse_strictly
 from portal import sweep
+from portal.callers.contacts import FLUSH_SECONDS
+from portal.callers.devices import WATCH_SECONDS, Devices
 from portal.problems import ProblemError, too_many, unknown
+from portal.requests.quiet import Quiet
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, open_database
+from portal.storage.lanes import Lane
 from portal.tokens import Caller
 from portal.uploads.files import UploadFolder
-from portal.wakeups.bell import Bell, LocalBell
+from portal.wakeups.bell import Bell
 from portal.wakeups.opening import open_wakeups
 
 P = TypeVar("P", bound=Part)
@@ -33,6 +39,9 @@ BODY_SECONDS = 30
 SWEEP_SECONDS = 600
 MOST_ADDRESSES = 10_000
 MOST_FETCHING = 10_000
+AGENTS_READS = 2
+AGENTS_WRITES = {False: 1, True: 3}
+"""Of the database's threads, how many agents' calls may have at once; writes by whether it is ``shared``."""
 
 
 class Enrolments:
@@ -83,13 +92,18 @@ class Portal:
     db: Database
     uploads: UploadFolder
     clock: Clock
-    bell: Bell = field(default_factory=LocalBell)
+    bell: Bell
+    enrolments: Enrolments
+    devices: Devices
+    quiet: Quiet
+    agents_db: Database
+    """A lane of the database."""
     fetching: Fetching = field(default_factory=Fetching)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "enrolments", Enrolments(self.settings.limits.enrolments_per_minute))
-
-    enrolments: Enrolments = field(init=False)
+    @functools.cached_property
+    def for_agents(self) -> "Portal":
+        """What handlers of agents' calls work with: however many those are, officers find the database free."""
+        return replace(self, db=self.agents_db)
 
 
 PORTAL = web.AppKey("portal", Portal)
@@ -107,9 +121,9 @@ async def open_portal(
         async with open_wakeups(db) as (bell, claims):
             uploads = UploadFolder(folder.uploads, claims)
             try:
-                portal = Portal(settings, origin, db, uploads, clock or SystemClock(), bell)
+                portal = _put_together(settings, origin, db, uploads, clock or SystemClock(), bell)
                 await sweep.remove_strays(portal.db, uploads)
-                async with _sweeping(portal):
+                async with _background(portal):
                     yield portal
             finally:
                 await asyncio.to_thread(uploads.close)
@@ -117,24 +131,45 @@ async def open_portal(
         await asyncio.to_thread(db.close)
 
 
+def _put_together(
+    settings: PortalSettings, origin: str, db: Database, uploads: UploadFolder, clock: Clock, bell: Bell
+) -> Portal:
+    agents_db = Lane(db, AGENTS_READS, AGENTS_WRITES[db.shared])
+    devices = Devices(agents_db, origin, clock)
+    bell.on_ring(devices.forget, devices.forget_all)
+    enrolments = Enrolments(settings.limits.enrolments_per_minute)
+    return Portal(settings, origin, db, uploads, clock, bell, enrolments, devices, Quiet(bell), agents_db)
+
+
 @contextlib.asynccontextmanager
-async def _sweeping(portal: Portal) -> AsyncIterator[None]:
-    sweeping = asyncio.create_task(_sweep_for_ever(portal))
+async def _background(portal: Portal) -> AsyncIterator[None]:
+    """What goes by itself while the portal runs; what it has to write is written at the end."""
+
+    async def swept() -> None:
+        await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+
+    async def heard() -> None:
+        await portal.devices.contacts.flush(portal.db)
+
+    works = ((swept, SWEEP_SECONDS), (heard, FLUSH_SECONDS), (portal.devices.look_for_shut_out, WATCH_SECONDS))
+    running = [asyncio.create_task(_for_ever(work, seconds)) for work, seconds in works]
     try:
         yield
     finally:
-        sweeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sweeping
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        with contextlib.suppress(StoreUnavailable):
+            await heard()
 
 
-async def _sweep_for_ever(portal: Portal) -> None:
+async def _for_ever(work: Callable[[], Awaitable[None]], seconds: float) -> None:
     while True:
         try:
-            await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+            await work()
         except Exception:  # a full disk or a busy file passes; the next round takes what this one left
-            log.exception("the sweep failed; it is tried again")
-        await asyncio.sleep(SWEEP_SECONDS)
+            log.exception("what goes by itself (%s) failed; it is tried again", work.__name__)
+        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)

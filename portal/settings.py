@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
+from exchange.clock import HOUR
 from exchange.documents.messages import Line, Part, PublicKeyLine
+from exchange.documents.supervision import SupervisionLimits
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 from exchange.signing.documents import PublicKey
@@ -61,6 +63,12 @@ class Limits(Part):
     """Of one asked window; the owner's own limit is usually much shorter."""
     longest_answer_days: Annotated[int, Field(ge=1, le=365)] = 90
     """How far a request's expiry may lie ahead."""
+    supervised_owners: Annotated[int, Field(ge=1)] = 10
+    """From more owners than this an officer may ask about one crime only with a supervisor's signature."""
+    supervised_window_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 4
+    """For more of one camera than this too."""
+    supervised_indoors: bool = True
+    """For cameras inside of buildings too."""
     upload_bytes: Annotated[int, Field(ge=1)] = 64 * GIB
     device_bytes: Annotated[int, Field(ge=1)] = 256 * GIB
     """Of all uploads of one device that lie at the portal."""
@@ -72,6 +80,10 @@ class Limits(Part):
     free_bytes: Annotated[int, Field(ge=0)] = 1 * GIB
     """Of the disk, that no upload may touch."""
     checkpoints_per_device: Annotated[int, Field(ge=10)] = 10_000
+
+    @property
+    def supervised(self) -> SupervisionLimits:
+        return SupervisionLimits(self.supervised_owners, self.supervised_window_hours * HOUR, self.supervised_indoors)
 
 
 class PortalSettings(Part):

@@ -1,22 +1,22 @@
 """API tokens: short-lived JWTs (RFC 7519) signed with the caller's Ed25519 key (EdDSA, RFC 8037), each taken once.
 
-Not for: what a caller may do once known.
+Not for: devices' keys and tokens held in memory (``portal.callers``), or what a caller may do once known.
 """
 
 from dataclasses import dataclass
 from typing import Annotated
 
 import jwt
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationError
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from exchange.clock import SECOND
 from exchange.documents.api import TOKEN_LIFETIME
 from exchange.documents.messages import Fingerprint, Part
-from exchange.errors import HandoverError
 from exchange.signing.documents import PublicKey
 from portal.problems import unauthenticated
 from portal.storage.models import Device, Officer, UsedToken
@@ -42,72 +42,87 @@ class Caller:
     key: PublicKey
 
 
-def authenticate_device(session: Session, token: str, audience: str, now: int) -> Caller:
-    """Whose token this is; ``now`` in microseconds. ProblemError 401 otherwise. Notes that the device was seen."""
-    claims = _claims(token)
-    device = session.get(Device, claims.iss)
-    caller = _check(session, token, claims, device.public_key if device else None, audience, now)
-    if device is not None:
-        device.last_seen = now
-    return caller
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it came: nobody vouches yet for what it claims."""
+
+    claims: Claims
+    signed: bytes
+    """What the signature is of."""
+    signature: bytes
 
 
-def authenticate_officer(session: Session, token: str, audience: str, now: int) -> Caller:
-    """The same for an officer, whose credential must be valid now and not revoked."""
-    claims = _claims(token)
-    officer = session.get(Officer, claims.iss)
-    may_call = officer and officer.revoked is None and officer.valid_from <= now < officer.valid_to
-    return _check(session, token, claims, officer.public_key if officer and may_call else None, audience, now)
+def read(text: str) -> Token:
+    """ProblemError 401 when it is none."""
+    try:
+        if len(text) > MAX_TOKEN:
+            raise unauthenticated()
+        found = jwt.decode_complete(text, options={"verify_signature": False})
+        if found["header"].get("alg") != "EdDSA" or "crit" in found["header"]:
+            raise unauthenticated()
+        claims = Claims.model_validate(found["payload"], strict=True)
+    except (jwt.PyJWTError, ValidationError, ValueError, TypeError):
+        raise unauthenticated() from None
+    return Token(claims, text.rpartition(".")[0].encode(), found["signature"])
 
 
-def is_strangers(session: Session, token: str) -> bool:
-    """Whether the key that the token names is no device's. Says nothing of whether the token is good."""
-    return session.get(Device, _claims(token).iss) is None
+def check(token: Token, key: Ed25519PublicKey, audience: str, now: int) -> None:
+    """That the key signed it, for this portal, and that it may be used now (microseconds). ProblemError 401."""
+    claims, seconds = token.claims, now // SECOND
+    lives = 0 < claims.exp - claims.iat <= TOKEN_LIFETIME
+    if claims.aud != audience or not lives or claims.iat > seconds + LEEWAY or claims.exp <= seconds - LEEWAY:
+        raise unauthenticated()
+    try:
+        key.verify(token.signature, token.signed)
+    except InvalidSignature:
+        raise unauthenticated() from None
+
+
+def verifier(key: PublicKey) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(key.raw)
+
+
+def take_officers(session: Session, token: Token, audience: str, now: int) -> Caller:
+    """The officer whose token this is, once: the credential must be valid now, and not revoked. ProblemError 401."""
+    officer = session.get(Officer, token.claims.iss)
+    if officer is None or officer.revoked is not None or not officer.valid_from <= now < officer.valid_to:
+        raise unauthenticated()
+    key = PublicKey.parse(officer.public_key)
+    check(token, verifier(key), audience, now)
+    _take_once(session, token.claims)
+    return Caller(token.claims.iss, key)
+
+
+def take_devices(session: Session, token: Token, now: int) -> None:
+    """Take the token of a device, which was checked, for this and every other replica, also after a restart, and note
+    that the device was seen. ProblemError 401 when it was taken before, or its owner left."""
+    device = session.get(Device, token.claims.iss)
+    if device is None:
+        raise unauthenticated()
+    _take_once(session, token.claims)
+    device.last_seen = now
+
+
+def devices_key(session: Session, fingerprint: str) -> str | None:
+    return session.scalar(select(Device.public_key).where(Device.fingerprint == fingerprint))
 
 
 def forget_expired(session: Session, now: int) -> None:
     session.execute(delete(UsedToken).where(UsedToken.expires < now))
 
 
-def _claims(token: str) -> Claims:
-    """What the token claims, unverified."""
-    try:
-        if len(token) > MAX_TOKEN or jwt.get_unverified_header(token).get("alg") != "EdDSA":
-            raise unauthenticated()
-        return Claims.model_validate(jwt.decode(token, options={"verify_signature": False}), strict=True)
-    except (jwt.PyJWTError, ValidationError, ValueError, TypeError):
-        raise unauthenticated() from None
-
-
-def _check(session: Session, token: str, claims: Claims, key: str | None, audience: str, now: int) -> Caller:
-    if key is None:
-        raise unauthenticated()
-    try:
-        public = PublicKey.parse(key)
-        jwt.decode(
-            token,
-            Ed25519PublicKey.from_public_bytes(public.raw),
-            algorithms=["EdDSA"],
-            audience=audience,
-            options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
-        )
-    except (jwt.PyJWTError, HandoverError, ValueError):
-        raise unauthenticated() from None
-    seconds = now // SECOND
-    lives = 0 < claims.exp - claims.iat <= TOKEN_LIFETIME
-    if not lives or claims.iat > seconds + LEEWAY or claims.exp <= seconds - LEEWAY:
-        raise unauthenticated()
-    _take_once(session, claims)
-    return Caller(claims.iss, public)
-
-
 def _take_once(session: Session, claims: Claims) -> None:
     """Remember the token until it could not be taken any more. ProblemError 401 when it was taken before."""
-    expires = (claims.exp + LEEWAY + 1) * SECOND
+    expires = last_second(claims) * SECOND
     try:
         session.execute(insert(UsedToken).values(issuer=claims.iss, jti=claims.jti, expires=expires))
     except IntegrityError:
         raise unauthenticated() from None
+
+
+def last_second(claims: Claims) -> int:
+    """From then on the token can't be used."""
+    return claims.exp + LEEWAY + 1
 
 
 def bearer(header: str | None) -> str:

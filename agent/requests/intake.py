@@ -7,6 +7,7 @@ import hashlib
 
 from agent.requests.states import UNDECIDED, State
 from agent.requests.step import Move
+from agent.requests.supervised import check_supervised
 from agent.requests.team import check_asking_team
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
@@ -111,6 +112,7 @@ async def verify(services: Services, row: RequestRow) -> Move:
             )
         longest = services.settings.requests.longest_window
         check(request, services.keys.device.public.fingerprint, cameras, longest, services.clock.now())
+        await check_supervised(services, request, credential, PublicKey.parse(force.public_key))
         check_asking_team(request, credential, PublicKey.parse(force.public_key))
     except RequestRefused as refusal:
         return _refused(services, row, request or _claimed(signed), refusal)

@@ -18,6 +18,7 @@ from agent.settings.exhibits import ExhibitSettings
 from agent.settings.page import PageSettings
 from agent.settings.section import Section
 from agent.settings.sending import SendingSettings
+from agent.settings.supervised import SupervisedSettings
 from agent.settings.units import Duration, Size, between
 from agent.settings.values import (
     SOCKET,
@@ -103,6 +104,8 @@ class RequestSettings(Section):
     """When to remind you of a request that waits; an empty list for never."""
     keep_packages_days: int = Field(365, ge=0, le=36500)
     """Days that the encrypted copy of what you handed over is kept, from its receipt on."""
+    supervised: SupervisedSettings = SupervisedSettings()
+    """Beyond what a supervisor of the force must have signed too; without that, a request is refused for you."""
 
 
 class PollSettings(Section):

@@ -19,11 +19,13 @@ from exchange.documents.messages import (
     Line,
     Longitude,
     Part,
+    Place,
     Request,
     Signed,
     Stretch,
     Text,
 )
+from exchange.ground import distance_m
 
 
 class Area(Part):
@@ -32,6 +34,10 @@ class Area(Part):
     latitude: Latitude
     longitude: Longitude
     radius_m: Annotated[float, Field(gt=0, le=20_000, allow_inf_nan=False)]
+
+    def holds(self, place: Place) -> bool:
+        """Whether the place lies in the circle."""
+        return distance_m(self.latitude, self.longitude, place.latitude, place.longitude) <= self.radius_m
 
 
 class Authorisation(Document):
@@ -68,7 +74,7 @@ class Authorisation(Document):
 
 @dataclass(frozen=True, slots=True)
 class SupervisionLimits:
-    """Beyond which an officer needs a supervisor's word. ``window``: microseconds of one asked window."""
+    """Beyond which an officer needs a supervisor's word. ``window``: microseconds of one camera."""
 
     owners: int = 10
     window: int = 4 * HOUR
@@ -91,8 +97,18 @@ def supervised_for(
     reasons = []
     if owners > limits.owners:
         reasons.append(f"{owners} owners are asked, and more than {limits.owners} are many")
-    if any(each.window.window.duration > limits.window for each in asked):
+    if longest_of_a_camera(asked) > limits.window:
         reasons.append(f"it asks for more than {limits.window / HOUR:.4g} hours of a camera")
     if limits.indoors and any(each.camera_id in indoors for each in asked):
         reasons.append("it asks for a camera inside of a building")
     return tuple(reasons)
+
+
+def longest_of_a_camera(asked: Collection[Asked]) -> int:
+    """Microseconds that are asked of the camera of which most is asked; in however many pieces, each counted once."""
+    total, covered = dict.fromkeys((each.camera_id for each in asked), 0), dict[str, int]()
+    for each in sorted(asked, key=lambda each: each.window.start):
+        start = max(each.window.start, covered.get(each.camera_id, each.window.start))
+        total[each.camera_id] += max(0, each.window.end - start)
+        covered[each.camera_id] = max(each.window.end, start)
+    return max(total.values(), default=0)

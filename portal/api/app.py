@@ -19,6 +19,7 @@ from portal.api.routes import ROUTES
 from portal.api.tus import VERSION
 from portal.problems import ProblemError
 from portal.service import CALLER, PORTAL, Call, Portal
+from portal.tokens import Caller
 
 log = logging.getLogger("handover.portal")
 READ_BUFFER = 1024 * 1024
@@ -52,20 +53,44 @@ def make_app(portal: Portal) -> web.Application:
 def _serve(route: Route) -> Next:
     async def serve(request: web.Request) -> web.StreamResponse:
         portal = request.app[PORTAL]
-        caller = None
-        if route.who is not Who.ANYONE:
-            authenticate = tokens.authenticate_device if route.who is Who.DEVICE else tokens.authenticate_officer
-            token = tokens.bearer(request.headers.get("Authorization"))
-            now = portal.clock.now()
-            if route.document is Withdrawal and await portal.db.read(lambda s: tokens.is_strangers(s, token)):
-                return web.Response(status=204)  # erased already, and the answer to that was lost: so it is
-            caller = await portal.db.write(
-                lambda session: authenticate(session, token, portal.origin, now), durable=False
-            )
-            request[CALLER] = caller.fingerprint if route.who is Who.OFFICER else "a device"  # never which
-        return await route.handler(Call(portal, request, caller))
+        if route.who is Who.ANYONE:
+            return await route.handler(Call(portal.for_agents, request, None))
+        text = tokens.bearer(request.headers.get("Authorization"))
+        if route.who is Who.OFFICER:
+            caller = await _officer(portal, text)
+            request[CALLER] = caller.fingerprint
+            return await route.handler(Call(portal, request, caller))
+        if route.document is Withdrawal and await _has_left(portal, text):
+            return web.Response(status=204)
+        call = Call(portal.for_agents, request, await _device(portal, text, writes=route.writes))
+        request[CALLER] = "a device"  # never which
+        return await route.handler(call)
 
     return serve
+
+
+async def _officer(portal: Portal, text: str) -> Caller:
+    token, now = tokens.read(text), portal.clock.now()
+    return await portal.db.write(
+        lambda session: tokens.take_officers(session, token, portal.origin, now), durable=False
+    )
+
+
+async def _device(portal: Portal, text: str, *, writes: bool) -> Caller:
+    """What changes nothing writes nothing: its token is taken by this process only, and the device noted later."""
+    token, now = tokens.read(text), portal.clock.now()
+    caller = await portal.devices.check(token)
+    if writes:
+        await portal.agents_db.write(lambda session: tokens.take_devices(session, token, now), durable=False)
+    else:
+        portal.devices.contacts.note(caller.fingerprint, now)
+    return caller
+
+
+async def _has_left(portal: Portal, text: str) -> bool:
+    """Erased already, and the answer to that was lost. Says nothing of whether the token is good."""
+    device = tokens.read(text).claims.iss
+    return await portal.agents_db.read(lambda session: tokens.devices_key(session, device)) is None
 
 
 @web.middleware

@@ -10,16 +10,18 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.web_request import BaseRequest
+from sqlalchemy.orm import Session
 
 from exchange.clock import SECOND
 from exchange.documents import api
 from exchange.documents.messages import Signed
-from portal.problems import invalid
+from portal.problems import invalid, unauthenticated
 from portal.registry import cameras as registry
 from portal.registry import checkpoints, devices, hours, offers, searches
 from portal.registry.search_query import SearchQuery
 from portal.requests import deliveries, feedback, inbox, requests
 from portal.service import Call, answer, done
+from portal.tokens import devices_key
 
 # -- agents ------------------------------------------------------------------------------------------------------
 
@@ -92,25 +94,37 @@ async def keep_hours(call: Call) -> web.StreamResponse:
 async def read_inbox(call: Call) -> web.StreamResponse:
     """Held while there is nothing; whether anything was fetched is written nowhere."""
     query = call.query(inbox.InboxQuery)
-    device = call.known.fingerprint
+    device, bell, quiet = call.known.fingerprint, call.portal.bell, call.portal.quiet
     deadline = call.portal.clock.monotonic() + query.wait * SECOND
     kinds = inbox.kinds_of(call.request.headers.get(api.KINDS_HEADER))
-    event = call.portal.bell.listen(device)
+    nothing = api.Inbox(items=(), cursor=query.after)
+    asked = (query.after, kinds)
+    event = bell.listen(device)
     try:
-        while True:
-            if call.portal.bell.closing:
-                return answer(api.Inbox(items=(), cursor=query.after))
-            found = await call.portal.db.read(lambda session: inbox.read(session, device, query.after, call.now, kinds))
+        while not bell.closing:
+            if not query.wait or event.is_set() or not quiet.holds(device, asked):
+                found = await call.portal.db.read(lambda session: _look(session, call, query.after, kinds))
+                if found.items or event.is_set():
+                    return answer(found)
+                quiet.note(device, asked)
             left = (deadline - call.portal.clock.monotonic()) / SECOND
-            if found.items or left <= 0 or event.is_set():
-                return answer(found)
+            if left <= 0:
+                break
             try:
                 await asyncio.wait_for(event.wait(), left)
             except TimeoutError:
-                return answer(found)
+                break
             # something came, or the portal closes: one more look
+        return answer(nothing)
     finally:
-        call.portal.bell.leave(device, event)
+        bell.leave(device, event)
+
+
+def _look(session: Session, call: Call, after: int, kinds: frozenset[api.InboxKind]) -> api.Inbox:
+    device = call.known.fingerprint
+    if devices_key(session, device) is None:  # its owner left, and word of it has not come here yet
+        raise unauthenticated()
+    return inbox.read(session, device, after, call.now, kinds)
 
 
 async def decide(call: Call) -> web.StreamResponse:

@@ -27,6 +27,7 @@ _TITLE = {
     304: "As you have it",
     400: "The query or a header can't be read",
     401: "The token was not accepted",
+    403: "The force does not let this officer do it",
     404: "Not there, or not yours",
     405: "This method is not taken here",
     408: "The connection broke off, or was too slow",

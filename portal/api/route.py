@@ -40,6 +40,11 @@ class Route:
     problems: tuple[int, ...] = field(default=())
 
     @property
+    def writes(self) -> bool:
+        """Whether a call may change anything."""
+        return self.method != "GET"
+
+    @property
     def documents(self) -> tuple[type[Document], ...]:
         if self.document is None:
             return ()

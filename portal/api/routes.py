@@ -105,11 +105,11 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET", api.SEARCH, Who.OFFICER, handlers.search, "Cameras near a place, and whether they may have footage",
-        {200: api.SearchResult}, query=SearchQuery, problems=(400, 429),
+        {200: api.SearchResult}, query=SearchQuery, problems=(400, 403, 429),
     ),
     Route(
         "POST", api.OFFICER_REQUESTS, Who.OFFICER, handlers.send_request, "Ask an owner for footage",
-        {201: api.Case, 200: api.Case}, body=Signed, document=Request, problems=(409, 413, 415, 422, 429),
+        {201: api.Case, 200: api.Case}, body=Signed, document=Request, problems=(403, 409, 413, 415, 422, 429),
     ),
     Route(
         "GET", api.OFFICER_REQUESTS, Who.OFFICER, handlers.list_cases, "The officer's requests, newest first",

@@ -32,6 +32,7 @@ from exchange.documents.messages import (
 from exchange.documents.messages import Fingerprint as DeviceFingerprint
 from exchange.errors import DocumentInvalid, InputInvalid, NotFound
 from exchange.signing.documents import SigningKey, sign_document
+from portal.force.keys import read_signed
 from portal.officer.times import read_time
 
 MAX_FORM = 256 * 1024
@@ -124,6 +125,10 @@ def fields_of(flags: dict[str, Any]) -> dict[str, Any]:
         ]
     if flags["answer_days"] is not None:
         fields["answer_within_days"] = flags["answer_days"]
+    if flags["owners_asked"] is not None:
+        fields["owners_asked"] = flags["owners_asked"]
+    if flags["authorisation"] is not None:
+        fields["authorisation"] = read_signed(flags["authorisation"]).model_dump()
     if flags["no_preserve"]:
         fields["preserve"] = False
     if flags["copies"] or flags["largest_mb"] is not None:
@@ -160,11 +165,11 @@ def sign_request(
 ) -> tuple[Request, Signed]:
     """The request with a new id, signed. ``now`` in microseconds. InputInvalid for unusable times."""
     asked = tuple(
-        Asked(camera_id=item.camera_id, window=_stretch(item.start, item.end, zone), sound=item.sound)
+        Asked(camera_id=item.camera_id, window=stretch_of(item.start, item.end, zone), sound=item.sound)
         for item in form.asked
     )
     happened = (
-        _stretch(form.incident.start, form.incident.end, zone)
+        stretch_of(form.incident.start, form.incident.end, zone)
         if form.incident.start is not None and form.incident.end is not None
         else Stretch.of(Window(min(item.window.start for item in asked), max(item.window.end for item in asked)))
     )
@@ -204,7 +209,7 @@ def sign_request(
         raise InputInvalid(error.what, do="Shorten its texts.") from None
 
 
-def _stretch(start: str, end: str, zone: ZoneInfo | None) -> Stretch:
+def stretch_of(start: str, end: str, zone: ZoneInfo | None) -> Stretch:
     first, last = read_time(start, zone), read_time(end, zone)
     if last <= first:
         raise InputInvalid(f"The window ends ({end}) before it starts ({start}).", do="Correct --from or --to.")

@@ -28,6 +28,8 @@ from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
 from portal.officer.safe import ask_at_terminal, from_file
 from portal.officer.state import OfficerState, Setup
+from portal.officer.supervised import supervision_cli
+from portal.officer.supervised.authorising import draft_of
 from portal.officer.teams.sealed_for import sealed_for
 from portal.officer.times import read_time, read_zone, show_time
 from portal.officer.token import TokenPlace
@@ -197,6 +199,11 @@ def search(
     help="A working copy that would help; again for more. The owner decides.",
 )
 @click.option("--largest-mb", type=float, help="The largest file that the force takes, for --copy smaller.")
+@click.option(
+    "--owners", "owners_asked", type=click.IntRange(1, 10_000), help="How many owners are asked for the same."
+)
+@click.option("--authorisation", type=FILE, help="What a supervisor signed for it (handover-officer authorise).")
+@click.option("--draft", type=FILE, help="Don't send it: write down here what a supervisor is to authorise.")
 @click.option("--no-preserve", is_flag=True, help="Don't ask that the window be kept from being overwritten.")
 @click.option("--case-key", type=click.Choice(["hybrid", "x25519"]), help="Kind of the case's key.  [default: hybrid]")
 @click.option("--accept-changed-device", is_flag=True, help="The camera's owner confirmed the new device.")
@@ -205,11 +212,14 @@ def search(
 @click.pass_obj
 def request(
     tools: Tools, /, path: Path | None, case_key: Kind | None, accept_changed_device: bool, tz: str | None,
-    as_json: bool, **flags: Any,
+    as_json: bool, draft: Path | None, **flags: Any,
 ) -> None:  # fmt: skip
     """Sign a request for footage and send it."""
     zone = read_zone(tz)
     form = read_form(path, fields_of(flags))
+    if draft is not None:
+        supervision_cli.write_draft(tools, draft_of(form, tools.state.key().public, zone), draft, as_json=as_json)
+        return
     setup_, now = tools.state.setup(), tools.clock.now()
     credential, _ = tools.state.credential(now)
     signer = Signer(tools.state.key(), credential, setup_.force)
@@ -284,5 +294,6 @@ for _command in (
     team_cli.restore,
     passphrase_cli.passphrase,
     passphrase_cli.case_key,
+    supervision_cli.authorise,
 ):
     main.add_command(_command)

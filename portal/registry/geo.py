@@ -6,8 +6,9 @@ Not for: the registry's rows (``portal.registry.cameras``). Degrees and metres t
 import math
 from dataclasses import dataclass
 
-EARTH_RADIUS_M = 6_371_008.8
-"""Mean radius (IUGG)."""
+from exchange.ground import EARTH_RADIUS_M
+from exchange.ground import distance_m as distance_m
+
 ASSUMED_FIELD_OF_VIEW = 90.0
 """Degrees, where the owner gave a direction and no field of view."""
 ASSUMED_RANGE_M = 50.0
@@ -59,14 +60,6 @@ def box_around(latitude: float, longitude: float, radius_m: float) -> Box:
     ratio = math.sin(radius_m / EARTH_RADIUS_M) / math.cos(math.radians(latitude))
     width = math.degrees(math.asin(min(1.0, ratio)))
     return Box(south, _normal(longitude - width), north, _normal(longitude + width))
-
-
-def distance_m(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
-    """Along the great circle (haversine)."""
-    a, b = math.radians(latitude), math.radians(other_latitude)
-    across = math.radians(other_longitude - longitude)
-    h = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(across / 2) ** 2
-    return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(h)))
 
 
 def bearing(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:

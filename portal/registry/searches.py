@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, SECOND, to_rfc3339
+from exchange.documents.messages import Role
+from portal.audit.roles import require
 from portal.problems import too_many
 from portal.registry.search_query import SearchQuery
 from portal.settings import Limits
@@ -17,7 +19,8 @@ from portal.tokens import Caller
 
 
 def record(session: Session, caller: Caller, query: SearchQuery, limits: Limits, now: int) -> None:
-    """One more search, before it is answered. ProblemError 429 when the officer made too many in a day."""
+    """One more search, before it is answered. ProblemError 403, or 429 when the officer made too many in a day."""
+    require(session, caller.fingerprint, Role.OFFICER)
     of_today = select(func.count()).select_from(Search)
     count = session.scalar(of_today.where(Search.officer == caller.fingerprint, Search.made > now - DAY)) or 0
     if count >= limits.searches_per_officer_per_day:

@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, to_rfc3339
 from exchange.documents.api import InboxKind
-from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Refusal, Request, Signed, Status
+from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Refusal, Request, Role, Signed, Status
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import document_sha256, open_document
+from portal.audit.roles import require
 from portal.problems import conflict, invalid, too_many, unauthenticated, unknown
 from portal.requests import inbox
+from portal.requests.supervision import check_supervised
 from portal.settings import Limits, PortalSettings
 from portal.storage.models import Camera, Device, Officer, StoredDelivery, StoredRequest
 from portal.storage.team_tables import TeamRequest
@@ -47,6 +49,7 @@ def accept(session: Session, caller: Caller, signed: Signed, settings: PortalSet
     request, credential = open_by_officer(signed, Request, settings.key, now)
     if credential.public_key != caller.key.line:
         raise invalid("The request is another officer's.", "An officer sends their own requests.")
+    require(session, caller.fingerprint, Role.OFFICER)
     before = session.get(StoredRequest, request.request_id)
     if before is not None:
         if before.officer == caller.fingerprint and before.sha256 == document_sha256(signed):
@@ -61,6 +64,7 @@ def accept(session: Session, caller: Caller, signed: Signed, settings: PortalSet
     _check_cameras(session, request)
     _check_recipient(request)
     _check_counts(session, caller, request, settings.limits, now)
+    check_supervised(session, caller, request, settings, now)
     case_id = versions.admit(session, request, caller, settings)
     session.add(_row(request, signed, caller, device, now))
     if case_id is not None:

@@ -36,13 +36,13 @@ _AGAIN = {"40001", "40P01", "23505", "23503"}
 """Serialization failure, deadlock; and two that, under another's commit, mean the same: what was looked for and not
 found is there now, or the other way round. Run again, the work sees it."""
 _WRITES = (
-    "-c default_transaction_isolation=serializable -c enable_seqscan=off "
+    "-c default_transaction_isolation=serializable -c enable_seqscan=off -c jit=off "
     f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout=60s"
 )
 """A whole table that is read is a conflict with whoever writes to any of its rows: an index is taken where there is
-one."""
+one. Where there is none, the plan looks so dear that PostgreSQL would compile it first: ``jit=off``."""
 _READS = (
-    "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on "
+    "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on -c jit=off "
     f"-c statement_timeout={STATEMENT_SECONDS}s"
 )
 

@@ -4,6 +4,7 @@ Not for: bells that ring across processes (``portal.wakeups.shared``).
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 MOST_POLLS = 2
@@ -21,6 +22,11 @@ class Bell(Protocol):
 
     def ring(self, device: str) -> None: ...
 
+    def on_ring(self, heard: Callable[[str], None], missed: Callable[[], None]) -> None:
+        """``heard`` is called with each device whose bell rings, before any poll wakes; ``missed`` when rings may have
+        been lost."""
+        ...
+
     @property
     def closing(self) -> bool:
         """Whether the portal ends: polls are answered without a look, as thousands of them would take long."""
@@ -36,6 +42,7 @@ class LocalBell:
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[asyncio.Event]] = {}
+        self._told: list[tuple[Callable[[str], None], Callable[[], None]]] = []
         self._closing = False
 
     def listen(self, device: str) -> asyncio.Event:
@@ -60,8 +67,17 @@ class LocalBell:
 
     def wake(self, device: str) -> None:
         """Those that are held in this process."""
+        for heard, _ in self._told:
+            heard(device)
         for event in self._waiting.get(device, ()):
             event.set()
+
+    def on_ring(self, heard: Callable[[str], None], missed: Callable[[], None]) -> None:
+        self._told.append((heard, missed))
+
+    def rings_were_missed(self) -> None:
+        for _, missed in self._told:
+            missed()
 
     @property
     def waiting(self) -> tuple[str, ...]:

@@ -117,6 +117,7 @@ class SharedBell(LocalBell):
         self._line.say("ring", device)
 
     async def _wake_all(self) -> None:
+        self.rings_were_missed()
         for number, device in enumerate(self.waiting, 1):
             self.wake(device)
             if number % SLICE == 0:

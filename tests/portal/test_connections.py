@@ -112,11 +112,11 @@ async def test_when_the_portal_ends_polls_are_answered_without_a_look_and_lose_n
         return found
 
     monkeypatch.setattr(inbox, "read", counted)
-    polls = [asyncio.create_task(agent.inbox(after=7, wait=50)) for _ in range(bell.MOST_POLLS)]
+    polls = [asyncio.create_task(agent.inbox(after=number, wait=50)) for number in range(bell.MOST_POLLS)]
     async with asyncio.timeout(60):
         while looks < bell.MOST_POLLS:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     town.running.portal.bell.close()
-    for found in await asyncio.gather(*polls):
-        assert found == api.Inbox(cursor=7, items=())
+    for number, found in enumerate(await asyncio.gather(*polls)):
+        assert found == api.Inbox(cursor=number, items=())
     assert looks == bell.MOST_POLLS

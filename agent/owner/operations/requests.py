@@ -26,6 +26,7 @@ from agent.requests.review.narrowing import narrow, refuse_if_changed
 from agent.requests.review.offering import answered_offer
 from agent.requests.review.pictures import stills
 from agent.requests.states import SENT_BEFORE, State
+from agent.requests.supervised import supervisor_of
 from agent.requests.team import open_to
 from agent.services import Services
 from agent.store.database import RequestRow
@@ -114,7 +115,9 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
     details["officer"] = None if row.officer is None else _officer(row)
     if row.officer is not None:
         request = verified_request(row)
-        details["request"] = request.model_dump(mode="json", exclude={"credential", "recipient", "team"})
+        hidden = {"credential", "recipient", "team", "authorisation"}
+        details["request"] = request.model_dump(mode="json", exclude=hidden)
+        details["supervisor"] = _supervisor(request)
         details["open_to"] = open_to(request)
         if isinstance(request, NotedRequest):
             details["force"] = request.force
@@ -323,6 +326,15 @@ def summary(agent: Owned, row: RequestRow) -> Json:
         known = request.incident.kind != NOT_SAID
         details["incident"] = request.incident.kind if known else f"Request by {details['asked_by']}"
     return details
+
+
+def _supervisor(request: Request | NotedRequest) -> Json | None:
+    """Who of the force signed that it may be asked, and their reason."""
+    found = supervisor_of(request)
+    if found is None:
+        return None
+    authorisation, supervisor = found
+    return {**supervisor.model_dump(mode="json", include={"name", "rank", "unit"}), "reason": authorisation.reason}
 
 
 def _outcome(row: RequestRow, decision: str | None) -> str | None:

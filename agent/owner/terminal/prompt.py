@@ -138,6 +138,8 @@ def show_request(console: Console, details: Json) -> None:
         ("Legal basis", quoted_lines(request["legal_basis"], rest=whole)),
         ("Why this footage", quoted_lines(request["necessity"], rest=whole)),
         *((("Called in court", details["exhibit"]),) if details.get("exhibit") else ()),
+        *((("Owners asked", f"{many}, you among them"),) if (many := request.get("owners_asked") or 1) > 1 else ()),
+        *((("Authorised", _supervisor(details["supervisor"], whole)),) if details.get("supervisor") else ()),
         ("Answer until", local(request["expires"])),
     )
     console.print(Panel(who, title="Who asks, in their words", title_align="left"))
@@ -170,6 +172,12 @@ def open_to_words(open_to: Json) -> str:
         return f"Also open to {recovery}."
     people = "1 officer" if len(names) == 1 else f"{len(names)} officers"
     return f"Also open to {people} of the case's team: {', '.join(names)}; and to {recovery}."
+
+
+def _supervisor(supervisor: Json, whole: str) -> str:
+    """Who of the force signed that it may be asked, and why."""
+    who = ", ".join(filter(None, (f"{supervisor['rank']} {supervisor['name']}".strip(), supervisor["unit"])))
+    return f"by {quoted(who, 200)}, a supervisor, who says why:\n{quoted_lines(supervisor['reason'], rest=whole)}"
 
 
 def _people(details: Json) -> str:

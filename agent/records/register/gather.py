@@ -24,11 +24,13 @@ from agent.records.register.model import (
     Recorded,
     Result,
     Sent,
+    Supervisor,
     Verified,
 )
 from agent.requests.intake import verified_request
 from agent.requests.noted.noting import NOTED
 from agent.requests.states import State
+from agent.requests.supervised import supervisor_of
 from agent.settings.model import Settings
 from agent.store.database import PackageRow, RequestRow, Transaction
 from exchange.clock import DAY, Window
@@ -180,6 +182,7 @@ def _with_request(
         purpose=request.purpose,
         necessity=request.necessity,
         their_basis=request.legal_basis,
+        supervisor=_supervisor(request),
         asked=_asked(request, decision, labels),
         observations=None if decision is None else decision.observations,
         sealed_for=way.sealed_for.value,
@@ -231,6 +234,15 @@ def _asker(row: RequestRow) -> Asker:
         key=PublicKey.parse(officer.public_key).fingerprint,
         credential_id=officer.credential_id,
     )
+
+
+def _supervisor(request: Request | NotedRequest) -> Supervisor | None:
+    found = supervisor_of(request)
+    if found is None:
+        return None
+    authorisation, who = found
+    name = ", ".join(each for each in (f"{who.rank} {who.name}".strip(), who.unit) if each)
+    return Supervisor(name, authorisation.reason)
 
 
 def _decided(decision: Decision | None, events: Sequence[CustodyEvent]) -> tuple[DecidedBy, ...]:

@@ -48,6 +48,15 @@ class Asker:
 
 
 @dataclass(frozen=True)
+class Supervisor:
+    """Who of the force signed, beside the officer, that it may be asked."""
+
+    name: str
+    """With rank and unit."""
+    reason: str
+
+
+@dataclass(frozen=True)
 class AskedCamera:
     """One asked camera and window, and what became of it. ``outcome`` is None where the whole request has one."""
 
@@ -138,6 +147,7 @@ class Entry:
     purpose: str | None = None
     necessity: str | None = None
     their_basis: str | None = None
+    supervisor: Supervisor | None = None
     basis: Chosen | None = None
     asked: tuple[AskedCamera, ...] = ()
     decided: tuple[DecidedBy, ...] = ()

@@ -109,7 +109,7 @@ class Speaker:
             "who": _some(" ".join(each for each in (entry.asker.rank, entry.asker.name, entry.asker.number) if each)),
             "force": _some(", ".join(each for each in (entry.asker.unit, entry.asker.force) if each)),
             "contact": _some(entry.asker.contact),
-            "verified": (self._verified(entry),),
+            "verified": (self._verified(entry), *self._supervised(entry)),
             "incident": _some(", ".join(each for each in (entry.incident, entry.place) if each)),
             "purpose": _some(entry.purpose),
             "necessity": _some(entry.necessity),
@@ -148,6 +148,10 @@ class Speaker:
                 how = self.say(asker.identified or "not-identified")
                 return self.say("noted", how=f"{how} ({asker.identified_note})" if asker.identified_note else how)
         return self.say("unverified")
+
+    def _supervised(self, entry: Entry) -> Iterator[str]:
+        if entry.supervisor is not None:
+            yield self.say("supervised", name=entry.supervisor.name, reason=entry.supervisor.reason)
 
     def _basis(self, entry: Entry) -> Iterator[str]:
         """Only of what was handed over: what was not shared needs no basis for sharing."""

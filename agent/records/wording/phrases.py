@@ -21,6 +21,7 @@ PHRASES: dict[str, frozenset[str]] = {
     "signed": frozenset({"fingerprint", "credential"}),
     "noted": frozenset({"how"}),
     "unverified": frozenset(),
+    "supervised": frozenset({"name", "reason"}),
     "card-seen": frozenset(),
     "called-back": frozenset(),
     "official-mail": frozenset(),

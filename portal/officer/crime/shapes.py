@@ -15,8 +15,9 @@ from exchange.clock import Window
 from exchange.documents.api import FoundCamera, SearchResult
 from exchange.documents.messages import Latitude, Longitude, Part
 from exchange.errors import InputInvalid
+from exchange.ground import EARTH_RADIUS_M
 from portal.officer.client import OfficerClient
-from portal.registry.geo import EARTH_RADIUS_M, Box, box_around, distance_m
+from portal.registry.geo import Box, box_around, distance_m
 from portal.registry.search_query import MOST_SIDE_M, SearchQuery
 
 MOST_POINTS = 50

@@ -5,8 +5,14 @@ from typing import Any
 import pytest
 
 from exchange.clock import DAY, HOUR, MINUTE, Window
-from exchange.documents.messages import Request, Role, Signed, Stretch
-from exchange.documents.supervision import Authorisation, SupervisionLimits, supervised_because
+from exchange.documents.messages import Asked, Place, Request, Role, Signed, Stretch
+from exchange.documents.supervision import (
+    Area,
+    Authorisation,
+    SupervisionLimits,
+    longest_of_a_camera,
+    supervised_because,
+)
 from exchange.errors import SignatureInvalid
 from exchange.signing.authorisations import AuthorisationInvalid, check_authorised, open_authorisation
 from exchange.signing.credentials import CredentialInvalid, issue_credential
@@ -136,3 +142,18 @@ def test_when_it_is_needed_is_said_in_words(station: Station) -> None:
     assert "hours" in long
     assert supervised_because(plain, ("front",), SupervisionLimits(indoors=False)) == ()
     assert len(supervised_because(station.asks(), ("front",), SupervisionLimits(owners=1, window=1))) == 3
+
+
+def test_pieces_of_a_camera_count_together_and_each_once() -> None:
+    def asked(*pieces: tuple[str, int, int]) -> list[Asked]:
+        return [Asked(camera_id=name, window=Stretch(start=first, end=last)) for name, first, last in pieces]
+
+    assert longest_of_a_camera(asked(("front", 0, 10), ("back", 30, 35), ("front", 5, 20), ("front", 30, 35))) == 25
+    assert longest_of_a_camera(asked(("front", 0, 20), ("front", 5, 10), ("front", 15, 25))) == 25
+    assert longest_of_a_camera(()) == 0
+
+
+def test_an_area_is_a_circle_on_the_ground() -> None:
+    area = Area(latitude=53.0, longitude=-2.0, radius_m=1000)
+    assert area.holds(Place(latitude=53.0089, longitude=-2.0))
+    assert not area.holds(Place(latitude=53.0091, longitude=-2.0))

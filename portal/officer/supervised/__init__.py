@@ -1,0 +1,1 @@
+"""What an officer may not do alone: a supervisor's signature, and what auditors see."""
