@@ -69,6 +69,8 @@ class Progress:
     failed: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
     """Why sending stopped; empty while nothing hinders it."""
+    is_left: bool = False
+    """What is not sent is not to be sent any more."""
 
     @property
     def is_done(self) -> bool:
@@ -147,8 +149,15 @@ def load(state: OfficerState, batch_id: str) -> Progress:
     except (OSError, DocumentInvalid):
         raise NotFound("There are no such requests here.", do="Look at the list of what was asked.") from None
     known = {sending.request_id for sending in batch.sendings}
-    sent = path.with_name("sent")
-    return Progress(batch, known & set(sent.read_text().split()) if sent.exists() else set())
+    sent, left = path.with_name("sent"), path.with_name("left")
+    found = known & set(sent.read_text().split()) if sent.exists() else set()
+    return Progress(batch, found, is_left=left.exists())
+
+
+def leave(state: OfficerState, batch_id: str) -> None:
+    """What is not sent yet shall not be sent. NotFound."""
+    load(state, batch_id)
+    (_folder(state, batch_id) / "left").touch(mode=0o600)
 
 
 def all_batches(state: OfficerState) -> list[Progress]:

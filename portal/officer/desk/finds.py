@@ -58,6 +58,13 @@ class Finds:
             del self.sendings[batch_id]
         return await asyncio.to_thread(batches.load, state, batch_id), False
 
+    async def leave(self, state: OfficerState, batch_id: str) -> None:
+        """Send no more of a batch, unless that goes on right now. NotFound."""
+        progress, is_sent = await self.progress(state, batch_id)
+        if not is_sent:
+            await asyncio.to_thread(batches.leave, state, batch_id)
+            progress.is_left = True
+
     async def send(self, state: OfficerState, client: OfficerClient, batch_id: str) -> None:
         """Begin to send what is not sent yet, unless that goes on already. NotFound."""
         progress, is_sent = await self.progress(state, batch_id)

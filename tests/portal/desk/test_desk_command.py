@@ -25,12 +25,13 @@ async def test_the_program_serves_the_page_and_opens_it_by_a_private_file(town: 
     browser.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" > {seen}\n')
     browser.chmod(0o700)
     command = ["-c", "from portal.officer.cli import main; main()", "--state", str(state.folder)]
+    terminal, stdin = os.openpty()
     program = await asyncio.create_subprocess_exec(
         sys.executable,
         *command,
         *("desk", "--tz", "Europe/London", "--json"),
         env=os.environ | {"BROWSER": f"{browser} %s", "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
     )
     assert program.stdout is not None
@@ -42,10 +43,16 @@ async def test_the_program_serves_the_page_and_opens_it_by_a_private_file(town: 
         async with http.post(told["origin"] + "/come-in", data=code, headers=headers) as answer:
             assert answer.status == 200
             assert "Ada Okafor" in await answer.text()
+    os.write(terminal, b"\n")  # Enter
+    again = (await program.stdout.readline()).decode()
+    assert f"{told['origin']}/come-in#" in again
+    assert told["link"] not in again
     assert told["link"] in page.read_text()
     assert page.stat().st_mode & 0o777 == 0o600
     program.send_signal(signal.SIGTERM)
     assert await program.wait() == 0
+    os.close(terminal)
+    os.close(stdin)
     assert not page.exists()
     assert seen.read_text().strip() == page.as_uri()  # and not the link, which others on this machine could list
 

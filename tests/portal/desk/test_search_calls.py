@@ -104,7 +104,33 @@ async def test_a_portal_that_goes_away_leaves_the_rest_for_later(
     assert len((await progress(desk, to))["sent"]) == 2
     assert [len((await agent.inbox()).items) for agent in agents] == [1, 1]
     assert "not sent yet" not in (await desk.get("/")).text
-    assert (await desk.post("/requests/other/send", {})).status == 404
+    for act in ("send", "leave"):
+        assert (await desk.post(f"/requests/other/{act}", {})).status == 404
+
+
+async def test_what_nobody_will_take_can_be_left(desk: Desk, town: Town) -> None:
+    (agent,) = await owners(town, 1, recordings_since=NOON - 7 * DAY)
+    found = await call(desk, "/search", SEARCH)
+    await agent.withdraw()
+    to = (await call(desk, "/ask", {"search": found["search"], "chosen": [0], "text": TEXT}))["to"]
+    assert len((await progress(desk, to))["failed"]) == 1
+    assert "are not sent yet" in (await desk.get("/")).text
+    assert (await desk.post(f"{to}/leave", {})).status == 303
+    assert "You left the rest" in (await desk.get(to)).text
+    assert "are not sent yet" not in (await desk.get("/")).text
+    assert "and left" in (await desk.get("/requests")).text
+
+
+async def test_a_device_that_changed_is_asked_only_when_its_owner_confirmed_it(desk: Desk, town: Town) -> None:
+    (before,) = await owners(town, 1, recordings_since=NOON - 7 * DAY)
+    found = await call(desk, "/search", SEARCH)
+    await call(desk, "/ask", {"search": found["search"], "chosen": [0], "text": TEXT})
+    await before.withdraw()
+    await owners(town, 1, recordings_since=NOON - 7 * DAY)
+    found = await call(desk, "/search", SEARCH)
+    asked = {"search": found["search"], "chosen": [0], "text": TEXT}
+    assert (await call(desk, "/ask", asked, 409))["kind"] == "DeviceKeyChanged"
+    assert (await call(desk, "/ask", asked | {"accept_changed": True}))["to"]
 
 
 async def test_a_supervisors_file_goes_with_the_requests(desk: Desk, town: Town) -> None:

@@ -1,15 +1,18 @@
 """From a crime to sent requests, as an officer does it in Chromium."""
 
+import re
+from pathlib import Path
+
 from playwright.async_api import expect
 
 from exchange.clock import DAY
 from exchange.documents.messages import Request
 from tests.counterparts.processes.browser import PHONE
 from tests.portal.conftest import NOON, Town
-from tests.portal.desk.desks import MARKET, Desk, look_at, owners
+from tests.portal.desk.desks import MARKET, Desk, look_at, owners, served
 from tests.portal.wire import camera
 
-PLACE = f"{MARKET[0]}, {MARKET[1]}"
+PLACE = f"{MARKET[0]:.5f}, {MARKET[1]:.5f}"
 
 
 async def test_twelve_clicks_ask_every_owner_in_the_street(desk: Desk, town: Town) -> None:
@@ -36,6 +39,9 @@ async def test_twelve_clicks_ask_every_owner_in_the_street(desk: Desk, town: Tow
         await page.get_by_role("button", name="Sign and send 5 requests").click()
         await expect(page.get_by_text("All are sent.")).to_be_visible()
         await look_at(page, "sent")
+        await page.get_by_role("link", name="Requests").click()
+        await expect(page.get_by_text("5 owners, asked 21 November 2026, 12:00 GMT")).to_be_visible()
+        await look_at(page, "batches")
     asked = [await agent.inbox() for agent in (*agents, silent, gone)]
     assert [len(each.items) for each in asked] == [1, 1, 1, 1, 1, 0, 0]
     first = Request.model_validate_json(asked[0].items[0].signed.document)
@@ -43,9 +49,35 @@ async def test_twelve_clicks_ask_every_owner_in_the_street(desk: Desk, town: Tow
     assert (first.owners_asked, first.incident.place) == (5, "Market Street")
 
 
-async def test_a_phone_in_the_dark_shows_all_of_it(desk: Desk, town: Town) -> None:
+GAZETTEER = f"street,town,latitude,longitude\nMarket Street,Exmouth,{MARKET[0]},{MARKET[1]}\nMill Road,Exmouth,1,1\n"
+
+
+async def test_a_phone_in_the_dark_shows_all_of_it(town: Town, tmp_path: Path) -> None:
     await owners(town, 11, recordings_since=NOON - 7 * DAY)
-    async with desk.opened(viewport=PHONE, color_scheme="dark") as page:
+    (tmp_path / "places.csv").write_text(GAZETTEER)
+    async with (
+        served(town, tmp_path / "officer", f"gazetteer: {tmp_path / 'places.csv'}\n") as desk,
+        desk.opened(viewport=PHONE, color_scheme="dark") as page,
+    ):
+        await page.fill("#address", "market st")
+        await expect(page.get_by_role("button", name="Market Street Exmouth")).to_be_visible()
+        await page.press("#address", "Enter")
+        await expect(page.locator("#middle")).to_have_value(PLACE)
+        assert await page.input_value("#place") == "Market Street Exmouth"  # hidden until something was found
+        await page.get_by_role("radio", name="Box").check()
+        await page.get_by_role("button", name="Draw").click()
+        plan = page.locator("#plan")
+        await plan.scroll_into_view_if_needed()
+        box = await plan.bounding_box()
+        assert box is not None
+        await page.mouse.move(box["x"] + 100, box["y"] + 100)
+        await page.mouse.down()
+        await page.mouse.move(box["x"] + 200, box["y"] + 180, steps=3)
+        await page.mouse.up()
+        await expect(page.locator("#northeast")).to_have_value(re.compile(r"^53\.76\d+, -2\.70\d+$"))
+        low, high = [float((await page.input_value(name)).split(",")[0]) for name in ("#southwest", "#northeast")]
+        assert 0 < high - low < 0.01
+        await page.get_by_role("button", name="Draw").click()
         await page.fill("#crime", "C-1")
         await page.fill("#time", "today 9:00")
         await page.get_by_role("radio", name="Way").check()

@@ -24,7 +24,8 @@ _STILL_THERE = 50
 async def show_all(request: web.Request) -> web.Response:
     site = site_of(request)
     found = await asyncio.to_thread(batches.all_batches, site.state)
-    return render(request, "batches.html", found=found, shown=lambda each: show_window(each.window.window, site.zone))
+    shown = [(each, show_window(each.batch.window.window, site.zone)) for each in found]
+    return render(request, "batches.html", found=shown)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -38,6 +39,13 @@ async def send(request: web.Request) -> web.Response:
     """Send what is not sent yet."""
     site, batch_id = site_of(request), request.match_info["batch_id"]
     await request.config_dict[FINDS].send(site.state, site.client, batch_id)
+    raise web.HTTPSeeOther(f"/requests/{batch_id}")
+
+
+async def leave(request: web.Request) -> web.Response:
+    """Send no more of it."""
+    site, batch_id = site_of(request), request.match_info["batch_id"]
+    await request.config_dict[FINDS].leave(site.state, batch_id)
     raise web.HTTPSeeOther(f"/requests/{batch_id}")
 
 
@@ -75,6 +83,7 @@ PAGE = Page(
         web.get("/requests", show_all),
         web.get("/requests/{batch_id}", show),
         web.post("/requests/{batch_id}/send", send),
+        web.post("/requests/{batch_id}/leave", leave),
         web.get("/requests/{batch_id}/events", events),
     ),
     link=Link("/requests", "Requests"),

@@ -154,7 +154,7 @@ def _camera(site: Site, camera: FoundCamera) -> Json:
 
 
 def _unfinished(site: Site) -> list[batches.Progress]:
-    return [each for each in batches.all_batches(site.state)[:50] if not each.is_done]
+    return [each for each in batches.all_batches(site.state)[:50] if not (each.is_done or each.is_left)]
 
 
 def _finds(request: web.Request) -> Finds:
