@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import logging
 import ssl
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +15,8 @@ from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents.messages import Role
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, SettingsInvalid
+from portal.api import logs
+from portal.commands.backups import backup_command, restore_command
 from portal.commands.devices import device, logs_command
 from portal.commands.opened import FOLDER, opened
 from portal.console import HandoverGroup, json_option, one_line
@@ -189,11 +189,14 @@ def upgrade_command(folder: Path, as_json: bool) -> None:
 @click.option("--tls-cert", type=FILE, help="The certificate and its chain, PEM.")
 @click.option("--tls-key", type=FILE, help="Its key, PEM.")
 @click.option("--behind-proxy", is_flag=True, help="Allow plain HTTP beyond loopback: a proxy in front has TLS.")
+@click.option("--metrics", help="Where Prometheus finds figures, such as 127.0.0.1:9470; nowhere unless given.")
+@click.option("--log-format", type=click.Choice([logs.TEXT, logs.JSON]), default=logs.TEXT, show_default=True,
+              help="json: an object a line, without who called and where cameras are.")  # fmt: skip
 @click.option("--ready-file", type=FILE, help="Write the ready line into this file too.")
 @click.option("--verbose", is_flag=True, help="A line a call on standard error; no bodies, tokens or ids in it.")
 def serve(
     folder: Path, listen: str, origin: str | None, tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool,
-    ready_file: Path | None, verbose: bool,
+    metrics: str | None, log_format: str, ready_file: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Serve the portal in FOLDER until SIGTERM. Prints one line of JSON once it listens."""
     portal = PortalFolder(folder)
@@ -211,21 +214,23 @@ def serve(
             meaning="Anybody on the way could read who is asked for what.",
             do="Give --tls-cert and --tls-key, or --behind-proxy when a proxy in front of it has TLS.",
         )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s")
-    logging.getLogger("handover").setLevel(logging.INFO if verbose else logging.WARNING)
-    asyncio.run(_serve(portal, settings, address, tls, ready_file))
+    logs.set_up(log_format, verbose=verbose)
+    shown = Listen.parse(metrics) if metrics is not None else None
+    asyncio.run(_serve(portal, settings, address, tls, ready_file, shown))
 
 
 async def _serve(
-    folder: PortalFolder, settings: PortalSettings, listen: Listen, tls: ssl.SSLContext | None, ready: Path | None
-) -> None:
+    folder: PortalFolder, settings: PortalSettings, listen: Listen, tls: ssl.SSLContext | None, ready: Path | None,
+    metrics: Listen | None,
+) -> None:  # fmt: skip
     with stop_signals() as reported:
-        async with running(folder, settings, listen, tls) as now:
+        async with running(folder, settings, listen, tls, metrics=metrics) as now:
             line = {
                 "listening": now.address,
                 "origin": now.portal.origin,
                 "force": settings.force,
                 "fingerprint": settings.key.fingerprint,
+                **({"metrics": now.metrics} if now.metrics else {}),
             }
             text = json.dumps(line) + "\n"
             if ready is not None:
@@ -318,6 +323,8 @@ def officer_revoke(folder: Path, who: str, as_json: bool) -> None:
 
 main.add_command(device)
 main.add_command(logs_command)
+main.add_command(backup_command)
+main.add_command(restore_command)
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

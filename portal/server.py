@@ -22,6 +22,7 @@ from exchange.clock import Clock
 from exchange.errors import AlreadyRunning, SettingsInvalid
 from portal.api.app import READ_BUFFER, make_app
 from portal.api.connections import Connections, raise_descriptor_limit
+from portal.api.metrics import METRICS, PATH, metrics_app
 from portal.service import Portal, open_portal
 from portal.settings import PortalFolder, PortalSettings
 
@@ -70,6 +71,8 @@ class Running:
     address: str
     """Where it listens, as a URL; behind a proxy another than the origin."""
     app: web.Application
+    metrics: str | None = None
+    """Where figures are shown, as a URL."""
 
 
 @contextlib.asynccontextmanager
@@ -79,14 +82,19 @@ async def running(
     listen: Listen,
     tls: ssl.SSLContext | None = None,
     clock: Clock | None = None,
+    metrics: Listen | None = None,
 ) -> AsyncIterator[Running]:
-    """Serve until the block ends. AlreadyRunning when another process serves this folder's database file, or the port
-    is taken."""
+    """Serve until the block ends; figures for Prometheus at ``metrics``. AlreadyRunning when another process serves
+    this folder's database file, or a port is taken."""
     alone = _locked(folder) if settings.database is None else contextlib.nullcontext()
     with alone, _bound(listen) as listener:
         address = listen.origin(listener.getsockname()[1], tls=tls is not None)
-        async with open_portal(folder, settings, settings.origin or address, clock) as portal:
+        async with (
+            open_portal(folder, settings, settings.origin or address, clock) as portal,
+            contextlib.AsyncExitStack() as stack,
+        ):
             app = make_app(portal)
+            showing = await stack.enter_async_context(_showing(app, metrics))
             runner = web.AppRunner(
                 app,
                 access_log=None,
@@ -100,11 +108,27 @@ async def running(
                 assert runner.server is not None
                 watching = asyncio.create_task(Connections(runner.server, raise_descriptor_limit()).watch())
                 try:
-                    yield Running(portal, address, app)
+                    yield Running(portal, address, app, showing)
                 finally:
                     watching.cancel()
             finally:
                 await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def _showing(app: web.Application, listen: Listen | None) -> AsyncIterator[str | None]:
+    """Figures, on a port that is not the portal's: whoever may reach that may not read them."""
+    if listen is None:
+        yield None
+        return
+    with _bound(listen) as listener:
+        runner = web.AppRunner(metrics_app(app[METRICS]), access_log=None, handle_signals=False)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, listener).start()
+            yield listen.origin(listener.getsockname()[1], tls=False) + PATH
+        finally:
+            await runner.cleanup()
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:

@@ -22,6 +22,7 @@ from exchange.signing.documents import parse_strictly
 from portal import sweep
 from portal.callers.contacts import FLUSH_SECONDS
 from portal.callers.devices import WATCH_SECONDS, Devices
+from portal.callers.proxies import Proxies
 from portal.problems import ProblemError, too_many, unknown
 from portal.requests.quiet import Quiet
 from portal.settings import PortalFolder, PortalSettings
@@ -96,8 +97,8 @@ class Portal:
     enrolments: Enrolments
     devices: Devices
     quiet: Quiet
-    agents_db: Database
-    """A lane of the database."""
+    agents_db: Lane
+    proxies: Proxies
     fetching: Fetching = field(default_factory=Fetching)
 
     @functools.cached_property
@@ -138,7 +139,8 @@ def _put_together(
     devices = Devices(agents_db, origin, clock)
     bell.on_ring(devices.forget, devices.forget_all)
     enrolments = Enrolments(settings.limits.enrolments_per_minute)
-    return Portal(settings, origin, db, uploads, clock, bell, enrolments, devices, Quiet(bell), agents_db)
+    proxies = Proxies(settings.trusted_proxies)
+    return Portal(settings, origin, db, uploads, clock, bell, enrolments, devices, Quiet(bell), agents_db, proxies)
 
 
 @contextlib.asynccontextmanager
@@ -189,6 +191,11 @@ class Call:
     @property
     def now(self) -> int:
         return self.portal.clock.now()
+
+    @property
+    def address(self) -> str | None:
+        """The caller's, as far as proxies that are trusted say."""
+        return self.portal.proxies.caller(self.request.remote, self.request.headers.getall("X-Forwarded-For", ()))
 
     def named(self, name: str) -> str:
         """A part of the path. ProblemError 404 when it holds what no id does, such as a zero byte."""

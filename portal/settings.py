@@ -3,6 +3,7 @@
 Not for: the force's private key, which has no business on the machine that runs the portal.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -42,6 +43,11 @@ def _database(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text, strict=False))
+
+
+Network = Annotated[Line, AfterValidator(_network)]
 DatabaseAddress = Annotated[Line, AfterValidator(_database)]
 
 
@@ -98,6 +104,8 @@ class PortalSettings(Part):
     """PostgreSQL's address; without it, the file ``portal.db`` in the folder."""
     database_password_file: Path | None = None
     """Of mode 0600; without it, systemd's credential ``database-password``, or what libpq knows (PGPASSFILE)."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Addresses or networks of the proxies in front, whose ``X-Forwarded-For`` is believed."""
     limits: Limits = Limits()
 
     @property

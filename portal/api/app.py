@@ -14,6 +14,9 @@ from exchange.documents import api
 from exchange.documents.messages import Withdrawal
 from exchange.errors import HandoverError, StoreUnavailable
 from portal import tokens
+from portal.api.logs import Answered
+from portal.api.metrics import METRICS, Metrics
+from portal.api.probes import add_probes
 from portal.api.route import TABLE, Route, Who
 from portal.api.routes import ROUTES
 from portal.api.tus import VERSION
@@ -33,18 +36,24 @@ ALWAYS = {
     "Cache-Control": "no-store",
     "Server": "handover-portal",
 }
+NO_ROUTE = "(no route)"
+DEVICE = "a device"
+"""How the log names one: never which."""
 RETRY_AFTER = "5"
 """Seconds; a database that fails over is back by then, or a little later."""
 STRICT_TRANSPORT = "max-age=31536000"
 
 
 def make_app(portal: Portal) -> web.Application:
-    """Every route of the table, and nothing else."""
+    """Every route of the table, and what a supervisor asks."""
     app = web.Application(middlewares=[_log_and_judge], client_max_size=api.MAX_BODY)
     app[PORTAL] = portal
     app[TABLE] = ROUTES
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _serve(route))
+    add_probes(app)
+    app[METRICS] = Metrics()
+    app[METRICS].watch(portal)
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(_end_polls)
     return app
@@ -63,7 +72,7 @@ def _serve(route: Route) -> Next:
         if route.document is Withdrawal and await _has_left(portal, text):
             return web.Response(status=204)
         call = Call(portal.for_agents, request, await _device(portal, text, writes=route.writes))
-        request[CALLER] = "a device"  # never which
+        request[CALLER] = DEVICE
         return await route.handler(call)
 
     return serve
@@ -118,10 +127,17 @@ async def _log_and_judge(request: web.Request, handler: Next) -> web.StreamRespo
     except Exception:
         log.exception("%s %s failed", request.method, _route(request))
         response = _failed()
-    took = (time.monotonic() - started) * 1000
-    who = request.get(CALLER, "-")
-    log.info("%s %s %d %.0f ms %s", request.method, _route(request), response.status, took, who)
+    _note(request, response.status, time.monotonic() - started)
     return response
+
+
+def _note(request: web.Request, status: int, seconds: float) -> None:
+    route, who = _route(request), request.get(CALLER, "-")
+    method = request.method if route != NO_ROUTE else "-"
+    caller = {"-": "anyone", DEVICE: "device"}.get(who, "officer")
+    request.app[METRICS].note(method, route, status, caller, seconds)
+    answered = Answered(method, route, status, round(seconds * 1000), caller)
+    log.info("%s %s %d %.0f ms %s", method, route, status, seconds * 1000, who, extra={"answered": answered})
 
 
 def problem(status: int, title: str, detail: str = "", headers: dict[str, str] | None = None) -> web.Response:
@@ -148,7 +164,7 @@ def _from_aiohttp(error: web.HTTPException) -> web.Response:
 
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else "(no route)"
+    return resource.canonical if resource is not None else NO_ROUTE
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:

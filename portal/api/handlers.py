@@ -40,7 +40,7 @@ async def force(call: Call) -> web.StreamResponse:
 
 async def enrol(call: Call) -> web.StreamResponse:
     portal = call.portal
-    portal.enrolments.count(call.request.remote, portal.clock.monotonic())
+    portal.enrolments.count(call.address, portal.clock.monotonic())
     signed = await call.body(Signed)
     fingerprint, new = await portal.db.write(
         lambda session: devices.enrol(session, signed, portal.settings, portal.origin, call.now)

@@ -68,6 +68,14 @@ class Devices:
         self._forgotten += 1
         self._known.clear()
 
+    @property
+    def keys_known(self) -> int:
+        return len(self._known)
+
+    @property
+    def tokens_remembered(self) -> int:
+        return len(self._used)
+
     async def look_for_shut_out(self) -> None:
         """See whether a command shut a device out."""
         count = await self._db.read(lambda session: session.scalar(select(func.count()).select_from(ShutOut)))

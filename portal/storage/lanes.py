@@ -32,6 +32,11 @@ class Lane:
         self.forget_erased = db.forget_erased
         self.close = db.close
 
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their turn."""
+        return self._waiting
+
     async def write(self, work: Callable[[Session], T], *, durable: bool = True) -> T:
         await self._turn(self._writes)
         try:

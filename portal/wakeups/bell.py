@@ -28,6 +28,11 @@ class Bell(Protocol):
         ...
 
     @property
+    def waiting(self) -> tuple[str, ...]:
+        """The devices whose calls are held in this process."""
+        ...
+
+    @property
     def closing(self) -> bool:
         """Whether the portal ends: polls are answered without a look, as thousands of them would take long."""
         ...
@@ -81,7 +86,6 @@ class LocalBell:
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """The devices whose calls are held in this process."""
         return tuple(self._waiting)
 
     @property

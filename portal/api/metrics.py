@@ -1,0 +1,78 @@
+"""Figures for Prometheus, on an address of their own: how many calls, how long, how full. Never who, whose or where.
+
+Not for: single calls (the log), or whether calls may be given (``portal.api.probes``).
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from exchange.documents import api
+from portal.service import Portal
+
+METRICS: "web.AppKey[Metrics]" = web.AppKey("metrics")
+PATH = "/metrics"
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """Of one application; lives on its event loop."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._calls = Counter(
+            "handover_calls", "Calls answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "handover_call_seconds",
+            "How long calls took, but for held polls and the bytes of uploads and packages.",
+            ("caller",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def note(self, method: str, route: str, status: int, caller: str, seconds: float) -> None:
+        """``route`` is the pattern, without what a call put into it; ``caller`` is *officer*, *device* or *anyone*."""
+        self._calls.labels(method, route, str(status)).inc()
+        if route not in _HELD and not route.startswith(api.UPLOADS):
+            self._seconds.labels(caller).observe(seconds)
+
+    def watch(self, portal: Portal) -> None:
+        self.registry.register(_Now(portal))
+
+
+_HELD = (api.INBOX, api.CONTENT)
+
+
+class _Now(Collector):
+    """What is so at the moment of asking."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        portal = self._portal
+        for name, says, value in (
+            ("handover_polls_held", "Devices whose poll is held here.", len(portal.bell.waiting)),
+            ("handover_tokens_remembered", "Used tokens held in memory.", portal.devices.tokens_remembered),
+            ("handover_keys_known", "Devices' keys held in memory.", portal.devices.keys_known),
+            ("handover_agents_waiting", "Agents' calls that wait for the database.", portal.agents_db.waiting),
+        ):
+            yield GaugeMetricFamily(name, says, value)
+
+
+def metrics_app(metrics: Metrics) -> web.Application:
+    async def serve(_: web.Request) -> web.Response:
+        text = await asyncio.to_thread(generate_latest, metrics.registry)  # it reads /proc
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_route("GET", PATH, serve)
+    return app

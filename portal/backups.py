@@ -1,0 +1,217 @@
+"""A whole portal put aside while it runs, and put back: its settings, its database, and every upload that is whole.
+
+Not for: a portal on PostgreSQL, whose database has tools of its own (``docs/portal-guide.md``).
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from exchange.clock import DAY, SECOND
+from exchange.documents.messages import Part
+from exchange.durable import durable_file, sync_folder
+from exchange.errors import NotFound, SettingsInvalid, StoreDamaged
+from portal.settings import PortalFolder
+from portal.storage.database import upgrade
+
+STAMP = "%Y%m%dT%H%M%SZ"
+LIST = "backup.json"
+ATTEMPTS = 5
+"""An upload may go while it is put aside, with its row: then the database is read again."""
+STEP = 2000
+"""Pages of the database that are copied at once; between steps its writer has its turn."""
+BLOCK = 4 * 1024 * 1024
+MOST_LIST = 256 * 1024 * 1024
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+UploadName = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+class Contents(Part):
+    """``backup.json``: what the backup holds, and the SHA-256 of each file."""
+
+    made: int
+    """Microseconds UTC."""
+    settings: Sha256
+    database: Sha256
+    uploads: dict[UploadName, Sha256]
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    path: Path
+    uploads: int
+    removed: int
+    """Older backups whose time was over."""
+
+
+def back_up(folder: PortalFolder, into: Path, now: int, keep_days: int | None = None) -> Backup:
+    """Make ``into``/<time>, whole or not at all, then remove those older than ``keep_days``. ``now`` in microseconds.
+
+    SettingsInvalid when there is no portal, or its database is elsewhere; StoreDamaged when an upload is not what the
+    database says. Blocks.
+    """
+    if folder.load().database is not None:
+        raise SettingsInvalid(
+            "This portal's database is PostgreSQL's, and not in its folder.",
+            do="Back it up with pg_dump or pg_basebackup first, and the folder 'uploads' after that.",
+        )
+    name = datetime.fromtimestamp(now // SECOND, UTC).strftime(STAMP)
+    partial, whole = into / f".{name}.partial", into / name
+    if whole.exists():
+        raise SettingsInvalid(f"There is a backup {whole} already.", do="Wait a second, and try again.")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "uploads").mkdir(mode=0o700, parents=True)
+    try:
+        settings = _copy(folder.settings_file, partial / "portal.yaml")
+        uploads = _put_aside(folder, partial)
+        contents = Contents(made=now, settings=settings, database=_hash(partial / "portal.db"), uploads=uploads)
+        with durable_file(partial / LIST) as file:
+            file.write(contents.model_dump_json().encode())
+        sync_folder(partial / "uploads")
+        partial.rename(whole)
+        sync_folder(into)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return Backup(whole, len(uploads), 0 if keep_days is None else _remove_old(into, now - keep_days * DAY))
+
+
+def restore(backup: Path, folder: PortalFolder) -> int:
+    """Make a portal of a backup, checking every file; how many uploads it has. Nothing is a portal until all is there.
+
+    SettingsInvalid when a portal is there; NotFound or StoreDamaged when the backup is none, or not whole. Blocks.
+    """
+    if folder.settings_file.exists() or folder.database.exists():
+        raise SettingsInvalid(f"There is a portal in {folder.path} already.", do="Choose an empty folder.")
+    contents = _read_list(backup)
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.uploads.mkdir(mode=0o700, exist_ok=True)
+    for name, sha256 in contents.uploads.items():
+        _bring(backup / "uploads" / name, folder.uploads / name, sha256)
+    sync_folder(folder.uploads)
+    _bring(backup / "portal.db", folder.database, contents.database)
+    upgrade(folder.database)
+    _bring(backup / "portal.yaml", folder.settings_file, contents.settings)
+    return len(contents.uploads)
+
+
+def _put_aside(folder: PortalFolder, partial: Path) -> dict[str, str]:
+    """The database as it is at one moment, then every upload that is whole in it: name and SHA-256."""
+    for _ in range(ATTEMPTS):
+        whole = _copy_database(folder.database, partial / "portal.db")
+        try:
+            for name, (size, sha256) in whole.items():
+                _keep(folder.uploads / name, partial / "uploads" / name, size, sha256)
+        except FileNotFoundError:
+            continue
+        for left in {path.name for path in (partial / "uploads").iterdir()} - set(whole):
+            (partial / "uploads" / left).unlink()
+        return {name: sha256 for name, (_, sha256) in whole.items()}
+    raise StoreDamaged(
+        f"A whole upload is missing in {folder.uploads}.",
+        meaning="The database has a row of it, time after time.",
+        do="Find out who removes files there; restore the portal from an earlier backup if it was lost.",
+    )
+
+
+def _copy_database(source: Path, target: Path) -> dict[str, tuple[int, str]]:
+    """Also of a portal that runs. What is not whole is left out: its sender begins it anew. Size and SHA-256 of the
+    uploads that are."""
+    target.unlink(missing_ok=True)
+    with _open(source) as live, _open(target) as copy:
+        live.backup(copy, pages=STEP, sleep=0.01)
+        copy.execute("PRAGMA journal_mode=DELETE").fetchall()
+        copy.execute("PRAGMA secure_delete=ON").fetchall()
+        with copy:
+            copy.execute("DELETE FROM uploads WHERE sha256 IS NULL AND NOT gone")
+        rows = copy.execute("SELECT upload_id, size, sha256 FROM uploads WHERE NOT gone").fetchall()
+    return {name: (size, sha256) for name, size, sha256 in rows}
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(path)
+    try:
+        yield connection
+    except sqlite3.DatabaseError as error:
+        raise StoreDamaged(f"The portal's database {path} can't be read: {error}.") from None
+    finally:
+        connection.close()
+
+
+def _keep(source: Path, target: Path, size: int, sha256: str) -> None:
+    """A second name for the same bytes, which nobody changes any more; a copy where the backup is on another disk."""
+    if target.exists():
+        return
+    try:
+        os.link(source, target)
+        same = target.stat().st_size == size
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            raise
+        same = _copy(source, target) == sha256
+    if not same:
+        raise StoreDamaged(f"{source} is not what was uploaded.", do="Restore it from an earlier backup.")
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Durably; the SHA-256 of what was copied."""
+    digest = hashlib.sha256()
+    with source.open("rb") as read, durable_file(target) as file:
+        while block := read.read(BLOCK):
+            digest.update(block)
+            file.write(block)
+    return digest.hexdigest()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _bring(source: Path, target: Path, sha256: str) -> None:
+    try:
+        same = _copy(source, target) == sha256
+    except FileNotFoundError:
+        same = False
+    if not same:
+        target.unlink(missing_ok=True)
+        raise StoreDamaged(
+            f"{source} is missing, or not what was put aside.",
+            meaning="The backup is not whole; no portal was made of it.",
+            do="Take another backup.",
+        )
+
+
+def _read_list(backup: Path) -> Contents:
+    try:
+        with (backup / LIST).open("rb") as file:
+            return Contents.model_validate_json(file.read(MOST_LIST))
+    except OSError as error:
+        raise NotFound(f"There is no backup in {backup} ({error.strerror}).", do="Name one folder of those.") from None
+    except ValidationError:
+        raise StoreDamaged(f"{backup / LIST} can't be read.", do="Take another backup.") from None
+
+
+def _remove_old(into: Path, before: int) -> int:
+    removed = 0
+    for path in into.iterdir():
+        try:
+            made = datetime.strptime(path.name, STAMP).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            continue
+        if made * SECOND < before:
+            shutil.rmtree(path)
+            removed += 1
+    return removed

@@ -1,0 +1,43 @@
+"""``handover-portal backup`` and ``restore``. Not for: how they are made (``portal.backups``)."""
+
+from pathlib import Path
+
+import click
+
+from exchange.clock import SystemClock
+from portal import backups
+from portal.commands.opened import FOLDER
+from portal.console import json_option, one_line
+from portal.settings import PortalFolder
+
+
+@click.command("backup")
+@click.argument("folder", type=FOLDER)
+@click.argument("into", type=FOLDER)
+@click.option("--keep", type=click.IntRange(min=1), help="Remove backups older than so many days.")
+@json_option
+def backup_command(folder: Path, into: Path, keep: int | None, as_json: bool) -> None:
+    """Put the portal in FOLDER aside, while it runs, as a new folder in INTO."""
+    made = backups.back_up(PortalFolder(folder), into, SystemClock().now(), keep)
+    if as_json:
+        one_line({"backup": str(made.path), "uploads": made.uploads, "removed": made.removed})
+        return
+    click.echo(f"The portal is put aside in {made.path}, with {made.uploads} packages.")
+    if made.removed:
+        click.echo(f"{made.removed} older backups were removed.")
+
+
+@click.command("restore")
+@click.argument("backup", type=FOLDER)
+@click.argument("folder", type=FOLDER)
+@json_option
+def restore_command(backup: Path, folder: Path, as_json: bool) -> None:
+    """Make a portal in FOLDER, where none is yet, of a BACKUP, checking every file."""
+    count = backups.restore(backup, PortalFolder(folder))
+    if as_json:
+        one_line({"folder": str(folder), "uploads": count})
+        return
+    click.echo(
+        f"The portal is put back in {folder}, with {count} packages; start it with: handover-portal serve {folder}"
+    )
+    click.echo("Devices that left after the backup are there again: see 'Backups' in docs/portal-guide.md.")
