@@ -24,7 +24,7 @@ _MONTHS = (
 )
 _MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" if len(name) > 3 else name for name in _MONTHS) + "|sept"
 _WEEKDAY = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _WEEKDAYS) + "|tues|wednes|thur|thurs"
-_SPACE = re.compile(r"(?:[\s,]|\bat\b|\bon\b|\bthe\b)*")
+_SPACE = re.compile(r"(?:[\s,]|\b(?:at|on|the|from|between|about|around|circa|ca)\b\.?)*")
 _JOIN = re.compile(r"(?:-|to\b|until\b|till?\b|and\b)")
 _LENGTH = re.compile(r"for\s+(\d{1,4}|an?)\s*(minutes?|mins?|hours?|hrs?|h|m)\b")
 _EITHER_SIDE = re.compile(r"(?:±|\+/?-)\s*(\d{1,4})\s*(minutes?|mins?|hours?|hrs?|h|m)\b")
@@ -33,6 +33,10 @@ _RFC = re.compile(r"\d{4}-\d\d-\d\dt\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:z|[+-]\d
 _CLOCK = re.compile(
     r"(\d{1,2})(?:[:.](\d\d)(?::(\d\d))?)?\s*(am\b|pm\b|a\.m\.|p\.m\.)?\s*(z\b|utc\b|[a-z]{3,4}\b|\+\d\d:\d\d)?"
 )
+_HALVES = re.compile(
+    r"(?<![\d:./+-])(\d{1,2})([:.]\d\d)?(\s*(?:-|to|until|till|and)\s*)(\d{1,2})([:.]\d\d)?\s*(am|pm|a\.m\.|p\.m\.)(?!\w)"
+)
+"""``3 to 4 pm``: what is said of the second hour holds for the first one too."""
 _DAYS = (
     (re.compile(r"(\d{4})-(\d\d)-(\d\d)(?=[\st,-]|$)t?"), "ymd"),
     (re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4}|\d\d)\b"), "dmy"),
@@ -69,7 +73,7 @@ def read_window(text: str, zone: ZoneInfo, now: int) -> Window:
     said = re.sub(r"[\u2012-\u2015\u2212]", "-", text[: MOST_LETTERS + 1].strip().lower().replace("o'clock", ""))
     if not said or len(said) > MOST_LETTERS:
         raise _not_understood(text[:MOST_LETTERS])
-    window = _Reader(said, zone, now).window()
+    window = _Reader(_HALVES.sub(_both_halves, said), zone, now).window()
     if window.duration > LONGEST:
         raise InputInvalid(f"The time is longer than {LONGEST // DAY} days.", do="Ask for a shorter one.")
     if window.start >= now:
@@ -104,7 +108,6 @@ class _Reader:
         self.today = datetime.fromtimestamp(now / 1_000_000, zone).date()
 
     def window(self) -> Window:
-        self._take(re.compile(r"(?:from|between|about|around|circa|ca\.?)(?=\s)"))
         first = self._moment()
         if found := self._take(_LENGTH):
             start = self._instant(first)
@@ -270,6 +273,15 @@ class _Reader:
         found = _SPACE.match(self.text, self.at)
         assert found is not None
         self.at = found.end()
+
+
+def _both_halves(found: re.Match[str]) -> str:
+    first, last, half = int(found[1]), int(found[4]), found[6][0]
+    if not (1 <= first <= 12 and 1 <= last <= 12):
+        return found[0]
+    if first % 12 > last % 12:  # 11 to 1 pm
+        half = "a" if half == "p" else "p"
+    return f"{found[1]}{found[2] or ''} {half}m{found[3]}{found[4]}{found[5] or ''} {found[6]}"
 
 
 def _days_later(day: date | None, days: int) -> date:
