@@ -23,7 +23,7 @@ from portal.storage import postgres as engine
 from portal.storage.models import Device, StoredUpload
 from portal.uploads import files
 from portal.wakeups import shared
-from tests.counterparts.portals.portal import add_officer, in_process
+from tests.counterparts.portals.portal import Place, add_officer, in_process
 from tests.counterparts.storage.postgres_server import PostgresServer
 from tests.portal.conftest import Town
 from tests.portal.wire import Agent, Officer, SetClock, Wire
@@ -147,12 +147,23 @@ async def test_the_last_place_for_a_device_is_given_once(town: Town, twin: Runni
     assert sorted(answer.status for answer in answers) == [201, 503]
 
 
-async def test_a_token_is_taken_once_by_all_replicas(town: Town, twin: Running, agent: Agent) -> None:
-    token = mint(agent.key, town.origin, town.clock)
-    object.__setattr__(twin.portal, "origin", town.origin)  # as behind one address
-    other = replace(agent, origin=twin.address)
-    answers = await asyncio.gather(*(who.call("GET", api.INBOX, token=token) for who in (agent, other)))
-    assert sorted(answer.status for answer in answers) == [200, 401]
+async def test_a_token_changes_something_at_one_replica_only(place: Place, clock: SetClock) -> None:
+    origin = "https://share.example.police.uk"
+    behind_one_address = replace(place, settings=place.settings.model_copy(update={"origin": origin}))
+    async with (
+        in_process(behind_one_address, clock) as one,
+        in_process(behind_one_address, clock) as other,
+        aiohttp.ClientSession() as session,
+    ):
+        agents = [Agent(session, each.address, clock) for each in (one, other)]
+        agents[1].key = agents[0].key
+        assert (await agents[0].enrol(place, portal=origin)).status == 201
+        token = mint(agents[0].key, origin, clock)
+        beat = api.Heartbeat(version="1", cameras_recording=0, cameras_registered=0)
+        answers = await asyncio.gather(*(agent.call("POST", api.HEARTBEAT, beat, token=token) for agent in agents))
+        assert sorted(answer.status for answer in answers) == [204, 401]
+        fresh = mint(agents[1].key, origin, clock)
+        assert (await agents[1].call("POST", api.HEARTBEAT, beat, token=fresh)).status == 204
 
 
 async def test_what_comes_by_a_replica_whose_clock_is_behind_is_not_lost(town: Town, agent: Agent) -> None:
