@@ -208,10 +208,11 @@ async def _change(
 async def _keys(
     state: OfficerState, known: KnownTeam, current: TeamVersion, openers: Sequence[Identity] | None
 ) -> Sequence[Identity]:
-    """All of the case's keys: what the team was given, and what is here beside it."""
-    opened = openers if openers is not None else [state.identity()]
-    await asyncio.to_thread(take_keys, state, known, current, opened)
-    return await asyncio.to_thread(state.case_keys, known.crime_reference)
+    """All of the case's keys: what the team was given, and what of its is here beside it."""
+    given = await asyncio.to_thread(take_keys, state, known, current, openers or [state.identity()])
+    had = {team.document.recipient for team in known.teams}
+    here = await asyncio.to_thread(state.case_keys, known.crime_reference)
+    return [*given, *(key for key in here if str(key.recipient) in had and key not in given)]
 
 
 def _show_team(tools: Tools, known: KnownTeam, as_json: bool, *, renewed: bool = False) -> None:

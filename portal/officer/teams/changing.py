@@ -21,7 +21,7 @@ from exchange.signing.documents import PublicKey, read_unverified, sign_document
 from exchange.signing.teams import Team, check_follows, open_team, same_officer
 from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState
-from portal.officer.teams.record import KnownTeam, force_key, keep_team, kept_team
+from portal.officer.teams.record import KnownTeam, force_key, keep_team, kept_team, teams_of
 from portal.officer.teams.sealed_keys import seal_keys
 
 
@@ -32,7 +32,9 @@ async def found_team(
 
     What was asked for before with a key that a team can have comes into it too. InputInvalid, TeamInvalid.
     """
-    if await asyncio.to_thread(kept_team, state, crime_reference) is not None:
+    if await asyncio.to_thread(kept_team, state, crime_reference) is not None or await teams_of(
+        state, client, crime_reference
+    ):
         raise InputInvalid(
             f"The case {crime_reference} belongs to a team already.", do="handover-officer team show; team add"
         )

@@ -6,6 +6,7 @@ Not for: changing a team (``portal.officer.teams.changing``).
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from exchange.age.files import Identity, Opener
 from exchange.documents.messages import Signed
@@ -45,22 +46,39 @@ def force_key(state: OfficerState) -> PublicKey:
     return PublicKey.parse(state.setup().force_key)
 
 
+def kept_teams(state: OfficerState, crime_reference: str) -> list[KnownTeam]:
+    """The teams of this reference as they were last seen here, in the order in which they were first seen: two
+    officers may each have founded one before they knew of each other."""
+    return [known for folder in _folders(state, crime_reference) if (known := _kept(state, folder)) is not None]
+
+
 def kept_team(state: OfficerState, crime_reference: str) -> KnownTeam | None:
-    """The team of the case as it was last seen here; None where the case belongs to none."""
-    folder = state.case_folder(crime_reference) / "team"
-    versions: list[Signed] = []
-    while (path := folder / f"{len(versions) + 1:06}.json").exists():
-        versions.append(read_signed(path))
-    return KnownTeam(tuple(versions), open_chain(versions, force_key(state))) if versions else None
+    """The one that new requests belong to: the first that was seen here, so that nobody leads them elsewhere by adding
+    the officer to another. None where there is none."""
+    return next(iter(kept_teams(state, crime_reference)), None)
 
 
 def keep_team(state: OfficerState, known: KnownTeam) -> None:
     """All versions that are not kept yet. What is kept is never changed."""
-    folder = state.make_case_folder(known.crime_reference, "team")
+    folders = _folders(state, known.crime_reference)
+    before = next((each.name for each in folders if each.name.partition("-")[2] == known.case_id), None)
+    name = before or f"{len(folders) + 1:03}-{known.case_id}"
+    folder = state.make_case_folder(known.crime_reference, f"teams/{name}")
     for number, signed in enumerate(known.versions, 1):
         path = folder / f"{number:06}.json"
         if not path.exists():
             write_signed(path, signed)
+
+
+def _folders(state: OfficerState, crime_reference: str) -> list[Path]:
+    return sorted((state.case_folder(crime_reference) / "teams").glob("[0-9]*-*"))
+
+
+def _kept(state: OfficerState, folder: Path) -> KnownTeam | None:
+    versions: list[Signed] = []
+    while (path := folder / f"{len(versions) + 1:06}.json").exists():
+        versions.append(read_signed(path))
+    return KnownTeam(tuple(versions), open_chain(versions, force_key(state))) if versions else None
 
 
 async def fetch_team(state: OfficerState, client: OfficerClient, case_id: str) -> tuple[KnownTeam, TeamVersion]:
@@ -75,9 +93,8 @@ async def fetch_team(state: OfficerState, client: OfficerClient, case_id: str) -
     document = latest.document
     if document.case_id != case_id:
         raise mixed_up("The portal sent the team of another case.")
-    kept = await asyncio.to_thread(kept_team, state, document.crime_reference)
-    if kept is not None and kept.case_id != case_id:
-        raise mixed_up(f"Another case with the reference {document.crime_reference} is known here.")
+    teams_here = await asyncio.to_thread(kept_teams, state, document.crime_reference)
+    kept = next((each for each in teams_here if each.case_id == case_id), None)
     versions = list(kept.versions) if kept is not None else []
     teams = list(kept.teams) if kept is not None else []
     if document.version < len(versions):
@@ -102,7 +119,7 @@ async def fetch_team(state: OfficerState, client: OfficerClient, case_id: str) -
 
 
 async def team_of(state: OfficerState, client: OfficerClient, crime_reference: str) -> tuple[KnownTeam, TeamVersion]:
-    """The team of the case with this reference, as the portal has it. NotFound when the case belongs to none."""
+    """The case's team as the portal has it; of several, the first that was seen here. NotFound when there is none."""
     kept = await asyncio.to_thread(kept_team, state, crime_reference)
     if kept is not None:
         try:
@@ -113,15 +130,22 @@ async def team_of(state: OfficerState, client: OfficerClient, crime_reference: s
                 meaning="Somebody of it took you off. What you could open before, you still can.",
                 do="Ask them: the last version that was seen here names them.",
             ) from None
-    found = [brief for brief in await client.all_teams(crime_reference) if brief.crime_reference == crime_reference]
+    found = await teams_of(state, client, crime_reference)
     if not found:
         raise NotFound(
             f"The case {crime_reference} belongs to no team of yours.",
             do="Make one: handover-officer team new; or ask a member to add you: handover-officer team add",
         )
-    if len(found) > 1:
-        raise mixed_up(f"The portal has {len(found)} cases with the reference {crime_reference}.")
-    return await fetch_team(state, client, found[0].case_id)
+    return found[0]
+
+
+async def teams_of(
+    state: OfficerState, client: OfficerClient, crime_reference: str
+) -> list[tuple[KnownTeam, TeamVersion]]:
+    """Every team of this reference that the portal lets the officer see."""
+    briefs = await client.all_teams(crime_reference)
+    found = [await fetch_team(state, client, brief.case_id) for brief in briefs]
+    return [each for each in found if each[0].crime_reference == crime_reference]
 
 
 def take_keys(

@@ -7,14 +7,14 @@ import asyncio
 from dataclasses import dataclass
 
 from exchange.documents.messages import Credential, Request
-from exchange.errors import KeyDoesNotOpen, NotFound
+from exchange.errors import EvidenceMismatch, KeyDoesNotOpen, NotFound
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import document_sha256, read_unverified
 from exchange.signing.teams import same_officer
 from portal.officer.client import OfficerClient
 from portal.officer.opening import mixed_up
 from portal.officer.state import OfficerState
-from portal.officer.teams.record import KnownTeam, fetch_team, force_key, take_keys, team_of
+from portal.officer.teams.record import KnownTeam, fetch_team, force_key, take_keys, teams_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,36 @@ async def bring_request(state: OfficerState, client: OfficerClient, request_id: 
         if request.request_id != request_id:
             raise mixed_up("The portal sent another request than was asked for.")
         if credential.public_key != state.key().public.line:
-            known, current = await team_of(state, client, request.crime_reference)
-            check_of_team(known, request, credential)
-            await asyncio.to_thread(take_keys, state, known, current, [state.identity()])
+            await _of_some_team(state, client, request, credential)
         await asyncio.to_thread(state.keep, request_id, "request", signed)
     else:
         request = await asyncio.to_thread(state.request, request_id, Request)
     if not await asyncio.to_thread(state.has_case_key, request.crime_reference, request.recipient):
-        known, current = await team_of(state, client, request.crime_reference)
-        await asyncio.to_thread(take_keys, state, known, current, [state.identity()])
+        await _bring_key(state, client, request)
+
+
+async def _of_some_team(state: OfficerState, client: OfficerClient, request: Request, credential: Credential) -> None:
+    """EvidenceMismatch unless it is of one of the officer's teams."""
+    wrong = mixed_up(f"The portal shows a request of the case {request.crime_reference}, and no team of yours for it.")
+    for known, _ in await teams_of(state, client, request.crime_reference):
+        try:
+            return check_of_team(known, request, credential)
+        except EvidenceMismatch as error:
+            wrong = error
+    raise wrong
+
+
+async def _bring_key(state: OfficerState, client: OfficerClient, request: Request) -> None:
+    """NotFound where the key was the officer's alone; KeyDoesNotOpen where this officer's own opens no team's."""
+    for known, current in await teams_of(state, client, request.crime_reference):
+        if request.recipient in {team.document.recipient for team in known.teams}:
+            own = await asyncio.to_thread(state.identity)
+            await asyncio.to_thread(take_keys, state, known, current, [own])
+            return
+    raise NotFound(
+        f"The key of the case {request.crime_reference} is not here, and no team of yours has it.",
+        do="Use a copy of the folder that the request was sent from.",
+    )
 
 
 def check_of_team(known: KnownTeam, request: Request, credential: Credential) -> None:

@@ -23,7 +23,7 @@ async def sealed_for(
     the officer said so. InputInvalid where the team's key is of another.
     """
     fresh = not await asyncio.to_thread(state.knows_case, crime_reference)
-    kept = await asyncio.to_thread((state.case_folder(crime_reference) / "team").exists)
+    kept = await asyncio.to_thread((state.case_folder(crime_reference) / "teams").exists)
     known = await _known(state, client, crime_reference) if fresh or kept else None
     unit = await asyncio.to_thread(state.kept_unit)
     if known is None and fresh and unit is not None and kind != "x25519":

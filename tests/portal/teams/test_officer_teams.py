@@ -256,3 +256,31 @@ async def test_two_changes_at_once_leave_one_and_the_other_is_made_anew(unit: Un
     await loser.open_keys()
     made = await unit.change(loser, await loser.team(), missing)
     assert {member.collar_number for member in made.latest.members} == {"1", "2", "3", "4"}
+
+
+async def test_two_who_founded_a_team_each_open_what_the_other_asked(unit: Unit) -> None:
+    ada, bo = await unit.desk("ada", "1"), await unit.desk("bo", "2")
+    agent = await unit.town.agent().join(unit.town.place)
+    first = await unit.found(ada)
+    unit.town.clock.forward(1)
+    second = await unit.found(bo)
+    assert first.case_id != second.case_id
+    key, team = await sealed_for(ada.state, ada.client, CRIME, None, NOON)
+    calls = Officer(unit.town.session, unit.town.origin, unit.town.clock, ada.member.key, ada.member.credential,
+                    unit.unit.name)  # fmt: skip
+    await calls.ask(agent, recipient=str(key.recipient), team=team)
+    await unit.change(ada, first, bo)
+    await bring_request(bo.state, bo.client, "r-1")
+    assert bo.state.has_case_key(CRIME, str(key.recipient))
+    _, named = await sealed_for(bo.state, bo.client, CRIME, None, NOON)
+    assert named == second.versions[-1]  # nobody leads an officer's requests into another team
+
+
+async def test_a_team_whose_founding_was_not_heard_of_is_not_founded_twice(unit: Unit) -> None:
+    ada = await unit.desk("ada", "1")
+    known = await unit.found(ada)
+    for path in ada.state.case_folder(CRIME).glob("teams/*/*"):
+        path.unlink()
+    with pytest.raises(InputInvalid, match="belongs to a team already"):
+        await unit.found(ada)
+    assert (await ada.team()).case_id == known.case_id
