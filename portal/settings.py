@@ -75,6 +75,8 @@ class Limits(Part):
     """For more of one camera than this too."""
     supervised_indoors: bool = True
     """For cameras inside of buildings too."""
+    counts_at_least: Annotated[int, Field(ge=2)] = 10
+    """What everybody may see speaks of at least so many owners."""
     upload_bytes: Annotated[int, Field(ge=1)] = 64 * GIB
     device_bytes: Annotated[int, Field(ge=1)] = 256 * GIB
     """Of all uploads of one device that lie at the portal."""

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from exchange.clock import DAY
 from portal import tokens
+from portal.audit import counts
 from portal.registry import hours, offers
 from portal.requests import feedback, inbox
 from portal.settings import Limits
@@ -49,6 +50,7 @@ def _forget(session: Session, limits: Limits, now: int) -> list[str]:
     inbox.remove_expired(session, now)
     offers.remove_expired(session, now)
     hours.forget_old(session, now)
+    counts.close_months(session, now)
     feedback.remove_old(session, limits.feedback_days, now)
     session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY))
     session.execute(delete(StoredUpload).where(StoredUpload.gone, StoredUpload.expires < now - TOMBSTONE))

@@ -97,13 +97,17 @@ class MerkleTree:
             raise ValueError(f"the tree has {self.size} leaves, not {size}")
         return size
 
+    def _node(self, level: int, position: int) -> bytes:
+        """The hash of a complete subtree of ``1 << level`` leaves."""
+        at = position * HASH_SIZE
+        return bytes(self._levels[level][at : at + HASH_SIZE])
+
     def _range(self, start: int, end: int) -> bytes:
         """The hash over leaves ``start`` to ``end``; ``start`` is aligned as the tree's splits leave it."""
         count = end - start
         if count & (count - 1) == 0:
             level = count.bit_length() - 1
-            at = (start >> level) * HASH_SIZE
-            return bytes(self._levels[level][at : at + HASH_SIZE])
+            return self._node(level, start >> level)
         middle = start + _split(count)
         return node_hash(self._range(start, middle), self._range(middle, end))
 

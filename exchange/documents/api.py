@@ -61,6 +61,10 @@ TEAMS = "/v1/officer/teams"  # GET ?crime_reference&after -> Teams
 TEAM = "/v1/officer/teams/{case_id}"  # GET -> TeamVersion, the one that stands
 TEAM_VERSION = "/v1/officer/teams/{case_id}/versions/{version}"  # PUT TeamVersion -> 204; GET -> Signed[CaseTeam]
 OFFICER_DOCUMENT = "/v1/officer/requests/{request_id}/document"  # GET -> Signed[Request]
+USES = "/v1/officer/uses"  # POST UseReport -> 204; GET ?after -> Uses (auditors)
+USES_HEAD = "/v1/officer/uses/head"  # GET ?since -> LogHead; POST SignedHead -> 204 (auditors)
+COUNTS = "/v1/counts"  # GET -> Counts, for everybody
+COUNTS_PAGE = "/counts"  # GET -> the same as a page
 OPENAPI = "/openapi.json"
 
 KINDS_HEADER = "Handover-Kinds"
@@ -238,3 +242,24 @@ class Cases(Part):
 
     cases: tuple[Case, ...]
     more: bool = False
+
+
+# -- what everybody may see --------------------------------------------------------------------------------------
+
+
+class MonthCount(Part):
+    """Of requests that came in a month. A number that would speak of too few owners is left out."""
+
+    month: Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
+    requests: Annotated[int, Field(ge=0)] | None = None
+    owners_asked: Annotated[int, Field(ge=0)] | None = None
+    answered: Annotated[int, Field(ge=0)] | None = None
+    declined: Annotated[int, Field(ge=0)] | None = None
+
+
+class Counts(Part):
+    """By the month (UTC), newest first, each once no request of it can be answered any more."""
+
+    months: tuple[MonthCount, ...]
+    least: Annotated[int, Field(ge=1)]
+    """Of fewer than so many nothing is said."""

@@ -217,7 +217,9 @@ async def read_case(call: Call) -> web.StreamResponse:
 
 async def content(call: Call) -> web.StreamResponse:
     delivery_id = call.named("delivery_id")
-    found = await call.portal.db.read(lambda session: deliveries.content(session, call.known, delivery_id))
+    found = await call.portal.db.write(
+        lambda session: deliveries.begin_fetch(session, call.known, delivery_id, call.now)
+    )
     return _Ciphertext(call, delivery_id, found)
 
 

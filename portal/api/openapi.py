@@ -129,12 +129,14 @@ def _body(route: Route) -> Json:
     return {"allOf": [schema, {"type": "object", "properties": {"document": {"type": "string", **inside}}}]}
 
 
-def _answer(status: int, model: type[Part] | type[bytes] | None, route: Route) -> Json:
+def _answer(status: int, model: type[Part] | type[bytes] | type[str] | None, route: Route) -> Json:
     answer: Json = {"description": _TITLE[status]}
     if route.path == api.OPENAPI:
         answer["content"] = {"application/json": {"schema": {"type": "object"}}}
     elif model is bytes:
         answer["content"] = {"application/octet-stream": {}}
+    elif model is str:
+        answer["content"] = {"text/html": {}}
     elif model is not None:
         assert issubclass(model, Part)
         answer["content"] = {"application/json": {"schema": _ref(model)}}

@@ -10,7 +10,7 @@ from exchange.documents.messages import Document, Part
 from portal.service import Call
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
-Answers = dict[int, type[Part] | type[bytes] | None]
+Answers = dict[int, type[Part] | type[bytes] | type[str] | None]
 
 
 class Who(Enum):
@@ -21,7 +21,7 @@ class Who(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """``answers``: by status, the model of the JSON body; None for no body, ``bytes`` for a stream of them."""
+    """``answers``: by status, the model of the JSON body; None for no body, ``bytes`` a stream, ``str`` a page."""
 
     method: str
     path: str

@@ -14,6 +14,7 @@ from exchange.age.files import Kind
 from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents.api import Cases
 from exchange.documents.copies import CHOSEN_KINDS
+from exchange.documents.letters import harmless
 from exchange.documents.messages import Signed
 from exchange.documents.offer import Offer
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
@@ -28,8 +29,9 @@ from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
 from portal.officer.safe import ask_at_terminal, from_file
 from portal.officer.state import OfficerState, Setup
-from portal.officer.supervised import supervision_cli
+from portal.officer.supervised import log_cli, supervision_cli
 from portal.officer.supervised.authorising import draft_of
+from portal.officer.supervised.log import log_trouble
 from portal.officer.teams.sealed_for import sealed_for
 from portal.officer.times import read_time, read_zone, show_time
 from portal.officer.token import TokenPlace
@@ -245,13 +247,17 @@ def inbox(tools: Tools, tz: str | None, as_json: bool) -> None:
     """How the requests stand, newest first, and what their owners answered."""
     zone = read_zone(tz)
 
-    async def work(client: OfficerClient) -> tuple[Cases, list[OwnersReply]]:
-        return await client.all_cases(), await fetch_replies(tools.state, client)
+    async def work(client: OfficerClient) -> tuple[Cases, list[OwnersReply], str | None]:
+        trouble = await log_trouble(tools.state, client)
+        return await client.all_cases(), await fetch_replies(tools.state, client), trouble
 
-    found, told = tools.run(work)
+    found, told, trouble = tools.run(work)
     if as_json:
-        one_line(json.loads(found.model_dump_json()) | {"feedback": feedback_cli.replies_as_json(told)})
+        feedback = feedback_cli.replies_as_json(told)
+        one_line(json.loads(found.model_dump_json()) | {"feedback": feedback, "log_trouble": trouble})
         return
+    if trouble is not None:
+        tools.console.print(f"PLEASE NOTE: {harmless(trouble, 1000)}", soft_wrap=True, markup=False)
     if not found.cases:
         tools.console.print("No request was sent yet.")
     for case in found.cases:
@@ -295,5 +301,6 @@ for _command in (
     passphrase_cli.passphrase,
     passphrase_cli.case_key,
     supervision_cli.authorise,
+    log_cli.log_of_use,
 ):
     main.add_command(_command)

@@ -9,13 +9,14 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from exchange.certificates import certificate_problem
 from exchange.clock import Clock, SystemClock, to_rfc3339
+from exchange.custody.uses import LogHead, SignedHead, UseReport, Uses
 from exchange.documents import api
 from exchange.documents.answers import not_understood, problem, read_bounded
 from exchange.documents.messages import Part, Signed
@@ -128,6 +129,27 @@ class OfficerClient:
 
     async def case(self, request_id: str) -> api.Case:
         return await self._read("GET", api.OFFICER_REQUEST.format(request_id=request_id), api.Case)
+
+    async def say_used(self, request_id: str, deed: Literal["opened", "printed"]) -> None:
+        """Say what was done with what came, for the log of use. NoSuchCall where the portal keeps none."""
+        await self._call("POST", api.USES, body=UseReport(request_id=request_id, deed=deed))
+
+    async def log_head(self, since: int) -> LogHead:
+        """How long the log of use is, and that it begins with the ``since`` lines before. NoSuchCall."""
+        return await self._read("GET", api.USES_HEAD, LogHead, query={"since": str(since)})
+
+    async def uses(self) -> list[str]:
+        """Every line of the log of use, for an auditor."""
+        lines: list[str] = []
+        more = True
+        while more:
+            found = await self._read("GET", api.USES, Uses, query={"after": str(len(lines))})
+            lines += found.lines
+            more = found.more and bool(found.lines)
+        return lines
+
+    async def sign_log(self, head: SignedHead) -> None:
+        await self._call("POST", api.USES_HEAD, body=head)
 
     async def receipt(self, delivery_id: str, receipt: Signed) -> None:
         await self._call("PUT", api.RECEIPT.format(delivery_id=delivery_id), body=receipt)

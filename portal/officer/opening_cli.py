@@ -28,6 +28,7 @@ from portal.officer.opening import (
     read_answer,
     send_receipt,
 )
+from portal.officer.supervised.log import say_opened
 from portal.officer.teams.restoring import bring_request
 from portal.officer.times import read_zone
 from portal.officer.tools import FILE, FOLDER, Tools, tz_option
@@ -69,6 +70,8 @@ def open_command(
 
     async def work(client: OfficerClient) -> tuple[Answer, list[Opened], list[str], list[str]]:
         answer, opened = await _open_all(tools, client, request_id, into, deep=deep, trust=trust)
+        if opened:
+            await say_opened(client, request_id)
         verified = [one for one in opened if one.report.ok] if with_receipt else []
         receipts = [await send_receipt(tools.state, client, one, None, tools.clock.now()) for one in verified]
         now = tools.clock.now()

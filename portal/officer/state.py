@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from exchange.age.files import Identity, Kind, generate_identity, read_identities
 from exchange.age.keys import identities_in
+from exchange.custody.merkle import EMPTY_ROOT
 from exchange.documents.messages import Credential, Document, Id, Line, Part, PublicKeyLine, Signed
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, KeyFileUnusable, NotFound, SettingsInvalid
@@ -264,6 +265,16 @@ class OfficerState:
         except ValidationError:
             raise InputInvalid("This is no request's id.", do="handover-officer inbox names them.") from None
         return self.folder / "requests" / request_id
+
+    # -- the log of use ----------------------------------------------------------------------------------------------
+
+    def log_head(self) -> tuple[int, bytes]:
+        """How long the portal's log of use was when it was last looked at, and its root; 0 and nothing before."""
+        kept = self._read_map("log-head.json")
+        return (int(kept["size"]), bytes.fromhex(kept["root"])) if kept else (0, EMPTY_ROOT)
+
+    def save_log_head(self, size: int, root: str) -> None:
+        self._save_map("log-head.json", {"size": str(size), "root": root})
 
     # -- known devices -----------------------------------------------------------------------------------------------
 

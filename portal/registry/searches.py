@@ -9,7 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, SECOND, to_rfc3339
+from exchange.custody.uses import Deed
 from exchange.documents.messages import Role
+from portal.audit import uses
 from portal.audit.roles import require
 from portal.problems import too_many
 from portal.registry.search_query import SearchQuery
@@ -29,6 +31,7 @@ def record(session: Session, caller: Caller, query: SearchQuery, limits: Limits,
             "Ask the force to raise the limit if the case needs more.",
             DAY // SECOND,
         )
+    uses.record(session, caller.fingerprint, Deed.SEARCHED, query.crime_reference, now)
     box = query.box
     session.add(
         Search(

@@ -9,10 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, Instant
+from exchange.custody.uses import Deed
 from exchange.documents.api import Case, CaseDelivery, Cases, HeldDeliveries, HeldDelivery, InboxKind
 from exchange.documents.messages import Delivery, Id, Part, Receipt, Signed, Status
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import open_document
+from portal.audit import uses
 from portal.problems import ProblemError, conflict, invalid, unknown
 from portal.requests import feedback, inbox
 from portal.requests.requests import approved_packages
@@ -137,6 +139,20 @@ def content(session: Session, caller: Caller, delivery_id: str) -> Content:
     if delivery.upload is None:
         raise ProblemError(410, "The package lies here no more.", "Ask the owner to hand it over again.")
     return Content(delivery.upload, delivery.size, delivery.sha256)
+
+
+def begin_fetch(session: Session, caller: Caller, delivery_id: str, now: int) -> Content:
+    """``content``, with a line in the log of use."""
+    found = content(session, caller, delivery_id)
+    _, stored = _of_officer(session, caller, delivery_id)
+    uses.record(session, caller.fingerprint, Deed.FETCHED, stored.crime_reference, now, stored.request_id)
+    return found
+
+
+def record_use(session: Session, caller: Caller, request_id: str, deed: Deed, now: int) -> None:
+    """What an officer's program says was done with what came for a request that they may see."""
+    stored = _seen(session, caller, request_id)
+    uses.record(session, caller.fingerprint, deed, stored.crime_reference, now, request_id)
 
 
 def mark_fetched(session: Session, delivery_id: str, now: int) -> None:

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, to_rfc3339
+from exchange.custody.uses import Deed
 from exchange.documents.api import InboxKind
 from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Refusal, Request, Role, Signed, Status
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import document_sha256, open_document
+from portal.audit import uses
 from portal.audit.roles import require
 from portal.problems import conflict, invalid, too_many, unauthenticated, unknown
 from portal.requests import inbox
@@ -71,6 +73,7 @@ def accept(session: Session, caller: Caller, signed: Signed, settings: PortalSet
         session.flush()
         session.add(TeamRequest(request_id=request.request_id, case_id=case_id))
     inbox.put(session, device, InboxKind.REQUEST, request.request_id, signed, (now, request.expires))
+    uses.record(session, caller.fingerprint, Deed.ASKED, request.crime_reference, now, request.request_id)
     return Accepted(request.request_id, request.device, new=True)
 
 

@@ -1,0 +1,138 @@
+"""The log of use: what officers did at a portal, a line each, chained and in a Merkle tree as the custody log is;
+and how it is told and read over the wire.
+
+Not for: keeping it (``portal.audit``), or what happened to footage (``exchange.custody.log``).
+"""
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from exchange.clock import Instant
+from exchange.custody.log import NO_LINE_BEFORE, line_leaf, line_sha256
+from exchange.custody.merkle import MerkleTree
+from exchange.documents.messages import Fingerprint, Id, Line, Part, Sha256, Signed
+from exchange.errors import CustodyBroken, DocumentInvalid
+from exchange.signing.documents import parse_strictly
+
+MAX_USE = 4096
+"""Bytes of a line."""
+
+
+class Deed(StrEnum):
+    """What an officer did."""
+
+    SEARCHED = "searched"
+    ASKED = "asked"
+    FETCHED = "fetched"
+    """Began to bring a sealed package, or went on with it."""
+    OPENED = "opened"
+    """As their own program says."""
+    PRINTED = "printed"
+    """As their own program says."""
+
+
+class Use(Part):
+    """One line. No place, no camera and no owner stands in it."""
+
+    seq: Annotated[int, Field(ge=0)]
+    at: Instant
+    deed: Deed
+    officer: Fingerprint
+    name: Line
+    collar_number: Line
+    crime_reference: Line
+    request_id: Id | None = None
+    previous: Sha256
+    """SHA-256 of the line before, zeros in the first."""
+
+
+def use_line(use: Use) -> str:
+    """As it is kept, without a newline."""
+    return json.dumps(use.model_dump(mode="json", exclude_none=True), ensure_ascii=False, separators=(",", ":"))
+
+
+def previous_of(line: str | None) -> str:
+    """What the line after this one names it by; None: there is none before."""
+    return NO_LINE_BEFORE if line is None else line_sha256(line)
+
+
+def read_uses(lines: Iterable[str]) -> tuple[list[Use], MerkleTree]:
+    """A whole log from its first line, each held against the one before, and its tree. CustodyBroken."""
+    uses: list[Use] = []
+    tree, previous = MerkleTree(), None
+    for line in lines:
+        try:
+            use = parse_strictly(line.encode(), Use, MAX_USE, nulls=False)
+        except (DocumentInvalid, UnicodeEncodeError):
+            raise log_broken(f"Line {len(uses)} is none of such a log.") from None
+        if use.seq != len(uses) or use.previous != previous_of(previous):
+            raise log_broken(f"Line {len(uses)} does not follow the line before it.")
+        uses.append(use)
+        tree.append(line_leaf(line))
+        previous = line
+    return uses, tree
+
+
+def log_broken(what: str) -> CustodyBroken:
+    return CustodyBroken(
+        what,
+        meaning="The portal's record of what officers did was cut back, altered, or is damaged.",
+        do="Tell the force's auditor, and keep this folder as it is: it holds what the portal showed before.",
+    )
+
+
+# -- over the wire -----------------------------------------------------------------------------------------------
+
+Step = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Proof = Annotated[tuple[Step, ...], Field(max_length=64)]
+Size = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+class UseReport(Part):
+    """An officer's program says what was done with what came for a request."""
+
+    request_id: Id
+    deed: Literal["opened", "printed"]
+
+
+class UsesQuery(Part):
+    after: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
+    """How many lines the reader has."""
+
+
+class Uses(Part):
+    """Lines of the log, in their order."""
+
+    lines: tuple[str, ...] = ()
+    more: bool = False
+
+
+class HeadQuery(Part):
+    since: Size = 0
+    """How long the log was that the reader knows; 0: none."""
+
+
+class SignedHead(Part):
+    """An auditor's word on how long the log was, and what was in it."""
+
+    note: Annotated[str, Field(max_length=8192)]
+    """A C2SP tlog-checkpoint under the auditor's key."""
+    credential: Signed
+    """The auditor's."""
+
+
+class LogHead(Part):
+    """How long the log is, with the proof that it begins with what its reader knows."""
+
+    size: Size
+    root: Sha256
+    proof: Proof = ()
+    """From ``since``; empty also where the log is shorter than that."""
+    signed: SignedHead | None = None
+    """The newest that an auditor signed."""
+    signed_proof: Proof = ()
+    """From its size to this one's."""

@@ -1,0 +1,85 @@
+"""Whether the portal's log of use only grew since it was last seen here, and what an auditor signs of it.
+
+Not for: showing it (``portal.officer.supervised.log_cli``).
+"""
+
+import contextlib
+
+from exchange.custody.checkpoint import open_checkpoint, sign_checkpoint
+from exchange.custody.merkle import consistent
+from exchange.custody.uses import LogHead, SignedHead, Use, log_broken, read_uses
+from exchange.documents.messages import Credential, Role
+from exchange.errors import CustodyBroken, DocumentInvalid, SignatureInvalid
+from exchange.signing.credentials import open_credential
+from exchange.signing.documents import PublicKey, read_unverified
+from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.state import OfficerState
+
+
+async def check_log(state: OfficerState, client: OfficerClient) -> None:
+    """Hold the log's head against the last one that was seen here, and keep it. CustodyBroken when it was cut back.
+
+    A portal that never kept such a log is passed over; one that no longer does is not.
+    """
+    size, root = state.log_head()
+    try:
+        head = await client.log_head(size)
+    except NoSuchCall:
+        if size:
+            raise log_broken(f"The portal kept a log of use with {size} lines, and shows none any more.") from None
+        return
+    if not consistent(size, root, head.size, bytes.fromhex(head.root), _steps(head.proof)):
+        raise log_broken(f"The portal's log of use had {size} lines, and the {head.size} of now don't begin with them.")
+    _check_signed(state, head)
+    state.save_log_head(head.size, head.root)
+
+
+async def log_trouble(state: OfficerState, client: OfficerClient) -> str | None:
+    """What is wrong with the log, in words, for whoever has other work to do; the next look says it again."""
+    try:
+        await check_log(state, client)
+    except (CustodyBroken, SignatureInvalid, DocumentInvalid) as error:
+        return f"{error.what} {error.meaning} {error.do}".strip()
+    return None
+
+
+async def say_opened(client: OfficerClient, request_id: str) -> None:
+    """For the log of use, where the portal keeps one."""
+    with contextlib.suppress(NoSuchCall):
+        await client.say_used(request_id, "opened")
+
+
+async def read_log(state: OfficerState, client: OfficerClient) -> tuple[list[Use], bytes]:
+    """The whole log, checked from its first line and against what was seen before; and its root. CustodyBroken."""
+    await check_log(state, client)
+    size, root = state.log_head()
+    uses, tree = read_uses(await client.uses())
+    if tree.size < size or tree.root(size) != root:
+        raise log_broken(f"The lines that the portal shows are not those of its log's head with {size} lines.")
+    return uses, tree.root()
+
+
+async def sign_log(state: OfficerState, client: OfficerClient, now: int) -> int:
+    """Read all of it, then sign how long it is; the number of lines. CustodyBroken."""
+    uses, root = await read_log(state, client)
+    credential, _ = state.credential(now)
+    note = sign_checkpoint(len(uses), root, state.key())
+    await client.sign_log(SignedHead(note=note, credential=credential))
+    return len(uses)
+
+
+def _check_signed(state: OfficerState, head: LogHead) -> None:
+    """What an auditor signed must be the beginning of what there is. CustodyBroken, SignatureInvalid."""
+    if head.signed is None:
+        return
+    said = read_unverified(head.signed.credential, Credential)  # it may have ended since: what was signed stays signed
+    auditor = open_credential(head.signed.credential, PublicKey.parse(state.setup().force_key), said.valid_from)
+    if not auditor.may(Role.AUDITOR):
+        raise log_broken(f"The head of the portal's log is signed by {auditor.name}, who is no auditor.")
+    found = open_checkpoint(head.signed.note, PublicKey.parse(auditor.public_key))
+    if not consistent(found.size, found.root, head.size, bytes.fromhex(head.root), _steps(head.signed_proof)):
+        raise log_broken(f"The portal's log is not the one with {found.size} lines that {auditor.name} signed.")
+
+
+def _steps(proof: tuple[str, ...]) -> list[bytes]:
+    return [bytes.fromhex(step) for step in proof]
