@@ -137,11 +137,28 @@ def serving() -> Iterator[PostgresServer]:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=memory))
     server = PostgresServer(found[-1], folder, user)
+    with _ended_with_us(folder):
+        try:
+            server.make()
+            server.start()
+            yield server
+        finally:
+            if server._process is not None:
+                server.kill()
+
+
+@contextlib.contextmanager
+def _ended_with_us(folder: Path) -> Iterator[None]:
+    """Ends what runs in the folder and removes it: also when the tests are killed before they come to it."""
+    script = 'cat; kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")"; rm -rf "$0"'
+    watching = subprocess.Popen(
+        ["sh", "-c", script, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
-        server.make()
-        server.start()
-        yield server
+        yield
     finally:
-        if server._process is not None:
-            server.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+        watching.communicate()
