@@ -111,7 +111,8 @@ async def read_inbox(call: Call) -> web.StreamResponse:
             if left <= 0:
                 break
             try:
-                await asyncio.wait_for(event.wait(), left)
+                async with asyncio.timeout(left):
+                    await event.wait()
             except TimeoutError:
                 break
             # something came, or the portal closes: one more look

@@ -19,6 +19,10 @@ NOW = NOON // SECOND
 BEAT = api.Heartbeat(version="1.0", cameras_recording=1, cameras_registered=1)
 
 
+def claims_of(agent: Agent) -> dict[str, object]:
+    return jwt.decode(token(agent.key, agent.origin), options={"verify_signature": False})
+
+
 def token(key: SigningKey, audience: str, **changed: object) -> str:
     claims = {
         "iss": key.public.fingerprint,
@@ -62,10 +66,10 @@ async def test_every_refused_token_gets_the_same_words(agent: Agent) -> None:
     used = token(agent.key, agent.origin)
     await agent.call("GET", api.INBOX, token=used)
     stranger = SigningKey.generate()
-    forged = jwt.encode(jwt.decode(token(agent.key, agent.origin), options={"verify_signature": False}),
-                        stranger.private, algorithm="EdDSA")  # fmt: skip
+    forged = jwt.encode(claims_of(agent), stranger.private, algorithm="EdDSA")
     unsigned = jwt.encode({"iss": agent.name}, "", algorithm="none")
-    tokens = (None, "nonsense", used, forged, unsigned, token(stranger, agent.origin), "a." * 3000)
+    critical = jwt.encode(claims_of(agent), agent.key.private, algorithm="EdDSA", headers={"crit": ["exp"]})
+    tokens = (None, "nonsense", used, forged, unsigned, critical, token(stranger, agent.origin), "a." * 3000)
     answers = [await agent.call("GET", api.INBOX, token=bad) for bad in tokens]
     assert {answer.content for answer in answers} == {answers[0].content}
     assert {answer.status for answer in answers} == {401}

@@ -87,15 +87,18 @@ def add_officer(
 class PortalProcess:
     """``handover-portal serve`` as a process; after ``kill`` or ``stop``, ``start`` takes the same port again."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *options: str) -> None:
+        """``options``: more of ``serve``'s."""
         self.place = place
         self.origin = ""
+        self.metrics: str | None = None
+        self._options = options
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> Self:
         """Returns once it listens. AssertionError when it ends before."""
         port = self.origin.rpartition(":")[2] or "0"
-        command = [sys.executable, "-m", "portal", "serve", str(self.place.folder.path)]
+        command = [sys.executable, "-m", "portal", "serve", str(self.place.folder.path), *self._options]
         log = (self.place.folder.path.parent / "portal.log").open("a")
         with log:
             self._process = subprocess.Popen(
@@ -108,6 +111,7 @@ class PortalProcess:
         line = self._process.stdout.readline()
         assert line, (self.place.folder.path.parent / "portal.log").read_text()
         self.origin = json.loads(line)["origin"]
+        self.metrics = json.loads(line).get("metrics")
         return self
 
     @property
