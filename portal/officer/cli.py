@@ -25,6 +25,7 @@ from portal.console import HandoverGroup, json_option, one_line
 from portal.force.keys import read_public, read_signed
 from portal.officer import area_cli, desk_cli, feedback_cli, opening_cli, passphrase_cli, show, team_cli
 from portal.officer.asking import Signer, fields_of, read_form, read_place, sign_request
+from portal.officer.casework import export_cli
 from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
 from portal.officer.safe import ask_at_terminal, from_file
@@ -294,6 +295,7 @@ for _command in (
     feedback_cli.feedback,
     desk_cli.desk,
     area_cli.area,
+    export_cli.export,
     team_cli.team,
     team_cli.cases,
     team_cli.handover,

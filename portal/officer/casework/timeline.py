@@ -8,11 +8,14 @@ Not for: playing (the page's script), or checking a package (``exchange.verify.c
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from exchange.clock import SECOND
 from exchange.documents.copies import CopyKind
 from exchange.documents.evidence import Evidence
 from exchange.documents.footage_facts import Master, WorkingCopy
-from exchange.documents.human_time import duration_text
+from exchange.documents.human_time import duration_text, wall_text
 from exchange.package.clock_words import display_sentences, host_warning
 from exchange.verify.words import conclusion
 from portal.officer.opening import Opened
@@ -58,6 +61,9 @@ class Lane:
     verified: bool
     verdict: str
     clock: str
+    """Where it stands on the line of time, and how sure that is."""
+    display: str
+    """What the clock in its pictures shows."""
     shift: int
     stretches: tuple[Stretch, ...]
 
@@ -78,6 +84,7 @@ def lane(opened: Opened, evidence: Evidence) -> Lane:
         verified=opened.report.ok,
         verdict=conclusion(opened.report),
         clock=clock_sentence(evidence),
+        display=display_sentence(evidence),
         shift=shift,
         stretches=tuple(_stretch(evidence, master, shift) for master in evidence.masters),
     )
@@ -90,20 +97,27 @@ def clock_shift(evidence: Evidence) -> int:
 
 
 def clock_sentence(evidence: Evidence) -> str:
-    """Where this camera stands on the line of time, how sure that is, and what its own display shows then."""
+    """Where this camera stands on the line of time, and how sure that is."""
     clocks, shift = evidence.clocks, clock_shift(evidence)
-    parts = [f"Placed by UTC from {clocks.utc_from}"]
+    placed = f"Placed by UTC from {clocks.utc_from}"
     if shift:
         error = f"{duration_text(shift)} {'fast' if shift > 0 else 'slow'}"
-        parts[0] += f", which was {error} as its keeper told: that is taken off"
+        placed += f", which was {error} as its keeper told: that is taken off"
     within = None if clocks.host is None else clocks.host.uncertainty_us
     if within is not None and clocks.host_synchronised:
-        parts[0] += f", give or take {duration_text(within)}"
-    if warning := host_warning(clocks):
-        parts.append(warning.rstrip("."))
-    shown = display_sentences(evidence)
-    parts += [each.rstrip(".") for each in shown] or ["The clock in its pictures was never compared with another"]
-    return ". ".join(parts) + "."
+        placed += f", give or take {duration_text(within)}"
+    return " ".join([f"{placed}.", host_warning(clocks) or ""]).strip()
+
+
+def display_sentence(evidence: Evidence) -> str:
+    """How a time that is shown in the pictures becomes the true one."""
+    return " ".join(display_sentences(evidence)) or "The clock in its pictures was never compared with another."
+
+
+def moment_text(instant: int, zone: ZoneInfo) -> str:
+    """``14 March 2026, 10:00:03.200 GMT``, in the officer's zone."""
+    moment = datetime.fromtimestamp(instant // SECOND, zone).replace(microsecond=instant % SECOND)
+    return f"{wall_text(moment)} {moment:%Z}"
 
 
 def _stretch(evidence: Evidence, master: Master, shift: int) -> Stretch:

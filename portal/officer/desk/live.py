@@ -1,8 +1,21 @@
-"""Parts of pages that a script keeps fresh: each has a tag by its text, so that what is the same is not sent again."""
+"""Parts of pages that a script keeps fresh: each has a tag by its text, so that what is the same is not sent again.
+
+And moments of footage, which are shown to the millisecond.
+"""
 
 import hashlib
+from collections.abc import Callable
 
 from aiohttp import web
+
+from portal.officer.casework.timeline import moment_text
+from portal.officer.desk.site import site_of
+
+
+def moments(request: web.Request) -> Callable[[int], str]:
+    """What a template shows a moment of footage with."""
+    zone = site_of(request).zone
+    return lambda instant: moment_text(instant, zone)
 
 
 def answer_part(request: web.Request, text: str) -> web.Response:

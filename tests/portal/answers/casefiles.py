@@ -14,7 +14,7 @@ from typing import Any
 from exchange.age.files import encrypt_file, parse_recipient
 from exchange.clock import DAY, HOUR, SECOND, Window, to_rfc3339
 from exchange.documents.clock_facts import Clocks, HostClock
-from exchange.documents.copies import CopyKind
+from exchange.documents.copies import ChosenCopy, CopyKind
 from exchange.documents.evidence import CameraFacts, Evidence, KeyFrameMode, widening
 from exchange.documents.footage_facts import Parameter, Tool, Track, TrackKind, WorkingCopy
 from exchange.documents.messages import Decision, Request, Signed, Stretch
@@ -144,7 +144,8 @@ def _decision(signed: Signed, request: Request, film: Film) -> Decision:
     decision = packages.a_decision(signed, sound=False)
     (decided,) = decision.cameras
     window = Stretch.of(film.window)
-    decided = replaced(decided, requested=request.asked[0].window, approved=window)
+    copies = (ChosenCopy(kind=CopyKind.PLAYABLE, caption=False),) if film.copy else None
+    decided = replaced(decided, requested=request.asked[0].window, approved=window, copies=copies)
     made: Decision = replaced(decision, request_id=request.request_id, cameras=(decided,))
     return made
 

@@ -1,6 +1,15 @@
 """Every module of pages, in the order of the navigation; ``portal.officer.desk.page`` says how one is added."""
 
 from portal.officer.desk.page import Page
-from portal.officer.desk.pages import cases, ground, packages, player, requests, search
+from portal.officer.desk.pages import cases, exports, ground, notes, packages, player, requests, search
 
-PAGES: tuple[Page, ...] = (search.PAGE, requests.PAGE, cases.PAGE, packages.PAGE, player.PAGE, ground.PAGE)
+PAGES: tuple[Page, ...] = (
+    search.PAGE,
+    requests.PAGE,
+    cases.PAGE,
+    packages.PAGE,
+    player.PAGE,
+    notes.PAGE,
+    exports.PAGE,
+    ground.PAGE,
+)

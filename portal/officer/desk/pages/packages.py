@@ -29,7 +29,7 @@ from exchange.package.clock_words import clock_sentences, display_sentences, hos
 from exchange.package.report import Report
 from exchange.verify.words import HEADINGS, conclusion, report_lines
 from portal.officer.casework.standing import CaseStanding, PackageStanding, Standing
-from portal.officer.desk.live import answer_part
+from portal.officer.desk.live import answer_part, moments
 from portal.officer.desk.openings import OPENINGS, Opening, set_up
 from portal.officer.desk.page import Page
 from portal.officer.desk.site import Site, form_of, render, rendered, site_of
@@ -100,6 +100,7 @@ async def _values(request: web.Request, meant: _Meant) -> dict[str, Any]:
     setup = await asyncio.to_thread(site.state.setup)
     opened = None if opening is None else opening.opened
     values = {"case": meant.case, "standing": meant.standing, "package": meant.package, "at": meant.path}
+    values["moment"] = moments(request)
     values |= {"opening": opening, "opened": opened, "asks_whether_to_tell": setup.tell_opened is None}
     if opened is not None:
         values |= {"groups": _groups(opened.report), "conclusion": conclusion(opened.report)}

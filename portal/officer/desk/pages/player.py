@@ -12,8 +12,10 @@ from typing import Any
 from aiohttp import web
 
 from exchange.errors import EvidenceMismatch, NotFound
+from portal.officer.casework.notes import read_notes
 from portal.officer.casework.standing import CaseStanding
 from portal.officer.casework.timeline import lanes
+from portal.officer.desk.live import moments
 from portal.officer.desk.openings import OPENINGS
 from portal.officer.desk.page import Page
 from portal.officer.desk.pages.packages import opened_file
@@ -29,7 +31,8 @@ async def show(request: web.Request) -> web.Response:
     case = view.case(request.match_info["case_id"])
     opened, closed = await _opened(request, case)
     found = await asyncio.to_thread(lanes, opened)
-    return render(request, "player.html", case=case, lanes=found, closed=closed)
+    notes = await asyncio.to_thread(read_notes, site_of(request).state, case.crime_reference)
+    return render(request, "player.html", case=case, lanes=found, closed=closed, notes=notes, moment=moments(request))
 
 
 async def timeline(request: web.Request) -> web.Response:

@@ -22,3 +22,5 @@ for (const part of document.querySelectorAll("[data-live]")) {
     if (!document.hidden) freshen(part).catch(() => {});
   }, "untilDone" in part.dataset ? WORKING : EVERY);
 }
+
+for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
