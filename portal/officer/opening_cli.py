@@ -16,6 +16,7 @@ from exchange.signing.timestamps import read_all_certificates
 from exchange.verify.stamp_checks import NO_TRUST, StampTrust
 from portal.console import json_option, one_line
 from portal.officer import show
+from portal.officer.casework.opened import packages_folder, remember_opened
 from portal.officer.client import OfficerClient
 from portal.officer.feedback import tell_opened
 from portal.officer.opening import (
@@ -151,10 +152,14 @@ async def _open_all(
     answer = await asyncio.to_thread(read_answer, tools.state, case)
     await asyncio.to_thread(keep_answer, tools.state, answer)
     check_can_be_opened(answer)
-    folder = into or tools.state.request_folder(request_id) / "packages"
-    return answer, [
+    folder = into or packages_folder(tools.state, request_id)
+    opened = [
         await open_delivery(tools.state, client, answer, one, folder, deep=deep, trust=trust) for one in answer.newest
     ]
+    if into is None:
+        for one in opened:
+            await asyncio.to_thread(remember_opened, tools.state, one, tools.clock.now())
+    return answer, opened
 
 
 def _end_with_failures(opened: list[Opened]) -> None:

@@ -53,7 +53,7 @@ def export(
         officer = tools.state.credential(tools.clock.now())[1]
         content = CaseContent(case, opened, notes, officer, zone, sealed)
         folder = await asyncio.to_thread(gather, tools.state, content, tools.clock.now())
-        return case, folder, opened, await target.hand_over(folder, lambda _: None)
+        return case, folder, opened, await target.put(folder, lambda _: None)
 
     case, folder, opened, lies = tools.run(work)
     troubles = [each for each in case.requests if each.trouble]

@@ -5,7 +5,7 @@ Not for: asking the portal (``portal.officer.desk.watch``), or what is new (``po
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exchange.documents.api import Case, CaseDelivery
 from exchange.documents.messages import Delivery, Request, Status
@@ -88,6 +88,14 @@ def standing(state: OfficerState, case: Case) -> Standing:
     items = {delivery.delivery_id: item for item, delivery in answer.deliveries}
     packages = tuple(_package(state, each, items[each.delivery_id]) for each in answer.newest)
     return Standing(case, answer.request, answer, packages)
+
+
+def refreshed(state: OfficerState, before: Standing) -> Standing:
+    """The same request after something may have been opened here; what the portal said was checked before."""
+    if not before.packages:
+        return before
+    packages = (replace(each, opened=opened_before(state, each.delivery)) for each in before.packages)
+    return replace(before, packages=tuple(packages))
 
 
 def by_case(standings: Iterable[Standing]) -> Sequence[CaseStanding]:

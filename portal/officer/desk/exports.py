@@ -61,7 +61,7 @@ async def _work(site: Site, content: CaseContent, connector: Connector, export: 
     try:
         folder = await asyncio.to_thread(gather, site.state, content, site.now())
         export.size = folder.size
-        export.lies = await connector.hand_over(folder, export.show)
+        export.lies = await connector.put(folder, export.show)
     except HandoverError as error:
         export.error = error
     except Exception:

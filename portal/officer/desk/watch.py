@@ -15,7 +15,7 @@ from exchange.documents.api import Case
 from exchange.documents.messages import Status
 from exchange.errors import HandoverError, NotFound, PortalRefused, VerificationFailed
 from portal.officer.casework.seen import News, all_news, unseen
-from portal.officer.casework.standing import CaseStanding, Standing, by_case, standing
+from portal.officer.casework.standing import CaseStanding, Standing, by_case, refreshed, standing
 from portal.officer.desk.site import SITE, Site
 from portal.officer.feedback import OwnersReply, fetch_replies
 from portal.officer.teams.restoring import bring_request
@@ -26,6 +26,7 @@ _PER_REQUEST = SECOND // 10
 """Who has many requests asks more seldom."""
 _MOST_DETAILS = 20
 """Approved requests that are looked at anew in one asking."""
+_AT_ONCE = 4
 _APPROVED = (Status.APPROVED, Status.PARTLY_APPROVED)
 
 
@@ -90,7 +91,7 @@ class Watch:
             await self._bring(site, found)
             await self._ask_more(site, found)
             whole = [self._whole(case) for case in found]
-            standings = await asyncio.to_thread(lambda: [standing(site.state, case) for case in whole])
+            standings = await asyncio.to_thread(_read, site, self._view, whole)
             replies = await fetch_replies(site.state, site.client)
         except HandoverError as error:
             return View(self._view.cases, self._view.replies, self._view.at, str(error))
@@ -111,8 +112,15 @@ class Watch:
         fresh = [case for case in found if _is_answered(case) and not self._is_known(case)]
         open_ones = [case for case in found if case.status in _APPROVED and case not in fresh]
         waiting = sorted(open_ones, key=lambda case: self._details[case.request_id][0])[:_MOST_DETAILS]
-        for case in [*fresh, *waiting]:
-            self._details[case.request_id] = (now, await site.client.case(case.request_id))
+        at_once = asyncio.Semaphore(_AT_ONCE)
+
+        async def fetch(request_id: str) -> None:
+            async with at_once:
+                self._details[request_id] = (now, await site.client.case(request_id))
+
+        async with asyncio.TaskGroup() as group:
+            for case in [*fresh, *waiting]:
+                group.create_task(fetch(case.request_id))
 
     def _is_known(self, case: Case) -> bool:
         known = self._details.get(case.request_id)
@@ -126,8 +134,19 @@ def _is_answered(case: Case) -> bool:
     return case.refusal is not None or case.status not in (None, Status.EXPIRED)
 
 
+def _read(site: Site, before: View, cases: Sequence[Case]) -> list[Standing]:
+    """What did not change since ``before`` is not checked again."""
+    known = {each.case.request_id: each for each in before.standings if not each.trouble}
+    return [
+        refreshed(site.state, known[case.request_id])
+        if case.request_id in known and known[case.request_id].case == case
+        else standing(site.state, case)
+        for case in cases
+    ]
+
+
 def _read_again(site: Site, view: View) -> View:
-    standings = [standing(site.state, each.case) for each in view.standings]
+    standings = [refreshed(site.state, each) for each in view.standings]
     return View(by_case(standings), view.replies, view.at, view.trouble)
 
 

@@ -124,40 +124,40 @@ async def test_an_sftp_server_with_another_key_gets_nothing(desk: Desk, server: 
     assert connectors["Watched"].title == str(desk.state.folder.parent)
     connector = connectors["Evidence system"]
     assert isinstance(connector, SftpConnector)
-    assert (await connector.hand_over(SMALL, lambda _: None)).endswith("/EX-1")
+    assert (await connector.put(SMALL, lambda _: None)).endswith("/EX-1")
     with pytest.raises(PlaceRefused, match="already"):
-        await connector.hand_over(SMALL, lambda _: None)
+        await connector.put(SMALL, lambda _: None)
     server.stop()
     with pytest.raises(PlaceUnreachable, match="does not answer"):
-        await connector.hand_over(SMALL, lambda _: None)
+        await connector.put(SMALL, lambda _: None)
     server.new_host_key()
     server.start()
     with pytest.raises(PlaceRefused, match="does not show the key"):
-        await connector.hand_over(SMALL, lambda _: None)
+        await connector.put(SMALL, lambda _: None)
     assert [path.name for path in server.root.iterdir()] == ["EX-1"]
 
 
 async def test_a_folder_gets_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connector = FolderConnector(tmp_path / "in")
     with pytest.raises(PlaceUnreachable):
-        await connector.hand_over(SMALL, lambda _: None)
+        await connector.put(SMALL, lambda _: None)
     (tmp_path / "in").mkdir()
     seen: list[int] = []
-    assert await connector.hand_over(SMALL, seen.append) == str(tmp_path / "in/EX-1")
+    assert await connector.put(SMALL, seen.append) == str(tmp_path / "in/EX-1")
     assert (tmp_path / "in/EX-1/data/a.txt").read_bytes() == b"abc"
     assert seen == [3]
     with pytest.raises(PlaceRefused):
-        await connector.hand_over(SMALL, seen.append)
+        await connector.put(SMALL, seen.append)
     changed = CaseFolder("EX-2", "EX/1", (CaseFile("data/a.txt", b"abd", 3, SMALL.files[0].sha256),))
     with pytest.raises(EvidenceMismatch):
-        await connector.hand_over(changed, seen.append)
+        await connector.put(changed, seen.append)
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(PlaceFull):
-        await connector.hand_over(CaseFolder("EX-3", "EX/1", SMALL.files), seen.append)
+        await connector.put(CaseFolder("EX-3", "EX/1", SMALL.files), seen.append)
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["EX-1"]
 
 

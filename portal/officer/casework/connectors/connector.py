@@ -1,6 +1,6 @@
 """What a way into an evidence system must do.
 
-A new one is a class with ``title`` and ``hand_over``, its settings beside the others in
+A new one is a class with ``title`` and ``put``, its settings beside the others in
 ``portal.officer.casework.connectors.settings``. It is given a ``CaseFolder``: every file with its size and SHA-256, the
 facts for a program in ``data/case.json``. It must
 
@@ -32,7 +32,7 @@ class Connector(Protocol):
         """Where it leads, for people."""
         ...
 
-    async def hand_over(self, case: CaseFolder, show: Progress) -> str:
+    async def put(self, case: CaseFolder, show: Progress) -> str:
         """Put the case there, whole or not at all; where it lies, for people."""
         ...
 

@@ -25,7 +25,7 @@ class FolderConnector:
     def title(self) -> str:
         return str(self._folder)
 
-    async def hand_over(self, case: CaseFolder, show: Progress) -> str:
+    async def put(self, case: CaseFolder, show: Progress) -> str:
         """See ``portal.officer.casework.connectors.connector``."""
         return str(await asyncio.to_thread(self._put, case, show))
 

@@ -38,7 +38,7 @@ class SftpConnector:
     def title(self) -> str:
         return f"sftp://{self.user}@{self.host}:{self.port}/{self.folder}"
 
-    async def hand_over(self, case: CaseFolder, show: Progress) -> str:
+    async def put(self, case: CaseFolder, show: Progress) -> str:
         """See ``portal.officer.casework.connectors.connector``. What broke off is left under a name that begins with a
         dot and ends with ``.partial``."""
         target = posixpath.join(self.folder, case.name)

@@ -4,10 +4,18 @@ Not for: one package (``portal.officer.desk.pages.packages``), or playing (``por
 """
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from exchange.documents.messages import Stretch
 from portal.officer.casework.seen import News, all_news, mark_seen
+from portal.officer.casework.standing import CaseStanding
+from portal.officer.crime.batches import all_batches
+from portal.officer.crime.spoken_times import show_window
 from portal.officer.desk.live import answer_part
 from portal.officer.desk.openings import OPENINGS, Opening
 from portal.officer.desk.page import Link, Page
@@ -37,20 +45,20 @@ async def see_all(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """Looking at a case, its news are seen; this one time they are still marked."""
     site, view = site_of(request), await look(request)
-    case = view.case(request.match_info["case_id"])
+    case, values = await _case(request, view)
     facts = all_news(case.requests, view.replies)
     fresh = {each.request_id for each in await asyncio.to_thread(news_of, site, view)}
     await asyncio.to_thread(mark_seen, site.state, facts)
-    return render(request, "case.html", view=view, case=case, fresh=fresh, openings=_openings(request))
+    return render(request, "case.html", view=view, fresh=fresh, openings=_openings(request), **values)
 
 
 async def part_of_case(request: web.Request) -> web.Response:
     view = await look(request)
-    case = view.case(request.match_info["case_id"])
+    _, values = await _case(request, view)
     openings = _openings(request)
     for opening in openings.values():
         await opening.look()
-    return answer_part(request, rendered(request, "case_part.html", view=view, case=case, fresh=(), openings=openings))
+    return answer_part(request, rendered(request, "case_part.html", view=view, fresh=(), openings=openings, **values))
 
 
 async def open_all(request: web.Request) -> web.Response:
@@ -64,6 +72,25 @@ async def open_all(request: web.Request) -> web.Response:
             if openings.opened(package.delivery) is None:
                 openings.start(site, each.answer, package.delivery)
     raise web.HTTPSeeOther(f"/cases/{case.case_id}")
+
+
+async def _case(request: web.Request, view: View) -> tuple[CaseStanding, dict[str, Any]]:
+    """The case, or what of it was asked at once (``?area=``), and what its templates need for it."""
+    site, case = site_of(request), view.case(request.match_info["case_id"])
+    found = await asyncio.to_thread(all_batches, site.state)
+    areas = [each.batch for each in found if each.batch.crime_reference == case.crime_reference]
+    chosen = next((area for area in areas if area.batch_id == request.query.get("area")), None)
+    if chosen is not None:
+        wanted = {each.request_id for each in chosen.sendings}
+        case = replace(case, requests=tuple(each for each in case.requests if each.case.request_id in wanted))
+    asked = {each.request_id: each for area in areas for each in area.sendings}
+    windows = {area.batch_id: show_window(area.window.window, site.zone) for area in areas}
+    spoken = _spoken(site.zone)
+    return case, {"spoken": spoken, "case": case, "areas": areas, "area": chosen, "asked": asked, "windows": windows}
+
+
+def _spoken(zone: ZoneInfo) -> Callable[[Stretch], str]:
+    return lambda stretch: show_window(stretch.window, zone)
 
 
 def _openings(request: web.Request) -> dict[str, Opening]:

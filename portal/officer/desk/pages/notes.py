@@ -8,10 +8,12 @@ import re
 
 from aiohttp import web
 
+from exchange.documents.messages import Stretch
 from exchange.errors import InputInvalid
 from portal.officer.casework.notes import notes_as_csv, read_notes, strike_note, write_note
 from portal.officer.casework.standing import CaseStanding
 from portal.officer.casework.timeline import lanes
+from portal.officer.crime.spoken_times import show_window
 from portal.officer.desk.live import moments
 from portal.officer.desk.openings import OPENINGS
 from portal.officer.desk.page import Page
@@ -68,7 +70,20 @@ async def paper(request: web.Request) -> web.Response:
     openings = request.config_dict[OPENINGS]
     opened = [found for each in case.packages if (found := openings.opened(each.delivery)) is not None]
     clocks = {each.delivery_id: each for each in await asyncio.to_thread(lanes, opened)}
-    return render(request, "paper.html", case=case, notes=notes, lanes=clocks, opened=opened, moment=moments(request))
+
+    def spoken(stretch: Stretch) -> str:
+        return show_window(stretch.window, site.zone)
+
+    return render(
+        request,
+        "paper.html",
+        case=case,
+        notes=notes,
+        lanes=clocks,
+        opened=opened,
+        moment=moments(request),
+        spoken=spoken,
+    )
 
 
 async def _case(request: web.Request) -> CaseStanding:

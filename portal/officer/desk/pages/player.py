@@ -32,7 +32,8 @@ async def show(request: web.Request) -> web.Response:
     opened, closed = await _opened(request, case)
     found = await asyncio.to_thread(lanes, opened)
     notes = await asyncio.to_thread(read_notes, site_of(request).state, case.crime_reference)
-    return render(request, "player.html", case=case, lanes=found, closed=closed, notes=notes, moment=moments(request))
+    values: dict[str, Any] = {"lanes": found, "closed": closed, "unreadable": len(opened) - len(found), "notes": notes}
+    return render(request, "player.html", case=case, moment=moments(request), **values)
 
 
 async def timeline(request: web.Request) -> web.Response:
