@@ -23,6 +23,7 @@ from exchange.errors import AlreadyRunning, SettingsInvalid
 from portal.api.app import READ_BUFFER, make_app
 from portal.api.connections import Connections, raise_descriptor_limit
 from portal.api.metrics import METRICS, PATH, metrics_app
+from portal.public.app import add_pages
 from portal.service import Portal, open_portal
 from portal.settings import PortalFolder, PortalSettings
 
@@ -95,6 +96,7 @@ async def running(
         ):
             app = make_app(portal)
             showing = await stack.enter_async_context(_showing(app, metrics))
+            await asyncio.to_thread(add_pages, app)
             runner = web.AppRunner(
                 app,
                 access_log=None,

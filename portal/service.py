@@ -23,6 +23,8 @@ from portal import sweep
 from portal.callers.contacts import FLUSH_SECONDS
 from portal.callers.devices import WATCH_SECONDS, Devices
 from portal.callers.proxies import Proxies
+from portal.people.sending import Outbox
+from portal.people.smtp import SmtpCarrier
 from portal.problems import ProblemError, too_many, unknown
 from portal.requests.quiet import Quiet
 from portal.settings import PortalFolder, PortalSettings
@@ -95,11 +97,15 @@ class Portal:
     clock: Clock
     bell: Bell
     enrolments: Enrolments
+    registrations: Enrolments
+    """The same of forms that people without an agent fill in."""
     devices: Devices
     quiet: Quiet
     agents_db: Lane
     proxies: Proxies
     fetching: Fetching = field(default_factory=Fetching)
+    outbox: Outbox | None = None
+    """Messages to people without an agent; None where none are sent."""
 
     @functools.cached_property
     def for_agents(self) -> "Portal":
@@ -140,7 +146,25 @@ def _put_together(
     bell.on_ring(devices.forget, devices.forget_all)
     enrolments = Enrolments(settings.limits.enrolments_per_minute)
     proxies = Proxies(settings.trusted_proxies)
-    return Portal(settings, origin, db, uploads, clock, bell, enrolments, devices, Quiet(bell), agents_db, proxies)
+    forms = Enrolments(settings.limits.registrations_per_minute)
+    outbox = None
+    if settings.people is not None:
+        outbox = Outbox(db, SmtpCarrier(settings.people.mail), settings, origin, clock, asyncio.Event())
+    return Portal(
+        settings,
+        origin,
+        db,
+        uploads,
+        clock,
+        bell,
+        enrolments,
+        forms,
+        devices,
+        Quiet(bell),
+        agents_db,
+        proxies,
+        outbox=outbox,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -155,6 +179,8 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
 
     works = ((swept, SWEEP_SECONDS), (heard, FLUSH_SECONDS), (portal.devices.look_for_shut_out, WATCH_SECONDS))
     running = [asyncio.create_task(_for_ever(work, seconds)) for work, seconds in works]
+    if portal.outbox is not None:
+        running.append(asyncio.create_task(portal.outbox.run()))
     try:
         yield
     finally:
@@ -181,12 +207,19 @@ class Call:
     portal: Portal
     request: web.Request
     caller: Caller | None
+    by_link: str | None = None
+    """Under what name uploads of who came by a link are kept; None for everybody else."""
 
     @property
     def known(self) -> Caller:
         """The caller of a route that wants a token."""
         assert self.caller is not None
         return self.caller
+
+    @property
+    def uploader(self) -> str:
+        """Under what name the caller's uploads are kept."""
+        return self.by_link or self.known.fingerprint
 
     @property
     def now(self) -> int:

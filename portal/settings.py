@@ -6,14 +6,15 @@ Not for: the force's private key, which has no business on the machine that runs
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from exchange.clock import HOUR
-from exchange.documents.messages import Line, Part, PublicKeyLine
+from exchange.documents.messages import Line, Part, PublicKeyLine, Text
 from exchange.documents.supervision import SupervisionLimits
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
@@ -33,6 +34,13 @@ def _origin(text: str) -> str:
 
 
 Origin = Annotated[Line, AfterValidator(_origin)]
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone {name!r}") from None
 
 
 def _database(text: str) -> str:
@@ -88,10 +96,51 @@ class Limits(Part):
     free_bytes: Annotated[int, Field(ge=0)] = 1 * GIB
     """Of the disk, that no upload may touch."""
     checkpoints_per_device: Annotated[int, Field(ge=10)] = 10_000
+    registrations_per_minute: Annotated[int, Field(ge=1)] = 10
+    """Forms about people without an agent, from one network address."""
+    messages_per_person_per_day: Annotated[int, Field(ge=1)] = 5
+    """Of those that anybody can cause by a form."""
+    open_requests_per_person: Annotated[int, Field(ge=1)] = 3
+    person_file_bytes: Annotated[int, Field(ge=1)] = 4 * GIB
+    """Of one file that comes by a link."""
+    person_file_days: Annotated[int, Field(ge=1)] = 90
+    """How long such a file lies at the portal for its officer."""
 
     @property
     def supervised(self) -> SupervisionLimits:
         return SupervisionLimits(self.supervised_owners, self.supervised_window_hours * HOUR, self.supervised_indoors)
+
+
+class MailSettings(Part):
+    """The mail server that takes the portal's messages."""
+
+    host: Line
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """``none``: for a server on this very machine only."""
+    user: Line | None = None
+    password_file: Path | None = None
+    """Of mode 0600; without it, systemd's credential ``mail-password``."""
+    sender: Line
+    """The address that messages come from."""
+
+    @model_validator(mode="after")
+    def _is_not_in_the_clear(self) -> Self:
+        if self.security == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("to another machine, mail goes by starttls or tls")
+        return self
+
+
+class PeopleSettings(Part):
+    """For people without an agent, who register on the portal's page; without it, the portal has no such page."""
+
+    mail: MailSettings
+    responsible: Text
+    """Who answers for what is kept of people, and how they are reached: stands in the privacy notice."""
+    zone: Annotated[Line, AfterValidator(_zone)] = "Europe/London"
+    """In which times are shown to them."""
+    link_script: Path | None = None
+    """The folder that scripts/bundle wrote; without it, nobody can send files by a link."""
 
 
 class PortalSettings(Part):
@@ -109,6 +158,7 @@ class PortalSettings(Part):
     trusted_proxies: tuple[Network, ...] = ()
     """Addresses or networks of the proxies in front, whose ``X-Forwarded-For`` is believed."""
     limits: Limits = Limits()
+    people: PeopleSettings | None = None
 
     @property
     def key(self) -> PublicKey:

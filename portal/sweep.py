@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 from exchange.clock import DAY
 from portal import tokens
 from portal.audit import counts
+from portal.people import forgetting
 from portal.registry import hours, offers
 from portal.requests import feedback, inbox
 from portal.settings import Limits
@@ -77,4 +78,4 @@ def _forget(session: Session, limits: Limits, now: int) -> list[str]:
     gone = [upload for upload in found if upload is not None]
     session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(gone)).values(upload=None))
     session.execute(update(StoredUpload).where(StoredUpload.upload_id.in_(gone)).values(gone=True, expires=now))
-    return gone
+    return [*gone, *forgetting.forget_old(session, limits, now)]

@@ -65,6 +65,13 @@ USES = "/v1/officer/uses"  # POST UseReport -> 204; GET ?after -> Uses (auditors
 USES_HEAD = "/v1/officer/uses/head"  # GET ?since -> LogHead; POST SignedHead -> 204 (auditors)
 COUNTS = "/v1/counts"  # GET -> Counts, for everybody
 COUNTS_PAGE = "/counts"  # GET -> the same as a page
+PEOPLE_NEARBY = "/v1/officer/people-nearby"  # GET as SEARCH -> PeopleNearby
+PERSON_REQUESTS = "/v1/officer/person-requests"  # POST Signed[PersonRequest] -> 201 PersonCase; GET -> PersonCases
+PERSON_REQUEST = "/v1/officer/person-requests/{request_id}"  # GET -> PersonCase
+PERSON_FILE = "/v1/officer/person-requests/{request_id}/files/{file_id}"  # GET (Range) -> the ciphertext
+
+# The page behind a link: its code in the header ``Handover-Link``; it may use UPLOADS too.
+LINK_ANSWER = "/v1/link/answer"  # PUT LinkAnswer -> LinkReceipt
 OPENAPI = "/openapi.json"
 
 KINDS_HEADER = "Handover-Kinds"

@@ -9,10 +9,11 @@ from typing import TypeVar
 from exchange.clock import Window, to_rfc3339
 from exchange.documents.feedback import OfficersFeedback
 from exchange.documents.messages import Credential, Receipt, Request, Role, Signed
+from exchange.documents.people import PersonRequest
 from exchange.errors import SignatureInvalid
 from exchange.signing.documents import PublicKey, SigningKey, open_document, read_unverified, sign_document
 
-O = TypeVar("O", bound=Request | Receipt | OfficersFeedback)  # noqa: E741 - the officer's documents
+O = TypeVar("O", bound=Request | Receipt | OfficersFeedback | PersonRequest)  # noqa: E741 - the officer's documents
 
 
 class CredentialFault(StrEnum):

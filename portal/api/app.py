@@ -12,6 +12,7 @@ from aiohttp import ClientError, web
 
 from exchange.documents import api
 from exchange.documents.messages import Withdrawal
+from exchange.documents.people import LINK_HEADER
 from exchange.errors import HandoverError, StoreUnavailable
 from portal import tokens
 from portal.api.logs import Answered
@@ -20,6 +21,7 @@ from portal.api.probes import add_probes
 from portal.api.route import TABLE, Route, Who
 from portal.api.routes import ROUTES
 from portal.api.tus import VERSION
+from portal.people import links
 from portal.problems import ProblemError
 from portal.service import CALLER, PORTAL, Call, Portal
 from portal.tokens import Caller
@@ -62,6 +64,9 @@ def make_app(portal: Portal) -> web.Application:
 def _serve(route: Route) -> Next:
     async def serve(request: web.Request) -> web.StreamResponse:
         portal = request.app[PORTAL]
+        by_link = request.headers.get(LINK_HEADER)
+        if route.who is Who.LINK or (route.who is Who.UPLOADER and by_link is not None):
+            return await route.handler(await _come_by_link(portal, request, by_link or ""))
         if route.who is Who.ANYONE:
             return await route.handler(Call(portal.for_agents, request, None))
         text = tokens.bearer(request.headers.get("Authorization"))
@@ -100,6 +105,13 @@ async def _has_left(portal: Portal, text: str) -> bool:
     """Erased already, and the answer to that was lost. Says nothing of whether the token is good."""
     device = tokens.read(text).claims.iss
     return await portal.agents_db.read(lambda session: tokens.devices_key(session, device)) is None
+
+
+async def _come_by_link(portal: Portal, request: web.Request, code: str) -> Call:
+    """ProblemError 403 when the link does not work."""
+    now = portal.clock.now()
+    request[CALLER] = "by a link"
+    return Call(portal, request, None, await portal.db.read(lambda session: links.uploader(session, code, now)))
 
 
 @web.middleware
@@ -169,7 +181,8 @@ def _route(request: web.Request) -> str:
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in ALWAYS.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = ALWAYS["Server"]
     if request.app[PORTAL].origin.startswith("https:"):
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
     if _route(request).startswith(api.UPLOADS):

@@ -14,6 +14,7 @@ from pydantic_core import core_schema
 
 from exchange.documents import api
 from exchange.documents.messages import Part, Signed
+from exchange.documents.people import LINK_HEADER
 from portal.api.route import TABLE, Route, Who
 from portal.service import Call
 
@@ -27,7 +28,7 @@ _TITLE = {
     304: "As you have it",
     400: "The query or a header can't be read",
     401: "The token was not accepted",
-    403: "The force does not let this officer do it",
+    403: "The force does not let this officer do it, or the link does not work",
     404: "Not there, or not yours",
     405: "This method is not taken here",
     408: "The connection broke off, or was too slow",
@@ -44,6 +45,17 @@ _TITLE = {
     503: "Not now",
     507: "No room",
 }
+
+
+_BEARERS = {Who.UPLOADER: (Who.DEVICE, Who.LINK)}
+_DOOR: dict[Who, tuple[int, ...]] = {
+    Who.ANYONE: (),
+    Who.DEVICE: (401, 503),
+    Who.OFFICER: (401, 503),
+    Who.LINK: (403, 503),
+    Who.UPLOADER: (401, 403, 503),
+}
+"""What callers are told who are not let in."""
 
 
 class _Schema(GenerateJsonSchema):
@@ -81,7 +93,8 @@ def document(routes: tuple[Route, ...]) -> Json:
                     "bearerFormat": f"JWT (EdDSA by the {who.value}'s key, aud the portal's origin, jti once)",
                 }
                 for who in (Who.DEVICE, Who.OFFICER)
-            },
+            }
+            | {Who.LINK.value: {"type": "apiKey", "in": "header", "name": LINK_HEADER}},
         },
     }
 
@@ -97,7 +110,7 @@ def text(routes: tuple[Route, ...]) -> str:
 
 def _operation(route: Route) -> Json:
     needs_token = route.who is not Who.ANYONE
-    problems = {*route.problems, *((401, 503) if needs_token else ()), *((408,) if route.body or route.streams else ())}
+    problems = {*route.problems, *((408,) if route.body or route.streams else ()), *_DOOR[route.who]}
     operation: Json = {
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
         "summary": route.summary,
@@ -107,7 +120,7 @@ def _operation(route: Route) -> Json:
         },
     }
     if needs_token:
-        operation["security"] = [{route.who.value: []}]
+        operation["security"] = [{who.value: []} for who in _BEARERS.get(route.who, (route.who,))]
     if parameters := [*_path_parameters(route.path), *_query_parameters(route.query), *_header_parameters(route)]:
         operation["parameters"] = parameters
     if route.body is not None:

@@ -17,6 +17,10 @@ class Who(Enum):
     ANYONE = "anyone"
     DEVICE = "device"
     OFFICER = "officer"
+    LINK = "link"
+    """Whoever has a one-time link's code."""
+    UPLOADER = "uploader"
+    """A device, or whoever has a link's code."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from exchange.documents.feedback import FROM_OFFICER, FROM_OWNER
 from exchange.documents.hours import RecordedHours
 from exchange.documents.messages import Decision, Enrolment, Receipt, Refusal, Registration, Request, Signed, Withdrawal
 from exchange.documents.offer import Offer, Offers
-from portal.api import handlers, openapi, team_routes, tus, use_routes
+from portal.api import handlers, openapi, person_routes, team_routes, tus, use_routes
 from portal.api.route import Answers, Route, Who
 from portal.registry.search_query import SearchQuery
 from portal.requests.deliveries import CasesQuery, HeldQuery
@@ -81,26 +81,26 @@ ROUTES: tuple[Route, ...] = (
     Route("OPTIONS", api.UPLOADS, Who.ANYONE, tus.options, "What this tus server offers", NOTHING),
     Route("OPTIONS", _UPLOAD, Who.ANYONE, tus.options_of_upload, "The same, asked of an upload", NOTHING),
     Route(
-        "POST", api.UPLOADS, Who.DEVICE, tus.create, "tus: begin an upload", {201: None},
+        "POST", api.UPLOADS, Who.UPLOADER, tus.create, "tus: begin an upload", {201: None},
         headers=(*_TUS, "Upload-Length", "Upload-Metadata", "Upload-Checksum"), streams=True,
         problems=(400, 412, 413, 423, 429, 460, 507),
     ),
     Route(
-        "HEAD", _UPLOAD, Who.DEVICE, tus.head, "tus: how far an upload is", {200: None},
+        "HEAD", _UPLOAD, Who.UPLOADER, tus.head, "tus: how far an upload is", {200: None},
         headers=_TUS, problems=(404, 410, 412, 423),
     ),
     Route(
-        "PATCH", _UPLOAD, Who.DEVICE, tus.patch, "tus: more bytes", NOTHING,
+        "PATCH", _UPLOAD, Who.UPLOADER, tus.patch, "tus: more bytes", NOTHING,
         headers=(*_TUS, "Upload-Offset", "Upload-Checksum"), streams=True,
         problems=(400, 404, 409, 410, 412, 413, 415, 423, 460, 507),
     ),
     Route(
-        "POST", _UPLOAD, Who.DEVICE, tus.override, "tus: any of these, for clients that may only POST",
+        "POST", _UPLOAD, Who.UPLOADER, tus.override, "tus: any of these, for clients that may only POST",
         {200: None, 204: None}, headers=(*_TUS, "X-HTTP-Method-Override", "Upload-Offset", "Upload-Checksum"),
         streams=True, problems=(400, 404, 405, 409, 410, 412, 413, 415, 423, 460, 507),
     ),
     Route(
-        "DELETE", _UPLOAD, Who.DEVICE, tus.terminate, "tus: end an upload", NOTHING,
+        "DELETE", _UPLOAD, Who.UPLOADER, tus.terminate, "tus: end an upload", NOTHING,
         headers=_TUS, problems=(404, 409, 410, 412),
     ),
     Route(
@@ -141,6 +141,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     *team_routes.ROUTES,
     *use_routes.ROUTES,
+    *person_routes.ROUTES,
     Route("GET", api.OPENAPI, Who.ANYONE, openapi.serve, "This interface as an OpenAPI document", {200: None}),
 )  # fmt: skip
 """Every route of ``exchange.documents.api``, and no other."""

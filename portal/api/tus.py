@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, SECOND
 from exchange.documents import api
+from exchange.documents.people import LINK_HEADER
+from portal.people import links
 from portal.problems import ProblemError, conflict, too_many, unknown
 from portal.registry import devices
 from portal.service import Call
@@ -66,12 +68,13 @@ async def create(call: Call) -> web.StreamResponse:
     if "Upload-Defer-Length" in call.request.headers:
         raise ProblemError(400, "A deferred length isn't offered.", "Send Upload-Length, and nothing beside it.")
     size = _number(call, "Upload-Length")
-    if size > limits.upload_bytes:
-        headers = {"Tus-Max-Size": str(limits.upload_bytes)}
-        raise ProblemError(413, "The file is too large.", f"At most {limits.upload_bytes} bytes.", headers)
+    most = limits.upload_bytes if call.by_link is None else limits.person_file_bytes
+    if size > most:
+        headers = {"Tus-Max-Size": str(most)}
+        raise ProblemError(413, "The file is too large.", f"At most {most} bytes.", headers)
     metadata = _metadata(call.request.headers.get("Upload-Metadata"))
     expires = call.now + limits.upload_days * DAY
-    device = call.known.fingerprint
+    device = call.uploader
     upload = Upload(uuid.uuid4().hex, size, metadata, expires, None, delivered=False)
     free = await call.portal.uploads.free()
     await call.portal.db.read(lambda session: _check_room(session, device, size, limits, free))
@@ -173,7 +176,7 @@ async def _find(call: Call) -> Upload:
 
     def find(session: Session) -> Upload:
         row = session.get(StoredUpload, name)
-        if row is None or row.device != call.known.fingerprint:
+        if row is None or row.device != call.uploader:
             raise unknown("upload")
         if row.gone or (not row.delivered and row.expires <= call.now):
             raise _ended()
@@ -209,7 +212,10 @@ def _check_room(session: Session, device: str, size: int, limits: Limits, free: 
 
 
 def _add(session: Session, upload: Upload, device: str, call: Call, free: int) -> None:
-    devices.still_here(session, call.known)  # else what a device brings while it leaves would stay
+    if call.by_link is not None:
+        links.find_request(session, call.request.headers[LINK_HEADER], call.now)
+    else:
+        devices.still_here(session, call.known)  # else what a device brings while it leaves would stay
     _check_room(session, device, upload.size, call.portal.settings.limits, free)
     session.add(
         StoredUpload(

@@ -28,6 +28,7 @@ from portal.officer.asking import Signer, fields_of, read_form, read_place, sign
 from portal.officer.casework import export_cli
 from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, fetch_replies, rating_of
+from portal.officer.people import people_cli
 from portal.officer.safe import ask_at_terminal, from_file
 from portal.officer.state import OfficerState, Setup
 from portal.officer.supervised import log_cli, supervision_cli
@@ -304,5 +305,8 @@ for _command in (
     passphrase_cli.case_key,
     supervision_cli.authorise,
     log_cli.log_of_use,
+    people_cli.people,
+    people_cli.ask_person,
+    people_cli.asked,
 ):
     main.add_command(_command)

@@ -1,0 +1,139 @@
+"""``handover-officer people``, ``ask-person``, ``asked``: people without an agent, as an officer types it.
+
+Not for: the work itself (``portal.officer.people``).
+"""
+
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from exchange.age.files import Kind
+from exchange.clock import Window, to_rfc3339
+from exchange.documents.letters import quoted
+from exchange.documents.people import MessageState, PersonAnswer, PersonCase
+from exchange.errors import InputInvalid
+from portal.console import json_option, one_line
+from portal.officer.asking import Signer, read_place
+from portal.officer.people.brought import BROUGHT, KEPT_AS, PersonQuestion, open_brought, sign_question
+from portal.officer.teams.sealed_for import sealed_for
+from portal.officer.times import read_time, read_zone, show_time
+from portal.officer.tools import Tools, tz_option
+from portal.registry.search_query import SearchQuery
+
+_ANSWERS = {
+    None: "no answer: that tells nothing",
+    PersonAnswer.FILES: "files were sent",
+    PersonAnswer.DECLINED: "they won't hand anything over",
+    PersonAnswer.NOTHING_THERE: "they say that nothing is there",
+}
+_MESSAGES = {
+    MessageState.WAITING: "the message has not gone yet",
+    MessageState.SENT: "the message went out",
+    MessageState.FAILED: "the message could not be sent",
+}
+
+
+@click.command()
+@click.option("--near", required=True, metavar="LAT,LON", help="WGS 84 degrees.")
+@click.option("--crime", required=True, help="The crime reference; it is kept with your name and the place.")
+@click.option("--radius", type=click.FloatRange(1, 20_000), default=100.0, show_default=True, help="Metres.")
+@click.option("--from", "start", required=True)
+@click.option("--to", "end", required=True)
+@tz_option
+@json_option
+@click.pass_obj
+def people(
+    tools: Tools, near: str, crime: str, radius: float, start: str, end: str, tz: str | None, as_json: bool
+) -> None:
+    """Cameras near a place whose owners have no agent, and can be asked by a message."""
+    zone = read_zone(tz)
+    latitude, longitude = read_place(near)
+    times = read_time(start, zone), read_time(end, zone)
+    try:
+        query = SearchQuery(
+            lat=latitude, lon=longitude, radius_m=radius, crime_reference=crime, start=times[0], end=times[1]
+        )
+    except ValidationError as error:
+        raise InputInvalid(f"This can't be searched: {error.errors()[0]['msg']}.", do="Correct it.") from None
+    found = tools.run(lambda client: client.people_nearby(query))
+    if as_json:
+        click.echo(found.model_dump_json())
+        return
+    for each in found.cameras:
+        what = "doorbell" if each.doorbell else "camera"
+        words = f"{each.distance_m:.0f} m  {quoted(each.label)}, a {each.person_kind.value}'s {what}"
+        tools.console.print(f"{words}\n    --person {each.person} --camera {each.camera_id}", markup=False)
+    if not found.cameras:
+        tools.console.print("There is none.")
+
+
+@click.command("ask-person")
+@click.option("--person", required=True, help="From people.")
+@click.option("--camera", "cameras", multiple=True, required=True, help="From people; again for more of the same.")
+@click.option("--from", "start", required=True)
+@click.option("--to", "end", required=True)
+@click.option("--crime", "crime_reference", required=True, help="Crime reference.")
+@click.option("--incident", "incident_kind", required=True, help="What kind of crime or incident.")
+@click.option("--place", required=True, help="Where it happened, as a person says it.")
+@click.option("--description", required=True, help="What happened: those who are asked read it.")
+@click.option("--purpose", required=True)
+@click.option("--legal-basis", required=True)
+@click.option("--necessity", required=True, help="Why this footage is necessary.")
+@click.option("--answer-days", type=click.IntRange(1, 90), default=14, show_default=True)
+@click.option("--case-key", type=click.Choice(["hybrid", "x25519"]), help="Kind of the case's key.  [default: hybrid]")
+@tz_option
+@json_option
+@click.pass_obj
+def ask_person(
+    tools: Tools, /, start: str, end: str, case_key: Kind | None, tz: str | None, as_json: bool, **fields: Any
+) -> None:
+    """Sign a request to somebody without an agent; the portal sends them a link by e-mail."""
+    zone, now = read_zone(tz), tools.clock.now()
+    first, last = read_time(start, zone), read_time(end, zone)
+    if last <= first:
+        raise InputInvalid("The window ends before it starts.", do="Correct --from or --to.")
+    question = PersonQuestion(window=Window(first, last), **fields)
+    credential, _ = tools.state.credential(now)
+    signer = Signer(tools.state.key(), credential, tools.state.setup().force)
+    key, _ = tools.run(lambda client: sealed_for(tools.state, client, question.crime_reference, case_key, now))
+    made, signed = sign_question(question, signer, key, now)
+    tools.state.keep(made.request_id, KEPT_AS, signed)
+    case = tools.run(lambda client: client.ask_person(signed))
+    if as_json:
+        one_line({"request_id": made.request_id, "expires": to_rfc3339(made.expires), "message": case.message.value})
+        return
+    tools.console.print(f"Asked: {made.request_id}. The link works until {show_time(made.expires, zone)}.")
+    tools.console.print("Silence tells nothing. What comes: handover-officer asked, and open.")
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def asked(tools: Tools, as_json: bool) -> None:
+    """What you asked people without an agent, newest first, and how it stands."""
+    cases: list[PersonCase] = tools.run(lambda client: client.all_person_cases())
+    if as_json:
+        one_line([case.model_dump(mode="json", exclude_none=True) for case in cases])
+        return
+    for case in cases:
+        state = _ANSWERS[case.answer] if case.answer is not None else _MESSAGES[case.message]
+        tools.console.print(f"{case.request_id}  {quoted(case.crime_reference)}: {state}", markup=False)
+        if case.message_trouble is not None:
+            tools.console.print(f"    {quoted(case.message_trouble)}", markup=False)
+    if not cases:
+        tools.console.print("Nobody was asked yet.")
+
+
+def open_person(tools: Tools, request_id: str, *, as_json: bool) -> None:
+    """What ``open`` does for such a request."""
+    found = tools.run(lambda client: open_brought(tools.state, client, request_id))
+    if as_json:
+        files = [{"opened": str(each.path), "sha256": each.sha256, "ciphertext_sha256": each.ciphertext_sha256,
+                  "name_by_the_sender": each.sender_name} for each in found]  # fmt: skip
+        one_line({"request_id": request_id, "what": BROUGHT, "files": files})
+        return
+    tools.console.print(f"{BROUGHT[0].upper()}{BROUGHT[1:]}.")
+    for each in found:
+        tools.console.print(f"{each.path}\n    SHA-256 {each.sha256}", markup=False, soft_wrap=True)
+        tools.console.print(f"    called by its sender: {quoted(each.sender_name)}", markup=False, soft_wrap=True)

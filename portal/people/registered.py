@@ -1,0 +1,191 @@
+"""Who registered by hand: a form, a link to confirm the address, later links to change all of it or to leave.
+
+Nothing that a form answers tells whether an address is known here. Not for: the form (``portal.public``), or what
+officers find (``portal.registry.people_nearby``). Each function is the work of one transaction.
+"""
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from exchange.clock import DAY
+from exchange.documents.messages import Line, Part, Place
+from exchange.documents.people import PersonKind
+from portal.people import links
+from portal.people.links import LinkFor
+from portal.settings import Limits
+from portal.storage import locks
+from portal.storage.models import StoredUpload
+from portal.storage.people_tables import Person, PersonCameraRow, PersonLink, QueuedMessage, StoredPersonRequest
+
+MOST_CAMERAS = 12
+_MAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+
+
+def _mail(text: str) -> str:
+    address = text.strip().lower()
+    if len(address) > 254 or not _MAIL.fullmatch(address):
+        raise ValueError("it is no e-mail address")
+    return address
+
+
+MailAddress = Annotated[Line, AfterValidator(_mail)]
+
+
+class DescribedCamera(Part):
+    label: Line
+    doorbell: bool = False
+    place: Place
+    direction: Annotated[float, Field(ge=0, lt=360)] | None = None
+    retention_days: Annotated[int, Field(ge=0, le=3650)]
+
+
+class PersonEntry(Part):
+    """All that a person tells of themselves, but for their address."""
+
+    person_kind: PersonKind
+    person_name: Line | None = None
+    cameras: Annotated[tuple[DescribedCamera, ...], Field(min_length=1, max_length=MOST_CAMERAS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is kept of a person."""
+
+    address: str
+    entry: PersonEntry
+
+
+def register(session: Session, address: str, entry: PersonEntry, limits: Limits, now: int) -> None:
+    """Keep a new entry until it is confirmed; who is known already gets a link to change theirs instead."""
+    locks.hold(session, "people", address)
+    person = session.scalar(select(Person).where(Person.address == address))
+    if person is None:
+        person = Person(person_id=str(uuid.uuid4()), address=address, confirmed=None, registered=now)
+        _fill(person, entry)
+        session.add(person)
+        session.flush()
+    elif person.confirmed is None:
+        _fill(person, entry)
+        person.registered = now
+        _remove_cameras(session, person)
+    if person.confirmed is None:
+        _add_cameras(session, person, entry)
+    _queue(session, person, LinkFor.CHANGE if person.confirmed else LinkFor.CONFIRM, limits, now)
+
+
+def send_link(session: Session, address: str, limits: Limits, now: int) -> None:
+    """Send who is registered under the address a link to change it or leave; nobody else anything."""
+    person = session.scalar(select(Person).where(Person.address == address))
+    if person is not None:
+        _queue(session, person, LinkFor.CHANGE if person.confirmed else LinkFor.CONFIRM, limits, now)
+
+
+def known(session: Session, code: str, now: int) -> Known:
+    """What is kept of the person whose link this is. ProblemError 403."""
+    _, person = links.find_person(session, code, now, LinkFor.CONFIRM, LinkFor.CHANGE)
+    return Known(person.address, _entry(session, person))
+
+
+def confirm(session: Session, code: str, now: int) -> None:
+    """From now on officers find the cameras. The link is used up."""
+    _, person = links.find_person(session, code, now, LinkFor.CONFIRM)
+    person.confirmed = now
+    _use_up(session, person)
+
+
+def change(session: Session, code: str, entry: PersonEntry, now: int) -> None:
+    """Put the entry in the place of the one before. The link is used up."""
+    _, person = links.find_person(session, code, now, LinkFor.CHANGE)
+    _fill(person, entry)
+    _remove_cameras(session, person)
+    _add_cameras(session, person, entry)
+    _use_up(session, person)
+
+
+def leave(session: Session, code: str, now: int) -> list[str]:
+    """Erase the person, by any link of theirs. What they handed over stays with the force; uploads to be removed."""
+    _, person = links.find_person(session, code, now, LinkFor.CONFIRM, LinkFor.CHANGE)
+    return erase(session, person, now)
+
+
+def erase(session: Session, person: Person, now: int) -> list[str]:
+    """The person, their cameras, links and messages, and uploads that no answer names: those are returned."""
+    asked = session.scalars(
+        select(StoredPersonRequest.request_id).where(StoredPersonRequest.person_id == person.person_id)
+    ).all()
+    holders = [links.uploads_of(request_id) for request_id in asked]
+    unfinished = (StoredUpload.device.in_(holders), ~StoredUpload.delivered, ~StoredUpload.gone)
+    gone = list(session.scalars(select(StoredUpload.upload_id).where(*unfinished)))
+    session.execute(update(StoredUpload).where(StoredUpload.upload_id.in_(gone)).values(gone=True, expires=now))
+    session.execute(delete(Person).where(Person.person_id == person.person_id))
+    return gone
+
+
+def _fill(person: Person, entry: PersonEntry) -> None:
+    person.person_kind, person.person_name = entry.person_kind, entry.person_name
+
+
+def _remove_cameras(session: Session, person: Person) -> None:
+    session.execute(delete(PersonCameraRow).where(PersonCameraRow.person_id == person.person_id))
+    session.flush()
+
+
+def _add_cameras(session: Session, person: Person, entry: PersonEntry) -> None:
+    session.add_all(
+        PersonCameraRow(
+            person_id=person.person_id,
+            camera_id=f"camera-{number}",
+            label=camera.label,
+            doorbell=camera.doorbell,
+            latitude=camera.place.latitude,
+            longitude=camera.place.longitude,
+            description=camera.place.description,
+            direction=camera.direction,
+            retention_days=camera.retention_days,
+        )
+        for number, camera in enumerate(entry.cameras, 1)
+    )
+
+
+def _entry(session: Session, person: Person) -> PersonEntry:
+    rows = session.scalars(
+        select(PersonCameraRow).where(PersonCameraRow.person_id == person.person_id).order_by(PersonCameraRow.camera_id)
+    )
+    return PersonEntry(
+        person_kind=PersonKind(person.person_kind),
+        person_name=person.person_name,
+        cameras=tuple(
+            DescribedCamera(
+                label=row.label,
+                doorbell=row.doorbell,
+                place=Place(latitude=row.latitude, longitude=row.longitude, description=row.description),
+                direction=row.direction,
+                retention_days=row.retention_days,
+            )
+            for row in rows
+        ),
+    )
+
+
+def _queue(session: Session, person: Person, link_for: LinkFor, limits: Limits, now: int) -> None:
+    """Not more than somebody's mailbox should bear, and nobody is told when it was enough."""
+    today = (QueuedMessage.person_id == person.person_id, QueuedMessage.queued > now - DAY)
+    mine = (*today, QueuedMessage.request_id.is_(None))
+    count = session.scalar(select(func.count()).select_from(QueuedMessage).where(*mine)) or 0
+    if count < limits.messages_per_person_per_day:
+        session.add(
+            QueuedMessage(
+                person_id=person.person_id, link_for=link_for, request_id=None, queued=now, next_try=now, tries=0
+            )
+        )
+
+
+def _use_up(session: Session, person: Person) -> None:
+    """Every link of the person's own; those of requests stay."""
+    session.execute(delete(PersonLink).where(PersonLink.person_id == person.person_id, PersonLink.request_id.is_(None)))
