@@ -71,7 +71,6 @@ async def test_a_no_needs_no_script_and_is_final(
 
 async def test_looking_tells_the_officer_nothing(town: Town, visitor: Visitor, person: str) -> None:
     request_id, code = await visitor.asked(person)
-    await town.running.portal.outbox.send_due()  # type: ignore[union-attr]
     before = await case(town.officer, request_id)
     await visitor.post("/link", {"code": code})
     await visitor.upload(code, b"half an answer")

@@ -1,5 +1,6 @@
 """Somebody without an agent, with a browser that runs no script, and an officer who asks. Not for: tests themselves."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from exchange.clock import DAY, HOUR, MINUTE, Window, to_rfc3339
 from exchange.documents import api
 from exchange.documents.messages import Asked, Incident, Signed, Stretch
-from exchange.documents.people import LINK_HEADER, PeopleNearby, PersonCase, PersonRequest
+from exchange.documents.people import LINK_HEADER, MessageState, PeopleNearby, PersonCase, PersonRequest
 from tests.portal.conftest import Town
 from tests.portal.people.letters import FORM, HERE, Letters, code_of
 from tests.portal.wire import RECIPIENT, Answer, Officer, Wire
@@ -49,7 +50,12 @@ class Visitor:
         """The request's id, and the code of the link."""
         made = await self.town.officer.call("POST", api.PERSON_REQUESTS, question(self.town.officer, person, **changed))
         assert made.status == 201, made.content
-        return str(made.json["request_id"]), await self.next_code()
+        request_id, code = str(made.json["request_id"]), await self.next_code()
+        for _ in range(1000):  # the letter came; that it went is noted a moment later
+            if (await case(self.town.officer, request_id)).message is MessageState.SENT:
+                break
+            await asyncio.sleep(0.02)
+        return request_id, code
 
     async def upload(self, code: str, content: bytes) -> Answer:
         """A finished upload by the link."""
