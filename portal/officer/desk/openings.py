@@ -17,6 +17,7 @@ from portal.officer.casework.opened import check_again, packages_folder, remembe
 from portal.officer.desk.site import Site
 from portal.officer.feedback import tell_opened
 from portal.officer.opening import Answer, Opened, keep_answer, open_delivery
+from portal.officer.supervised.log import say_if_reached
 
 _AT_ONCE = 2
 
@@ -122,6 +123,7 @@ class Openings:
             into = packages_folder(state, delivery.request_id)
             opening.opened = await open_delivery(state, site.client, answer, delivery, into)
         await asyncio.to_thread(remember_opened, state, opening.opened, site.now())
+        await say_if_reached(site.client, [delivery.request_id], "opened")
         if (await asyncio.to_thread(state.setup)).tell_opened:
             with contextlib.suppress(HandoverError):  # it is told the next time
                 opening.owner_knows = await tell_opened(state, site.client, opening.opened, site.now())

@@ -6,7 +6,7 @@ Not for: what it means (``portal.officer.casework.standing``).
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from portal.officer.casework.seen import News, all_news, unseen
 from portal.officer.casework.standing import CaseStanding, Standing, by_case, refreshed, standing
 from portal.officer.desk.site import SITE, Site
 from portal.officer.feedback import OwnersReply, fetch_replies
+from portal.officer.supervised.log import log_trouble
 from portal.officer.teams.restoring import bring_request
 
 SHORTEST = 15 * SECOND
@@ -32,12 +33,14 @@ _APPROVED = (Status.APPROVED, Status.PARTLY_APPROVED)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How everything stood at ``at`` (microseconds UTC). ``trouble``: why it could not be asked anew since."""
+    """How everything stood at ``at`` (microseconds UTC). ``trouble``: why it could not be asked anew since; ``log``:
+    what is wrong with the portal's log of use."""
 
     cases: Sequence[CaseStanding] = ()
     replies: Sequence[OwnersReply] = ()
     at: int = 0
     trouble: str = ""
+    log: str = ""
 
     @property
     def standings(self) -> list[Standing]:
@@ -93,9 +96,10 @@ class Watch:
             whole = [self._whole(case) for case in found]
             standings = await asyncio.to_thread(_read, site, self._view, whole)
             replies = await fetch_replies(site.state, site.client)
+            log = await log_trouble(site.state, site.client)
         except HandoverError as error:
-            return View(self._view.cases, self._view.replies, self._view.at, str(error))
-        return View(by_case(standings), replies, site.now())
+            return replace(self._view, trouble=str(error))
+        return View(by_case(standings), replies, site.now(), log=log or "")
 
     async def _bring(self, site: Site, found: Sequence[Case]) -> None:
         """Have requests here that a colleague or another machine sent. Of one that can't be had, its standing tells."""
@@ -147,7 +151,7 @@ def _read(site: Site, before: View, cases: Sequence[Case]) -> list[Standing]:
 
 def _read_again(site: Site, view: View) -> View:
     standings = [refreshed(site.state, each) for each in view.standings]
-    return View(by_case(standings), view.replies, view.at, view.trouble)
+    return replace(view, cases=by_case(standings))
 
 
 def news_of(site: Site, view: View) -> list[News]:

@@ -3,13 +3,16 @@
 Not for: showing it (``portal.officer.supervised.log_cli``).
 """
 
+import asyncio
 import contextlib
+from collections.abc import Iterable
+from typing import Literal
 
 from exchange.custody.checkpoint import open_checkpoint, sign_checkpoint
 from exchange.custody.merkle import consistent
 from exchange.custody.uses import LogHead, SignedHead, Use, log_broken, read_uses
 from exchange.documents.messages import Credential, Role
-from exchange.errors import CustodyBroken, DocumentInvalid, SignatureInvalid
+from exchange.errors import CustodyBroken, DocumentInvalid, PortalUnreachable, SignatureInvalid
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, read_unverified
 from portal.officer.client import NoSuchCall, OfficerClient
@@ -21,7 +24,7 @@ async def check_log(state: OfficerState, client: OfficerClient) -> None:
 
     A portal that never kept such a log is passed over; one that no longer does is not.
     """
-    size, root = state.log_head()
+    size, root = await asyncio.to_thread(state.log_head)
     try:
         head = await client.log_head(size)
     except NoSuchCall:
@@ -30,8 +33,8 @@ async def check_log(state: OfficerState, client: OfficerClient) -> None:
         return
     if not consistent(size, root, head.size, bytes.fromhex(head.root), _steps(head.proof)):
         raise log_broken(f"The portal's log of use had {size} lines, and the {head.size} of now don't begin with them.")
-    _check_signed(state, head)
-    state.save_log_head(head.size, head.root)
+    await asyncio.to_thread(_check_signed, state, head)
+    await asyncio.to_thread(state.save_log_head, head.size, head.root)
 
 
 async def log_trouble(state: OfficerState, client: OfficerClient) -> str | None:
@@ -47,6 +50,13 @@ async def say_opened(client: OfficerClient, request_id: str) -> None:
     """For the log of use, where the portal keeps one."""
     with contextlib.suppress(NoSuchCall):
         await client.say_used(request_id, "opened")
+
+
+async def say_if_reached(client: OfficerClient, request_ids: Iterable[str], deed: Literal["opened", "printed"]) -> None:
+    """The same of several requests, where nothing is to wait for a portal that is away."""
+    with contextlib.suppress(NoSuchCall, PortalUnreachable):
+        for request_id in request_ids:
+            await client.say_used(request_id, deed)
 
 
 async def read_log(state: OfficerState, client: OfficerClient) -> tuple[list[Use], bytes]:

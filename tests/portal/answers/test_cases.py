@@ -1,9 +1,11 @@
 """Cases, what is new in them, and packages that are fetched and checked from the page."""
 
 import asyncio
+import json
 
 from exchange.documents.api import InboxKind
 from portal.officer.casework.standing import case_id
+from portal.storage.use_tables import UseLine
 from tests.portal.answers.casefiles import CRIME, ask, hand_over, owner, send
 from tests.portal.desk.desks import Desk
 
@@ -127,3 +129,19 @@ async def test_the_owner_is_told_and_asked_from_the_page(desk: Desk) -> None:
     for below, form in (("cannot-play", {"reason": "other"}), ("ask", {"text": " "}), ("outcome", {"result": "x"})):
         assert (await desk.post(f"{path}/{below}", form)).status == 400, below
     assert "This is asked once." not in (await desk.get(path)).text
+
+
+async def test_what_is_opened_and_printed_stands_in_the_log_of_use_and_a_log_cut_back_in_red(desk: Desk) -> None:
+    await hand_over(desk, await owner(desk))
+    await open_case(desk)
+    assert (await desk.get(f"{CASE}/paper")).status == 200
+    rows = await desk.town.running.portal.db.read(lambda session: [row.line for row in session.query(UseLine)])
+    deeds = [json.loads(row)["deed"] for row in rows]
+    assert deeds[-2:] == ["opened", "printed"]
+    later(desk)
+    assert 'role="alert"' not in (await desk.get("/cases")).text
+    await asyncio.to_thread(desk.state.save_log_head, 10_000, "0" * 64)
+    later(desk)
+    shown = (await desk.get("/cases")).text
+    assert "10000 lines" in shown
+    assert 'role="alert"' in shown

@@ -17,12 +17,13 @@ from exchange.errors import CustodyBroken
 from exchange.signing.documents import SigningKey
 from portal.officer.client import NoSuchCall, OfficerClient
 from portal.storage.use_tables import UseHead, UseLine, UseNode
-from tests.portal.conftest import Town
+from tests.portal.conftest import BOTH, Town
 from tests.portal.supervision.machines import Machine
 from tests.portal.supervision.supervisors import known
 from tests.portal.wire import Officer
 
 CONTENT = b"sealed" * 100
+ENGINES = BOTH
 BROKEN = CustodyBroken.exit_code
 PLACE = {"lat": 53.7632, "lon": -2.7031, "radius_m": 50}
 

@@ -19,6 +19,7 @@ from portal.officer.desk.openings import OPENINGS
 from portal.officer.desk.page import Page
 from portal.officer.desk.site import form_of, render, rendered, site_of
 from portal.officer.desk.watch import look
+from portal.officer.supervised.log import say_if_reached
 
 
 async def show(request: web.Request) -> web.Response:
@@ -69,6 +70,7 @@ async def paper(request: web.Request) -> web.Response:
     notes = await asyncio.to_thread(read_notes, site.state, case.crime_reference)
     openings = request.config_dict[OPENINGS]
     opened = [found for each in case.packages if (found := openings.opened(each.delivery)) is not None]
+    await say_if_reached(site.client, dict.fromkeys(each.delivery.request_id for each in opened), "printed")
     clocks = {each.delivery_id: each for each in await asyncio.to_thread(lanes, opened)}
 
     def spoken(stretch: Stretch) -> str:

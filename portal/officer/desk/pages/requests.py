@@ -8,6 +8,7 @@ import json
 
 from aiohttp import web
 
+from portal.officer.casework.standing import case_id
 from portal.officer.crime import batches
 from portal.officer.crime.spoken_times import show_window
 from portal.officer.desk.finds import FINDS
@@ -32,7 +33,9 @@ async def show(request: web.Request) -> web.Response:
     site, batch_id = site_of(request), request.match_info["batch_id"]
     progress, is_sent = await request.config_dict[FINDS].progress(site.state, batch_id)
     shown = show_window(progress.batch.window.window, site.zone)
-    return render(request, "batch.html", progress=progress, batch=progress.batch, is_sent=is_sent, shown=shown)
+    batch = progress.batch
+    case = case_id(batch.crime_reference)
+    return render(request, "batch.html", progress=progress, batch=batch, is_sent=is_sent, shown=shown, case_id=case)
 
 
 async def send(request: web.Request) -> web.Response:
