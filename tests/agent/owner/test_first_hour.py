@@ -20,7 +20,10 @@ from tests.counterparts.http.hikvision_stand_in import HikvisionStandIn
 NOBODY = 65534
 PLACE = "53.7632,-2.7031"
 _AS_NOBODY = f"""
-import os, sys
+import importlib, os, sys
+from agent.cli.main import ELSEWHERE
+for module in ELSEWHERE:
+    importlib.import_module(module)
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 from agent.cli.main import main
 main(sys.argv[1:], prog_name="handover")
