@@ -42,7 +42,7 @@ class Devices:
         self._db = db
         self._audience = audience
         self._clock = clock
-        self._started = clock.now() // SECOND
+        self._started = clock.monotonic()
         self._known: dict[str, _Known] = {}
         self._forgotten = 0
         self._used = UsedTokens()
@@ -54,10 +54,14 @@ class Devices:
         known = await self._find(token.claims.iss)
         now = self._clock.now()
         tokens.check(token, known.verifier, self._audience, now)
-        if token.claims.iat < self._started:
+        if token.claims.iat < self._start_by(now):
             raise unauthenticated()
         self._used.take(token.claims, now // SECOND)
         return known.caller
+
+    def _start_by(self, now: int) -> int:
+        """When this process began by the clock as it is set now, in seconds: it may have been set back since."""
+        return (now - (self._clock.monotonic() - self._started)) // SECOND
 
     def forget(self, device: str) -> None:
         """Its owner may have left."""
