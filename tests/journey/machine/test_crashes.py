@@ -55,7 +55,9 @@ PORTAL_POINTS = (
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
-    with PortalProcess(make_place(tmp_path_factory.mktemp("force"), Limits(enrolments_per_minute=1000))) as running:
+    with PortalProcess(
+        make_place(tmp_path_factory.mktemp("force"), Limits(enrolments_per_minute=1000, supervised_owners=1000))
+    ) as running:
         yield running
 
 
