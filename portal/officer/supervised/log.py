@@ -12,7 +12,7 @@ from exchange.custody.checkpoint import open_checkpoint, sign_checkpoint
 from exchange.custody.merkle import consistent
 from exchange.custody.uses import LogHead, SignedHead, Use, log_broken, read_uses
 from exchange.documents.messages import Credential, Role
-from exchange.errors import CustodyBroken, DocumentInvalid, PortalUnreachable, SignatureInvalid
+from exchange.errors import CustodyBroken, DocumentInvalid, PortalRefused, PortalUnreachable, SignatureInvalid
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, read_unverified
 from portal.officer.client import NoSuchCall, OfficerClient
@@ -53,8 +53,8 @@ async def say_opened(client: OfficerClient, request_id: str) -> None:
 
 
 async def say_if_reached(client: OfficerClient, request_ids: Iterable[str], deed: Literal["opened", "printed"]) -> None:
-    """The same of several requests, where nothing is to wait for a portal that is away."""
-    with contextlib.suppress(NoSuchCall, PortalUnreachable):
+    """The same of several requests, where what was done stays done, whatever the portal says of it."""
+    with contextlib.suppress(PortalRefused, PortalUnreachable):
         for request_id in request_ids:
             await client.say_used(request_id, deed)
 
