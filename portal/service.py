@@ -32,6 +32,7 @@ from portal.storage.database import Database, open_database
 from portal.storage.lanes import Lane
 from portal.tokens import Caller
 from portal.uploads.files import UploadFolder
+from portal.wakeups.background import beside
 from portal.wakeups.bell import Bell
 from portal.wakeups.opening import open_wakeups
 
@@ -178,15 +179,13 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
         await portal.devices.contacts.flush(portal.db)
 
     works = ((swept, SWEEP_SECONDS), (heard, FLUSH_SECONDS), (portal.devices.look_for_shut_out, WATCH_SECONDS))
-    running = [asyncio.create_task(_for_ever(work, seconds)) for work, seconds in works]
+    running = [_for_ever(work, seconds) for work, seconds in works]
     if portal.outbox is not None:
-        running.append(asyncio.create_task(portal.outbox.run()))
+        running.append(portal.outbox.run())
     try:
-        yield
+        async with beside(*running):
+            yield
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
         with contextlib.suppress(StoreUnavailable):
             await heard()
 

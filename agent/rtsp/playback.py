@@ -25,6 +25,8 @@ _NEAR_END = SECOND // 2
 """A device that falls silent so near the end of what is wanted is at its end."""
 _LINGER = 1.0
 """Seconds that the sound's end is waited for after the pictures'."""
+_MOST_EARLY = 48 * 1024 * 1024
+"""Bytes of frames that may come before the answer to PLAY is read."""
 _SR, _BYE = 200, 203
 
 
@@ -66,6 +68,9 @@ class Replay:
         self._require = dict(self.requires)
         self._pace: Pace | None = None
         self._assembler: Assembler | None = None
+        self._early: list[tuple[Callable[[Frame], None], Frame]] | None = []
+        """Frames that came before the answer to PLAY was read, which tells when they were; None once it was."""
+        self._early_bytes = 0
         self.unsure_start = 10 * SECOND
         """Microseconds around the asked start in which a recorder that tells no time begins."""
 
@@ -117,11 +122,28 @@ class Replay:
             channel = int(stated[1]) if stated else 2 * index
             if channel > 254 or channel in self.channels:
                 raise Nonsense("it chose channels that cannot be")
-            depacketising = depacketiser(track, take)
+            depacketising = depacketiser(track, self._once_anchored(take))
             self.tracks.append(depacketising)
             self.channels.append(channel)
             self.rtsp.sinks[channel] = depacketising.feed
             self.rtsp.sinks[channel + 1] = lambda view, at, stop, index=index: self._control(index, view, at, stop)  # type: ignore[misc]
+
+    def _once_anchored(self, take: Callable[[Frame], None]) -> Callable[[Frame], None]:
+        def taking(frame: Frame) -> None:
+            if self._early is None:
+                take(frame)
+            elif (size := self._early_bytes + len(frame.data)) <= _MOST_EARLY:
+                self._early.append((take, frame))
+                self._early_bytes = size
+            else:
+                raise Nonsense("it sent very much before it answered that it plays")
+
+        return taking
+
+    def _take_early(self) -> None:
+        early, self._early = self._early or [], None
+        for take, frame in early:
+            take(frame)
 
     def _control(self, index: int, view: memoryview, at: int, stop: int) -> None:
         """RTCP of a track (RFC 3550, 6): when its clock showed what, and goodbyes."""
@@ -142,9 +164,10 @@ class Replay:
     def play(self, described: sdp.Described, assembler: Assembler) -> Played:
         """Play until the end, whichever sign of it comes first. Broken when the device is gone before that."""
         self._pace, self._assembler = Pace(), assembler
-        answer = self._ask("PLAY", described.control, self._wanted())
-        self._anchor(answer, assembler)
         try:
+            answer = self._ask("PLAY", described.control, self._wanted())
+            self._anchor(answer, assembler)
+            self._take_early()
             ending = self._until_end(assembler)
         except FrameTooLarge:
             raise Nonsense("one of its pictures is larger than any can be") from None

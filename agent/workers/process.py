@@ -262,13 +262,22 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     _kill(process)
-    waiting = asyncio.ensure_future(process.wait())
+    waiting = asyncio.ensure_future(_gone(process))
     try:
         await asyncio.shield(waiting)
     except asyncio.CancelledError:
         # Cancelled again while it dies: SIGKILL was sent, so this is short, and nothing may be left unreaped.
         await waiting
         raise
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    """Wait for its end, which asyncio sees only once all that it had written was read: that is thrown away here."""
+    for stream in (process.stdout, process.stderr):
+        assert stream is not None
+        while await stream.read(65536):
+            pass
+    await process.wait()
 
 
 _SECRET_NAME = re.compile(r"pass|secret|token|credential|authorization|private|identity", re.IGNORECASE)

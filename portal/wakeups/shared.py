@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from exchange.errors import HandoverError, StoreUnavailable
 from portal.storage.locks import number_of
 from portal.storage.postgres import PostgresDatabase, Server
+from portal.wakeups.background import beside
 from portal.wakeups.bell import LocalBell
 
 log = logging.getLogger("handover.portal")
@@ -60,7 +61,7 @@ class Line:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        async with _tasks(self._listen(), self._speak()):
+        async with beside(self._listen(), self._speak()):
             yield
 
     async def _listen(self) -> None:
@@ -148,7 +149,7 @@ class SharedClaims:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        async with _tasks(self._watch()):
+        async with beside(self._watch()):
             try:
                 yield
             finally:
@@ -214,14 +215,3 @@ def _notify(words: list[str], session: Session) -> None:
 async def _connect(server: Server) -> Connection:
     parameters = await asyncio.to_thread(server.parameters)
     return await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
-
-
-@contextlib.asynccontextmanager
-async def _tasks(*works: Any) -> AsyncIterator[None]:
-    running = [asyncio.create_task(work) for work in works]
-    try:
-        yield
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)

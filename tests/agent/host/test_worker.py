@@ -110,6 +110,23 @@ async def test_a_worker_that_misbehaves_fails_alone(function: str, limits: Limit
         await run_job(f"worker_jobs:{function}", {}, limits=limits)
 
 
+@pytest.mark.usefixtures("no_worker_is_left")
+async def test_a_worker_that_wrote_more_than_is_read_ahead_is_ended_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where this process is slow to read, asyncio stops reading, and would never see that the worker has ended."""
+
+    async def slow(conversation: worker._Conversation) -> None:
+        transport = conversation.process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+        while transport.is_reading():  # noqa: ASYNC110  no event tells it
+            await asyncio.sleep(0.01)
+        raise worker._Nonsense("it was not listened to")
+
+    monkeypatch.setattr(worker._Conversation, "_replies", slow)
+    with pytest.raises(WorkerFailed, match="not listened to"):
+        await asyncio.wait_for(run_job("worker_jobs:flood", {}, limits=SMALL), 30)
+
+
 async def test_only_functions_of_the_product_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     for function in ("os:system", "subprocess:run", "agent.workers.entry", "agentx.worker:run"):

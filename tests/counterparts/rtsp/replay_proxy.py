@@ -39,6 +39,8 @@ class ReplayProxy:
     """Its packets have no header extension."""
     silent_range: bool = False
     """Its answer to PLAY tells neither Range nor RTP-Info."""
+    late_answer: int = 0
+    """After how many video packets its answer to PLAY goes out."""
     no_terminal: bool = False
     """It never sets the T bit, and says no goodbye: at the end it is silent."""
     lose: Callable[[int], bool] = lambda _number: False
@@ -120,11 +122,16 @@ class ReplayProxy:
 
     async def _media(self, above: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = paused = 0
+        late = b""
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 first = await above.readexactly(1)
                 if first != b"$":
-                    writer.write(await self._answer(first, above))
+                    answer = await self._answer(first, above)
+                    if self.late_answer and self._asked != (0, 0) and not number:
+                        late = answer
+                    else:
+                        writer.write(answer)
                     continue
                 head = await above.readexactly(3)
                 packet = await above.readexactly(head[1] << 8 | head[2])
@@ -148,6 +155,9 @@ class ReplayProxy:
                 elif self.no_terminal and 203 in packet[1::4]:
                     continue
                 writer.write(b"$" + pack(">BH", channel, len(packet)) + packet)
+                if late and number >= self.late_answer:
+                    writer.write(late)
+                    late = b""
                 await writer.drain()
 
     async def _answer(self, first: bytes, above: asyncio.StreamReader) -> bytes:

@@ -106,6 +106,13 @@ async def test_a_recorder_that_tells_no_time_at_all_is_placed_roughly_and_said_s
     assert outcome.assembler.files[0].start == WINDOW.start
 
 
+async def test_what_comes_before_the_answer_to_play_is_kept_and_placed_by_it(films: Path, tmp_path: Path) -> None:
+    early = await through(ReplayProxy(0, bare=True, silent_range=True, late_answer=30), films, tmp_path / "early")
+    after = await through(ReplayProxy(0, bare=True, silent_range=True), films, tmp_path / "after")
+    assert early.assembler.files[0].start == WINDOW.start
+    assert early.assembler.files == after.assembler.files
+
+
 async def test_silence_at_the_end_is_an_end_when_all_has_come(films: Path, tmp_path: Path) -> None:
     outcome = await through(ReplayProxy(0, no_terminal=True), films, tmp_path, silence=6.0)
     assert outcome.played is not None
