@@ -3,13 +3,18 @@
 Not for: what the commands do.
 """
 
+import importlib
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
 from exchange.errors import HandoverError
 
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
 _AS_JSON = "handover.as_json"
 
 
@@ -24,7 +29,23 @@ json_option = click.option(
 
 
 class HandoverGroup(click.Group):
-    """A group of commands whose HandoverErrors are told to a person, or with ``--json`` to a script."""
+    """A group of commands whose HandoverErrors are told to a person, or with ``--json`` to a script.
+
+    ``elsewhere``: the names of commands by the module that has them, which is loaded when one of them is typed.
+    """
+
+    def __init__(self, *args: Any, elsewhere: Mapping[str, tuple[str, ...]] | None = None, **attrs: Any) -> None:
+        super().__init__(*args, **attrs)
+        self._elsewhere = {name: module for module, names in (elsewhere or {}).items() for name in names}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *self._elsewhere])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._elsewhere:
+            return super().get_command(ctx, cmd_name)
+        found = vars(importlib.import_module(self._elsewhere[cmd_name])).values()
+        return next(each for each in found if isinstance(each, click.Command) and each.name == cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -6,8 +6,7 @@ import click
 
 from exchange.clock import SystemClock
 from portal import backups
-from portal.commands.opened import FOLDER
-from portal.console import json_option, one_line
+from portal.console import FOLDER, json_option, one_line
 from portal.settings import PortalFolder
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from exchange.clock import SystemClock
-from portal.commands.opened import FOLDER, opened
-from portal.console import json_option, one_line
+from portal.commands.opened import opened
+from portal.console import FOLDER, json_option, one_line
 from portal.registry import checkpoints, devices
 from portal.settings import PortalFolder
 from portal.uploads.files import UploadFolder

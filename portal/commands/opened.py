@@ -4,12 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
-
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, open_database
-
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @contextlib.contextmanager

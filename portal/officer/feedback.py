@@ -1,6 +1,6 @@
 """What an officer tells an owner of a package, signed and sent; and what owners answer, checked before it is shown.
 
-Not for: the receipt (``portal.officer.opening``), or what is typed (``portal.officer.feedback_cli``).
+Not for: the receipt (``portal.officer.opening``), or what is typed (``portal.officer.commands.feedback``).
 """
 
 import asyncio

@@ -1,12 +1,11 @@
 """What every command of the officer's program works with: the officer's folder, a clock, the screen, the portal.
 
-Not for: any one command (``portal.officer.cli``, ``portal.officer.feedback_cli``).
+Not for: any one command (``portal.officer.cli``, ``portal.officer.commands.feedback``).
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -17,8 +16,6 @@ from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState
 
 T = TypeVar("T")
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 tz_option = click.option(
     "--tz", help="Time zone of times without an offset, such as Europe/London; times are shown in it."
 )

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from exchange.errors import InputInvalid, NotFound
-from portal.console import json_option, one_line
+from portal.console import FOLDER, json_option, one_line
 from portal.officer.casework.case_folder import CaseContent, CaseFolder, gather
 from portal.officer.casework.connectors.connector import Connector
 from portal.officer.casework.connectors.folder import FolderConnector
@@ -22,7 +22,7 @@ from portal.officer.client import OfficerClient
 from portal.officer.opening import Answer, Opened, failure_of, keep_answer, open_delivery
 from portal.officer.teams.restoring import bring_request
 from portal.officer.times import read_zone
-from portal.officer.tools import FOLDER, Tools, tz_option
+from portal.officer.tools import Tools, tz_option
 
 
 @click.command()

@@ -14,11 +14,11 @@ from exchange.documents.supervision import Authorisation
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid
 from exchange.signing.documents import read_unverified
-from portal.console import json_option, one_line
+from portal.console import FILE, json_option, one_line
 from portal.force.keys import read_public, write_signed
 from portal.officer.supervised import authorising
 from portal.officer.times import read_time, read_zone
-from portal.officer.tools import FILE, Tools, tz_option
+from portal.officer.tools import Tools, tz_option
 
 
 def write_draft(tools: Tools, draft: authorising.Draft, path: Path, *, as_json: bool) -> None:

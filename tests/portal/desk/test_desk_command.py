@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from exchange.errors import InputInvalid
-from portal.officer import desk_cli
+from portal.officer.commands import desk as command
 from portal.officer.desk.server import serve_desk
 from portal.officer.state import OfficerState
 from tests.portal.conftest import Town
@@ -64,7 +64,7 @@ async def test_a_port_that_is_taken_is_told(desk: Desk) -> None:
 
 
 def test_a_machine_that_says_no_zone_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk_cli, "zone_name", lambda: None)
+    monkeypatch.setattr(command, "zone_name", lambda: None)
     with pytest.raises(InputInvalid, match="time zone"):
-        desk_cli.local_zone(None)
-    assert desk_cli.local_zone("Europe/London") == LONDON
+        command.local_zone(None)
+    assert command.local_zone("Europe/London") == LONDON

@@ -16,7 +16,7 @@ from exchange.documents.letters import quoted
 from exchange.documents.messages import Credential, Signed
 from exchange.documents.teams import TeamBrief, TeamVersion
 from exchange.errors import InputInvalid
-from portal.console import json_option, one_line
+from portal.console import FILE, json_option, one_line
 from portal.force.keys import read_signed
 from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState
@@ -24,7 +24,7 @@ from portal.officer.teams.changing import change_team, found_team, with_members,
 from portal.officer.teams.record import KnownTeam, take_keys, team_of
 from portal.officer.teams.restoring import Restored
 from portal.officer.teams.restoring import restore as restore_all
-from portal.officer.tools import FILE, Tools
+from portal.officer.tools import Tools
 
 _crime = click.option("--crime", required=True, help="The case's crime reference.")
 _credentials = click.option(

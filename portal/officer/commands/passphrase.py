@@ -10,10 +10,10 @@ import click
 
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, NotFound
-from portal.console import json_option, one_line
+from portal.console import FILE, json_option, one_line
 from portal.officer import desktop_keyring
 from portal.officer.safe import Ask, ask_at_terminal, from_file
-from portal.officer.tools import FILE, Tools
+from portal.officer.tools import Tools
 
 
 def ask_for(folder: Path, passphrase_file: Path | None) -> Ask:

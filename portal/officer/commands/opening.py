@@ -14,7 +14,7 @@ import click
 from exchange.documents.messages import Receipt
 from exchange.signing.timestamps import read_all_certificates
 from exchange.verify.stamp_checks import NO_TRUST, StampTrust
-from portal.console import json_option, one_line
+from portal.console import FILE, FOLDER, json_option, one_line
 from portal.officer import show
 from portal.officer.casework.opened import packages_folder, remember_opened
 from portal.officer.client import OfficerClient
@@ -34,7 +34,7 @@ from portal.officer.people.people_cli import open_person
 from portal.officer.supervised.log import say_opened
 from portal.officer.teams.restoring import bring_request
 from portal.officer.times import read_zone
-from portal.officer.tools import FILE, FOLDER, Tools, tz_option
+from portal.officer.tools import Tools, tz_option
 
 
 @click.command("open")

@@ -16,19 +16,19 @@ from exchange.documents.exhibits import typed_prefix
 from exchange.documents.letters import quoted
 from exchange.documents.messages import Place
 from exchange.errors import InputInvalid, NotFound
-from portal.console import json_option, one_line
+from portal.console import FILE, json_option, one_line
 from portal.force.keys import read_signed
 from portal.officer import show, trust
 from portal.officer.asking import read_place
 from portal.officer.client import OfficerClient
+from portal.officer.commands.desk import local_zone
 from portal.officer.crime import batches, texts
 from portal.officer.crime.batches import Asking, Progress
 from portal.officer.crime.gazetteer import Gazetteer
 from portal.officer.crime.shapes import Shape, find, read_shape
 from portal.officer.crime.spoken_times import read_window, show_window
 from portal.officer.desk.settings import path_of, read_settings
-from portal.officer.desk_cli import local_zone
-from portal.officer.tools import FILE, Tools, tz_option
+from portal.officer.tools import Tools, tz_option
 
 CHOICES = {
     "likely": (FootageChance.LIKELY,),

@@ -1,0 +1,90 @@
+"""``handover-portal officer …``: who is served. Not for: the force's word for them (``portal.commands.force``)."""
+
+from pathlib import Path
+
+import click
+
+from exchange.clock import SystemClock, to_rfc3339
+from portal.commands.opened import opened
+from portal.console import FILE, FOLDER, json_option, one_line
+from portal.force import officers
+from portal.force.keys import (
+    read_signed,
+)
+from portal.registry import searches
+
+
+@click.group()
+def officer() -> None:
+    """The officers that the portal serves. These work beside a portal that runs."""
+
+
+@officer.command("add")
+@click.argument("folder", type=FOLDER)
+@click.argument("credential", type=FILE)
+@json_option
+def officer_add(folder: Path, credential: Path, as_json: bool) -> None:
+    """Let in the officer whose CREDENTIAL file the force signed; again with a newer one renews."""
+    signed = read_signed(credential)
+    with opened(folder) as (db, settings):
+        added = db.write_now(lambda session: officers.add(session, signed, settings, SystemClock().now()))
+    if as_json:
+        one_line({"name": added.name, "collar_number": added.collar_number, "valid_to": to_rfc3339(added.valid_to)})
+        return
+    click.echo(f"{added.rank} {added.name} ({added.collar_number}) is served until {to_rfc3339(added.valid_to)[:10]}.")
+
+
+@officer.command("list")
+@click.argument("folder", type=FOLDER)
+@json_option
+def officer_list(folder: Path, as_json: bool) -> None:
+    """Who is served, and until when."""
+    with opened(folder) as (db, _):
+        found = db.read_now(officers.list_officers)
+    for entry in found:
+        for name in ("valid_from", "valid_to", "revoked"):
+            instant = entry[name]
+            entry[name] = to_rfc3339(instant) if isinstance(instant, int) else None
+    if as_json:
+        one_line(found)
+        return
+    for entry in found:
+        until = f"revoked {entry['revoked']}" if entry["revoked"] else f"until {entry['valid_to']}"
+        click.echo(f"{entry['collar_number']}  {entry['rank']} {entry['name']}, {entry['unit']}  {until}")
+        click.echo(f"    {entry['fingerprint']}")
+
+
+@officer.command("searches")
+@click.argument("folder", type=FOLDER)
+@click.option("--crime", help="Only those for this crime reference.")
+@json_option
+def officer_searches(folder: Path, crime: str | None, as_json: bool) -> None:
+    """Who searched for cameras, where, of what time, and for which crime; the newest first."""
+    with opened(folder) as (db, _):
+        found = db.read_now(lambda session: searches.list_searches(session, crime))
+    if as_json:
+        one_line(found)
+        return
+    for entry in found:
+        click.echo(f"{entry['made'][:19]}Z  {entry['collar_number']} {entry['name']} for {entry['crime_reference']}")
+        click.echo(
+            f"    {entry['south']:.5f},{entry['west']:.5f} to {entry['north']:.5f},{entry['east']:.5f}; "
+            f"{entry['from'][:19]}Z to {entry['to'][:19]}Z"
+        )
+    if not found:
+        click.echo("No officer has searched.")
+
+
+@officer.command("revoke")
+@click.argument("folder", type=FOLDER)
+@click.argument("who")
+@json_option
+def officer_revoke(folder: Path, who: str, as_json: bool) -> None:
+    """Shut out the officer WHO (a fingerprint or collar number), and take their open requests from the inboxes."""
+    with opened(folder) as (db, _):
+        name, count = db.write_now(lambda session: officers.revoke(session, who, SystemClock().now()))
+    if as_json:
+        one_line({"name": name, "requests_taken_back": count})
+        return
+    click.echo(f"{name} is shut out; {count} unanswered requests were taken out of owners' inboxes.")
+    click.echo("An agent that fetched one before may still put it to its owner: the credential runs until its end.")

@@ -1,0 +1,1 @@
+"""What is typed at ``handover-officer``, by subject; ``portal.officer.cli`` joins them."""
