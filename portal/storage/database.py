@@ -6,7 +6,7 @@ Not for: what the tables mean (``portal.storage.models``), or how old ones becom
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -49,26 +49,44 @@ class Database(Protocol):
         ...
 
 
-def open_database(where: Path | str, password_file: Path | None = None) -> Database:
-    """The database in a file, or at a ``postgresql://`` address, brought to this portal's schema.
+class Databases:
+    """Opens databases; those of several forces on one server share its connections. The one that was opened first is
+    closed last."""
 
-    StoreDamaged when it can't be used, StoreUnavailable when nothing answers there, SettingsInvalid when the address
-    or the password's file can't be used.
-    """
-    if isinstance(where, Path):
-        return SqliteDatabase(where)
-    with _driver():
-        from portal.storage.postgres import PostgresDatabase, Server
-    return PostgresDatabase(Server.parse(where, password_file))
+    def __init__(self) -> None:
+        self._opened: dict[tuple[str, Path | None], Any] = {}
+
+    def open(self, where: Path | str, password_file: Path | None = None, force: str | None = None) -> Database:
+        """The database in a file, or at a ``postgresql://`` address, brought to this portal's schema.
+
+        ``force``: the short name of the force, where several are served; a file holds one force anyway.
+        StoreDamaged when it can't be used, StoreUnavailable when nothing answers there, SettingsInvalid when the
+        address or the password's file can't be used, or when several forces could not be kept apart there.
+        """
+        if isinstance(where, Path):
+            return SqliteDatabase(where)
+        with _driver():
+            from portal.storage.postgres import PostgresDatabase, Server
+        server = Server.parse(where, password_file)
+        if force is None:
+            return PostgresDatabase(server)
+        opened = PostgresDatabase(server, force, self._opened.get((where, password_file)))
+        self._opened.setdefault((where, password_file), opened.connections)
+        return opened
 
 
-def upgrade(where: Path | str, password_file: Path | None = None) -> tuple[str | None, str]:
-    """Bring it to this portal's schema: (the version it had, the version it has). Errors as ``open_database``."""
+def open_database(where: Path | str, password_file: Path | None = None, force: str | None = None) -> Database:
+    """One database; errors as ``Databases.open``."""
+    return Databases().open(where, password_file, force)
+
+
+def upgrade(where: Path | str, password_file: Path | None = None, force: str | None = None) -> tuple[str | None, str]:
+    """Bring it to this portal's schema: (the version it had, the version it has). Errors as ``Databases.open``."""
     if isinstance(where, Path):
         return upgrade_file(where)
     with _driver():
         from portal.storage.postgres import Server, upgrade_server
-    return upgrade_server(Server.parse(where, password_file))
+    return upgrade_server(Server.parse(where, password_file), force)
 
 
 @contextlib.contextmanager

@@ -16,16 +16,21 @@ def number_of(*names: str) -> int:
 
 
 def hold(session: Session, *names: str) -> None:
-    """Wait until nobody else holds it. The snapshot of what was read before the lock stays as it was."""
+    """Wait until nobody else of this force holds it. The snapshot of what was read before the lock stays as it was."""
     if _is_shared(session):
-        session.execute(select(func.pg_advisory_xact_lock(number_of(*names))))
+        session.execute(select(func.pg_advisory_xact_lock(_number(session, names))))
 
 
 def try_hold(session: Session, *names: str) -> bool:
-    """Whether nobody else holds it."""
+    """Whether nobody else of this force holds it."""
     if not _is_shared(session):
         return True
-    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(number_of(*names)))))
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(_number(session, names)))))
+
+
+def _number(session: Session, names: tuple[str, ...]) -> int:
+    force = session.info.get("force")
+    return number_of(*names) if force is None else number_of("of", force, *names)
 
 
 def _is_shared(session: Session) -> bool:

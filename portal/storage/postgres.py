@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from exchange.errors import HandoverError, InputInvalid, StoreDamaged, StoreUnavailable
-from portal.storage import locks, schema
+from portal.storage import locks, schema, separation
 from portal.storage.server import Server as Server
 
 T = TypeVar("T")
@@ -47,54 +47,75 @@ _READS = (
 )
 
 
+class Connections:
+    """Threads and their connections to one server, which all forces in its database share."""
+
+    def __init__(self, server: Server, options: str = "") -> None:
+        self.server = server
+        self.durable = _engine(server, f"{_WRITES} {options}")
+        self.quick = _engine(server, f"{_WRITES} -c synchronous_commit=off {options}")
+        self.snapshot = _engine(server, f"{_READS} {options}")
+        self.writers = ThreadPoolExecutor(THREADS, "portal-writer")
+        self.readers = ThreadPoolExecutor(THREADS, "portal-reader")
+
+    def close(self) -> None:
+        self.writers.shutdown(wait=True)
+        self.readers.shutdown(wait=True)
+        for engine in (self.durable, self.quick, self.snapshot):
+            engine.dispose()
+
+
 class PostgresDatabase:
     """``portal.storage.database.Database`` on a server."""
 
     shared = True
 
-    def __init__(self, server: Server) -> None:
-        """StoreDamaged when it is of a newer portal, or can't be used; StoreUnavailable when it does not answer."""
-        upgrade_server(server)
+    def __init__(self, server: Server, force: str | None = None, shares: Connections | None = None) -> None:
+        """``force``: whose rows it has to do with, where several are in the database; None for a portal alone.
+        ``shares``: another force's connections to the same server, in place of some of its own.
+
+        StoreDamaged when it is of a newer portal, or can't be used; StoreUnavailable when it does not answer;
+        SettingsInvalid when it can't keep several forces apart.
+        """
+        upgrade_server(server, force)
         self.server = server
-        self._durable = _engine(server, _WRITES)
-        self._quick = _engine(server, f"{_WRITES} -c synchronous_commit=off")
-        self._snapshot = _engine(server, _READS)
-        self._writers = ThreadPoolExecutor(THREADS, "portal-writer")
-        self._readers = ThreadPoolExecutor(THREADS, "portal-reader")
+        self.force = force
+        self._alone = shares is None
+        alone = f"-c {separation.SETTING}={separation.ALONE}" if force is None else ""
+        self.connections = shares or Connections(server, alone)
 
     async def write(self, work: Callable[[Session], T], *, durable: bool = True) -> T:
-        return await _in_time(self._writers, self._durable if durable else self._quick, work)
+        engine = self.connections.durable if durable else self.connections.quick
+        return await _in_time(self.connections.writers, engine, self.force, work)
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        return await _in_time(self._readers, self._snapshot, work)
+        return await _in_time(self.connections.readers, self.connections.snapshot, self.force, work)
 
     def write_now(self, work: Callable[[Session], T]) -> T:
-        return self._writers.submit(commit, self._durable, work).result()
+        return self.connections.writers.submit(commit, self.connections.durable, self.force, work).result()
 
     def read_now(self, work: Callable[[Session], T]) -> T:
-        return self._readers.submit(commit, self._snapshot, work).result()
+        return self.connections.readers.submit(commit, self.connections.snapshot, self.force, work).result()
 
     async def forget_erased(self) -> None:
         """Nothing: what was erased is overwritten when PostgreSQL's autovacuum gives its room away, and its logs are
         recycled. ``docs/portal-guide.md`` says what that means for disks and backups."""
 
     def close(self) -> None:
-        self._writers.shutdown(wait=True)
-        self._readers.shutdown(wait=True)
-        for engine in (self._durable, self._quick, self._snapshot):
-            engine.dispose()
+        if self._alone:
+            self.connections.close()
 
 
-async def _in_time(threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Session], T]) -> T:
+async def _in_time(threads: ThreadPoolExecutor, engine: Engine, force: str | None, work: Callable[[Session], T]) -> T:
     """Nobody waits for ever on a server that hangs: what waits for a thread then is not begun, what runs is left."""
-    running = asyncio.get_running_loop().run_in_executor(threads, commit, engine, work)
+    running = asyncio.get_running_loop().run_in_executor(threads, commit, engine, force, work)
     try:
         return await asyncio.wait_for(running, PATIENCE_SECONDS)
     except TimeoutError:
         raise _gone(f"nothing came within {PATIENCE_SECONDS} seconds") from None
 
 
-def upgrade_server(server: Server) -> tuple[str | None, str]:
+def upgrade_server(server: Server, force: str | None = None) -> tuple[str | None, str]:
     """Bring it to this portal's schema; of several replicas that start at once, one does it and the others wait."""
     server.parameters()  # tells at once what is wrong with the settings
     engine = _engine(server, "-c lock_timeout=300s")
@@ -102,7 +123,9 @@ def upgrade_server(server: Server) -> tuple[str | None, str]:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": locks.number_of("schema")})
             _want_postgis(connection)
-            return schema.bring_up(connection, server.name)
+            versions = schema.bring_up(connection, server.name)
+            separation.bind(connection, force)
+            return versions
     except DBAPIError as error:
         raise _unavailable(error) or StoreDamaged(
             f"The portal's database {server.name} can't be used: {_first_line(error)}.",
@@ -112,15 +135,18 @@ def upgrade_server(server: Server) -> tuple[str | None, str]:
         engine.dispose()
 
 
-def commit(engine: Engine, work: Callable[[Session], T]) -> T:
-    """Run the work in a transaction and commit it: again, after a short random wait, while others were in its way."""
+def commit(engine: Engine, force: str | None, work: Callable[[Session], T]) -> T:
+    """Run the work in a transaction of the force's and commit it: again, after a short random wait, while others were
+    in its way."""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt)))  # noqa: S311  no secret
         done = False
         try:
-            with Session(engine, expire_on_commit=False) as session:
+            with Session(engine, expire_on_commit=False, info={"force": force}) as session:
                 with session.begin():
+                    if force is not None:
+                        session.execute(separation.AS_FORCE, {"force": force})
                     result = work(session)
                     session.flush()
                     done = True

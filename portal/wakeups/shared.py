@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,7 @@ from portal.wakeups.bell import LocalBell
 
 log = logging.getLogger("handover.portal")
 CHANNEL = "handover"
+"""On which the replicas of a portal speak; each of several forces has one of its own."""
 BACK_SECONDS = 5
 """After which a line that is down is tried again; meanwhile every poll looks as often."""
 CHECK_SECONDS = 10
@@ -42,6 +44,7 @@ class Line:
 
     def __init__(self, db: PostgresDatabase) -> None:
         self._db = db
+        self._channel = CHANNEL if db.force is None else f"{CHANNEL}_of_{db.force}"
         self._me = uuid.uuid4().hex
         self._heard: dict[str, Callable[[str], None]] = {}
         self._back: list[Callable[[], Any]] = []
@@ -68,7 +71,7 @@ class Line:
         while True:
             try:
                 async with await _connect(self._db.server) as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
+                    await connection.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
                     await self._tell_silence()
                     while True:
                         async for notify in connection.notifies(timeout=CHECK_SECONDS):
@@ -85,7 +88,7 @@ class Line:
             self._something.clear()
             while words := list(self._said)[:MOST_SAID]:
                 try:
-                    await self._db.write(functools.partial(_notify, words), durable=False)
+                    await self._db.write(functools.partial(_notify, self._channel, words), durable=False)
                 except StoreUnavailable as error:
                     log.warning("replicas were not told (%s); it is tried again", error.what)
                     await asyncio.sleep(BACK_SECONDS)
@@ -207,9 +210,9 @@ class SharedClaims:
             await connection.close()
 
 
-def _notify(words: list[str], session: Session) -> None:
+def _notify(channel: str, words: list[str], session: Session) -> None:
     say = text("SELECT pg_notify(:channel, word) FROM unnest(CAST(:words AS text[])) AS word")
-    session.execute(say, {"channel": CHANNEL, "words": words})
+    session.execute(say, {"channel": channel, "words": words})
 
 
 async def _connect(server: Server) -> Connection:

@@ -111,3 +111,12 @@ def test_every_column_is_read_or_written_by_name(wing: str) -> None:
     }[wing]
     assert len(columns) > 20
     assert missing(sorted(columns), text(wing, but=declared)) == []
+
+
+def test_every_step_that_makes_a_table_of_the_portal_keeps_forces_apart_in_it() -> None:
+    """``portal.storage.separation`` says how; those before its own step were separated by that."""
+    steps = sorted((ROOT / "portal/storage/migrations/versions").glob("*.py"))
+    numbers = {path: re.search(r'^revision: str = "(\d+)"', path.read_text(), re.MULTILINE) for path in steps}
+    later = [path for path, found in numbers.items() if found is not None and found[1] > "0013"]
+    assert len(steps) - len(later) > 10
+    assert [path.name for path in later if "op.create_table" in path.read_text()] == []

@@ -112,6 +112,15 @@ def prepared(postgres: PostgresServer, template: Place) -> str:
 
 
 @pytest.fixture(scope="session")
+def for_forces(postgres: PostgresServer) -> str:
+    """The name of a database with the portal's tables, and row security that binds its user, for several forces."""
+    name = postgres.create(owner=postgres.plain())
+    postgres.execute("CREATE EXTENSION postgis", name)
+    open_database(postgres.plain_url(name), None, "first").close()
+    return name
+
+
+@pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A force, a portal and an officer, made once and copied for every test."""
     return make_place(tmp_path_factory.mktemp("template"), clock=SetClock(NOON))

@@ -20,6 +20,7 @@ import psycopg
 LONGEST_START = 60
 GUARDED = "guarded"
 """A user who is let in with a password only, on the socket too; ``create_guarded`` makes it."""
+PLAIN = "plain"
 _QUICK = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=120",
           "autovacuum=off", "jit=off", "max_wal_size=64MB", "log_min_messages=fatal")  # fmt: skip
 
@@ -92,11 +93,21 @@ class PostgresServer:
         first = psutil.Process(self._process.pid)
         return [first, *first.children(recursive=True)]
 
-    def create(self, template: str = "template1") -> str:
+    def create(self, template: str = "template1", owner: str | None = None) -> str:
         """A new database, a copy of another; its name."""
         name = f"t{uuid.uuid4().hex[:12]}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        owned = f" OWNER {owner}" if owner is not None else ""
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}{owned}")
         return name
+
+    def plain(self) -> str:
+        """A user without any right of their own, who may own databases; let in by the socket."""
+        if not self.execute(f"SELECT 1 FROM pg_roles WHERE rolname = '{PLAIN}'"):
+            self.execute(f"CREATE ROLE {PLAIN} LOGIN")
+        return PLAIN
+
+    def plain_url(self, database: str) -> str:
+        return self.url(database).replace(f"{self.user}@", f"{self.plain()}@")
 
     def drop(self, name: str) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
