@@ -23,6 +23,7 @@ from portal import sweep
 from portal.callers.contacts import FLUSH_SECONDS
 from portal.callers.devices import WATCH_SECONDS, Devices
 from portal.callers.proxies import Proxies
+from portal.callers.turns import Turns
 from portal.people.sending import Outbox
 from portal.people.smtp import SmtpCarrier
 from portal.problems import ProblemError, too_many, unknown
@@ -104,6 +105,8 @@ class Portal:
     quiet: Quiet
     agents_db: Lane
     proxies: Proxies
+    turns: Turns = field(default_factory=Turns)
+    """Of agents' calls."""
     fetching: Fetching = field(default_factory=Fetching)
     outbox: Outbox | None = None
     """Messages to people without an agent; None where none are sent."""

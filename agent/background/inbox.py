@@ -5,13 +5,14 @@ Not for: judging it (``requests/intake.py``, ``requests/receipt.py``), or how lo
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
 
 from agent.background.long_poll import Hold
 from agent.membership import enrolment
-from agent.portal.client import KINDS, CallCut, PortalClient
+from agent.portal.client import KINDS, CallCut, PortalBusy, PortalClient
 from agent.requests import intake, receipt
 from agent.requests import restored_records as went_back
 from agent.requests.feedback import arriving
@@ -29,6 +30,8 @@ _KINDS_NOTE = "inbox-kinds"
 _LONGEST_PAUSE = 10 * MINUTE
 """Between two tries with a portal that answers, and refuses or makes no sense."""
 _SHORTEST_CAP = 20 * SECOND
+_HELD = 10 * SECOND
+"""A poll that took so long and was answered was held: the next follows at once."""
 _CHECK_KEY = 10 * MINUTE
 """How often the portal is asked for the force's key."""
 _SILENCE = 5 * MINUTE
@@ -58,6 +61,8 @@ class InboxPoll:
         self._key_checked: int | None = None
         self._hold = Hold(min(api.LONGEST_POLL, services.settings.poll.every // SECOND))
         self._answered = services.clock.monotonic()
+        self._was_answered = False
+        """Whether the last poll was."""
         self._compared = False
         """Whether what the portal holds of our own word was held against our records, since the start."""
 
@@ -66,10 +71,9 @@ class InboxPoll:
             try:
                 begun = self._services.clock.monotonic()
                 if not await self._poll():
-                    # A portal that does not hold the call is not asked more often for it.
-                    left = self._services.settings.poll.every - (self._services.clock.monotonic() - begun)
-                    jitter = random.uniform(0, self._services.settings.poll.jitter)  # noqa: S311 not a secret
-                    await self._sleep(max(0, left + jitter) / SECOND)
+                    await self._sleep(self._pause(self._services.clock.monotonic() - begun) / SECOND)
+            except PortalBusy as busy:
+                await self._wait_as_told(busy)
             except NotEnrolled:
                 await self._sleep(5)
             except HandoverError as error:
@@ -78,11 +82,31 @@ class InboxPoll:
                 log.exception("an error that should not be, while taking what the portal sent")
                 await self._put_off(HandoverError("An internal error while taking what the portal sent."))
 
+    def _pause(self, took: int) -> float:
+        """Until the next poll, after one that brought nothing and took so long (microseconds).
+
+        One that was held goes on at once: what came between two polls would wait. A portal that does not hold the
+        call is not asked more often for it.
+        """
+        if self._was_answered and took >= _HELD:
+            return 0
+        jitter = random.uniform(0, self._services.settings.poll.jitter)  # noqa: S311 not a secret
+        return max(0, self._services.settings.poll.every - took + jitter)
+
+    async def _wait_as_told(self, busy: PortalBusy) -> None:
+        """A portal that has too much to do says when it wants to be asked again: no trouble, unless it goes on."""
+        log.debug("%s", busy)
+        if self._services.clock.monotonic() - self._answered >= _SILENCE:
+            with contextlib.suppress(HandoverError):  # of the store: it is told with the next poll
+                await self._note_failure(str(busy))
+        await self._sleep(busy.after * random.uniform(1, 1.25))  # noqa: S311 jitter
+
     async def _poll(self) -> int:
         """One poll, as long as the way there lets it be held; the number of items taken.
 
         One that was cut is no failure: the next is held for less. Only when none is answered for long it is told.
         """
+        self._was_answered = False
         try:
             taken = await self.fetch(self._hold.seconds)
         except (_Cut, CallCut) as cut:
@@ -94,6 +118,7 @@ class InboxPoll:
             return 0
         if not taken:
             self._hold.kept()
+        self._was_answered = True
         self._failures, self._answered = 0, self._services.clock.monotonic()
         await self._note_contact(None)
         return taken
@@ -159,6 +184,8 @@ class InboxPoll:
         begun = self._services.clock.monotonic()
         try:
             return await portal.inbox(cursor, wait)
+        except PortalBusy:
+            raise
         except (PortalUnreachable, PortalAnswerInvalid) as error:
             held = self._services.clock.monotonic() - begun
             if wait and (isinstance(error, CallCut) or held * 2 >= wait * SECOND):

@@ -14,7 +14,7 @@ import aiohttp
 from exchange.certificates import certificate_problem
 from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.documents import api
-from exchange.documents.answers import not_understood, problem, read_bounded
+from exchange.documents.answers import not_understood, problem, read_bounded, retry_after
 from exchange.documents.letters import quoted
 from exchange.documents.messages import Delivery, Part, Signed
 from exchange.errors import DocumentInvalid, HandoverError, PortalRefused, PortalUnreachable
@@ -43,6 +43,15 @@ class NoSuchCall(PortalRefused):
 
 class CallCut(PortalUnreachable):
     """A call that was on its way was ended before the portal's answer: by a gateway, or with its connection."""
+
+
+class PortalBusy(PortalUnreachable):
+    """The portal is there, does nothing now, and says when it wants to be asked again."""
+
+    def __init__(self, what: str, *, meaning: str = "", do: str = "", after: float = 0.0) -> None:
+        """``after``: seconds."""
+        super().__init__(what, meaning=meaning, do=do)
+        self.after = after
 
 
 @dataclass(frozen=True)
@@ -215,7 +224,7 @@ class PortalClient:
                 timeout=timeout,
             ) as answer:
                 content = await read_bounded(answer)
-                return _judge(answer.status, content)
+                return _judge(answer.status, content, retry_after(answer.headers))
         except ssl.SSLError as error:
             raise _certificate(self.url, error) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -232,12 +241,14 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _judge(status: int, content: bytes) -> bytes:
+def _judge(status: int, content: bytes, after: float | None) -> bytes:
     if 200 <= status < 300:
         return content
     if 300 <= status < 400:
         raise not_understood("a redirect to another place, which is not followed")
     if status in (408, 425, 429) or status >= 500:
+        if after is not None:
+            raise PortalBusy(f"The portal can't answer now (status {status}).", meaning=_LATER, after=after)
         unable = CallCut if status in _GATEWAY else PortalUnreachable
         raise unable(f"The portal can't answer now (status {status}).", meaning=_LATER)
     kind = {401: NotRecognised, 404: NoSuchCall, 405: NoSuchCall}.get(status, PortalRefused)

@@ -18,8 +18,10 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
+from agent.portal.client import PortalBusy
 from agent.portal.growing import GrowingFile
 from agent.portal.tus_pieces import PROBE, Pieces
+from exchange.documents.answers import retry_after
 from exchange.errors import PackageDamaged, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 
 LONGEST_URL = 2048
@@ -151,7 +153,8 @@ class TusUpload:
                     f"The upload stands still at {max(reached, 0)} of {self.size} bytes.",
                     meaning="The sealed package is kept; the upload goes on from there.",
                 ) from cause
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 jitter, not a secret
+            told = cause.after if isinstance(cause, PortalBusy) else 0.0
+            await asyncio.sleep(max(told, pause * (0.5 + random.random())))  # noqa: S311 jitter, not a secret
             pause = min(pause * 2, self._breaks.longest)
 
     async def _learn(self, offset: int) -> None:
@@ -302,7 +305,9 @@ class TusUpload:
 
     async def _refusal(self, answer: aiohttp.ClientResponse, what: str) -> Exception:
         if answer.status in _BUSY or answer.status >= 500:
-            return PortalUnreachable(f"The upload server could not {what} now (status {answer.status}).")
+            what = f"The upload server could not {what} now (status {answer.status})."
+            after = retry_after(answer.headers)
+            return PortalUnreachable(what) if after is None else PortalBusy(what, after=after)
         if answer.status == 413:
             return self._no_file_of(self.size)
         return PortalRefused(f"The upload server will not {what} (status {answer.status}).")

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from agent.portal.client import PortalBusy
 from agent.requests import answer, clip, deliver, intake, plan, preserve, receipt, seal
 from agent.requests.feedback import sending_again
 from agent.requests.on_the_way.stop import is_paused
@@ -207,7 +208,8 @@ class Journey:
             await self._put_off(row, later.at - services.clock.now(), None)
         except HandoverError as error:
             log.log(_level(row, error), "request %s, %s: %s", row.request_id, row.state, error)
-            await self._put_off(row, _next_pause(row), str(error))
+            told = int(error.after * SECOND) if isinstance(error, PortalBusy) else 0
+            await self._put_off(row, max(told, _next_pause(row)), str(error))
         except Exception:
             log.exception("request %s, %s: an error that should not be", row.request_id, row.state)
             await self._put_off(row, _next_pause(row), "An internal error; the log has the details.")

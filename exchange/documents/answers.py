@@ -5,6 +5,7 @@ Not for: making calls (``agent.portal``, ``portal.officer.client``), or what an 
 
 from __future__ import annotations
 
+import email.utils
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,12 @@ from exchange.documents.letters import harmless
 from exchange.errors import PortalAnswerInvalid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import aiohttp
+
+LONGEST_WAIT = 600
+"""Seconds that a portal can have a caller wait at most, whatever it says."""
 
 
 async def read_bounded(answer: aiohttp.ClientResponse, most: int = api.MAX_BODY) -> bytes:
@@ -25,6 +31,19 @@ async def read_bounded(answer: aiohttp.ClientResponse, most: int = api.MAX_BODY)
             answer.close()
             raise not_understood(f"an answer of more than {most} bytes")
     return bytes(content)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds after which the portal wants to be asked again (RFC 9110, Retry-After: seconds or a date); None where it
+    does not say, or nothing usable. Never more than ``LONGEST_WAIT``."""
+    said = headers.get("Retry-After", "").strip()[:40]
+    if said.isascii() and said.isdigit():
+        return float(min(int(said), LONGEST_WAIT))
+    try:
+        wanted, now = (email.utils.parsedate_to_datetime(each) for each in (said, headers.get("Date", "")[:40]))
+        return min(max(0.0, (wanted - now).total_seconds()), LONGEST_WAIT)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def problem(content: bytes) -> tuple[str, str]:

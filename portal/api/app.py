@@ -5,6 +5,7 @@ Not for: listening (``portal.cli``), or the work of a call (``portal.api.handler
 
 import errno
 import logging
+import random
 import time
 from collections.abc import Awaitable, Callable
 
@@ -41,8 +42,8 @@ ALWAYS = {
 NO_ROUTE = "(no route)"
 DEVICE = "a device"
 """How the log names one: never which."""
-RETRY_AFTER = "5"
-"""Seconds; a database that fails over is back by then, or a little later."""
+RETRY_AFTER = 3, 10
+"""Seconds; a database that fails over is back by then, or a little later, and not all come again at once."""
 STRICT_TRANSPORT = "max-age=31536000"
 
 
@@ -74,6 +75,7 @@ def _serve(route: Route) -> Next:
             caller = await _officer(portal, text)
             request[CALLER] = caller.fingerprint
             return await route.handler(Call(portal, request, caller))
+        await portal.turns.take()
         if route.document is Withdrawal and await _has_left(portal, text):
             return web.Response(status=204)
         call = Call(portal.for_agents, request, await _device(portal, text, writes=route.writes))
@@ -124,7 +126,7 @@ async def _log_and_judge(request: web.Request, handler: Next) -> web.StreamRespo
         response = problem(error.status, error.title, error.detail, error.headers)
     except StoreUnavailable as error:
         log.warning("%s %s: %s", request.method, _route(request), error.what)
-        response = problem(503, "The portal can't answer now.", "Try again in a moment.", {"Retry-After": RETRY_AFTER})
+        response = problem(503, "The portal can't answer now.", "Try again in a moment.", _later())
     except HandoverError as error:
         response = problem(422, error.what, error.do or error.meaning)
     except web.HTTPException as error:
@@ -148,6 +150,8 @@ def _note(request: web.Request, status: int, seconds: float) -> None:
     method = request.method if route != NO_ROUTE else "-"
     caller = {"-": "anyone", DEVICE: "device"}.get(who, "officer")
     request.app[METRICS].note(method, route, status, caller, seconds)
+    if not log.isEnabledFor(logging.INFO):
+        return
     answered = Answered(method, route, status, round(seconds * 1000), caller)
     log.info("%s %s %d %.0f ms %s", method, route, status, seconds * 1000, who, extra={"answered": answered})
 
@@ -157,6 +161,10 @@ def problem(status: int, title: str, detail: str = "", headers: dict[str, str] |
     body = api.Problem(title=title[:200], status=status, detail=detail[:2000])
     text = body.model_dump_json()
     return web.Response(status=status, text=text, content_type="application/problem+json", headers=headers)
+
+
+def _later() -> dict[str, str]:
+    return {"Retry-After": str(random.randint(*RETRY_AFTER))}  # noqa: S311  no secret
 
 
 def _failed() -> web.Response:

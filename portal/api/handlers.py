@@ -3,7 +3,6 @@
 Not for: who may call (``portal.api.app``), or uploads (``portal.api.tus``).
 """
 
-import asyncio
 import re
 from urllib.parse import urlsplit
 
@@ -95,9 +94,8 @@ async def read_inbox(call: Call) -> web.StreamResponse:
     """Held while there is nothing; whether anything was fetched is written nowhere."""
     query = call.query(inbox.InboxQuery)
     device, bell, quiet = call.known.fingerprint, call.portal.bell, call.portal.quiet
-    deadline = call.portal.clock.monotonic() + query.wait * SECOND
+    deadline = call.portal.clock.monotonic() + int(call.portal.turns.held_for(query.wait) * SECOND)
     kinds = inbox.kinds_of(call.request.headers.get(api.KINDS_HEADER))
-    nothing = api.Inbox(items=(), cursor=query.after)
     asked = (query.after, kinds)
     event = bell.listen(device)
     try:
@@ -110,13 +108,10 @@ async def read_inbox(call: Call) -> web.StreamResponse:
             left = (deadline - call.portal.clock.monotonic()) / SECOND
             if left <= 0:
                 break
-            try:
-                async with asyncio.timeout(left):
-                    await event.wait()
-            except TimeoutError:
+            if not await event.wait(left):
                 break
             # something came, or the portal closes: one more look
-        return answer(nothing)
+        return answer(api.Inbox(items=(), cursor=query.after))
     finally:
         bell.leave(device, event)
 

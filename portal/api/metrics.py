@@ -4,6 +4,7 @@ Not for: single calls (the log), or whether calls may be given (``portal.api.pro
 """
 
 import asyncio
+import functools
 from collections.abc import Iterable
 
 from aiohttp import web
@@ -38,9 +39,11 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._count = functools.cache(self._calls.labels)
+
     def note(self, method: str, route: str, status: int, caller: str, seconds: float) -> None:
         """``route`` is the pattern, without what a call put into it; ``caller`` is *officer*, *device* or *anyone*."""
-        self._calls.labels(method, route, str(status)).inc()
+        self._count(method, route, str(status)).inc()
         if route not in _HELD and not route.startswith(api.UPLOADS):
             self._seconds.labels(caller).observe(seconds)
 
@@ -64,6 +67,7 @@ class _Now(Collector):
             ("handover_tokens_remembered", "Used tokens held in memory.", portal.devices.tokens_remembered),
             ("handover_keys_known", "Devices' keys held in memory.", portal.devices.keys_known),
             ("handover_agents_waiting", "Agents' calls that wait for the database.", portal.agents_db.waiting),
+            ("handover_turns_waiting", "Agents' calls that wait for their turn here.", portal.turns.waiting),
         ):
             yield GaugeMetricFamily(name, says, value)
 

@@ -13,7 +13,7 @@ from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 from portal.api import logs
 from portal.console import FILE, FOLDER
-from portal.server import DEFAULT_LISTEN, Listen, running, stop_signals, tls_context
+from portal.server import DEFAULT_LISTEN, Listen, loop_factory, running, stop_signals, tls_context
 from portal.settings import PortalFolder, PortalSettings
 
 
@@ -51,7 +51,8 @@ def serve(
         )
     logs.set_up(log_format, verbose=verbose)
     shown = Listen.parse(metrics) if metrics is not None else None
-    asyncio.run(_serve(portal, settings, address, tls, ready_file, shown))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_serve(portal, settings, address, tls, ready_file, shown))
 
 
 async def _serve(

@@ -3,6 +3,7 @@
 There is no mark of what was fetched or read: an owner's silence tells nobody anything.
 """
 
+import functools
 from typing import Annotated
 
 from pydantic import Field
@@ -57,6 +58,7 @@ FIRST_KINDS = frozenset({InboxKind.REQUEST, InboxKind.RECEIPT})
 """What every agent takes; of others it says so (``api.KINDS_HEADER``)."""
 
 
+@functools.lru_cache(maxsize=64)
 def kinds_of(header: str | None) -> frozenset[InboxKind]:
     """The kinds that an agent says it takes; words that mean nothing here are passed over."""
     words = (header or "")[:500].split()

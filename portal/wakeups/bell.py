@@ -3,9 +3,10 @@
 Not for: bells that ring across processes (``portal.wakeups.shared``).
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
+
+from portal.wakeups.rings import Ends, Ring
 
 MOST_POLLS = 2
 """Calls of one device that are held at once."""
@@ -14,11 +15,11 @@ MOST_POLLS = 2
 class Bell(Protocol):
     """Wakes the polls of one device, at whichever replica they are held. Lives on the event loop."""
 
-    def listen(self, device: str) -> asyncio.Event:
+    def listen(self, device: str) -> Ring:
         """Set from now on when something comes. Of more than ``MOST_POLLS`` calls at once, the oldest ends."""
         ...
 
-    def leave(self, device: str, event: asyncio.Event) -> None: ...
+    def leave(self, device: str, event: Ring) -> None: ...
 
     def ring(self, device: str) -> None: ...
 
@@ -46,12 +47,13 @@ class LocalBell:
     """``Bell`` of one process."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[asyncio.Event]] = {}
+        self._waiting: dict[str, list[Ring]] = {}
         self._told: list[tuple[Callable[[str], None], Callable[[], None]]] = []
         self._closing = False
+        self._ends = Ends()
 
-    def listen(self, device: str) -> asyncio.Event:
-        event = asyncio.Event()
+    def listen(self, device: str) -> Ring:
+        event = Ring(self._ends)
         events = self._waiting.setdefault(device, [])
         events.append(event)
         if len(events) > MOST_POLLS:
@@ -60,7 +62,7 @@ class LocalBell:
             event.set()
         return event
 
-    def leave(self, device: str, event: asyncio.Event) -> None:
+    def leave(self, device: str, event: Ring) -> None:
         events = self._waiting.get(device, [])
         if event in events:
             events.remove(event)

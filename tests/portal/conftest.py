@@ -17,6 +17,7 @@ from portal.force import officers
 from portal.server import Running
 from portal.settings import Limits, PortalFolder
 from portal.storage.database import open_database
+from portal.wakeups.rings import Ring
 from tests.counterparts.portals.portal import Place, in_process, make_place
 from tests.counterparts.storage.postgres_server import PostgresServer, serving
 from tests.portal.wire import Agent, Officer, SetClock
@@ -51,7 +52,7 @@ class Town:
         bell, held = self.running.portal.bell, asyncio.Event()
         listen = bell.listen
 
-        def tell(device: str) -> asyncio.Event:
+        def tell(device: str) -> Ring:
             held.set()
             return listen(device)
 

@@ -93,6 +93,7 @@ class PortalProcess:
         self.origin = ""
         self.metrics: str | None = None
         self._options = options
+        self.verbose = True
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> Self:
@@ -102,7 +103,7 @@ class PortalProcess:
         log = (self.place.folder.path.parent / "portal.log").open("a")
         with log:
             self._process = subprocess.Popen(
-                [*command, "--listen", f"127.0.0.1:{port}", "--verbose"],
+                [*command, "--listen", f"127.0.0.1:{port}", *(["--verbose"] if self.verbose else [])],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -296,7 +296,8 @@ async def test_while_postgresql_is_gone_callers_are_told_to_wait_and_then_all_is
     await asyncio.to_thread(postgres.kill)
     try:
         answer = await agent.call("GET", api.INBOX)
-        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert answer.status == 503
+        assert 3 <= int(answer.headers["Retry-After"]) <= 10
         assert b"postgres" not in answer.content.lower()
     finally:
         await asyncio.to_thread(postgres.start)

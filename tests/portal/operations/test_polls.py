@@ -186,7 +186,8 @@ async def test_officers_are_served_while_agents_fill_their_lane_and_more_agents_
     monkeypatch.setattr(lane, "_most_waiting", 0)
     async with taken(lane._reads), taken(lane._writes):
         for refused in (await agent.call("GET", api.INBOX), await agent.call("POST", api.HEARTBEAT, BEAT)):
-            assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+            assert refused.status == 503
+            assert 3 <= int(refused.headers["Retry-After"]) <= 10
         assert (await town.officer.call("GET", api.OFFICER_REQUESTS)).status == 200
     assert (await agent.call("GET", api.INBOX)).status == 200
 
