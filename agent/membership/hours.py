@@ -50,8 +50,9 @@ async def _cameras(services: Services, day: int) -> tuple[CameraHours, ...]:
     for row in recorded:
         since = await services.footage.recordings_since(row.camera_id)
         kept = services.clock.now() - registration_of(row).retention_days * DAY
-        if since is None or day < max(since, kept):
-            continue  # what is gone by its age, or only held, says nothing of what was recorded
+        purged = await services.footage.recorded.purged_until(row.camera_id)
+        if since is None or day < max(since, kept, purged):
+            continue  # what is gone by its age or for room, or only held, says nothing of what was recorded
         coverage = await services.footage.recorded.coverage(row.camera_id, window)
         hours = hours_of(day, tuple(span.window for span in coverage.spans))
         found.append(CameraHours(camera_id=row.camera_id, hours=hours))

@@ -8,6 +8,7 @@ Not for: reading or writing footage. The recorder and the daemon share nothing b
                                     index.jsonl                                 what names can't hold (``journal``)
     <root>/.holds/<hold id>/<camera id>/<YYYY-MM-DD>/…                          hard links, and hold.json
     <root>/.state/recorder.json  recorder.lock
+    <root>/.purged.json          up to when each camera's were removed (``frontier``)
 """
 
 import os

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from agent.recordings import layout
+from agent.recordings.frontier import Frontier
 from agent.recordings.holds import Holds
 from agent.recordings.layout import SegmentName
 from exchange.clock import HOUR, Window
@@ -68,6 +69,7 @@ class _Candidate:
 class Retention:
     def __init__(self, root: Path, holds: Holds) -> None:
         self.root = root
+        self.frontier = Frontier(root)
         self._holds = holds
         self._sizes: dict[Path, tuple[int, int]] = {}
         """Of a day's folder: when it last changed, and its segments' bytes, so that a month isn't read each time."""
@@ -89,7 +91,7 @@ class Retention:
             return Purged(())
         free = free or _free
         held = [each for windows in self._holds.windows().values() for each in windows]
-        removed: list[Removed] = []
+        going: list[tuple[_Candidate, Removed]] = []
         oldest = (each for each in self._oldest_first() if not _is_held(each, held))
         kept: list[_Candidate] = []
         over = self._total() - policy.max_bytes if policy.max_bytes is not None else 0
@@ -108,19 +110,17 @@ class Retention:
                 break
             else:
                 continue
-            size = self._remove(each)
-            if size is not None:
-                removed.append(_removed(each, size, why))
-                over, lacking = over - size, lacking - size
+            if (gone := _to_go(each, why)) is not None:
+                going.append((each, gone))
+                over, lacking = over - gone.bytes, lacking - gone.bytes
         for each in kept:  # only when nothing older is left
             if over <= 0 and lacking <= 0:
                 break
-            size = self._remove(each)
-            if size is not None:
-                removed.append(_removed(each, size, Why.BYTES if over > 0 else Why.FREE_DISK))
-                over, lacking = over - size, lacking - size
-        self._tidy(removed)
-        return Purged(tuple(removed), max(over, lacking, 0))
+            if (gone := _to_go(each, Why.BYTES if over > 0 else Why.FREE_DISK)) is not None:
+                going.append((each, gone))
+                over, lacking = over - gone.bytes, lacking - gone.bytes
+        self._remove(going, now)
+        return Purged(tuple(gone for _, gone in going), max(over, lacking, 0))
 
     def _oldest_first(self) -> Iterator[_Candidate]:
         days = layout.day_folders(self.root)
@@ -149,14 +149,12 @@ class Retention:
         self._sizes = sizes
         return sum(size for _, size in sizes.values())
 
-    def _remove(self, each: _Candidate) -> int | None:
-        path = each.folder / each.file
-        try:
-            size = path.stat().st_size
-            path.unlink()
-        except FileNotFoundError:
-            return None
-        return size
+    def _remove(self, going: list[tuple[_Candidate, Removed]], now: int) -> None:
+        if going:
+            self.frontier.note(((each.camera_id, each.name.end) for each, _ in going), now)
+        for each, _ in going:
+            (each.folder / each.file).unlink(missing_ok=True)
+        self._tidy([gone for _, gone in going])
 
     def _tidy(self, removed: list[Removed]) -> None:
         """Make the removals durable, and remove a day that has nothing left but its journal."""
@@ -186,7 +184,12 @@ def _is_held(each: _Candidate, held: list[tuple[str, Window]]) -> bool:
     )
 
 
-def _removed(each: _Candidate, size: int, why: Why) -> Removed:
+def _to_go(each: _Candidate, why: Why) -> Removed | None:
+    """What removing it frees; None when it is gone already."""
+    try:
+        size = (each.folder / each.file).stat().st_size
+    except FileNotFoundError:
+        return None
     window = Window(each.name.start, max(each.name.end, each.name.start + 1))
     return Removed(each.camera_id, each.file, window, size, why)
 

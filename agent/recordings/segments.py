@@ -122,18 +122,22 @@ class SegmentStore:
         ]
 
     def oldest_day(self, camera_id: str) -> int | None:
-        """Midnight UTC of the day of a camera's oldest finished recording; None when there is none."""
-        camera = layout.camera_folder(self.root, camera_id)
+        """Midnight UTC of the day of a camera's oldest finished recording; None when there is none. Without what lies
+        before ``purged_until``: it is held, or was, and whoever learns of it learns that somebody asked."""
+        camera, purged = layout.camera_folder(self.root, camera_id), self.purged_until(camera_id)
         try:
             days = sorted(name for name in os.listdir(camera) if layout.is_day(name))
         except FileNotFoundError:
             return None
         for day in days:
-            names = (layout.parse(name) for name in os.listdir(camera / day))
-            starts = [name.start for name in names if name is not None and name.duration is not None]
-            if starts:
+            names = [name for name in map(layout.parse, os.listdir(camera / day)) if name and name.duration is not None]
+            if starts := [max(name.start, purged) for name in names if name.end > purged]:
                 return min(starts) // DAY * DAY
         return None
+
+    def purged_until(self, camera_id: str) -> int:
+        """Up to when its recordings were removed (``frontier``), in microseconds UTC; 0 while none were."""
+        return self._retention.frontier.of(camera_id, self.clock.now())
 
     def coverage(self, camera_id: str, window: Window) -> Coverage:
         """See ``FootageSource``. Reads the folders of the window's days, and journals only to give gaps a reason."""
@@ -306,6 +310,9 @@ class RecordedFootage:
 
     async def oldest_day(self, camera_id: str) -> int | None:
         return await asyncio.to_thread(self.store.oldest_day, camera_id)
+
+    async def purged_until(self, camera_id: str) -> int:
+        return await asyncio.to_thread(self.store.purged_until, camera_id)
 
     async def fetch(self, span: Span, into: Path, progress: Progress | None = None) -> tuple[SourceFile, ...]:
         return (await asyncio.to_thread(self.store.fetch, span, into, progress),)

@@ -1,14 +1,17 @@
 """What a home tells of its recordings by the hour: only as its owner wants, and nothing that hangs on a request."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 from agent.cameras.stored import change_registration
 from agent.membership.hours import tell_hours, telling_hour
+from agent.recordings.retention import Policy
 from exchange.clock import DAY, HOUR
 from exchange.documents import api
 from exchange.documents.hours import RecordedHours
 from exchange.documents.messages import Signed
+from tests.counterparts.files.footage import put
 from tests.journey.home import CAMERA, Siege, besieged
 
 
@@ -56,6 +59,20 @@ async def test_what_is_held_beyond_its_age_is_not_told(tmp_path: Path) -> None:
             assert row is not None
             await change_registration(tx, row, {"retention_days": 1})
         assert day not in [each.day for each in await told(at, wanted=True)]
+
+
+async def test_what_is_held_where_its_neighbours_went_for_room_is_not_told(tmp_path: Path) -> None:
+    async with besieged(tmp_path) as at:
+        day, store = at.window.start // DAY * DAY, at.agent.recordings
+        put(store.root, CAMERA, day + HOUR)
+        put(store.root, CAMERA, day + DAY + 2 * HOUR)
+        at.clock.forward(day + 2 * DAY - at.clock.now())
+        await at.asked()
+        assert [each.day for each in await told(at, wanted=True)] == [day, day + DAY]
+        await asyncio.to_thread(store.purge, at.clock.now(), Policy(max_bytes=0))
+        assert await asyncio.to_thread(store.held_bytes) > 0
+        assert await told(at, wanted=True) == []
+        assert await at.agent.services.footage.recordings_since(CAMERA) is None
 
 
 def test_each_agent_tells_at_an_hour_of_its_own() -> None:

@@ -182,3 +182,41 @@ def test_what_is_no_segment_is_left_alone(store: SegmentStore) -> None:
         (folder / name).write_bytes(b"mine")
     store.purge(NOW, ALL_GOES)
     assert sorted(path.name for path in folder.iterdir()) == ["holiday.mp4", "notes.txt"]
+
+
+class At(SystemClock):
+    """It is always ``NOW``."""
+
+    def now(self) -> int:
+        return NOW
+
+
+def test_what_outlives_its_neighbours_for_a_request_does_not_count_as_the_oldest(tmp_path: Path) -> None:
+    store = SegmentStore(tmp_path, At())
+    for day in range(6):
+        put(tmp_path, "door", NOON + day * DAY, content=b"x" * 100)
+    put(tmp_path, "yard", NOON + 3 * DAY)
+    store.hold("r1", "door", Window(NOON + DAY, NOON + DAY + 1))
+    assert store.oldest_day("door") == NOON // DAY * DAY
+    store.purge(NOW, Policy(max_bytes=407))
+    assert len(names(store)) == 5
+    assert store.oldest_day("door") == (NOON + 3 * DAY) // DAY * DAY
+    assert store.purged_until("yard") == 0
+    store.release("r1")
+    again = SegmentStore(tmp_path, At())
+    assert again.purge(NOW, Policy(max_bytes=10_000)).removed == (), "there is room again"
+    assert again.oldest_day("door") == (NOON + 3 * DAY) // DAY * DAY
+
+
+def test_up_to_when_was_removed_is_noted_before_it_is_and_a_wrong_clock_passes(tmp_path: Path) -> None:
+    store = SegmentStore(tmp_path, At())
+    put(tmp_path, "door", NOON)
+    (tmp_path / ".purged.json").write_text("[nonsense")
+    store.purge(NOW, ALL_GOES)
+    assert store.purged_until("door") == NOON + MINUTE
+    put(tmp_path, "door", NOW + 100 * DAY)
+    store.purge(NOW + 200 * DAY, ALL_GOES)
+    assert store.purged_until("door") == 0, "what was noted lies in the future"
+    put(tmp_path, "door", NOON + DAY)
+    store.purge(NOW, ALL_GOES)
+    assert store.purged_until("door") == NOON + DAY + MINUTE
