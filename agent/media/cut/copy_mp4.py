@@ -15,8 +15,8 @@ from isal.isal_zlib import crc32 as crc32_of
 from agent.media.containers import mp4
 from agent.media.cut import approved
 from agent.media.cut.approved import Approved
-from agent.media.cut.hashing import InStep, Unexpected
-from agent.media.cut.payload import PIECE, payloads
+from agent.media.cut.hashing import InStep, Unexpected, sha256
+from agent.media.cut.payload import PIECE, in_one_reading, payloads
 from exchange.durable import DurableFile
 
 
@@ -56,28 +56,48 @@ def _source(what: Approved) -> Iterator[tuple[bool, memoryview]]:
         yield from payloads(placed.segment, packet_runs)
 
 
-def prove(path: Path, what: Approved, written: Written, read: Callable[[int], None]) -> None:
-    """Read the file again, and the source too, and compare them to the bit.
+def prove(path: Path, what: Approved, written: Written, read: Callable[[int], None]) -> list[str]:
+    """Read the file again, and the source too, and compare them to the bit; the SHA-256 of each source in its order.
 
     The header has to be what was made, and behind it packet follows packet as in the source: so the hashes taken while
-    the source's packets were written are the file's. Raises Unexpected on any difference, NotFootage.
+    the source's packets were written are the file's, and each source's is of the very bytes that were compared.
+    Raises Unexpected on any difference, NotFootage.
     """
-    buffer = bytearray(PIECE)
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        position = len(written.head)
-        if os.pread(descriptor, position, 0) != written.head:
+    sizes = [source.size for source in what.stretch.sources]
+    with open(path, "rb", buffering=0) as master, InStep(len(sizes)) as hashes:
+        if os.pread(master.fileno(), len(written.head), 0) != written.head:
             raise Unexpected("its header is not what was made")
-        for _, wanted in _source(what):
-            if len(wanted) > len(buffer):
-                buffer = bytearray(len(wanted))
-            count = os.preadv(descriptor, [memoryview(buffer)[: len(wanted)]], position)
-            # A bytearray is compared by memcmp, a view byte by byte.
-            if count != len(wanted) or buffer[: len(wanted)] != wanted:
-                raise Unexpected("it does not hold the packets that were copied")
-            position += len(wanted)
-            read(len(wanted))
-        if os.fstat(descriptor).st_size != position:
+        compared = _Compared(master.fileno(), len(written.head))
+        digests: list[str | None] = []
+        for number, (placed, chosen, size) in enumerate(zip(what.group, what.packet_runs, sizes, strict=True)):
+            reading = in_one_reading(placed.segment, chosen, size)
+            for wanted, content in payloads(placed.segment, chosen) if reading is None else reading:
+                if reading is not None:
+                    hashes.take(number, content)
+                if wanted or reading is None:
+                    compared.with_master(content)
+                    read(len(content))
+            digests.append(sha256(placed.segment.path, size) if reading is None else None)
+        if os.fstat(master.fileno()).st_size != compared.position:
             raise Unexpected("it is longer than what was copied")
-    finally:
-        os.close(descriptor)
+        return [alone or digest for alone, digest in zip(digests, hashes.digests(), strict=True)]
+
+
+class _Compared:
+    """The master from ``position`` on, beside what comes."""
+
+    def __init__(self, descriptor: int, position: int) -> None:
+        self._descriptor = descriptor
+        self.position = position
+        self._buffer = bytearray(PIECE)
+
+    def with_master(self, wanted: memoryview) -> None:
+        """Unexpected when these bytes aren't the next ones."""
+        if len(wanted) > len(self._buffer):
+            self._buffer = bytearray(len(wanted))
+        count = os.preadv(self._descriptor, [memoryview(self._buffer)[: len(wanted)]], self.position)
+        # A bytearray is compared by memcmp, a view byte by byte.
+        found = self._buffer if len(wanted) == len(self._buffer) else self._buffer[: len(wanted)]
+        if count != len(wanted) or found != wanted:
+            raise Unexpected("it does not hold the packets that were copied")
+        self.position += count

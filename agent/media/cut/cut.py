@@ -120,23 +120,22 @@ class _Cut:
     beside: ThreadPoolExecutor
 
     def master(self) -> Master:
-        sources = [self.later.submit(_hash, source.path, source.size) for source in self.stretch.sources]
         what = approved.find(self.stretch, sound=self.plan.sound)
         fits = bool(what.video.entry) and (what.audio is None or bool(what.audio.entry))
         if not fits and not all(track.raw for track in (what.video, what.audio) if track is not None):
             raise _failed(f"neither MP4 nor Matroska can be made of {what.video.codec} as it was recorded")
         path = self._path(".mp4" if fits else ".mkv")
         with _durable(path, self.beside) as unfinished:
-            sha256, crc32, hashes = self._copied(what, unfinished, "mp4" if fits else "matroska")
+            copied = self._copied(what, unfinished, "mp4" if fits else "matroska")
             size = unfinished.path.stat().st_size
-            copies = tuple(
-                SourceCopy(source.path, source.start_us, source.size, source.whole, future.result())
-                for source, future in zip(self.stretch.sources, sources, strict=True)
-            )
+        copies = tuple(
+            SourceCopy(source.path, source.start_us, source.size, source.whole, digest)
+            for source, digest in zip(self.stretch.sources, copied.sources, strict=True)
+        )
         stretch = self.stretch
         return Master(
             file=f"{MASTERS}/{path.name}",
-            sha256=sha256,
+            sha256=copied.sha256,
             size=size,
             container="mp4" if fits else "matroska",
             codec=stretch.codec,
@@ -146,40 +145,51 @@ class _Cut:
             first_us=stretch.first_us,
             last_us=stretch.last_us,
             duration_us=stretch.end_us - stretch.first_us,
-            tracks=_tracks(what, hashes),
+            tracks=_tracks(what, copied.tracks),
             sources=copies,
             placed_us=tuple(source.placed_us for source in stretch.sources),
             operation=_operation(fits, len(copies), stretch.sound is not None, what.audio is not None),
-            crc32=crc32,
+            crc32=copied.crc32,
         )
 
     def _path(self, suffix: str) -> Path:
         (self.out_dir / MASTERS).mkdir(parents=True, exist_ok=True)
         return self.out_dir / MASTERS / file_name(self.plan.name, self.stretch.first_us, suffix)
 
-    def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> tuple[str, int, list[str]]:
-        """Write and prove the file; its SHA-256, its CRC, and the SHA-256 of its tracks, pictures first."""
+    def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> _Copied:
+        """Write and prove the file."""
         try:
             if container == "mp4":
                 from agent.media.cut import copy_mp4
 
                 written = copy_mp4.write(unfinished.path, what, self.progress)
                 unfinished.sync()
-                copy_mp4.prove(unfinished.path, what, written, self.progress)
-                return written.sha256, written.crc32, written.hashes
+                sources = copy_mp4.prove(unfinished.path, what, written, self.progress)
+                return _Copied(written.sha256, written.crc32, written.hashes, sources)
             from agent.media.cut import matroska_out
 
+            hashed = [self.later.submit(sha256, source.path, source.size) for source in self.stretch.sources]
             hashes = matroska_out.write(unfinished.path, what, self.progress)
             unfinished.sync()
             read = self.beside.submit(sha256_and_crc32, unfinished.path)
             matroska_out.prove(unfinished.path, what, hashes, self.progress)
-            return *read.result(), hashes
+            return _Copied(*read.result(), hashes, [each.result() for each in hashed])
         except NotFootage as why:
             raise _failed(f"a recorded segment changed while it was copied: {why}") from None
         except (OverflowError, struct.error):
             raise _failed("its times are too far apart for one file") from None
         except Unexpected as why:
             raise _failed(f"the copy was not what it should be: {why}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """SHA-256 and CRC of a finished file, and the SHA-256 of its tracks, pictures first, and of each of its sources."""
+
+    sha256: str
+    crc32: int
+    tracks: list[str]
+    sources: list[str]
 
 
 def _tracks(what: Approved, hashes: list[str]) -> tuple[TrackCopy, ...]:
@@ -230,13 +240,6 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _hash(path: Path, size: int | None) -> str:
-    try:
-        return sha256(path, size)
-    except Unexpected as why:
-        raise _failed(str(why)) from None
 
 
 def _failed(why: str) -> ClipFailed:

@@ -75,6 +75,37 @@ def _straight(segment: Segment, chosen: list[PacketRun]) -> Iterator[tuple[bool,
         os.close(descriptor)
 
 
+def in_one_reading(segment: Segment, chosen: list[PacketRun], size: int) -> Iterator[tuple[bool, memoryview]] | None:
+    """(is of the chosen packets, bytes) of the file's first ``size`` bytes, every one of them, in order; see KEPT.
+
+    None when the chosen packets don't lie in the file one after the other. Raises NotFootage as ``payloads`` does.
+    """
+    position = 0
+    for part in chosen:
+        if part.offset < position:
+            return None
+        position = part.offset + part.length
+    return _all_bytes(segment, chosen, size) if position <= size else None
+
+
+def _all_bytes(segment: Segment, chosen: list[PacketRun], size: int) -> Iterator[tuple[bool, memoryview]]:
+    buffers = cycle([memoryview(bytearray(PIECE)) for _ in range(KEPT + 1)])
+    ends = [(end, end > part.offset) for part in chosen for end in (part.offset, part.offset + part.length)]
+    position = 0
+    descriptor = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for end, wanted in [*ends, (size, False)]:
+            while position < end:
+                buffer = next(buffers)
+                count = os.preadv(descriptor, [buffer[: min(end - position, PIECE)]], position)
+                if count == 0:
+                    raise NotFootage("it became shorter while it was copied")
+                yield wanted, buffer[:count]
+                position += count
+    finally:
+        os.close(descriptor)
+
+
 def _demuxed(segment: Segment, chosen: list[PacketRun]) -> Iterator[tuple[bool, memoryview]]:
     from agent.media.containers.demuxed import Demuxer
 
