@@ -20,6 +20,7 @@ from agent.requests.noted.noting import NOT_SAID
 from agent.requests.on_the_way import stop
 from agent.requests.plan import PlannedCamera, look_again, read_plan
 from agent.requests.preserve import keep
+from agent.requests.restored import doubts
 from agent.requests.review.agreement import MAX_FIRST_YES, FirstYes, first_yes
 from agent.requests.review.enhancing import enhanced_preview
 from agent.requests.review.narrowing import narrow, refuse_if_changed
@@ -104,6 +105,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         unclear = await restored_records.trouble(tx)
         waiting = await first_yes(tx, row.request_id)
         paused = await stop.is_paused(tx, row.request_id)
+        in_doubt = await doubts.is_in_doubt(tx, row.request_id)
         offered = None if row.officer is None else await answered_offer(tx, verified_request(row))
         called = await next_reference(services, tx, verified_request(row)) if row.state == State.ASKED else None
     details: Json = summary(agent, row)
@@ -112,6 +114,7 @@ async def show(agent: Owned, named: RequestNamed, actor: Actor) -> Json:
         None if unclear is None else {"what": unclear.what, "meaning": unclear.meaning, "do": unclear.do}
     )
     details["force"] = None if force is None else force.name
+    details["in_doubt"] = in_doubt
     details["officer"] = None if row.officer is None else _officer(row)
     if row.officer is not None:
         request = verified_request(row)

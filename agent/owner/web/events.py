@@ -37,7 +37,7 @@ async def one_request(request: web.Request) -> web.StreamResponse:
             "state": details["state"],
             "stands": words(states.stands(details)),
             "doing": doing(words, details["doing"]),
-            "trouble": details["trouble"] or "",
+            "trouble": "" if details["in_doubt"] else details["trouble"] or "",
             "plan": details.get("plan_sha256", ""),
             "first_yes": details["first_yes"] is not None,
             "feedback": str(len(entries)),

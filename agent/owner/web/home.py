@@ -15,6 +15,7 @@ from agent.owner.operations.deed_words import deed_line
 from agent.owner.people.roles import GIVEN, WORDS, Role, allows
 from agent.owner.web import states
 from agent.owner.web.login import prove
+from agent.owner.web.record_pages import gone_back
 from agent.owner.web.site import form_of, now, operate, render, session_of, site_of, words_of
 from exchange.clock import DAY, HOUR, Window
 from exchange.errors import HandoverError, InputInvalid
@@ -45,13 +46,13 @@ async def show_home(request: web.Request) -> web.Response:
     under_way = [row for row in rows if row["state"] != "asked" and row["state"] in (*states.OPEN, "delivered")]
     return render(
         request, "home.html", waiting=waiting, asked=asked, under_way=under_way, status=status, stands=states.stands,
-        troubles=_troubles(status),
+        troubles=_troubles(status), gone_back=status["records_trouble"], may_say=gone_back.may_say(request),
     )  # fmt: skip
 
 
 def _troubles(status: Json) -> list[str]:
     """What is wrong, in words."""
-    names = ("portal", "disk", "records", "device", "backups", "page", "messages")
+    names = ("portal", "disk", "device", "backups", "page", "messages")
     return [trouble for name in names if (trouble := status[f"{name}_trouble"])]
 
 

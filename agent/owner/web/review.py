@@ -19,6 +19,7 @@ from agent.owner.web.afterwards import conversation
 from agent.owner.web.bringing import brought_cameras
 from agent.owner.web.handing_over import doing, way_shown
 from agent.owner.web.login import prove
+from agent.owner.web.record_pages import gone_back
 from agent.owner.web.site import form_of, operate, render, session_of, site_of, words_of
 from exchange.clock import SECOND, from_rfc3339, to_rfc3339
 from exchange.documents.copies import CopyKind
@@ -56,6 +57,7 @@ async def show(request: web.Request) -> web.Response:
         request, "request.html", details=details, stands=states.stands(details), steps=states.STEPS,
         names=states.NAMES, files=await _files(request, details),
         way=await way_shown(request, details), after=await conversation.shown(request, details),
+        may_say=gone_back.may_say(request),
         can_be_stopped=details["state"] in states.CAN_BE_STOPPED and _may_act(request, details),
     )  # fmt: skip
 

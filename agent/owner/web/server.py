@@ -31,6 +31,7 @@ from agent.owner.web import (
 from agent.owner.web.afterwards import conversation, how_it_went
 from agent.owner.web.brake import Brake
 from agent.owner.web.gate import gate, set_headers
+from agent.owner.web.record_pages import gone_back
 from agent.owner.web.record_pages import register as register_pages
 from agent.owner.web.record_pages import subjects as subject_pages
 from agent.owner.web.site import SITE, STATIC, Site, set_up, static
@@ -63,6 +64,7 @@ def make_app(agent: Owned, viewings: Viewings, settings: Settings) -> web.Applic
         login,
         home,
         review,
+        gone_back,
         conversation,
         how_it_went,
         noting,
