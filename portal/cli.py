@@ -10,6 +10,7 @@ ELSEWHERE = {
     "portal.commands.force": ("force",),
     "portal.commands.making": ("init", "upgrade"),
     "portal.commands.officers": ("officer",),
+    "portal.commands.people": ("people",),
     "portal.commands.serving": ("serve",),
 }
 """Which module holds which commands. Only the one that is typed is loaded: all of them take a second and more."""

@@ -14,7 +14,7 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import ValidationError
 
-from exchange.clock import MINUTE, Clock, SystemClock
+from exchange.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
 from exchange.documents.api import MAX_BODY
 from exchange.documents.messages import Part
 from exchange.errors import StoreUnavailable
@@ -26,6 +26,7 @@ from portal.callers.proxies import Proxies
 from portal.callers.turns import Turns
 from portal.people.sending import Outbox
 from portal.people.smtp import SmtpCarrier
+from portal.people.texts import Carriers, text_carrier
 from portal.problems import ProblemError, too_many, unknown
 from portal.requests.quiet import Quiet
 from portal.settings import PortalFolder, PortalSettings
@@ -50,22 +51,23 @@ AGENTS_WRITES = {False: 1, True: 3}
 
 
 class Enrolments:
-    """How often each network address has enrolled in the last minute, at this replica."""
+    """How often each network address has enrolled in the last minute, at this replica; or did something else within
+    ``within`` microseconds."""
 
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
+    def __init__(self, most: int, within: int = MINUTE) -> None:
+        self._most, self._within = most, within
         self._times: dict[str, deque[int]] = {}
 
     def count(self, address: str | None, now: int) -> None:
         """ProblemError 429 when it was too often. ``now`` in monotonic microseconds."""
         times = self._times.setdefault(_network(address), deque())
-        while times and times[0] <= now - MINUTE:
+        while times and times[0] <= now - self._within:
             times.popleft()
-        if len(times) >= self._per_minute:
-            raise too_many("Too many enrolments from this address.", "Try again in a minute.", 60)
+        if len(times) >= self._most:
+            raise too_many("Too many enrolments from this address.", "Try again in a minute.", self._within // SECOND)
         times.append(now)
         if len(self._times) > MOST_ADDRESSES:
-            self._times = {name: kept for name, kept in self._times.items() if kept and kept[-1] > now - MINUTE}
+            self._times = {name: kept for name, kept in self._times.items() if kept and kept[-1] > now - self._within}
 
 
 class Fetching:
@@ -101,6 +103,8 @@ class Portal:
     enrolments: Enrolments
     registrations: Enrolments
     """The same of forms that people without an agent fill in."""
+    contributions: Enrolments
+    """The same of what the public begins to send, within an hour."""
     devices: Devices
     quiet: Quiet
     agents_db: Lane
@@ -151,9 +155,12 @@ def _put_together(
     enrolments = Enrolments(settings.limits.enrolments_per_minute)
     proxies = Proxies(settings.trusted_proxies)
     forms = Enrolments(settings.limits.registrations_per_minute)
+    contributions = Enrolments(settings.limits.contributions_per_address_per_hour, HOUR)
     outbox = None
     if settings.people is not None:
-        outbox = Outbox(db, SmtpCarrier(settings.people.mail), settings, origin, clock, asyncio.Event())
+        texts = settings.people.texts
+        carrier = Carriers(SmtpCarrier(settings.people.mail), None if texts is None else text_carrier(texts, clock))
+        outbox = Outbox(db, carrier, settings, origin, clock, asyncio.Event())
     return Portal(
         settings,
         origin,
@@ -163,6 +170,7 @@ def _put_together(
         bell,
         enrolments,
         forms,
+        contributions,
         devices,
         Quiet(bell),
         agents_db,

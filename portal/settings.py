@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from exchange.clock import HOUR
 from exchange.documents.messages import Line, Part, PublicKeyLine, Text
@@ -55,6 +55,8 @@ def _network(text: str) -> str:
     return str(ipaddress.ip_network(text, strict=False))
 
 
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+HourOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Network = Annotated[Line, AfterValidator(_network)]
 DatabaseAddress = Annotated[Line, AfterValidator(_database)]
 
@@ -100,11 +102,26 @@ class Limits(Part):
     """Forms about people without an agent, from one network address."""
     messages_per_person_per_day: Annotated[int, Field(ge=1)] = 5
     """Of those that anybody can cause by a form."""
+    form_texts_per_day: Annotated[int, Field(ge=0)] = 500
+    """Text messages, to whomever, that anybody can cause by a form: each costs."""
     open_requests_per_person: Annotated[int, Field(ge=1)] = 3
     person_file_bytes: Annotated[int, Field(ge=1)] = 4 * GIB
     """Of one file that comes by a link."""
     person_file_days: Annotated[int, Field(ge=1)] = 90
     """How long such a file lies at the portal for its officer."""
+    appeals_per_officer_per_day: Annotated[int, Field(ge=1)] = 5
+    appeal_days: Annotated[int, Field(ge=1, le=365)] = 90
+    """How far a public appeal's end may lie ahead."""
+    appeal_bytes: Annotated[int, Field(ge=1)] = 256 * GIB
+    """Of all that lies here of one appeal."""
+    contribution_bytes: Annotated[int, Field(ge=1)] = 8 * GIB
+    """Of all files of one sender to an appeal."""
+    contributions_per_hour: Annotated[int, Field(ge=1)] = 120
+    """Begun to one appeal."""
+    contributions_per_address_per_hour: Annotated[int, Field(ge=1)] = 10
+    """Begun from one network address, at each replica."""
+    not_relevant_days: Annotated[int, Field(ge=1)] = 30
+    """How long what was marked as not relevant, or as there twice, lies here still."""
 
     @property
     def supervised(self) -> SupervisionLimits:
@@ -131,6 +148,44 @@ class MailSettings(Part):
         return self
 
 
+class NotifyTexts(Part):
+    """Text messages by GOV.UK Notify, or by whoever speaks its interface."""
+
+    kind: Literal["notify"]
+    country: Country = "GB"
+    """Whose mobile phones are written to."""
+    url: Origin = "https://api.notifications.service.gov.uk"
+    template: Line
+    """Of a text that is ``((text))`` and nothing else: the id that the provider shows."""
+    key_file: Path | None = None
+    """With the API key, of mode 0600; without it, systemd's credential ``texts-key``."""
+    stop_file: Path | None = None
+    """With the bearer token that the provider shows when it passes on what people text back, of mode 0600."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_not_in_the_clear(cls, url: str) -> str:
+        if not url.startswith("https://") and urlsplit(url).hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("texts go to another machine by https only")
+        return url
+
+
+class FolderTexts(Part):
+    """Text messages as files in a folder, for a gateway that sends them."""
+
+    kind: Literal["folder"]
+    country: Country = "GB"
+    folder: Path
+    stop_file: Path | None = None
+
+
+class QuietHours(Part):
+    """Of the day, in the zone in which times are shown: a text that nobody waits for is sent after them."""
+
+    start: HourOfDay = Field(default="21:00", alias="from")
+    end: HourOfDay = Field(default="08:00", alias="to")
+
+
 class PeopleSettings(Part):
     """For people without an agent, who register on the portal's page; without it, the portal has no such page."""
 
@@ -141,6 +196,9 @@ class PeopleSettings(Part):
     """In which times are shown to them."""
     link_script: Path | None = None
     """The folder that scripts/bundle wrote; without it, nobody can send files by a link."""
+    texts: Annotated[NotifyTexts | FolderTexts, Field(discriminator="kind")] | None = None
+    """Without it, nobody is written to by text."""
+    quiet: QuietHours = QuietHours()
 
 
 class PortalSettings(Part):

@@ -69,6 +69,19 @@ PEOPLE_NEARBY = "/v1/officer/people-nearby"  # GET as SEARCH -> PeopleNearby
 PERSON_REQUESTS = "/v1/officer/person-requests"  # POST Signed[PersonRequest] -> 201 PersonCase; GET -> PersonCases
 PERSON_REQUEST = "/v1/officer/person-requests/{request_id}"  # GET -> PersonCase
 PERSON_FILE = "/v1/officer/person-requests/{request_id}/files/{file_id}"  # GET (Range) -> the ciphertext
+PERSON_DOCUMENT = "/v1/officer/person-requests/{request_id}/document"  # GET -> Signed[PersonRequest]
+PERSON_WORD = "/v1/officer/person-requests/{request_id}/word"  # POST PersonWord -> 204
+APPEALS = "/v1/officer/appeals"  # POST Signed[Appeal] -> 201 AppealCase; GET -> AppealCases
+APPEAL = "/v1/officer/appeals/{appeal_id}"  # GET -> AppealCase
+APPEAL_CLOSED = "/v1/officer/appeals/{appeal_id}/closed"  # PUT -> 204
+CONTRIBUTIONS = "/v1/officer/appeals/{appeal_id}/contributions"  # GET ?after -> Contributions
+CONTRIBUTION_MARK = "/v1/officer/appeals/{appeal_id}/contributions/{contribution_id}/mark"  # PUT MarkOf -> 204
+CONTRIBUTION_FILE = "/v1/officer/appeals/{appeal_id}/contributions/{contribution_id}/files/{file_id}"  # GET (Range)
+
+# The page of an appeal, for everybody: the code that it gets is used as a link's is.
+BEGIN_CONTRIBUTION = "/v1/appeals/{appeal_id}/contributions"  # POST -> 201 AppealCode
+# The provider of text messages: what people text back.
+TEXTS_RECEIVED = "/v1/texts/received"  # POST ReceivedText -> 204, with the bearer token that was agreed on
 
 # The page behind a link: its code in the header ``Handover-Link``; it may use UPLOADS too.
 LINK_ANSWER = "/v1/link/answer"  # PUT LinkAnswer -> LinkReceipt

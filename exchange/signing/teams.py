@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from exchange.age.files import parse_recipient
 from exchange.documents.messages import Credential, Request, Role, Signed
+from exchange.documents.people import PersonRequest
+from exchange.documents.people.appeals import Appeal
 from exchange.documents.teams import CaseTeam, Unit
 from exchange.errors import DocumentInvalid, SignatureInvalid
 from exchange.signing.credentials import open_credential
@@ -127,7 +129,7 @@ def open_chain(versions: Sequence[Signed], force_key: PublicKey) -> tuple[Team, 
     return tuple(teams)
 
 
-def check_team(request: Request, officer: PublicKey, force_key: PublicKey) -> Team | None:
+def check_team(request: Request | PersonRequest | Appeal, officer: PublicKey, force_key: PublicKey) -> Team | None:
     """The team that a request names, if all of it holds for the request and for ``officer``, whose key signed it.
 
     None where it names none: then it is the officer's own case. As ``open_team``, and all as TeamInvalid.

@@ -22,7 +22,7 @@ from portal.api.probes import add_probes
 from portal.api.route import TABLE, Route, Who
 from portal.api.routes import ROUTES
 from portal.api.tus import VERSION
-from portal.people import links
+from portal.people import contributing
 from portal.problems import ProblemError
 from portal.service import CALLER, PORTAL, Call, Portal
 from portal.tokens import Caller
@@ -113,7 +113,7 @@ async def _come_by_link(portal: Portal, request: web.Request, code: str) -> Call
     """ProblemError 403 when the link does not work."""
     now = portal.clock.now()
     request[CALLER] = "by a link"
-    return Call(portal, request, None, await portal.db.read(lambda session: links.uploader(session, code, now)))
+    return Call(portal, request, None, await portal.db.read(lambda session: contributing.uploader(session, code, now)))
 
 
 @web.middleware

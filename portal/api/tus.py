@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from exchange.clock import DAY, SECOND
 from exchange.documents import api
 from exchange.documents.people import LINK_HEADER
-from portal.people import links
+from portal.people import contributing
 from portal.problems import ProblemError, conflict, too_many, unknown
 from portal.registry import devices
 from portal.service import Call
@@ -200,6 +200,7 @@ def _check_room(session: Session, device: str, size: int, limits: Limits, free: 
     )
     if (unfinished or 0) >= limits.open_uploads_per_device:
         raise too_many("This device has too many unfinished uploads.", "Finish one, or end one with DELETE.", 60)
+    contributing.check_room(session, device, size, limits)
     if held + size > limits.device_bytes:
         raise ProblemError(
             413, "This device's packages take all the room they may.", "Wait until the force has receipted some."
@@ -213,7 +214,7 @@ def _check_room(session: Session, device: str, size: int, limits: Limits, free: 
 
 def _add(session: Session, upload: Upload, device: str, call: Call, free: int) -> None:
     if call.by_link is not None:
-        links.find_request(session, call.request.headers[LINK_HEADER], call.now)
+        contributing.uploader(session, call.request.headers[LINK_HEADER], call.now)
     else:
         devices.still_here(session, call.known)  # else what a device brings while it leaves would stay
     _check_room(session, device, upload.size, call.portal.settings.limits, free)

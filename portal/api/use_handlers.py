@@ -3,10 +3,12 @@
 import html
 
 from aiohttp import web
+from sqlalchemy.orm import Session
 
 from exchange.custody.uses import Deed, HeadQuery, SignedHead, UseReport, UsesQuery
 from exchange.documents.api import Counts
 from portal.audit import counts, uses
+from portal.people import appeals, asked
 from portal.requests import deliveries
 from portal.service import Call, answer, done
 
@@ -14,9 +16,13 @@ from portal.service import Call, answer, done
 async def say(call: Call) -> web.StreamResponse:
     said = await call.body(UseReport)
     deed = Deed(said.deed)
-    await call.portal.db.write(
-        lambda session: deliveries.record_use(session, call.known, said.request_id, deed, call.now)
-    )
+
+    def record(session: Session) -> None:
+        about = (session, call.known, said.request_id, deed, call.now)
+        if not asked.record_use(*about) and not appeals.record_use(*about):
+            deliveries.record_use(*about)
+
+    await call.portal.db.write(record)
     return done()
 
 

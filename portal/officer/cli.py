@@ -24,6 +24,7 @@ ELSEWHERE = {
     "portal.officer.commands.passphrase": ("case-key", "passphrase"),
     "portal.officer.commands.setup": ("setup",),
     "portal.officer.commands.team": ("cases", "handover", "restore", "team"),
+    "portal.officer.people.appeal_cli": ("appeal",),
     "portal.officer.people.people_cli": ("ask-person", "asked", "people"),
     "portal.officer.supervised.log_cli": ("audit",),
     "portal.officer.supervised.supervision_cli": ("authorise",),

@@ -21,7 +21,6 @@ from exchange.documents import api
 from exchange.documents.answers import not_understood, problem, read_bounded
 from exchange.documents.messages import Part, Signed
 from exchange.documents.offer import Offers
-from exchange.documents.people import PeopleNearby, PersonCase, PersonCases, PersonFile
 from exchange.documents.teams import TeamBrief, Teams, TeamVersion
 from exchange.durable import sync_folder
 from exchange.errors import (
@@ -32,6 +31,7 @@ from exchange.errors import (
 )
 from exchange.signing.documents import SigningKey, parse_strictly
 from exchange.signing.tokens import mint
+from portal.officer.people.calls import PeopleCalls
 from portal.registry.search_query import SearchQuery
 
 P = TypeVar("P", bound=Part)
@@ -46,7 +46,7 @@ class NoSuchCall(PortalRefused):
     """The portal has no such thing, or not this way to call it."""
 
 
-class OfficerClient:
+class OfficerClient(PeopleCalls):
     """One officer at one portal. Use it as an async context manager, or give it a session of your own."""
 
     def __init__(
@@ -178,34 +178,6 @@ class OfficerClient:
         ``size`` and ``sha256`` are those of the device-signed delivery. EvidenceMismatch when the bytes are others.
         """
         await self._fetch(api.CONTENT.format(delivery_id=delivery_id), size, sha256, target)
-
-    async def people_nearby(self, query: SearchQuery) -> PeopleNearby:
-        """Cameras of people without an agent. NoSuchCall where the portal knows none."""
-        values = query.model_dump(mode="json", exclude_none=True, by_alias=True)
-        return await self._read("GET", api.PEOPLE_NEARBY, PeopleNearby, query={k: str(v) for k, v in values.items()})
-
-    async def ask_person(self, request: Signed) -> PersonCase:
-        """Send a signed request to somebody without an agent; sent again, it changes nothing."""
-        return await self._read("POST", api.PERSON_REQUESTS, PersonCase, body=request)
-
-    async def person_case(self, request_id: str) -> PersonCase:
-        return await self._read("GET", api.PERSON_REQUEST.format(request_id=request_id), PersonCase)
-
-    async def all_person_cases(self) -> list[PersonCase]:
-        """What the officer asked people without an agent, newest first."""
-        found: list[PersonCase] = []
-        more = True
-        while more:
-            query = {"before": to_rfc3339(found[-1].issued), "after": found[-1].request_id} if found else None
-            told = await self._read("GET", api.PERSON_REQUESTS, PersonCases, query=query)
-            found += told.cases
-            more = told.more and bool(told.cases)
-        return found
-
-    async def fetch_person_file(self, request_id: str, file: PersonFile, target: Path) -> None:
-        """As ``fetch``; size and hash are the portal's own word, as no device signed for it."""
-        path = api.PERSON_FILE.format(request_id=request_id, file_id=file.file_id)
-        await self._fetch(path, file.size, file.ciphertext_sha256, target)
 
     async def _fetch(self, path: str, size: int, sha256: str, target: Path) -> None:
         if await asyncio.to_thread(_is_complete, target, size, sha256):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from exchange.custody.uses import Deed
 from exchange.documents.messages import Credential, Id, Part, Role, Signed
 from exchange.documents.people import (
     LinkAnswer,
@@ -21,16 +22,19 @@ from exchange.documents.people import (
     PersonCases,
     PersonFile,
     PersonRequest,
+    PersonWord,
 )
 from exchange.documents.supervision import supervised_for
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import document_sha256, read_unverified
+from portal.audit import uses
 from portal.people import links
 from portal.people.links import LinkFor
+from portal.people.received import take_uploads
 from portal.problems import ProblemError, conflict, forbidden, invalid, too_many, unknown
 from portal.settings import Limits, PortalSettings
 from portal.storage import locks
-from portal.storage.models import StoredRequest, StoredUpload
+from portal.storage.models import StoredRequest
 from portal.storage.people_tables import (
     Person,
     PersonCameraRow,
@@ -39,11 +43,14 @@ from portal.storage.people_tables import (
     StoredPersonFile,
     StoredPersonRequest,
 )
+from portal.teams import access, versions
 from portal.tokens import Caller
 
 SKEW = 5 * MINUTE
 OLDEST_REQUEST = DAY
 MOST_SHOWN = 100
+MOST_OUTCOMES = 2
+"""Words on what became of it, to one person in a day."""
 
 
 class PersonCasesQuery(Part):
@@ -72,11 +79,13 @@ def accept(session: Session, caller: Caller, signed: Signed, settings: PortalSet
     locks.hold(session, "person-requests", caller.fingerprint)
     _check_counts(session, caller, request, settings.limits, now)
     _check_supervised(session, caller, request, settings.limits, now)
+    case_id = versions.admit(session, request, caller, settings)
     session.add(
         StoredPersonRequest(
             request_id=request.request_id,
             officer=caller.fingerprint,
             person_id=request.person,
+            case_id=case_id,
             crime_reference=request.crime_reference,
             issued=request.issued,
             expires=request.expires,
@@ -88,29 +97,27 @@ def accept(session: Session, caller: Caller, signed: Signed, settings: PortalSet
             message_trouble=None,
             answer=None,
             answered=None,
+            thanked=None,
         )
     )
-    session.add(
-        QueuedMessage(
-            person_id=request.person,
-            link_for=LinkFor.ANSWER,
-            request_id=request.request_id,
-            queued=now,
-            next_try=now,
-            tries=0,
-        )
-    )
+    _queue(session, request.person, LinkFor.ANSWER, request.request_id, now)
+    uses.record(session, caller.fingerprint, Deed.ASKED, request.crime_reference, now, request.request_id)
     return request.request_id, True
 
 
 def case(session: Session, caller: Caller, request_id: str) -> PersonCase:
-    """ProblemError 404 for another officer's too."""
-    return _case(session, _own(session, caller, request_id))
+    """The officer's own, or their team's. ProblemError 404 for another's too."""
+    return _case(session, _seen(session, caller, request_id))
+
+
+def document(session: Session, caller: Caller, request_id: str) -> Signed:
+    """The request as its officer signed it: for a colleague of the case's team."""
+    return _seen(session, caller, request_id).signed
 
 
 def cases(session: Session, caller: Caller, query: PersonCasesQuery) -> PersonCases:
     row = StoredPersonRequest
-    mine = select(row).where(row.officer == caller.fingerprint)
+    mine = select(row).where(access.of_people_seen_by(caller, row))
     if query.before is not None:
         older = row.issued < query.before
         same = (row.issued == query.before) & (row.request_id < (query.after or ""))
@@ -120,15 +127,45 @@ def cases(session: Session, caller: Caller, query: PersonCasesQuery) -> PersonCa
     return PersonCases(cases=shown, more=len(found) > MOST_SHOWN)
 
 
-def file(session: Session, caller: Caller, request_id: str, file_id: str) -> str:
-    """The upload that holds it. ProblemError 404, or 410 once it is gone."""
-    _own(session, caller, request_id)
+def begin_fetch(session: Session, caller: Caller, request_id: str, file_id: str, now: int) -> str:
+    """The upload that holds a file, with a line in the log of use. ProblemError 404, or 410 once it is gone."""
+    stored = _seen(session, caller, request_id)
+    uses.record(session, caller.fingerprint, Deed.FETCHED, stored.crime_reference, now, request_id)
     found = session.get(StoredPersonFile, (request_id, file_id))
     if found is None:
         raise unknown("file")
     if found.upload is None:
         raise ProblemError(410, "The file is gone from the portal.", "Its time here is over.")
     return found.upload
+
+
+def record_use(session: Session, caller: Caller, request_id: str, deed: Deed, now: int) -> bool:
+    """What an officer's program says was done with what came; False when there is no such request for this officer."""
+    stored = session.get(StoredPersonRequest, request_id)
+    if stored is None or not access.may_see_of_people(session, caller, stored):
+        return False
+    uses.record(session, caller.fingerprint, deed, stored.crime_reference, now, request_id)
+    return True
+
+
+def tell(session: Session, caller: Caller, request_id: str, word: PersonWord, now: int) -> None:
+    """Queue a word to the person, if they are still here: once that it was opened, and what became of it."""
+    stored = _seen(session, caller, request_id)
+    if stored.answer != PersonAnswer.FILES:
+        raise conflict("They sent nothing.", "There is nothing to thank them for.")
+    if session.get(Person, stored.person_id) is None:
+        return
+    if word.result is None:
+        if stored.thanked is None:
+            stored.thanked = now
+            _queue(session, stored.person_id, LinkFor.OPENED, request_id, now)
+        return
+    row = QueuedMessage
+    locks.hold(session, "person-words", request_id)
+    told = select(func.count()).select_from(row).where(row.request_id == request_id, row.link_for == LinkFor.OUTCOME)
+    if (session.scalar(told.where(row.queued > now - DAY)) or 0) >= MOST_OUTCOMES:
+        raise too_many("They were told that today already.", "Tell them once it is settled.", DAY // SECOND)
+    _queue(session, stored.person_id, LinkFor.OUTCOME, request_id, now, word.result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,28 +195,19 @@ def say_no(session: Session, code: str, answer: PersonAnswer, now: int) -> LinkR
 def take_files(session: Session, code: str, body: LinkAnswer, uploads: tuple[str, ...], now: int) -> LinkReceipt:
     """All files are here: the answer. ``uploads``: their names at this portal, in the order of ``body``."""
     stored = links.find_request(session, code, now)
-    if len(set(uploads)) != len(uploads):
-        raise invalid("The same upload stands there twice.", "Name each once.")
-    hashes = []
-    for sent, name in zip(body.files, uploads, strict=True):
-        upload = session.get(StoredUpload, name)
-        if upload is None or upload.gone or upload.device != links.uploads_of(stored.request_id):
-            raise unknown("upload")
-        if upload.sha256 is None or not upload.size:
-            raise conflict("An upload is not whole.", "Send the rest of it first.")
-        upload.delivered = True
-        hashes.append(upload.sha256)
+    taken = take_uploads(session, uploads, links.uploads_of(stored.request_id))
+    for sent, (name, size, sha256) in zip(body.files, taken, strict=True):
         session.add(
             StoredPersonFile(
                 request_id=stored.request_id,
                 file_id=str(uuid.uuid4()),
                 upload=name,
-                size=upload.size,
-                sha256=upload.sha256,
+                size=size,
+                sha256=sha256,
                 sealed_name=sent.sealed_name,
             )
         )
-    return _settle(session, stored, PersonAnswer.FILES, tuple(hashes), now)
+    return _settle(session, stored, PersonAnswer.FILES, tuple(sha256 for _, _, sha256 in taken), now)
 
 
 def _settle(
@@ -195,11 +223,27 @@ def _settle(
     )
 
 
-def _own(session: Session, caller: Caller, request_id: str) -> StoredPersonRequest:
+def _seen(session: Session, caller: Caller, request_id: str) -> StoredPersonRequest:
     stored = session.get(StoredPersonRequest, request_id)
-    if stored is None or stored.officer != caller.fingerprint:
+    if stored is None or not access.may_see_of_people(session, caller, stored):
         raise unknown("request")
     return stored
+
+
+def _queue(
+    session: Session, person: str, link_for: LinkFor, request_id: str, now: int, result: str | None = None
+) -> None:
+    session.add(
+        QueuedMessage(
+            person_id=person,
+            link_for=link_for,
+            result=result,
+            request_id=request_id,
+            queued=now,
+            next_try=now,
+            tries=0,
+        )
+    )
 
 
 def _case(session: Session, stored: StoredPersonRequest) -> PersonCase:

@@ -23,6 +23,10 @@ class LinkFor(StrEnum):
     CONFIRM = "confirm"
     CHANGE = "change"
     ANSWER = "answer"
+    OPENED = "opened"
+    """None: what was sent was opened."""
+    OUTCOME = "outcome"
+    """None: what became of it."""
 
 
 def new_code() -> str:
@@ -36,13 +40,13 @@ def address(origin: str, code: str) -> str:
 def add(session: Session, code: str, link_for: LinkFor, person: str, request: str | None, expires: int) -> None:
     """``expires``: microseconds UTC."""
     session.add(
-        PersonLink(code_sha256=_digest(code), link_for=link_for, person_id=person, request_id=request, expires=expires)
+        PersonLink(code_sha256=digest(code), link_for=link_for, person_id=person, request_id=request, expires=expires)
     )
 
 
 def find(session: Session, code: str, now: int) -> PersonLink:
     """The link with this code. ProblemError 403 in one wording for what never was, was used, or has ended."""
-    link = session.get(PersonLink, _digest(code)) if _CODE.fullmatch(code) else None
+    link = session.get(PersonLink, digest(code)) if _CODE.fullmatch(code) else None
     if link is None or link.expires <= now:
         raise _ended()
     return link
@@ -79,7 +83,7 @@ def uploads_of(request_id: str) -> str:
     return f"link:{request_id}"
 
 
-def _digest(code: str) -> str:
+def digest(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """A message to somebody without an agent: its words, and what sends it.
 
-A carrier is anything with ``send``: ``portal.people.smtp`` is one. One for text messages would take the same
-``Message``, whose ``to`` is then a telephone number, and send ``short``; the link in it is all that a person needs.
+A carrier is anything with ``send``: ``portal.people.smtp`` is one, and ``portal.people.texts`` has those for text
+messages, which take the same ``Message`` and send ``short``; the link in it is all that a person needs.
 Not for: when messages go out (``portal.people.sending``).
 """
 
@@ -76,5 +76,27 @@ def to_answer(to: str, request: PersonRequest, officer: Credential, zone: ZoneIn
         f"If you are not sure that this is from the police, look up the telephone number of {request.force}\n"
         f"yourself, and ask for the officer. The officer's contact: {officer.contact}\n\n"
         "You get this as you registered your cameras. Each answer page has a way to delete your entry.\n",
-        f"{who} asks about your camera ({request.crime_reference}): {link}",
+        f"{who[:200]} asks about your camera ({request.crime_reference[:60]}): {link}",
+    )
+
+
+def that_it_was_opened(to: str, force: str, crime_reference: str) -> Message:
+    words = f"What you sent for the case {crime_reference} was opened by {force}. Thank you."
+    return Message(
+        to,
+        f"{force} has what you sent",
+        f"{words}\n\nPlease keep the original recording where you have it until you hear that it is needed\n"
+        "no more, or until you would delete it anyway.\n\nThis message needs no answer, and has no link.\n",
+        words,
+    )
+
+
+def what_became_of_it(to: str, force: str, crime_reference: str, result: str) -> Message:
+    """``result``: how the sentence ends."""
+    words = f"{force} on what you sent for the case {crime_reference}: {result}."
+    return Message(
+        to,
+        f"What became of what you sent to {force}",
+        f"{words}\n\nThank you for your help. This message needs no answer, and has no link.\n",
+        words,
     )

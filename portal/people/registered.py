@@ -4,12 +4,11 @@ Nothing that a form answers tells whether an address is known here. Not for: the
 officers find (``portal.registry.people_nearby``). Each function is the work of one transaction.
 """
 
-import re
 import uuid
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
@@ -17,6 +16,7 @@ from exchange.clock import DAY
 from exchange.documents.messages import Line, Part, Place
 from exchange.documents.people import PersonKind
 from portal.people import links
+from portal.people.addresses import is_number
 from portal.people.links import LinkFor
 from portal.settings import Limits
 from portal.storage import locks
@@ -24,17 +24,6 @@ from portal.storage.models import StoredUpload
 from portal.storage.people_tables import Person, PersonCameraRow, PersonLink, QueuedMessage, StoredPersonRequest
 
 MOST_CAMERAS = 12
-_MAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
-
-
-def _mail(text: str) -> str:
-    address = text.strip().lower()
-    if len(address) > 254 or not _MAIL.fullmatch(address):
-        raise ValueError("it is no e-mail address")
-    return address
-
-
-MailAddress = Annotated[Line, AfterValidator(_mail)]
 
 
 class DescribedCamera(Part):
@@ -178,12 +167,37 @@ def _queue(session: Session, person: Person, link_for: LinkFor, limits: Limits, 
     today = (QueuedMessage.person_id == person.person_id, QueuedMessage.queued > now - DAY)
     mine = (*today, QueuedMessage.request_id.is_(None))
     count = session.scalar(select(func.count()).select_from(QueuedMessage).where(*mine)) or 0
-    if count < limits.messages_per_person_per_day:
+    if count < limits.messages_per_person_per_day and _may_cost(session, person, limits, now):
         session.add(
             QueuedMessage(
-                person_id=person.person_id, link_for=link_for, request_id=None, queued=now, next_try=now, tries=0
+                person_id=person.person_id,
+                link_for=link_for,
+                result=None,
+                request_id=None,
+                queued=now,
+                next_try=now,
+                tries=0,
             )
         )
+
+
+def _may_cost(session: Session, person: Person, limits: Limits, now: int) -> bool:
+    """Whether one more text is within what strangers may cause by forms in a day; mail always is."""
+    if not is_number(person.address):
+        return True
+    texts = (
+        select(func.count())
+        .select_from(QueuedMessage)
+        .join(Person, Person.person_id == QueuedMessage.person_id)
+        .where(Person.address.startswith("+"), QueuedMessage.request_id.is_(None), QueuedMessage.queued > now - DAY)
+    )
+    return (session.scalar(texts) or 0) < limits.form_texts_per_day
+
+
+def stop(session: Session, number: str, now: int) -> list[str]:
+    """Somebody texted back that they want no more: they are erased, if they are known. Uploads to be removed."""
+    person = session.scalar(select(Person).where(Person.address == number))
+    return erase(session, person, now) if person is not None else []
 
 
 def _use_up(session: Session, person: Person) -> None:

@@ -13,13 +13,25 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, HOUR, MINUTE, Clock
+from exchange.documents.feedback import RESULT_WORDS, CaseResult
 from exchange.documents.messages import Credential
 from exchange.documents.people import MessageState, PersonRequest
 from exchange.errors import NotDelivered
 from exchange.signing.documents import read_unverified
 from portal.people import links
+from portal.people.addresses import is_number
 from portal.people.links import LinkFor
-from portal.people.messages import AddressRefused, Carrier, Message, to_answer, to_change, to_confirm
+from portal.people.messages import (
+    AddressRefused,
+    Carrier,
+    Message,
+    that_it_was_opened,
+    to_answer,
+    to_change,
+    to_confirm,
+    what_became_of_it,
+)
+from portal.people.quiet_hours import quiet_until
 from portal.settings import PortalSettings
 from portal.storage.database import Database
 from portal.storage.people_tables import Person, QueuedMessage, StoredPersonRequest
@@ -86,6 +98,9 @@ def _take(session: Session, settings: PortalSettings, origin: str, now: int) -> 
     due = select(QueuedMessage).where(QueuedMessage.next_try <= now).order_by(QueuedMessage.next_try).limit(AT_ONCE)
     found = []
     for queued in session.scalars(due).all():
+        if (later := _later(session, queued, settings, now)) is not None:
+            queued.next_try = later
+            continue
         queued.tries += 1
         queued.next_try = now + LEASE
         message = _message(session, queued, settings, origin, now)
@@ -96,6 +111,15 @@ def _take(session: Session, settings: PortalSettings, origin: str, now: int) -> 
     return found
 
 
+def _later(session: Session, queued: QueuedMessage, settings: PortalSettings, now: int) -> int | None:
+    """When a text may be sent that its receiver did not ask for just now; None: at once."""
+    person = session.get(Person, queued.person_id)
+    assert settings.people is not None
+    if queued.request_id is None or person is None or not is_number(person.address):
+        return None
+    return quiet_until(settings.people.quiet, ZoneInfo(settings.people.zone), now)
+
+
 def _message(
     session: Session, queued: QueuedMessage, settings: PortalSettings, origin: str, now: int
 ) -> Message | None:
@@ -103,8 +127,11 @@ def _message(
     person = session.get(Person, queued.person_id)
     assert person is not None
     assert settings.people is not None
+    link_for = LinkFor(queued.link_for)
+    if link_for in (LinkFor.OPENED, LinkFor.OUTCOME):
+        return _word(session, queued, person, settings)
     code = links.new_code()
-    link, link_for = links.address(origin, code), LinkFor(queued.link_for)
+    link = links.address(origin, code)
     if link_for is LinkFor.ANSWER:
         stored = session.get(StoredPersonRequest, queued.request_id)
         if stored is None or stored.answer is not None:
@@ -121,6 +148,16 @@ def _message(
     return words(person.address, settings.force, link)
 
 
+def _word(session: Session, queued: QueuedMessage, person: Person, settings: PortalSettings) -> Message | None:
+    stored = session.get(StoredPersonRequest, queued.request_id)
+    if stored is None:
+        return None
+    if queued.result is None:
+        return that_it_was_opened(person.address, settings.force, stored.crime_reference)
+    words = RESULT_WORDS[CaseResult(queued.result)]
+    return what_became_of_it(person.address, settings.force, stored.crime_reference, words)
+
+
 def _note(session: Session, number: int, trouble: NotDelivered | None, now: int) -> None:
     queued = session.get(QueuedMessage, number)
     if queued is None:  # its person left meanwhile
@@ -128,7 +165,7 @@ def _note(session: Session, number: int, trouble: NotDelivered | None, now: int)
     again = trouble is not None and not isinstance(trouble, AddressRefused) and queued.tries <= len(WAITS)
     queued.next_try = now + WAITS[queued.tries - 1] if again else None
     stored = session.get(StoredPersonRequest, queued.request_id) if queued.request_id is not None else None
-    if stored is None:
+    if stored is None or queued.link_for != LinkFor.ANSWER:
         return
     if trouble is None:
         stored.message_state, stored.message_trouble = MessageState.SENT, None

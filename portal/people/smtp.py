@@ -5,22 +5,20 @@ Not for: the words (``portal.people.messages``).
 
 import asyncio
 import contextlib
-import os
 import smtplib
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from pathlib import Path
 
 from exchange.errors import NotDelivered, SettingsInvalid
 from portal.people.messages import AddressRefused, Message
+from portal.people.secret_files import read_secret
 from portal.settings import MailSettings
 
 SECONDS = 30
 """How long the server may take for each step."""
-MAX_PASSWORD = 1024
 CREDENTIAL = "mail-password"
 """systemd's LoadCredential= gives it this name."""
 
@@ -54,26 +52,13 @@ class SmtpCarrier:
             if settings.security == "starttls":
                 server.starttls(context=context)
             if settings.user is not None:
-                server.login(settings.user, read_password(settings.password_file))
+                server.login(
+                    settings.user, read_secret(settings.password_file, CREDENTIAL, "the mail server's password")
+                )
         except BaseException:
             server.close()
             raise
         return server
-
-
-def read_password(path: Path | None) -> str:
-    """From the file, or from systemd's credential. SettingsInvalid when it can't be had."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    source = path or (Path(folder) / CREDENTIAL if folder else None)
-    if source is None:
-        raise SettingsInvalid("The mail server's password is nowhere.", do="Name people.mail.password_file.")
-    try:
-        if path is not None and path.stat().st_mode & 0o077:
-            raise SettingsInvalid(f"Others may read {path}.", do=f"chmod 600 {path}")
-        with source.open("rb") as file:
-            return file.read(MAX_PASSWORD).decode().strip()
-    except (OSError, UnicodeDecodeError):
-        raise SettingsInvalid(f"{source} can't be read.", do="It holds the mail server's password.") from None
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ Not for: what they show (``portal.public.registering``, ``portal.public.answerin
 
 from aiohttp import web
 
-from portal.public import answering, registering
+from portal.public import answering, appealing, registering
 from portal.public.link_script import LINK_SCRIPT, read_script, serve_hash, serve_script
 from portal.public.site import page, read_all, serve_static
 from portal.service import PORTAL
@@ -22,6 +22,7 @@ PAGES: tuple[tuple[str, str, registering.Handler], ...] = (
     ("POST", "/link/change", registering.take_change),
     ("POST", "/link/delete", registering.take_deletion),
     ("POST", "/link/answer", answering.take_no),
+    ("GET", "/a/{appeal_id}", appealing.show),
 )
 
 

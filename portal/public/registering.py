@@ -10,10 +10,10 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from exchange.documents.messages import Part
 from exchange.documents.people import PersonKind
 from portal.people import registered
-from portal.people.registered import MOST_CAMERAS, MailAddress, PersonEntry
+from portal.people.addresses import read_address
+from portal.people.registered import MOST_CAMERAS, PersonEntry
 from portal.problems import ProblemError
 from portal.public.site import Handler as Handler
 from portal.public.site import form_of, render
@@ -29,10 +29,6 @@ KINDS = {
 _PLACE = re.compile(r"\s*(-?\d{1,2}(?:\.\d{1,10})?)\s*[,; ]\s*(-?\d{1,3}(?:\.\d{1,10})?)\s*")
 
 
-class _Address(Part):
-    address: MailAddress
-
-
 async def show_form(call: Call) -> web.StreamResponse:
     return _form(call, "register.html", {})
 
@@ -42,7 +38,7 @@ async def take_form(call: Call) -> web.StreamResponse:
     if "more" in fields:
         return _form(call, "register.html", fields, more=True)
     wrong: list[str] = []
-    address, entry = _address(fields, wrong), _entry(fields, wrong)
+    address, entry = _address(call, fields, wrong), _entry(fields, wrong)
     if fields.get("agreed") != "yes":
         wrong.append("Please read the privacy notice, and tick that you have.")
     if address is None or entry is None or wrong:
@@ -62,7 +58,7 @@ async def show_ask_link(call: Call) -> web.StreamResponse:
 async def take_ask_link(call: Call) -> web.StreamResponse:
     fields = await form_of(call)
     wrong: list[str] = []
-    address = _address(fields, wrong)
+    address = _address(call, fields, wrong)
     if address is None:
         return render(call.portal, "my_entry.html", 422, wrong=wrong, address=fields.get("address", ""))
     _count(call)
@@ -149,11 +145,15 @@ def _count_of(fields: dict[str, str]) -> int:
     return min(MOST_CAMERAS, max(1, int(text))) if re.fullmatch(r"\d{1,2}", text) else 1
 
 
-def _address(fields: dict[str, str], wrong: list[str]) -> str | None:
+def _address(call: Call, fields: dict[str, str], wrong: list[str]) -> str | None:
+    people = call.portal.settings.people
+    assert people is not None
     try:
-        return _Address(address=fields.get("address", "")).address
-    except ValidationError:
-        wrong.append("E-mail: write an address such as name@example.org.")
+        return read_address(fields.get("address", ""), people)
+    except ValueError:
+        text = "E-mail or mobile number: write one such as name@example.org, or a mobile number of this country."
+        mail = "E-mail: write an address such as name@example.org."
+        wrong.append(mail if people.texts is None else text)
         return None
 
 

@@ -33,6 +33,21 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 """Over those of every answer of the portal (``portal.api.app``); none is stored anywhere."""
+_MAIL = {
+    "yours": "Your e-mail address",
+    "what": "your e-mail address",
+    "by": "e-mail",
+    "kind": "email",
+    "look": "Look into your mail",
+}
+_TEXTS = {
+    "yours": "Your e-mail address, or your mobile number",
+    "what": "your address or number",
+    "by": "e-mail or text",
+    "kind": "text",
+    "look": "Look for our message",
+}
+"""What pages say of how people are written to, without and with texts."""
 _YEAR = 365 * 86400
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -63,6 +78,7 @@ def render(
         "force": portal.settings.force,
         "settings": portal.settings.people,
         "limits": portal.settings.limits,
+        "words": _TEXTS if portal.settings.people is not None and portal.settings.people.texts else _MAIL,
         "time": lambda instant: show_time(instant, zone),
     }
     text = _environment().get_template(template).render(shared | values)

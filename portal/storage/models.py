@@ -292,6 +292,7 @@ def _signed(document: str | None, signature: str | None) -> Signed | None:
     return Signed(document=document, signature=signature) if document and signature else None
 
 
+from portal.storage import appeal_tables as appeal_tables  # noqa: E402
 from portal.storage import count_tables as count_tables  # noqa: E402
 from portal.storage import people_tables as people_tables  # noqa: E402
 from portal.storage import team_tables as team_tables  # noqa: E402  they stand upon what is above

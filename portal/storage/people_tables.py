@@ -17,7 +17,7 @@ class Person(Table):
 
     person_id: Mapped[str] = mapped_column(primary_key=True)
     address: Mapped[str] = mapped_column(unique=True)
-    """E-mail, in lower case."""
+    """E-mail in lower case, or a mobile number as in E.164."""
     person_kind: Mapped[str]
     person_name: Mapped[str | None]
     registered: Mapped[int]
@@ -67,6 +67,9 @@ class QueuedMessage(Table):
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.person_id", ondelete="CASCADE"))
     link_for: Mapped[str]
+    """What the link is for, or what is told without one."""
+    result: Mapped[str | None]
+    """Of a message that tells what became of something."""
     request_id: Mapped[str | None]
     queued: Mapped[int]
     next_try: Mapped[int | None]
@@ -78,11 +81,16 @@ class StoredPersonRequest(Table):
     """What an officer asked, and the answer. It stays when the person has left: nothing here says who they are."""
 
     __tablename__ = "people_requests"
-    __table_args__ = (Index("people_requests_by_officer", "officer", "received"),)
+    __table_args__ = (
+        Index("people_requests_by_officer", "officer", "received"),
+        Index("people_requests_by_case", "case_id"),
+    )
 
     request_id: Mapped[str] = mapped_column(primary_key=True)
     officer: Mapped[str] = mapped_column(ForeignKey("officers.fingerprint"))
     person_id: Mapped[str]
+    case_id: Mapped[str | None]
+    """The team's case that it belongs to; None where it is its officer's alone."""
     crime_reference: Mapped[str]
     issued: Mapped[int]
     expires: Mapped[int]
@@ -94,6 +102,8 @@ class StoredPersonRequest(Table):
     message_trouble: Mapped[str | None]
     answer: Mapped[str | None]
     answered: Mapped[int | None]
+    thanked: Mapped[int | None]
+    """When the person was first told that it was opened."""
 
     @property
     def signed(self) -> Signed:

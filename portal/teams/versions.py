@@ -17,12 +17,16 @@ from sqlalchemy.orm import Session
 from exchange.age.files import stanza_kinds
 from exchange.clock import MINUTE
 from exchange.documents.messages import Credential, Id, Line, Part, Request, Role, Signed
+from exchange.documents.people import PersonRequest
+from exchange.documents.people.appeals import Appeal
 from exchange.documents.teams import MAX_WRAPPED, TeamBrief, Teams, TeamVersion
 from exchange.signing.documents import PublicKey
 from exchange.signing.teams import Team, check_follows, check_team, open_team
 from portal.problems import conflict, invalid, unknown
 from portal.settings import PortalSettings
+from portal.storage.appeal_tables import StoredAppeal
 from portal.storage.models import Officer, StoredRequest
+from portal.storage.people_tables import StoredPersonRequest
 from portal.storage.team_tables import StoredTeam, TeamCase, TeamMember, TeamRequest
 from portal.tokens import Caller
 
@@ -131,7 +135,9 @@ def mine(session: Session, caller: Caller, query: TeamsQuery) -> Teams:
     return Teams(teams=found, more=len(rows) > MOST_SHOWN)
 
 
-def admit(session: Session, request: Request, caller: Caller, settings: PortalSettings) -> str | None:
+def admit(
+    session: Session, request: Request | PersonRequest | Appeal, caller: Caller, settings: PortalSettings
+) -> str | None:
     """The case that a new request belongs to, by the team that it names; None where it names none.
 
     TeamInvalid; ProblemError where another version stands by now.
@@ -208,6 +214,21 @@ def _take_over(session: Session, caller: Caller, team: Team) -> None:
     for stored in earlier:
         if Request.model_validate_json(stored.document).recipient == document.recipient:
             session.add(TeamRequest(request_id=stored.request_id, case_id=document.case_id))
+    _take_over_of_people(session, caller, team)
+
+
+def _take_over_of_people(session: Session, caller: Caller, team: Team) -> None:
+    """The same of what people without an agent were asked, and of appeals."""
+    document = team.document
+    asked, appeals = StoredPersonRequest, StoredAppeal
+    own = (asked.officer == caller.fingerprint, asked.crime_reference == document.crime_reference)
+    for request in session.scalars(select(asked).where(*own, asked.case_id.is_(None)).limit(MOST_TAKEN_OVER)):
+        if PersonRequest.model_validate_json(request.document).recipient == document.recipient:
+            request.case_id = document.case_id
+    own = (appeals.officer == caller.fingerprint, appeals.crime_reference == document.crime_reference)
+    for appeal in session.scalars(select(appeals).where(*own, appeals.case_id.is_(None)).limit(MOST_TAKEN_OVER)):
+        if Appeal.model_validate_json(appeal.document).recipient == document.recipient:
+            appeal.case_id = document.case_id
 
 
 def _check_wrapped(team: Team, wrapped: str) -> None:

@@ -10,7 +10,7 @@ from portal.api.probes import HEALTH, READY
 from portal.api.routes import ROUTES
 from tests.portal.conftest import Town
 
-FOR_BROWSERS = ("/register", "/my-entry", "/privacy", "/link", "/pages")
+FOR_BROWSERS = ("/register", "/my-entry", "/privacy", "/link", "/pages", "/a/")
 """Pages and their files, which are no part of the interface."""
 
 

@@ -7,9 +7,10 @@ Nothing here names them: officers know a person by an id that means nothing else
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from exchange.clock import Instant
+from exchange.documents.feedback import CaseResult
 from exchange.documents.messages import (
     Asked,
     Document,
@@ -58,6 +59,8 @@ class PersonRequest(Document):
     asked: Annotated[tuple[Asked, ...], Field(min_length=1, max_length=16)]
     recipient: RecipientText
     """The case's age recipient, which the browser seals for."""
+    team: Signed | None = None
+    """Who can open what is sent (``exchange.documents.teams``); None where it is the officer alone."""
     issued: Instant
     expires: Instant
 
@@ -142,6 +145,13 @@ class PersonCases(Part):
     more: bool = False
 
 
+class PersonWord(Part):
+    """What a person is told of what they sent, in the portal's words."""
+
+    result: CaseResult | None = None
+    """What became of it; None: that it was opened."""
+
+
 class FileName(Part):
     """What a file was called where it came from, as the sender's browser says; sealed with it."""
 
@@ -160,6 +170,17 @@ class LinkAnswer(Part):
     """What the link's page sends once all files are there."""
 
     files: Annotated[tuple[SentFile, ...], Field(min_length=1, max_length=MAX_FILES)]
+    sealed_note: Annotated[str, Field(max_length=24_000, pattern=r"^[A-Za-z0-9+/]+={0,2}$")] | None = None
+    """To an appeal: what the person wrote, as an age file in base64."""
+
+
+class ReceivedText(Part):
+    """What somebody texted back, as GOV.UK Notify passes it on; what else it says is not read."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    source_number: Annotated[str, Field(max_length=40)]
+    message: Annotated[str, Field(max_length=4000)]
 
 
 class LinkReceipt(Part):

@@ -21,6 +21,7 @@ from portal.officer.casework.notes import Note, notes_as_csv, notes_as_json
 from portal.officer.casework.standing import CaseStanding
 from portal.officer.casework.timeline import clock_sentence, display_sentence
 from portal.officer.opening import Opened
+from portal.officer.people.brought import BROUGHT, brought_files
 from portal.officer.state import OfficerState
 
 
@@ -83,15 +84,19 @@ def gather(state: OfficerState, content: CaseContent, now: int) -> CaseFolder:
 
 
 def _payload(state: OfficerState, content: CaseContent, now: int) -> Iterator[tuple[str, bytes | Path]]:
-    yield "data/READ-ME-FIRST.txt", _read_me_first(content, now).encode()
+    has_brought = bool(brought_files(state, content.case.crime_reference))
+    yield "data/READ-ME-FIRST.txt", _read_me_first(content, now, has_brought).encode()
     yield "data/case.json", _facts(content, now).encode()
     if content.notes:
         yield "data/notes.json", notes_as_json(content.notes).encode()
         yield "data/notes.csv", notes_as_csv(content.notes, content.zone).encode()
-    for each in content.case.requests:
-        folder = state.request_folder(each.case.request_id)
-        for path in sorted(folder.glob("*.json")):
-            yield f"data/requests/{each.case.request_id}/{path.name}", path
+    asked = [each.case.request_id for each in content.case.requests]
+    asked += [each.case.request_id for each in content.case.people]
+    for request_id in asked:
+        for path in sorted(state.request_folder(request_id).glob("*.json")):
+            yield f"data/requests/{request_id}/{path.name}", path
+    for path in brought_files(state, content.case.crime_reference):
+        yield f"data/brought/{path.name}", path
     for one in content.opened:
         yield from _package(one, content.sealed)
 
@@ -113,7 +118,7 @@ def folder_of(one: Opened) -> str:
     return f"{'packages' if one.report.ok else 'not-verified'}/{one.delivery.delivery_id}"
 
 
-def _read_me_first(content: CaseContent, now: int) -> str:
+def _read_me_first(content: CaseContent, now: int, has_brought: bool) -> str:
     case, officer = content.case, content.officer
     closed = len(case.packages) - len(content.opened)
     lines = [
@@ -127,6 +132,8 @@ def _read_me_first(content: CaseContent, now: int) -> str:
     ]
     for one in content.opened:
         lines += _package_lines(one)
+    if has_brought:
+        lines += [f"What lies in 'brought' was {BROUGHT}.", "Beside each file stands where it came from.", ""]
     for each in case.requests:
         if each.trouble:
             lines += [f"What came for the request {each.case.request_id} does not hold: {each.trouble}", ""]

@@ -14,7 +14,7 @@ from exchange.documents.messages import Part
 from exchange.durable import durable_file
 from exchange.errors import DocumentInvalid
 from exchange.signing.documents import parse_strictly
-from portal.officer.casework.standing import Standing
+from portal.officer.casework.standing import PersonStanding, Standing
 from portal.officer.feedback import OwnersReply
 from portal.officer.state import OfficerState
 
@@ -36,12 +36,15 @@ class _Seen(Part):
     """By request."""
 
 
-def all_news(standings: Sequence[Standing], replies: Iterable[OwnersReply]) -> list[News]:
+def all_news(
+    standings: Sequence[Standing], replies: Iterable[OwnersReply], people: Iterable[PersonStanding] = ()
+) -> list[News]:
     """Every fact that could be news, seen or not, in the order of the requests."""
     said: dict[str, list[OwnersReply]] = {}
     for each in replies:
         said.setdefault(each.request_id, []).append(each)
-    return [news for one in standings for news in _of_request(one, said.get(one.case.request_id, []))]
+    found = [news for one in standings for news in _of_request(one, said.get(one.case.request_id, []))]
+    return [*found, *(_of_person(one) for one in people if one.case.answer is not None)]
 
 
 def unseen(state: OfficerState, news: Iterable[News]) -> list[News]:
@@ -75,6 +78,12 @@ def _of_request(one: Standing, replies: Sequence[OwnersReply]) -> list[News]:
         words = "The owner rated it." if isinstance(reply.document, Rating) else "The owner answered a question."
         facts.append((f"said:{reply.document.feedback_id}", words))
     return [News(case.request_id, case.crime_reference, fact, text) for fact, text in facts]
+
+
+def _of_person(one: PersonStanding) -> News:
+    case = one.case
+    text = f"Somebody without an agent: {one.word}."
+    return News(case.request_id, case.crime_reference, f"answer:{case.answer}", text)
 
 
 def _read(state: OfficerState) -> dict[str, tuple[str, ...]]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 from exchange.documents.api import Case, CaseDelivery
 from exchange.documents.messages import Delivery, Request, Status
+from exchange.documents.people import PersonAnswer, PersonCase, PersonRequest
 from exchange.errors import HandoverError
 from portal.officer.casework.opened import OpenedBefore, opened_before
 from portal.officer.opening import Answer, read_answer
+from portal.officer.people.questions import person_word
 from portal.officer.show import case_word
 from portal.officer.state import OfficerState
 
@@ -49,12 +51,30 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonStanding:
+    """A request to somebody without an agent. ``request`` is None when it does not hold: ``trouble`` then says why."""
+
+    case: PersonCase
+    request: PersonRequest | None
+    trouble: str = ""
+
+    @property
+    def word(self) -> str:
+        return person_word(self.case)
+
+    @property
+    def has_files(self) -> bool:
+        return self.case.answer is PersonAnswer.FILES
+
+
+@dataclass(frozen=True, slots=True)
 class CaseStanding:
-    """All requests of one crime reference, newest first."""
+    """All requests of one crime reference, newest first; ``people``: those to people without an agent."""
 
     case_id: str
     crime_reference: str
     requests: tuple[Standing, ...]
+    people: tuple[PersonStanding, ...] = ()
 
     @property
     def packages(self) -> tuple[PackageStanding, ...]:
@@ -71,6 +91,8 @@ class CaseStanding:
             "delivered": len(self.packages),
             "opened": sum(each.opened is not None for each in self.packages),
             "receipted": sum(each.receipted for each in self.packages),
+            "asked without an agent": len(self.people),
+            "brought by hand": sum(each.has_files for each in self.people),
         }
 
 
@@ -98,12 +120,17 @@ def refreshed(state: OfficerState, before: Standing) -> Standing:
     return replace(before, packages=tuple(packages))
 
 
-def by_case(standings: Iterable[Standing]) -> Sequence[CaseStanding]:
-    """The case with the newest request first."""
-    found: dict[str, list[Standing]] = {}
-    for each in sorted(standings, key=lambda one: -one.case.issued):
-        found.setdefault(each.case.crime_reference, []).append(each)
-    return [CaseStanding(case_id(name), name, tuple(requests)) for name, requests in found.items()]
+def by_case(standings: Iterable[Standing], people: Iterable[PersonStanding] = ()) -> Sequence[CaseStanding]:
+    """The case with the newest request first, whomever it went to."""
+    found: dict[str, tuple[list[Standing], list[PersonStanding]]] = {}
+    every: list[Standing | PersonStanding] = [*standings, *people]
+    for each in sorted(every, key=lambda one: -one.case.issued):
+        of_case = found.setdefault(each.case.crime_reference, ([], []))
+        if isinstance(each, Standing):
+            of_case[0].append(each)
+        else:
+            of_case[1].append(each)
+    return [CaseStanding(case_id(name), name, tuple(of[0]), tuple(of[1])) for name, of in found.items()]
 
 
 def _package(state: OfficerState, delivery: Delivery, item: CaseDelivery) -> PackageStanding:

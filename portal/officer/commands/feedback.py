@@ -23,6 +23,7 @@ from portal.officer import show
 from portal.officer.client import OfficerClient
 from portal.officer.feedback import OwnersReply, chosen, fetch_replies, send, the_one
 from portal.officer.opening import read_answer
+from portal.officer.people.questions import was_asked_of_a_person
 from portal.officer.times import read_zone
 from portal.officer.tools import Tools, tz_option
 
@@ -90,6 +91,10 @@ def outcome(
     tools: Tools, request_id: str, result: str, text: str | None, evidence_id: str | None, as_json: bool
 ) -> None:
     """Tell the owner what became of what they sent for REQUEST_ID: of all of it, or of one package."""
+    if tools.run(lambda client: was_asked_of_a_person(tools.state, client, request_id)):
+        tools.run(lambda client: client.tell_person(request_id, CaseResult(result)))
+        _show_sent(tools, [], as_json, "They are told, in the portal's words.")
+        return
 
     async def work(client: OfficerClient) -> list[OfficersFeedback]:
         answer = read_answer(tools.state, await client.case(request_id))

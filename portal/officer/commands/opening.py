@@ -29,8 +29,8 @@ from portal.officer.opening import (
     read_answer,
     send_receipt,
 )
-from portal.officer.people.brought import was_asked_of_a_person
 from portal.officer.people.people_cli import open_person
+from portal.officer.people.questions import was_asked_of_a_person
 from portal.officer.supervised.log import say_opened
 from portal.officer.teams.restoring import bring_request
 from portal.officer.times import read_zone
@@ -67,12 +67,11 @@ def open_command(
 ) -> None:
     """Fetch, open and check what was delivered for REQUEST_ID. Ends with 0 when everything holds."""
     zone = read_zone(tz)
-    if was_asked_of_a_person(tools.state, request_id):
-        open_person(tools, request_id, as_json=as_json)
+    tells = _tells(tools, tell, as_json)
+    if tools.run(lambda client: was_asked_of_a_person(tools.state, client, request_id)):
+        open_person(tools, request_id, tells, as_json=as_json)
         return
     trust = StampTrust(read_all_certificates(tsa_certificates))
-
-    tells = _tells(tools, tell, as_json)
 
     async def work(client: OfficerClient) -> tuple[Answer, list[Opened], list[str], list[str]]:
         answer, opened = await _open_all(tools, client, request_id, into, deep=deep, trust=trust)

@@ -14,11 +14,13 @@ from exchange.clock import to_rfc3339
 from exchange.documents.api import Case
 from exchange.documents.letters import quoted
 from exchange.documents.messages import Credential, Signed
+from exchange.documents.people import PersonCase
 from exchange.documents.teams import TeamBrief, TeamVersion
 from exchange.errors import InputInvalid
 from portal.console import FILE, json_option, one_line
 from portal.force.keys import read_signed
 from portal.officer.client import OfficerClient
+from portal.officer.people.questions import bring_questions, person_cases
 from portal.officer.state import OfficerState
 from portal.officer.teams.changing import change_team, found_team, with_members, without
 from portal.officer.teams.record import KnownTeam, take_keys, team_of
@@ -125,22 +127,28 @@ def team_open_recovery(tools: Tools, crime: str, key_file: Path, as_json: bool) 
 def cases(tools: Tools, crime: str | None, as_json: bool) -> None:
     """The cases whose team you are on; with --crime, what was asked in one, by whomever of the team."""
 
-    async def work(client: OfficerClient) -> tuple[list[TeamBrief], list[Case]]:
+    async def work(client: OfficerClient) -> tuple[list[TeamBrief], list[Case], list[PersonCase]]:
         briefs = await client.all_teams(crime)
         if crime is None:
-            return briefs, []
-        return briefs, [case for case in (await client.all_cases()).cases if case.crime_reference == crime]
+            return briefs, [], []
+        asked = [case for case in (await client.all_cases()).cases if case.crime_reference == crime]
+        return briefs, asked, [case for case in await person_cases(client) if case.crime_reference == crime]
 
-    briefs, asked = tools.run(work)
+    briefs, asked, people = tools.run(work)
     if as_json:
         listed = [brief.model_dump(mode="json") for brief in briefs]
-        one_line({"cases": listed, "requests": [case.model_dump(mode="json", exclude_none=True) for case in asked]})
+        requests = [case.model_dump(mode="json", exclude_none=True) for case in asked]
+        of_people = [case.model_dump(mode="json", exclude_none=True) for case in people]
+        one_line({"cases": listed, "requests": requests, "people": of_people})
         return
     for brief in briefs:
         tools.console.print(f"{quoted(brief.crime_reference)}: version {brief.version} of its team", markup=False)
     for case in asked:
         tools.console.print(f"  {case.request_id}: {case.status or 'no answer yet'}", markup=False)
-    if not briefs and not asked:
+    for person in people:
+        answered = "no answer" if person.answer is None else person.answer.value
+        tools.console.print(f"  {person.request_id}, somebody without an agent: {answered}", markup=False)
+    if not briefs and not asked and not people:
         tools.console.print("There is none." if crime else "You are on no case's team.")
 
 
@@ -171,11 +179,16 @@ def handover(tools: Tools, crime: str, to: Path, leave: bool, as_json: bool) -> 
 @click.pass_obj
 def restore(tools: Tools, as_json: bool) -> None:
     """Get back what a lost machine knew: the teams' keys, and every request that you or they sent."""
-    found: Restored = tools.run(lambda client: restore_all(tools.state, client))
+
+    async def work(client: OfficerClient) -> tuple[Restored, list[str]]:
+        return await restore_all(tools.state, client), await bring_questions(tools.state, client)
+
+    found, people = tools.run(work)
+    requests = [*found.requests, *people]
     if as_json:
-        one_line({"cases": found.cases, "requests": found.requests, "closed": found.closed})
+        one_line({"cases": found.cases, "requests": requests, "closed": found.closed})
         return
-    tools.console.print(f"Here again: {len(found.cases)} cases of teams, {len(found.requests)} requests.")
+    tools.console.print(f"Here again: {len(found.cases)} cases of teams, {len(requests)} requests.")
     for crime in found.closed:
         tools.console.print(
             f"{quoted(crime)} does not open with your present key. Have a colleague put your new credential in "

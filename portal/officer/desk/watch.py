@@ -13,11 +13,13 @@ from aiohttp import web
 from exchange.clock import SECOND
 from exchange.documents.api import Case
 from exchange.documents.messages import Status
+from exchange.documents.people import PersonCase, PersonRequest
 from exchange.errors import HandoverError, NotFound, PortalRefused, VerificationFailed
 from portal.officer.casework.seen import News, all_news, unseen
-from portal.officer.casework.standing import CaseStanding, Standing, by_case, refreshed, standing
+from portal.officer.casework.standing import CaseStanding, PersonStanding, Standing, by_case, refreshed, standing
 from portal.officer.desk.site import SITE, Site
 from portal.officer.feedback import OwnersReply, fetch_replies
+from portal.officer.people.questions import bring_question, person_cases
 from portal.officer.supervised.log import log_trouble
 from portal.officer.teams.restoring import bring_request
 
@@ -46,6 +48,10 @@ class View:
     def standings(self) -> list[Standing]:
         return [each for case in self.cases for each in case.requests]
 
+    @property
+    def people(self) -> list[PersonStanding]:
+        return [each for case in self.cases for each in case.people]
+
     def case(self, case_id: str) -> CaseStanding:
         """NotFound."""
         found = next((case for case in self.cases if case.case_id == case_id), None)
@@ -61,6 +67,19 @@ class View:
                     return case, each
         raise NotFound("There is no such request here.", do="Look at the list of cases.")
 
+    def person(self, request_id: str) -> tuple[CaseStanding, PersonStanding]:
+        """As ``request``, of somebody without an agent."""
+        for case in self.cases:
+            for each in case.people:
+                if each.case.request_id == request_id:
+                    return case, each
+        raise NotFound("There is no such request here.", do="Look at the list of cases.")
+
+    @property
+    def news(self) -> list[News]:
+        """Every fact that could be news, seen or not."""
+        return all_news(self.standings, self.replies, self.people)
+
 
 @dataclass
 class Watch:
@@ -70,6 +89,8 @@ class Watch:
     _details: dict[str, tuple[int, Case]] = field(default_factory=dict)
     """With documents, and when they were fetched; by request."""
     _brought: set[str] = field(default_factory=set)
+    _questions: dict[str, PersonRequest] = field(default_factory=dict)
+    """To people without an agent, checked; by request."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def look(self, site: Site) -> View:
@@ -95,11 +116,23 @@ class Watch:
             await self._ask_more(site, found)
             whole = [self._whole(case) for case in found]
             standings = await asyncio.to_thread(_read, site, self._view, whole)
+            people = [await self._person(site, case) for case in await person_cases(site.client)]
             replies = await fetch_replies(site.state, site.client)
             log = await log_trouble(site.state, site.client)
         except HandoverError as error:
             return replace(self._view, trouble=str(error))
-        return View(by_case(standings), replies, site.now(), log=log or "")
+        return View(by_case(standings, people), replies, site.now(), log=log or "")
+
+    async def _person(self, site: Site, case: PersonCase) -> PersonStanding:
+        """What does not hold becomes its trouble, so that one bad request hides no other."""
+        before = self._questions.get(case.request_id)
+        if before is None:
+            try:
+                before = await bring_question(site.state, site.client, case.request_id)
+            except (NotFound, PortalRefused, VerificationFailed) as error:
+                return PersonStanding(case, None, str(error))
+            self._questions[case.request_id] = before
+        return PersonStanding(case, before)
 
     async def _bring(self, site: Site, found: Sequence[Case]) -> None:
         """Have requests here that a colleague or another machine sent. Of one that can't be had, its standing tells."""
@@ -151,12 +184,12 @@ def _read(site: Site, before: View, cases: Sequence[Case]) -> list[Standing]:
 
 def _read_again(site: Site, view: View) -> View:
     standings = [refreshed(site.state, each) for each in view.standings]
-    return replace(view, cases=by_case(standings))
+    return replace(view, cases=by_case(standings, view.people))
 
 
 def news_of(site: Site, view: View) -> list[News]:
     """What the officer did not see yet. Reads files."""
-    return unseen(site.state, all_news(view.standings, view.replies))
+    return unseen(site.state, view.news)
 
 
 WATCH = web.AppKey("watch", Watch)

@@ -1,6 +1,7 @@
-"""Asking people without an agent, and opening what they sent: files as they chose them, without any proof of the cut.
+"""What strangers sent, sealed in their browsers: fetched, unsealed, looked at for malware, and only then to be seen.
 
-Not for: what an officer types (``portal.officer.people.people_cli``).
+Files as they chose them, without any proof of the cut. Not for: asking (``portal.officer.people.questions``), or what
+an officer types.
 """
 
 import asyncio
@@ -8,152 +9,174 @@ import base64
 import hashlib
 import io
 import json
+import os
 import re
-import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from exchange.age.files import Decryptor, Identity, decrypt_file
-from exchange.clock import DAY, Window, to_rfc3339
+from exchange.clock import to_rfc3339
 from exchange.documents.letters import harmless
-from exchange.documents.messages import Asked, Incident, Signed, Stretch
-from exchange.documents.people import FileName, PersonAnswer, PersonCase, PersonFile, PersonRequest
+from exchange.documents.people import FileName, PersonAnswer, PersonCase, PersonFile
 from exchange.durable import durable_file
-from exchange.errors import DocumentInvalid, HandoverError, InputInvalid, NotFound
-from exchange.signing.documents import parse_strictly, sign_document
-from portal.officer.asking import Signer
+from exchange.errors import HandoverError, NotFound
+from exchange.signing.documents import parse_strictly
 from portal.officer.client import OfficerClient
+from portal.officer.people.questions import bring_question
+from portal.officer.people.scanning import Scanner, read_scanner
 from portal.officer.state import OfficerState
 
 BROUGHT = "brought by hand by somebody without an agent: no proof of the cut"
 """What such a file is called wherever it is shown."""
-KEPT_AS = "person-request"
 MAX_NAME = 16 * 1024
+Fetch = Callable[[PersonFile, Path], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class PersonQuestion:
-    """What an officer wants of one person; windows in microseconds UTC."""
+class Sender:
+    """Where files came from. ``about``: the request or appeal; ``who``: the person or contribution, by its id."""
 
-    person: str
-    cameras: Sequence[str]
-    window: Window
+    about: str
+    who: str
     crime_reference: str
-    incident_kind: str
-    place: str
-    description: str
-    purpose: str
-    legal_basis: str
-    necessity: str
-    answer_days: int
+    sent: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class BroughtFile:
-    """A file that was opened: its hashes, and what its sender's browser said it was called."""
+    """A file that was opened: its hashes, and what its sender's browser said it was called.
 
-    path: Path
+    ``path`` is None where ``malware`` was found: then only the sealed file is here. ``scanned``: whether it was
+    looked at.
+    """
+
+    file_id: str
+    path: Path | None
     sha256: str
     ciphertext_sha256: str
     sender_name: str
+    scanned: bool
+    malware: str | None = None
 
-
-def sign_question(
-    question: PersonQuestion, signer: Signer, recipient: Identity, now: int
-) -> tuple[PersonRequest, Signed]:
-    """InputInvalid when it can't be made."""
-    window = Stretch.of(question.window)
-    try:
-        request = PersonRequest(
-            request_id=str(uuid.uuid4()),
-            person=question.person,
-            force=signer.force,
-            credential=signer.credential,
-            crime_reference=question.crime_reference,
-            incident=Incident(
-                kind=question.incident_kind,
-                place=question.place,
-                happened=window,
-                description=question.description,
-            ),
-            purpose=question.purpose,
-            legal_basis=question.legal_basis,
-            necessity=question.necessity,
-            asked=tuple(Asked(camera_id=camera, window=window) for camera in question.cameras),
-            recipient=str(recipient.recipient),
-            issued=now,
-            expires=now + question.answer_days * DAY,
-        )
-        return request, sign_document(request, signer.key)
-    except ValidationError as error:
-        raise InputInvalid(f"This can't be asked: {error.errors()[0]['msg']}.", do="Correct it.") from None
-    except DocumentInvalid as error:
-        raise InputInvalid(error.what, do="Shorten its texts.") from None
-
-
-def was_asked_of_a_person(state: OfficerState, request_id: str) -> bool:
-    """Whether the request went from here to somebody without an agent."""
-    return state.kept(request_id, KEPT_AS) is not None
+    @property
+    def safety(self) -> str:
+        """In words, for whoever is about to open it."""
+        if self.malware is not None:
+            return f"MALWARE was found in it ({self.malware}): it was not kept unsealed"
+        return "no malware was found in it" if self.scanned else "nobody looked for malware in it"
 
 
 async def open_brought(state: OfficerState, client: OfficerClient, request_id: str) -> list[BroughtFile]:
-    """Fetch and open every file of an answer into the case's folder, with a note of where each comes from beside it.
+    """Open every file of a person's answer into the case's folder, with a note of where each comes from beside it.
 
-    NotFound when no file was sent; KeyDoesNotOpen, SealDamaged or EvidenceMismatch when one is not what it should be.
+    NotFound when no file was sent; ScannerFailed, KeyDoesNotOpen, SealDamaged or EvidenceMismatch when one is not what
+    it should be.
     """
-    signed = state.kept(request_id, KEPT_AS)
-    assert signed is not None
-    request = PersonRequest.model_validate_json(signed.document)
+    request = await bring_question(state, client, request_id)
     case = await client.person_case(request_id)
+    check_sent(case)
+    folder = await asyncio.to_thread(brought_folder, state, request.crime_reference)
+
+    async def fetch(file: PersonFile, sealed: Path) -> None:
+        await client.fetch_person_file(request_id, file, sealed)
+
+    sender = Sender(request_id, request.person, request.crime_reference, case.answered)
+    return await open_files(state, case.files, sender, folder, fetch)
+
+
+def check_sent(case: PersonCase) -> None:
+    """NotFound, in words, when no file was sent."""
     if case.answer is not PersonAnswer.FILES:
         words = {None: "There is no answer.", PersonAnswer.DECLINED: "They won't hand anything over.",
                  PersonAnswer.NOTHING_THERE: "They say that nothing is there."}  # fmt: skip
-        raise NotFound(f"No file was sent for {request_id}. {words[case.answer]}", do="Look again later.")
-    folder = await asyncio.to_thread(state.make_case_folder, request.crime_reference, "brought")
-    keys = await asyncio.to_thread(state.case_keys, request.crime_reference)
-    return [await _open(client, case, request, each, folder, keys) for each in case.files if each.available]
+        raise NotFound(f"No file was sent for {case.request_id}. {words[case.answer]}", do="Look again later.")
 
 
-async def _open(
-    client: OfficerClient,
-    case: PersonCase,
-    request: PersonRequest,
-    file: PersonFile,
-    folder: Path,
-    keys: Sequence[Identity],
-) -> BroughtFile:
-    sealed = folder / f"{file.file_id}.age"
-    await client.fetch_person_file(case.request_id, file, sealed)
-    return await asyncio.to_thread(_unseal, case, request, file, sealed, keys)
+def brought_folder(state: OfficerState, crime_reference: str) -> Path:
+    """Where files of people without an agent lie."""
+    return state.make_case_folder(crime_reference, "brought")
+
+
+def brought_files(state: OfficerState, crime_reference: str) -> list[Path]:
+    """What was opened of it, and the notes; not the sealed files."""
+    folder = state.case_folder(crime_reference) / "brought"
+    left_out = (".age", ".part", ".unseen")
+    return sorted(path for path in folder.glob("*") if path.is_file() and path.suffix not in left_out)
+
+
+async def open_files(
+    state: OfficerState, files: Sequence[PersonFile], sender: Sender, folder: Path, fetch: Fetch
+) -> list[BroughtFile]:
+    """All that the portal still has, or that was fetched before."""
+    keys = await asyncio.to_thread(state.case_keys, sender.crime_reference)
+    scanner = await asyncio.to_thread(read_scanner, state)
+    opened = []
+    for file in files:
+        sealed = folder / f"{file.file_id}.age"
+        if file.available:
+            await fetch(file, sealed)
+        if await asyncio.to_thread(sealed.exists):
+            opened.append(await asyncio.to_thread(_unseal, file, sender, sealed, keys, scanner))
+    return opened
 
 
 def _unseal(
-    case: PersonCase, request: PersonRequest, file: PersonFile, sealed: Path, keys: Sequence[Identity]
+    file: PersonFile, sender: Sender, sealed: Path, keys: Sequence[Identity], scanner: Scanner | None
 ) -> BroughtFile:
     """The name is the sender's word: only its ending is used, and only where it is a plain one."""
     told = _name(file, keys)
     ending = re.search(r"\.[A-Za-z0-9]{1,8}$", told)
     target = sealed.with_name(file.file_id + (ending[0].lower() if ending else ".bin"))
+    unseen = sealed.with_name(f"{file.file_id}.unseen")
+    unseen.unlink(missing_ok=True)
     if not target.exists():
-        decrypt_file(sealed, target, keys)
-    with target.open("rb") as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        decrypt_file(sealed, unseen, keys)
+    found, sha256 = _look_at(unseen if unseen.exists() else target, scanner)
+    if found is None and unseen.exists():
+        os.replace(unseen, target)
+    opened = BroughtFile(
+        file.file_id,
+        target if found is None else None,
+        sha256,
+        file.ciphertext_sha256,
+        told,
+        scanner is not None,
+        found,
+    )
+    _write_note(sealed.with_name(f"{file.file_id}.json"), opened, sender)
+    return opened
+
+
+def _look_at(path: Path, scanner: Scanner | None) -> tuple[str | None, str]:
+    """What was found in it, and its SHA-256. What is not clean, or could not be looked at, does not stay."""
+    kept = False
+    try:
+        found = scanner.look_at(path) if scanner is not None else None
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        kept = found is None
+        return found, sha256
+    finally:
+        if not kept:
+            path.unlink(missing_ok=True)
+
+
+def _write_note(path: Path, opened: BroughtFile, sender: Sender) -> None:
     note = {
         "what": BROUGHT,
-        "request_id": case.request_id,
-        "crime_reference": request.crime_reference,
-        "person": request.person,
-        "answered": to_rfc3339(case.answered) if case.answered is not None else None,
-        "sha256": sha256,
-        "ciphertext_sha256": file.ciphertext_sha256,
-        "name_by_the_sender": told,
+        "request_id": sender.about,
+        "crime_reference": sender.crime_reference,
+        "person": sender.who,
+        "answered": to_rfc3339(sender.sent) if sender.sent is not None else None,
+        "sha256": opened.sha256,
+        "ciphertext_sha256": opened.ciphertext_sha256,
+        "name_by_the_sender": opened.sender_name,
+        "looked_at_for_malware": opened.scanned,
+        "malware": opened.malware,
     }
-    with durable_file(target.with_name(f"{file.file_id}.json")) as written:
+    with durable_file(path) as written:
         written.write((json.dumps(note, indent=2, ensure_ascii=False) + "\n").encode())
-    return BroughtFile(target, sha256, file.ciphertext_sha256, told)
 
 
 def _name(file: PersonFile, keys: Sequence[Identity]) -> str:

@@ -7,31 +7,24 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
+from rich.console import Console
 
 from exchange.age.files import Kind
 from exchange.clock import Window, to_rfc3339
 from exchange.documents.letters import quoted
-from exchange.documents.people import MessageState, PersonAnswer, PersonCase
+from exchange.documents.people import PersonCase
 from exchange.errors import InputInvalid
 from portal.console import json_option, one_line
 from portal.officer.asking import Signer, read_place
-from portal.officer.people.brought import BROUGHT, KEPT_AS, PersonQuestion, open_brought, sign_question
+from portal.officer.client import OfficerClient
+from portal.officer.people.brought import BROUGHT, BroughtFile, open_brought
+from portal.officer.people.questions import KEPT_AS, PersonQuestion, person_word, sign_question
+from portal.officer.people.words import tell_if_reached
+from portal.officer.supervised.log import say_opened
 from portal.officer.teams.sealed_for import sealed_for
 from portal.officer.times import read_time, read_zone, show_time
 from portal.officer.tools import Tools, tz_option
 from portal.registry.search_query import SearchQuery
-
-_ANSWERS = {
-    None: "no answer: that tells nothing",
-    PersonAnswer.FILES: "files were sent",
-    PersonAnswer.DECLINED: "they won't hand anything over",
-    PersonAnswer.NOTHING_THERE: "they say that nothing is there",
-}
-_MESSAGES = {
-    MessageState.WAITING: "the message has not gone yet",
-    MessageState.SENT: "the message went out",
-    MessageState.FAILED: "the message could not be sent",
-}
 
 
 @click.command()
@@ -88,7 +81,7 @@ def people(
 def ask_person(
     tools: Tools, /, start: str, end: str, case_key: Kind | None, tz: str | None, as_json: bool, **fields: Any
 ) -> None:
-    """Sign a request to somebody without an agent; the portal sends them a link by e-mail."""
+    """Sign a request to somebody without an agent; the portal sends them a link by e-mail or text."""
     zone, now = read_zone(tz), tools.clock.now()
     first, last = read_time(start, zone), read_time(end, zone)
     if last <= first:
@@ -96,8 +89,8 @@ def ask_person(
     question = PersonQuestion(window=Window(first, last), **fields)
     credential, _ = tools.state.credential(now)
     signer = Signer(tools.state.key(), credential, tools.state.setup().force)
-    key, _ = tools.run(lambda client: sealed_for(tools.state, client, question.crime_reference, case_key, now))
-    made, signed = sign_question(question, signer, key, now)
+    sealed = tools.run(lambda client: sealed_for(tools.state, client, question.crime_reference, case_key, now))
+    made, signed = sign_question(question, signer, sealed, now)
     tools.state.keep(made.request_id, KEPT_AS, signed)
     case = tools.run(lambda client: client.ask_person(signed))
     if as_json:
@@ -111,29 +104,55 @@ def ask_person(
 @json_option
 @click.pass_obj
 def asked(tools: Tools, as_json: bool) -> None:
-    """What you asked people without an agent, newest first, and how it stands."""
+    """What you and your teams asked people without an agent, newest first, and how it stands."""
     cases: list[PersonCase] = tools.run(lambda client: client.all_person_cases())
     if as_json:
         one_line([case.model_dump(mode="json", exclude_none=True) for case in cases])
         return
     for case in cases:
-        state = _ANSWERS[case.answer] if case.answer is not None else _MESSAGES[case.message]
-        tools.console.print(f"{case.request_id}  {quoted(case.crime_reference)}: {state}", markup=False)
+        word = person_word(case)
+        tools.console.print(f"{case.request_id}  {quoted(case.crime_reference)}: {word}", markup=False, soft_wrap=True)
         if case.message_trouble is not None:
             tools.console.print(f"    {quoted(case.message_trouble)}", markup=False)
     if not cases:
         tools.console.print("Nobody was asked yet.")
 
 
-def open_person(tools: Tools, request_id: str, *, as_json: bool) -> None:
-    """What ``open`` does for such a request."""
-    found = tools.run(lambda client: open_brought(tools.state, client, request_id))
+def open_person(tools: Tools, request_id: str, tells: bool, *, as_json: bool) -> None:
+    """What ``open`` does for such a request. ``tells``: whether they may hear that it was opened."""
+
+    async def work(client: OfficerClient) -> list[BroughtFile]:
+        found = await open_brought(tools.state, client, request_id)
+        await say_opened(client, request_id)
+        if tells:
+            await tell_if_reached(client, request_id)
+        return found
+
+    found = tools.run(work)
     if as_json:
-        files = [{"opened": str(each.path), "sha256": each.sha256, "ciphertext_sha256": each.ciphertext_sha256,
-                  "name_by_the_sender": each.sender_name} for each in found]  # fmt: skip
-        one_line({"request_id": request_id, "what": BROUGHT, "files": files})
+        one_line({"request_id": request_id, **files_as_json(found)})
         return
-    tools.console.print(f"{BROUGHT[0].upper()}{BROUGHT[1:]}.")
+    show_files(tools.console, found)
+
+
+def files_as_json(found: list[BroughtFile]) -> dict[str, object]:
+    files = [
+        {
+            "opened": None if each.path is None else str(each.path),
+            "sha256": each.sha256,
+            "ciphertext_sha256": each.ciphertext_sha256,
+            "name_by_the_sender": each.sender_name,
+            "scanned": each.scanned,
+            "malware": each.malware,
+        }
+        for each in found
+    ]
+    return {"what": BROUGHT, "files": files}
+
+
+def show_files(console: Console, found: list[BroughtFile]) -> None:
+    console.print(f"{BROUGHT[0].upper()}{BROUGHT[1:]}.")
     for each in found:
-        tools.console.print(f"{each.path}\n    SHA-256 {each.sha256}", markup=False, soft_wrap=True)
-        tools.console.print(f"    called by its sender: {quoted(each.sender_name)}", markup=False, soft_wrap=True)
+        console.print(f"{each.path or 'not opened'}\n    SHA-256 {each.sha256}", markup=False, soft_wrap=True)
+        console.print(f"    called by its sender: {quoted(each.sender_name)}", markup=False, soft_wrap=True)
+        console.print(f"    {each.safety}", markup=False, soft_wrap=True)

@@ -5,8 +5,11 @@ Not for: changing who is on a team (``portal.officer.teams.changing``).
 
 import asyncio
 from dataclasses import dataclass
+from typing import TypeVar
 
-from exchange.documents.messages import Credential, Request
+from exchange.documents.messages import Credential, Request, Signed
+from exchange.documents.people import PersonRequest
+from exchange.documents.people.appeals import Appeal
 from exchange.errors import EvidenceMismatch, KeyDoesNotOpen, NotFound
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import document_sha256, read_unverified
@@ -15,6 +18,10 @@ from portal.officer.client import OfficerClient
 from portal.officer.opening import mixed_up
 from portal.officer.state import OfficerState
 from portal.officer.teams.record import KnownTeam, fetch_team, force_key, take_keys, teams_of
+
+AnyRequest = Request | PersonRequest | Appeal
+"""What answers are sealed for a case by."""
+A = TypeVar("A", Request, PersonRequest, Appeal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +40,34 @@ async def bring_request(state: OfficerState, client: OfficerClient, request_id: 
     """
     if await asyncio.to_thread(state.kept, request_id, "request") is None:
         signed = await client.request_document(request_id)
-        claimed = read_unverified(signed, Request)
-        request, credential = open_by_officer(signed, Request, force_key(state), claimed.issued)
+        request = await of_own_team(state, client, signed, Request)
         if request.request_id != request_id:
             raise mixed_up("The portal sent another request than was asked for.")
-        if credential.public_key != state.key().public.line:
-            await _of_some_team(state, client, request, credential)
         await asyncio.to_thread(state.keep, request_id, "request", signed)
     else:
         request = await asyncio.to_thread(state.request, request_id, Request)
+    await bring_key_of(state, client, request)
+
+
+async def of_own_team(state: OfficerState, client: OfficerClient, signed: Signed, model: type[A]) -> A:
+    """A request or an appeal, if this officer signed it, or a colleague of one of their teams. EvidenceMismatch,
+    SignatureInvalid."""
+    claimed = read_unverified(signed, model)
+    request, credential = open_by_officer(signed, model, force_key(state), claimed.issued)
+    if credential.public_key != state.key().public.line:
+        await _of_some_team(state, client, request, credential)
+    return request
+
+
+async def bring_key_of(state: OfficerState, client: OfficerClient, request: AnyRequest) -> None:
+    """Have the key that opens what answers it. NotFound, KeyDoesNotOpen."""
     if not await asyncio.to_thread(state.has_case_key, request.crime_reference, request.recipient):
         await _bring_key(state, client, request)
 
 
-async def _of_some_team(state: OfficerState, client: OfficerClient, request: Request, credential: Credential) -> None:
+async def _of_some_team(
+    state: OfficerState, client: OfficerClient, request: AnyRequest, credential: Credential
+) -> None:
     """EvidenceMismatch unless it is of one of the officer's teams."""
     wrong = mixed_up(f"The portal shows a request of the case {request.crime_reference}, and no team of yours for it.")
     for known, _ in await teams_of(state, client, request.crime_reference):
@@ -57,7 +78,7 @@ async def _of_some_team(state: OfficerState, client: OfficerClient, request: Req
     raise wrong
 
 
-async def _bring_key(state: OfficerState, client: OfficerClient, request: Request) -> None:
+async def _bring_key(state: OfficerState, client: OfficerClient, request: AnyRequest) -> None:
     """NotFound where the key was the officer's alone; KeyDoesNotOpen where this officer's own opens no team's."""
     for known, current in await teams_of(state, client, request.crime_reference):
         if request.recipient in {team.document.recipient for team in known.teams}:
@@ -70,7 +91,7 @@ async def _bring_key(state: OfficerState, client: OfficerClient, request: Reques
     )
 
 
-def check_of_team(known: KnownTeam, request: Request, credential: Credential) -> None:
+def check_of_team(known: KnownTeam, request: AnyRequest, credential: Credential) -> None:
     """EvidenceMismatch unless an officer of the case's team signed the request, under a version that is known here."""
     if request.crime_reference != known.crime_reference:
         raise mixed_up("The request is of another case.")

@@ -1,5 +1,5 @@
-// The link's page: seal each file for the case with age, send what comes out by tus 1.0, then say that all is there.
-// The code of the link goes in a header; nothing secret is in any address, and nothing is kept in the browser.
+// The page of a link or an appeal: seal each file for the case with age, send what comes out by tus 1.0, then say that
+// all is there. The code goes in a header; nothing secret is in any address, and nothing is kept in the browser.
 import { Encrypter } from "age-encryption";
 import { send } from "./tus.js";
 
@@ -7,6 +7,7 @@ const form = document.getElementById("files");
 const picked = document.getElementById("file");
 const bar = document.getElementById("progress");
 const MOST_FILES = 8;
+const sealed = new Map(); // what is there already, by file: tried again, it is not sent again
 
 function say(words) {
   document.getElementById("state").textContent = words;
@@ -22,16 +23,40 @@ function base64(bytes) {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
+async function sealedText(words, recipient) {
+  return base64(await encrypter(recipient).encrypt(new TextEncoder().encode(JSON.stringify(words))));
+}
+
 async function sealedName(file, recipient) {
   const modified = new Date(file.lastModified).toISOString();
-  const text = JSON.stringify({ name: file.name.slice(0, 255), size: file.size, modified });
-  return base64(await encrypter(recipient).encrypt(new TextEncoder().encode(text)));
+  return sealedText({ name: file.name.slice(0, 255), size: file.size, modified }, recipient);
 }
 
 async function hand(file, { code, recipient }, told) {
-  const sealed = await encrypter(recipient).encrypt(file.stream());
-  const upload = await send(sealed, sealed.size(file.size), code, told);
-  return { upload, sealed_name: await sealedName(file, recipient) };
+  if (!sealed.has(file)) {
+    const stream = await encrypter(recipient).encrypt(file.stream());
+    const upload = await send(stream, stream.size(file.size), code, told);
+    sealed.set(file, { upload, sealed_name: await sealedName(file, recipient) });
+  }
+  return sealed.get(file);
+}
+
+async function asked(method, address, headers, body) {
+  const response = await fetch(address, { method, headers, body });
+  const told = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(`${told.title || "The portal did not answer."} ${told.detail || ""}`.trim());
+  return told;
+}
+
+// An appeal's page has no code: it gets one for what is sent now.
+async function begin(data) {
+  if (!data.code) data.code = (await asked("POST", `/v1/appeals/${data.appeal}/contributions`, {})).code;
+}
+
+// What was written to an appeal, beside the files.
+async function note(recipient) {
+  const [text, contact] = ["text", "contact"].map((id) => (document.getElementById(id)?.value || "").trim());
+  return text || contact ? { sealed_note: await sealedText({ text, contact }, recipient) } : {};
 }
 
 function fits(files, most) {
@@ -56,18 +81,15 @@ async function answer(files) {
   const total = files.reduce((sum, file) => sum + file.size, 0);
   const sent = [];
   let before = 0;
+  await begin(form.dataset);
   for (const [index, file] of files.entries()) {
     say(`Sealing and sending file ${index + 1} of ${files.length}. Keep this page open.`);
     sent.push(await hand(file, form.dataset, (bytes) => { bar.value = Math.min(1, (before + bytes) / total); }));
     before += file.size;
   }
-  const response = await fetch("/v1/link/answer", {
-    method: "PUT",
-    headers: { "Handover-Link": form.dataset.code, "Content-Type": "application/json" },
-    body: JSON.stringify({ files: sent }),
-  });
-  if (!response.ok) throw new Error((await response.json()).title);
-  show(await response.json());
+  const headers = { "Handover-Link": form.dataset.code, "Content-Type": "application/json" };
+  const body = JSON.stringify({ files: sent, ...(await note(form.dataset.recipient)) });
+  show(await asked("PUT", "/v1/link/answer", headers, body));
 }
 
 form.addEventListener("submit", async (event) => {
@@ -81,7 +103,7 @@ form.addEventListener("submit", async (event) => {
   try {
     await answer(files);
   } catch (error) {
-    say(`It did not work: ${error.message} Nothing was answered yet. Press the button to try again.`);
+    say(`It did not work: ${error.message} Nothing is handed over yet. Press the button to try again.`);
     button.disabled = picked.disabled = false;
   }
 });

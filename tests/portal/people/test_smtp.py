@@ -14,8 +14,9 @@ from exchange.documents import api
 from exchange.errors import NotDelivered, SettingsInvalid
 from portal.people import sending
 from portal.people.messages import AddressRefused, Message
+from portal.people.secret_files import read_secret
 from portal.people.sending import WAITS
-from portal.people.smtp import SmtpCarrier, read_password
+from portal.people.smtp import CREDENTIAL, SmtpCarrier
 from portal.settings import MailSettings, PeopleSettings
 from tests.portal.conftest import Town
 from tests.portal.people.letters import Letters, mail_server
@@ -107,17 +108,17 @@ def test_the_password_comes_from_a_private_file_or_from_systemd(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    with pytest.raises(SettingsInvalid, match="nowhere"):
-        read_password(None)
+    with pytest.raises(SettingsInvalid, match="nothing says"):
+        read_secret(None, CREDENTIAL, "it")
     path = tmp_path / "mail-password"
     path.write_text(SECRET)
     path.chmod(0o644)
     with pytest.raises(SettingsInvalid, match="Others may read"):
-        read_password(path)
+        read_secret(path, CREDENTIAL, "it")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert read_password(None) == SECRET
+    assert read_secret(None, CREDENTIAL, "it") == SECRET
     with pytest.raises(SettingsInvalid, match="can't be read"):
-        read_password(tmp_path / "gone")
+        read_secret(tmp_path / "gone", CREDENTIAL, "it")
 
 
 async def test_a_message_is_tried_again_and_its_officer_sees_how_it_is(

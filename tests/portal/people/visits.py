@@ -9,6 +9,7 @@ from exchange.clock import DAY, HOUR, MINUTE, Window, to_rfc3339
 from exchange.documents import api
 from exchange.documents.messages import Asked, Incident, Signed, Stretch
 from exchange.documents.people import LINK_HEADER, MessageState, PeopleNearby, PersonCase, PersonRequest
+from exchange.documents.people.appeals import Appeal
 from tests.portal.conftest import Town
 from tests.portal.people.letters import FORM, HERE, Letters, code_of
 from tests.portal.wire import RECIPIENT, Answer, Officer, Wire
@@ -70,9 +71,10 @@ class Visitor:
         assert sent.status == 204, sent.content
         return made
 
-    async def answer(self, code: str, *uploads: str, name: str = "c2VhbGVk") -> Answer:
+    async def answer(self, code: str, *uploads: str, name: str = "c2VhbGVk", note: str | None = None) -> Answer:
         wire = Wire(self.town.session, self.town.origin, self.town.clock)
-        body = json.dumps({"files": [{"upload": upload, "sealed_name": name} for upload in uploads]})
+        files = [{"upload": upload, "sealed_name": name} for upload in uploads]
+        body = json.dumps({"files": files} | ({} if note is None else {"sealed_note": note}))
         return await wire.call("PUT", api.LINK_ANSWER, body, token=None, headers={LINK_HEADER: code})
 
 
@@ -112,3 +114,21 @@ def question(officer: Officer, person: str, request_id: str = "p-1", **changed: 
         "expires": now + 7 * DAY,
     }
     return officer.sign(PersonRequest(**{**fields, **changed}))
+
+
+def an_appeal(officer: Officer, **changed: Any) -> Signed:
+    now = officer.clock.now()
+    fields = {
+        "appeal_id": "abcdefgh23",
+        "force": officer.force,
+        "credential": officer.credential,
+        "crime_reference": "EX/26/004711",
+        "title": "Did you see a red van?",
+        "area": "Between Market Street and the canal",
+        "description": "A shop was broken into.",
+        "happened": Stretch.of(Window(now - 3 * HOUR, now - 2 * HOUR)),
+        "recipient": RECIPIENT,
+        "issued": now,
+        "expires": now + 7 * DAY,
+    }
+    return officer.sign(Appeal(**{**fields, **changed}))

@@ -1,7 +1,7 @@
 """Every module of pages, in the order of the navigation; ``portal.officer.desk.page`` says how one is added."""
 
 from portal.officer.desk.page import Page
-from portal.officer.desk.pages import cases, exports, ground, notes, packages, player, requests, search
+from portal.officer.desk.pages import appeals, cases, exports, ground, notes, packages, people, player, requests, search
 
 PAGES: tuple[Page, ...] = (
     search.PAGE,
@@ -11,5 +11,7 @@ PAGES: tuple[Page, ...] = (
     player.PAGE,
     notes.PAGE,
     exports.PAGE,
+    people.PAGE,
+    appeals.PAGE,
     ground.PAGE,
 )

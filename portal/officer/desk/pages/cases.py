@@ -13,9 +13,10 @@ from aiohttp import web
 
 from exchange.documents.messages import Stretch
 from portal.officer.casework.seen import News, all_news, mark_seen
-from portal.officer.casework.standing import CaseStanding
+from portal.officer.casework.standing import CaseStanding, case_id
 from portal.officer.crime.batches import all_batches
 from portal.officer.crime.spoken_times import show_window
+from portal.officer.desk.brought import BROUGHT_OPENINGS, BroughtOpening
 from portal.officer.desk.live import answer_part
 from portal.officer.desk.openings import OPENINGS, Opening
 from portal.officer.desk.page import Link, Page
@@ -26,19 +27,19 @@ from portal.officer.desk.watch import View, look, news_of, set_up
 async def show_all(request: web.Request) -> web.Response:
     view = await look(request)
     news = await asyncio.to_thread(news_of, site_of(request), view)
-    return render(request, "cases.html", view=view, news=_grouped(news, view))
+    return render(request, "cases.html", view=view, news=_grouped(news))
 
 
 async def part_of_all(request: web.Request) -> web.Response:
     """What is live of the list, or 304 for a page that shows it already."""
     view = await look(request)
     news = await asyncio.to_thread(news_of, site_of(request), view)
-    return answer_part(request, rendered(request, "cases_part.html", view=view, news=_grouped(news, view)))
+    return answer_part(request, rendered(request, "cases_part.html", view=view, news=_grouped(news)))
 
 
 async def see_all(request: web.Request) -> web.Response:
     site, view = site_of(request), await look(request)
-    await asyncio.to_thread(mark_seen, site.state, all_news(view.standings, view.replies))
+    await asyncio.to_thread(mark_seen, site.state, view.news)
     raise web.HTTPSeeOther("/cases")
 
 
@@ -46,10 +47,12 @@ async def show(request: web.Request) -> web.Response:
     """Looking at a case, its news are seen; this one time they are still marked."""
     site, view = site_of(request), await look(request)
     case, values = await _case(request, view)
-    facts = all_news(case.requests, view.replies)
+    facts = all_news(case.requests, view.replies, case.people)
     fresh = {each.request_id for each in await asyncio.to_thread(news_of, site, view)}
     await asyncio.to_thread(mark_seen, site.state, facts)
-    return render(request, "case.html", view=view, fresh=fresh, openings=_openings(request), **values)
+    return render(
+        request, "case.html", view=view, fresh=fresh, openings=_openings(request), brought=_brought(request), **values
+    )
 
 
 async def part_of_case(request: web.Request) -> web.Response:
@@ -58,7 +61,12 @@ async def part_of_case(request: web.Request) -> web.Response:
     openings = _openings(request)
     for opening in openings.values():
         await opening.look()
-    return answer_part(request, rendered(request, "case_part.html", view=view, fresh=(), openings=openings, **values))
+    return answer_part(
+        request,
+        rendered(
+            request, "case_part.html", view=view, fresh=(), openings=openings, brought=_brought(request), **values
+        ),
+    )
 
 
 async def open_all(request: web.Request) -> web.Response:
@@ -82,7 +90,8 @@ async def _case(request: web.Request, view: View) -> tuple[CaseStanding, dict[st
     chosen = next((area for area in areas if area.batch_id == request.query.get("area")), None)
     if chosen is not None:
         wanted = {each.request_id for each in chosen.sendings}
-        case = replace(case, requests=tuple(each for each in case.requests if each.case.request_id in wanted))
+        requests = tuple(each for each in case.requests if each.case.request_id in wanted)
+        case = replace(case, requests=requests, people=())
     asked = {each.request_id: each for area in areas for each in area.sendings}
     windows = {area.batch_id: show_window(area.window.window, site.zone) for area in areas}
     spoken = _spoken(site.zone)
@@ -97,12 +106,17 @@ def _openings(request: web.Request) -> dict[str, Opening]:
     return dict(request.config_dict[OPENINGS].found)
 
 
-def _grouped(news: list[News], view: View) -> list[tuple[str, str, list[str]]]:
+def _brought(request: web.Request) -> dict[str, BroughtOpening]:
+    return dict(request.config_dict[BROUGHT_OPENINGS].found)
+
+
+def _grouped(news: list[News]) -> list[tuple[str, str, list[str]]]:
     """By request: the case's id, its crime reference, and what is new in words."""
     found: dict[str, tuple[str, str, list[str]]] = {}
     for each in news:
-        case, _ = view.request(each.request_id)
-        found.setdefault(each.request_id, (case.case_id, each.crime_reference, []))[2].append(each.text)
+        found.setdefault(each.request_id, (case_id(each.crime_reference), each.crime_reference, []))[2].append(
+            each.text
+        )
     return list(found.values())
 
 

@@ -70,7 +70,9 @@ async def paper(request: web.Request) -> web.Response:
     notes = await asyncio.to_thread(read_notes, site.state, case.crime_reference)
     openings = request.config_dict[OPENINGS]
     opened = [found for each in case.packages if (found := openings.opened(each.delivery)) is not None]
-    await say_if_reached(site.client, dict.fromkeys(each.delivery.request_id for each in opened), "printed")
+    printed = [each.delivery.request_id for each in opened]
+    printed += [each.case.request_id for each in case.people if each.has_files]
+    await say_if_reached(site.client, dict.fromkeys(printed), "printed")
     clocks = {each.delivery_id: each for each in await asyncio.to_thread(lanes, opened)}
 
     def spoken(stretch: Stretch) -> str:

@@ -10,8 +10,10 @@ from exchange.documents.people import (
     PersonCase,
     PersonCases,
     PersonRequest,
+    PersonWord,
+    ReceivedText,
 )
-from portal.api import person_handlers as handlers
+from portal.api.people import person_handlers as handlers
 from portal.api.route import Route, Who
 from portal.people.asked import PersonCasesQuery
 from portal.registry.search_query import SearchQuery
@@ -37,6 +39,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", api.PERSON_FILE, Who.OFFICER, handlers.read_file, "A file as the sender's browser sealed it",
         {200: bytes, 206: bytes, 304: None}, headers=("Range", "If-None-Match"), problems=(404, 410, 412, 416),
+    ),
+    Route(
+        "GET", api.PERSON_DOCUMENT, Who.OFFICER, handlers.read_document, "The request as its officer signed it",
+        {200: Signed}, problems=(404,),
+    ),
+    Route(
+        "POST", api.PERSON_WORD, Who.OFFICER, handlers.tell, "Tell the person that it was opened, or what became of it",
+        {204: None}, body=PersonWord, problems=(404, 409, 413, 415, 422, 429),
+    ),
+    Route(
+        "POST", api.TEXTS_RECEIVED, Who.ANYONE, handlers.take_text, "What somebody texted back, from the provider",
+        {204: None}, body=ReceivedText, headers=("Authorization",), problems=(401, 404, 413, 415, 422),
     ),
     Route(
         "PUT", api.LINK_ANSWER, Who.LINK, handlers.take_answer, "By a link: all files are here",

@@ -1,0 +1,1 @@
+"""Calls about people without an agent, by subject."""

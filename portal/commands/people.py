@@ -1,0 +1,79 @@
+"""``handover-portal people …``: people without an agent. Not for: what is kept of them (``portal.people.known``)."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import click
+
+from exchange.clock import SystemClock
+from exchange.durable import durable_file
+from portal.commands.opened import opened
+from portal.console import FILE, FOLDER, json_option, one_line
+from portal.people import known
+from portal.settings import PortalFolder
+from portal.uploads.files import UploadFolder
+
+
+@click.group()
+def people() -> None:
+    """People without an agent, who registered by hand."""
+
+
+@people.command("list")
+@click.argument("folder", type=FOLDER)
+@json_option
+def people_list(folder: Path, as_json: bool) -> None:
+    """Everybody who registered, and whether they confirmed it."""
+    with opened(folder) as (db, _):
+        found = db.read_now(known.list_all)
+    if as_json:
+        one_line(found)
+        return
+    for entry in found:
+        state = f"confirmed {entry['confirmed'][:10]}" if entry["confirmed"] else "not confirmed"
+        click.echo(f"{entry['person']}  {entry['address']}  {entry['cameras']} cameras, {state}")
+    if not found:
+        click.echo("Nobody registered.")
+
+
+@people.command("export")
+@click.argument("folder", type=FOLDER)
+@click.argument("who")
+@click.option("--out", type=FILE, required=True, help="A new file, which only you may read.")
+@json_option
+def people_export(folder: Path, who: str, out: Path, as_json: bool) -> None:
+    """Write all that is kept of WHO (an id, e-mail address or number) as JSON: for somebody who asks for it."""
+    with opened(folder) as (db, settings):
+        found = db.read_now(lambda session: known.export(session, who, settings.people))
+    with durable_file(out) as file:
+        file.write((json.dumps(found, indent=2, ensure_ascii=False) + "\n").encode())
+    if as_json:
+        one_line({"person": found["person"], "written": str(out)})
+        return
+    click.echo(f"Written to {out}: the entry, {len(found['cameras'])} cameras, and {len(found['asked'])} requests.")
+    click.echo("What they sent is sealed for officers: only its sizes and hashes are known here.")
+
+
+@people.command("erase")
+@click.argument("folder", type=FOLDER)
+@click.argument("who")
+@json_option
+def people_erase(folder: Path, who: str, as_json: bool) -> None:
+    """Erase WHO (an id, e-mail address or number), with their cameras, links and messages."""
+    with opened(folder) as (db, settings):
+        now = SystemClock().now()
+        erased = db.write_now(lambda session: known.erase(session, who, settings.people, now))
+        asyncio.run(db.forget_erased())
+    if erased.uploads:
+        asyncio.run(UploadFolder(PortalFolder(folder).uploads).remove(erased.uploads))
+    if as_json:
+        counts = {"cameras": erased.cameras, "links": erased.links, "messages": erased.messages}
+        one_line({"person": erased.person, **counts, "uploads": len(erased.uploads), "requests_kept": erased.kept})
+        return
+    click.echo(
+        f"Erased: the address and name, {erased.cameras} cameras, {erased.links} links, {erased.messages} messages, "
+        f"{len(erased.uploads)} unfinished uploads."
+    )
+    click.echo(f"Kept: {erased.kept} requests with their answers, which say nothing of who was asked.")
+    click.echo("Backups have the entry until they are removed: see 'Backups' in docs/portal-guide.md.")
