@@ -11,9 +11,8 @@ from exchange.documents.api import FootageChance, FoundCamera, SearchResult
 from exchange.documents.messages import OwnerKind, Place
 from portal.registry import hours
 from portal.registry.geo import bearing, looks_at
-from portal.registry.nearest import middle_of, nearest
+from portal.registry.nearest import FoundRow, middle_of, nearest
 from portal.registry.search_query import SearchQuery
-from portal.storage.models import Camera
 
 MOST_FOUND = 400
 """Cameras in one answer, nearest first."""
@@ -26,25 +25,19 @@ def search(session: Session, query: SearchQuery, now: int) -> SearchResult:
     found, more = nearest(session, query, MOST_FOUND)
     place = middle_of(query) if query.radius_m is not None else None
     window = Window(query.start, query.end)
-    said = hours.recorded(session, [(camera.device, camera.camera_id) for _, camera, _ in found], window)
-    return SearchResult(
+    said = hours.recorded(session, [(camera.device, camera.camera_id) for _, camera in found], window)
+    return SearchResult.model_construct(
         cameras=tuple(
             _found(
-                camera,
-                last_seen,
-                away,
-                place,
-                footage_chance(camera, last_seen, window, now, said.get((camera.device, camera.camera_id))),
+                camera, away, place, footage_chance(camera, window, now, said.get((camera.device, camera.camera_id)))
             )
-            for away, camera, last_seen in found
+            for away, camera in found
         ),
         truncated=more,
     )
 
 
-def footage_chance(
-    camera: Camera, last_seen: int, window: Window, now: int, recorded: bool | None = None
-) -> FootageChance:
+def footage_chance(camera: FoundRow, window: Window, now: int, recorded: bool | None = None) -> FootageChance:
     """From how far back the camera's recordings reach, and when its owner's system was last heard.
 
     ``recorded``: whether the agent said that all of the window was recorded, or nothing of it; None where it did not.
@@ -55,25 +48,26 @@ def footage_chance(
         return FootageChance.NO
     if recorded is False:
         return FootageChance.NO
-    known = recorded or (since is not None and window.end <= last_seen)
-    if not known or (since is not None and window.start < since) or last_seen < now - SILENT:
+    known = recorded or (since is not None and window.end <= camera.last_seen)
+    if not known or (since is not None and window.start < since) or camera.last_seen < now - SILENT:
         return FootageChance.UNSURE
     return FootageChance.LIKELY
 
 
-def _found(
-    camera: Camera, last_seen: int, away: float, place: tuple[float, float] | None, chance: FootageChance
-) -> FoundCamera:
+def _found(camera: FoundRow, away: float, place: tuple[float, float] | None, chance: FootageChance) -> FoundCamera:
+    """Made without another check: every value was checked when the camera was registered."""
     looks = None
     if place is not None:
         toward = bearing(camera.latitude, camera.longitude, *place)
         looks = looks_at(toward, away, camera.direction, camera.field_of_view, camera.range_m)
-    return FoundCamera(
+    return FoundCamera.model_construct(
         device=camera.device,
         camera_id=camera.camera_id,
         label=camera.label,
         owner_kind=OwnerKind(camera.owner_kind),
-        place=Place(latitude=camera.latitude, longitude=camera.longitude, description=camera.description),
+        place=Place.model_construct(
+            latitude=camera.latitude, longitude=camera.longitude, description=camera.description
+        ),
         direction=camera.direction,
         field_of_view=camera.field_of_view,
         range_m=camera.range_m,
@@ -83,5 +77,5 @@ def _found(
         looks_at_place=looks,
         footage=chance,
         recordings_since=camera.recordings_since,
-        last_seen=last_seen,
+        last_seen=camera.last_seen,
     )

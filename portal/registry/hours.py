@@ -1,8 +1,9 @@
 """Of which hours agents said that they have recordings. Not for: what an officer is told of it (``cameras``)."""
 
+import json
 from collections.abc import Iterable
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import bindparam, delete, select, text
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, Window
@@ -17,6 +18,19 @@ KEPT_DAYS = 90
 """Days for which hours are kept; recordings are seldom kept for longer."""
 AHEAD = DAY // 24
 """How far a device's clock may be ahead."""
+_SAID = {
+    "sqlite": text(
+        "SELECT said.device, said.camera_id, said.day, said.hours FROM json_each(:wanted) AS wanted"
+        " CROSS JOIN day_hours AS said WHERE said.device = json_extract(wanted.value, '$[0]')"
+        " AND said.camera_id = json_extract(wanted.value, '$[1]') AND said.day IN :days"
+    ).bindparams(bindparam("days", expanding=True)),
+    "postgresql": text(
+        "SELECT said.device, said.camera_id, said.day, said.hours"
+        " FROM json_array_elements(CAST(:wanted AS json)) AS wanted (pair) JOIN day_hours AS said"
+        " ON said.device = wanted.pair->>0 AND said.camera_id = wanted.pair->>1 WHERE said.day IN :days"
+    ).bindparams(bindparam("days", expanding=True)),
+}
+"""Each of hundreds of cameras is looked up by its key: given a list of pairs, SQLite reads the whole table."""
 
 
 def keep(session: Session, caller: Caller, signed: Signed, now: int) -> None:
@@ -40,13 +54,9 @@ def keep(session: Session, caller: Caller, signed: Signed, now: int) -> None:
 def recorded(session: Session, cameras: Iterable[tuple[str, str]], window: Window) -> dict[tuple[str, str], bool]:
     """Of each (device, camera id) whether all of the window was recorded, or nothing of it, where it is known."""
     days: dict[tuple[str, str], dict[int, str]] = {}
-    rows = session.scalars(
-        select(DayHours).where(
-            tuple_(DayHours.device, DayHours.camera_id).in_(list(cameras)), DayHours.day.in_(list(days_of(window)))
-        )
-    )
-    for row in rows:
-        days.setdefault((row.device, row.camera_id), {})[row.day] = row.hours
+    asked = {"wanted": json.dumps(list(cameras)), "days": list(days_of(window))}
+    for device, camera_id, day, said in session.execute(_SAID[session.get_bind().dialect.name], asked):
+        days.setdefault((device, camera_id), {})[day] = said
     found = {camera: recorded_in(window, of_days) for camera, of_days in days.items()}
     return {camera: said for camera, said in found.items() if said is not None}
 

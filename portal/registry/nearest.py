@@ -1,40 +1,71 @@
-"""The rows of the cameras in a place, nearest to its middle first: by PostGIS, or without it by a plain index.
+"""The rows of the cameras in a place, nearest to its middle first, and never one too many or too few.
 
-Not for: what officers are told of them (``portal.registry.cameras``). Both give the same cameras in the same order, but
-for two that lie within a hair of as far away as each other.
+Circles are asked of PostGIS where it is. Boxes, and everything in a file, are found in rings: an index on bands of
+latitude, each sorted by longitude, gives the cameras around the middle, in a ring as wide as it takes. Not for: what
+officers are told of them (``portal.registry.cameras``).
 """
 
 import math
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Float, Select, and_, case, func, literal_column, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Float, Integer, Select, and_, func, literal_column, or_, select
+from sqlalchemy.orm import Session
 
-from portal.registry.geo import distance_m
+from portal.registry.geo import Box, box_around, distance_m
 from portal.registry.search_query import SearchQuery
 from portal.storage.models import Camera, Device
 
-Row = tuple[float, Camera, int]
-"""Metres from the middle, the camera, and when its owner's system was last heard."""
-CANDIDATES = 2000
-"""Rows that a plain index gives at most; they are sorted well enough by then that the nearest are among them."""
+
+class FoundRow(NamedTuple):
+    """A camera as its row is; plain, because rows that a session watches take as long again."""
+
+    device: str
+    camera_id: str
+    label: str
+    owner_kind: str
+    latitude: float
+    longitude: float
+    description: str | None
+    direction: float | None
+    field_of_view: float | None
+    range_m: float | None
+    sound: bool
+    retention_days: int
+    recordings_since: int | None
+    last_seen: int
+    """When its owner's system was last heard."""
+
+
+Row = tuple[float, FoundRow]
+"""Metres from the middle, and the camera."""
+_COLUMNS = [*(getattr(Camera, name) for name in FoundRow._fields[:-1]), Device.last_seen]
 AS_FAR = 100
-"""Cameras more than are wanted: of so many at one place it doesn't hang on chance which are found."""
-CORNERS = 4
-"""Times as many of the nearest are looked at for a box as are wanted: enough lie in it, if it isn't narrow."""
-POLAR = 85.0
-"""Degrees beyond which a degree of longitude varies too much within a circle to sort by."""
+"""Cameras more than are wanted of PostGIS: where more than so many are as far away, rings find which are wanted."""
+FIRST_RING_M = 250.0
+MOST_LOOKED_AT = 3000
+"""Places in one ring; where there are more, a narrower one is looked at."""
+LEAST_STEP_M = 1.0
+"""Rings that differ by less are not told apart: what crowds there is read, however much it is."""
+SLACK_M = 0.5
+"""By which a ring's box is wider: sines near a pole, and another's sphere, are no better."""
+BANDS_A_DEGREE = 100
+_BAND = {
+    "sqlite": "CAST((cameras.latitude + 90) * 100 AS INTEGER)",
+    "postgresql": "CAST(floor((cameras.latitude + 90) * 100) AS integer)",
+}
+"""As the index ``cameras_by_band`` has it: an index on what is computed is taken for the same words only."""
 
 
 def nearest(session: Session, query: SearchQuery, most: int) -> tuple[list[Row], bool]:
-    """The nearest ``most``, and whether there are more."""
-    if session.get_bind().dialect.name == "postgresql":
-        found, more = _on_the_globe(session, query, most), False
-    else:
-        rows = session.execute(by_index(query)).all()
-        found, more = _inside(query, ((camera, seen) for camera, seen in rows[:CANDIDATES])), len(rows) > CANDIDATES
+    """The nearest ``most``, and whether there are more; of some that are as far away, by device and camera id."""
+    found = None
+    if query.radius_m is not None and _engine_of(session) == "postgresql":
+        found = _on_the_globe(session, middle_of(query), query.radius_m, most)
+    if found is None:
+        found = _in_rings(session, query, most)
     found.sort(key=lambda item: (item[0], item[1].device, item[1].camera_id))
-    return found[:most], more or len(found) > most
+    return found[:most], len(found) > most
 
 
 def middle_of(query: SearchQuery) -> tuple[float, float]:
@@ -44,72 +75,28 @@ def middle_of(query: SearchQuery) -> tuple[float, float]:
     return query.box.middle
 
 
-def _on_the_globe(session: Session, query: SearchQuery, most: int) -> list[Row]:
-    """More than ``most``, or all that there are."""
-    limit = most + AS_FAR if query.radius_m is not None else CORNERS * most
-    rows = [(camera, seen) for camera, seen in session.execute(by_distance(middle_of(query), limit, query.radius_m))]
-    found = _inside(query, rows)
-    if query.radius_m is not None or len(rows) < limit or len(found) > most:
-        return found
-    middle = middle_of(query)
-    if max(distance_m(*middle, camera.latitude, camera.longitude) for camera, _ in rows) > _reach(query):
-        return found
-    return _inside(query, ((camera, seen) for camera, seen in session.execute(_in_a_narrow_box(query, most + AS_FAR))))
+# -- by PostGIS --------------------------------------------------------------------------------------------------
 
 
-def by_distance(middle: tuple[float, float], limit: int, radius_m: float | None) -> Select[Camera, int]:
+def _on_the_globe(session: Session, middle: tuple[float, float], radius_m: float, most: int) -> list[Row] | None:
+    """More than ``most`` with all that are as far away as the last of them, or all that there are. None when more
+    are as far away than were asked for."""
+    every = _rows(session, by_distance(middle, most + AS_FAR, radius_m), middle)
+    found = [row for row in every if row[0] <= radius_m]
+    if len(every) < most + AS_FAR:
+        return found
+    horizon = max(away for away, _ in every) - SLACK_M
+    return found if sum(away < horizon for away, _ in found) > most else None
+
+
+def by_distance(middle: tuple[float, float], limit: int, radius_m: float) -> Select[*tuple[Any, ...]]:
     """Of the nearest of all cameras, those in a circle: PostGIS's index gives them in the order of their distance on a
     sphere."""
     away = _away(middle)
-    closest = select(Camera, away.label("away")).order_by(away).limit(limit).subquery()
-    camera = aliased(Camera, closest)
-    wanted = select(camera, Device.last_seen).join(Device, Device.fingerprint == camera.device)
-    return wanted if radius_m is None else wanted.where(closest.c.away <= radius_m + 1)
-
-
-def _in_a_narrow_box(query: SearchQuery, limit: int) -> Select[Camera, int]:
-    wanted = select(Camera, Device.last_seen).join(Device, Device.fingerprint == Camera.device)
-    order = (_away(middle_of(query)), Camera.device, Camera.camera_id)
-    return wanted.where(_between(query)).order_by(*order).limit(limit)
-
-
-def by_index(query: SearchQuery) -> Select[Camera, int]:
-    """By the index on latitude and longitude; sorted well enough in SQL that the nearest are in the first rows."""
-    box, (latitude, longitude) = query.box, middle_of(query)
-    wanted = select(Camera, Device.last_seen).join(Device, Device.fingerprint == Camera.device).where(_between(query))
-    if abs(latitude) > POLAR:
-        return wanted.limit(10 * CANDIDATES)
-    narrowing = math.cos(math.radians(latitude)) ** 2
-    north = Camera.latitude - latitude
-    across = Camera.longitude - longitude
-    if box.west > box.east:  # the short way round
-        across = case((across > 180, across - 360), (across < -180, across + 360), else_=across)
-    return wanted.order_by(north * north + across * across * narrowing).limit(CANDIDATES + 1)
-
-
-def _inside(query: SearchQuery, rows: Iterable[tuple[Camera, int]]) -> list[Row]:
-    """Those in the circle or box, with how far away they are."""
-    latitude, longitude = middle_of(query)
-    box, radius = query.box, query.radius_m
-    found = []
-    for camera, seen in rows:
-        away = distance_m(latitude, longitude, camera.latitude, camera.longitude)
-        if away <= radius if radius is not None else box.holds(camera.latitude, camera.longitude):
-            found.append((away, camera, seen))
-    return found
-
-
-def _reach(query: SearchQuery) -> float:
-    """Metres from a box's middle to its furthest corner."""
-    box = query.box
-    corners = ((latitude, longitude) for latitude in (box.south, box.north) for longitude in (box.west, box.east))
-    return max(distance_m(*box.middle, *corner) for corner in corners)
-
-
-def _between(query: SearchQuery) -> ColumnElement[bool]:
-    box = query.box
-    across = or_(*(Camera.longitude.between(west, east) for west, east in box.longitudes))
-    return and_(Camera.latitude.between(box.south, box.north), across)
+    closest = select(*_COLUMNS[:-1], away.label("away")).order_by(away).limit(limit).subquery()
+    columns = [closest.c[name] for name in FoundRow._fields[:-1]]
+    wanted = select(*columns, Device.last_seen).join(Device, Device.fingerprint == closest.c.device)
+    return wanted.where(closest.c.away <= radius_m + SLACK_M)
 
 
 def _away(middle: tuple[float, float]) -> ColumnElement[float]:
@@ -117,3 +104,92 @@ def _away(middle: tuple[float, float]) -> ColumnElement[float]:
     latitude, longitude = middle
     place: ColumnElement[float] = literal_column("cameras.place", Float)
     return place.op("<->")(func.geography(func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)))
+
+
+# -- in rings ----------------------------------------------------------------------------------------------------
+
+
+def _in_rings(session: Session, query: SearchQuery, most: int) -> list[Row]:
+    """As ``_on_the_globe``, of any shape, and always found."""
+    radius = _wide_enough(session, query, most)
+    wanted = select(*_COLUMNS).join(Device, Device.fingerprint == Camera.device)
+    near = _rows(session, in_ring(wanted, query, radius, _engine_of(session)), middle_of(query))
+    return [row for row in near if row[0] <= radius and _holds(query, row[1].latitude, row[1].longitude)]
+
+
+def _wide_enough(session: Session, query: SearchQuery, most: int) -> float:
+    """Metres from the middle to the first camera beyond the nearest ``most`` of the shape, or to its furthest point."""
+    furthest = _reach(query)
+    radius, too_narrow, crowded = min(FIRST_RING_M, furthest), 0.0, math.inf
+    limit: int | None = MOST_LOOKED_AT
+    while True:
+        wanted = select(Camera.latitude, Camera.longitude)
+        ring = in_ring(wanted, query, radius, _engine_of(session))
+        places = [(row[0], row[1]) for row in session.execute(ring.limit(None if limit is None else limit + 1))]
+        if limit is not None and len(places) > limit:
+            if radius - too_narrow > LEAST_STEP_M:
+                crowded, radius = radius, (too_narrow + radius) / 2
+            else:
+                limit = None
+            continue
+        away = _distances(query, places, radius)
+        if len(away) > most:
+            return away[most]
+        if radius >= furthest:
+            return furthest
+        too_narrow = radius
+        wider = radius * min(4.0, max(1.4, math.sqrt(1.5 * (most + 1) / max(1, len(away)))))
+        radius = min(furthest, wider if limit is None else min(wider, (radius + crowded) / 2))
+
+
+def _distances(query: SearchQuery, places: Iterable[tuple[float, float]], radius: float) -> list[float]:
+    """Sorted, of those in the shape that are at most so far away."""
+    middle = middle_of(query)
+    away = (distance_m(*middle, *place) for place in places if _holds(query, *place))
+    return sorted(each for each in away if each <= radius)
+
+
+def in_ring(wanted: Select[*tuple[Any, ...]], query: SearchQuery, radius: float, engine: str) -> Select[Any]:
+    """What is wanted of cameras, from the box around a ring, as far as that lies in the query's own."""
+    ring = box_around(*middle_of(query), radius + SLACK_M)
+    south, north, longitudes = ring.south, ring.north, ring.longitudes
+    if query.radius_m is None:
+        south, north = max(south, query.box.south), min(north, query.box.north)
+        longitudes = _overlaps(ring, query.box)
+    band = literal_column(_BAND[engine], Integer)
+    bands = range(_band(south), _band(north) + 1)
+    across = or_(*(Camera.longitude.between(west, east) for west, east in longitudes))
+    inside = and_(band.in_(bands), across, Camera.latitude.between(south, north))
+    return wanted.where(inside).with_hint(Camera, "INDEXED BY cameras_by_band", "sqlite")
+
+
+def _overlaps(first: Box, second: Box) -> tuple[tuple[float, float], ...]:
+    pairs = ((max(a[0], b[0]), min(a[1], b[1])) for a in first.longitudes for b in second.longitudes)
+    return tuple((west, east) for west, east in pairs if west <= east)
+
+
+def _band(latitude: float) -> int:
+    return int((latitude + 90) * BANDS_A_DEGREE)
+
+
+def _holds(query: SearchQuery, latitude: float, longitude: float) -> bool:
+    """Whether it may lie in the shape; of a circle, its distance tells."""
+    return query.radius_m is not None or query.box.holds(latitude, longitude)
+
+
+def _reach(query: SearchQuery) -> float:
+    """Metres from the middle to the shape's furthest point."""
+    if query.radius_m is not None:
+        return query.radius_m
+    box = query.box
+    corners = ((latitude, longitude) for latitude in (box.south, box.north) for longitude in (box.west, box.east))
+    return max(distance_m(*box.middle, *corner) for corner in corners) + SLACK_M
+
+
+def _rows(session: Session, statement: Select[*tuple[Any, ...]], middle: tuple[float, float]) -> list[Row]:
+    found = map(FoundRow._make, session.execute(statement))
+    return [(distance_m(*middle, row.latitude, row.longitude), row) for row in found]
+
+
+def _engine_of(session: Session) -> str:
+    return session.get_bind().dialect.name

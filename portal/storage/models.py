@@ -38,10 +38,9 @@ class ShutOut(Table):
 
 
 class Camera(Table):
-    """A registered camera as officers may find it."""
+    """A registered camera as officers may find it. How it is found by its place: ``portal.registry.nearest``."""
 
     __tablename__ = "cameras"
-    __table_args__ = (Index("cameras_by_place", "latitude", "longitude"),)
 
     device: Mapped[str] = mapped_column(ForeignKey("devices.fingerprint", ondelete="CASCADE"), primary_key=True)
     camera_id: Mapped[str] = mapped_column(primary_key=True)

@@ -1,5 +1,5 @@
-"""A portal with a county's agents: how soon a request is there, how long officers wait, what a poll costs, and how soon
-cameras are found among a million.
+"""A portal with a county's agents: how soon a request is there, how long officers wait, and what a poll costs. How soon
+cameras are found among a million: ``scripts.benchmarks.search``.
 
 Everything is on this machine: the portal, its file, agents (one process, ``scripts.simulated_agents``), and an officer.
 HANDOVER_BENCH_AGENTS sets how many agents (20,000, or as many as descriptors allow). A poll's cost stands beside a
@@ -26,14 +26,11 @@ import aiohttp
 import psutil
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exchange.clock import HOUR, SystemClock
+from exchange.clock import SystemClock
 from exchange.documents import api
 from exchange.signing.documents import SigningKey
 from exchange.signing.tokens import mint
-from portal.registry import cameras
-from portal.registry.search_query import SearchQuery
 from portal.settings import Limits
-from portal.storage.database import open_database, upgrade
 from scripts.benchmarks.row import Row
 from tests.counterparts.portals.portal import Place, PortalProcess, make_place
 from tests.portal.wire import Agent, Officer, camera
@@ -50,9 +47,6 @@ _MOST_ARRIVING = 120
 _POLLING = 150
 """Agents that poll once a second, while the cost of a poll is measured."""
 _POLLING_SECONDS = 12
-_CAMERAS = 1_000_000
-_SEARCHES = 60
-_OWNER = SigningKey.generate().public.fingerprint
 _SIDE = 2.0
 """Degrees of latitude and longitude over which the cameras lie."""
 
@@ -106,7 +100,6 @@ def rows(work: Path) -> Iterator[Row]:
     port = portal.origin.rpartition(":")[2]
     theirs = _cost_of_stub(f"http://127.0.0.1:{port}", folder / "keys")
     yield Row("CPU of a poll", ours * 1000, theirs * 1000, "ms", 1.12)
-    yield from _search(folder / "million.db")
 
 
 def _how_many() -> int:
@@ -271,38 +264,6 @@ def _cost_of_stub(origin: str, keys: Path) -> float:
 def _cpu(process: int) -> float:
     times = psutil.Process(process).cpu_times()
     return float(times.user + times.system)
-
-
-def _search(path: Path) -> Iterator[Row]:
-    upgrade(path)
-    now = SystemClock().now()
-    with sqlite3.connect(path) as file:
-        file.execute(
-            "INSERT INTO devices (fingerprint, public_key, enrolled, last_seen, revision, last_cursor)"
-            " VALUES (?, 'k', 0, ?, 1, 0)", (_OWNER, now),
-        )  # fmt: skip
-        _insert_cameras(file, ((_OWNER, f"c-{number}") for number in range(_CAMERAS)))
-    file.close()
-    db = open_database(path)
-    chance = random.Random(3)
-    for radius, limit in ((500, 25), (20_000, 50)):
-        took = []
-        for _ in range(_SEARCHES):
-            query = SearchQuery.model_validate(
-                {
-                    "lat": 52.3 + chance.random() * (_SIDE - 0.6),
-                    "lon": -1.7 + chance.random() * (_SIDE - 0.6),
-                    "radius_m": radius,
-                    "crime_reference": "C-1",
-                    "from": now - 2 * HOUR,
-                    "to": now - HOUR,
-                }
-            )
-            begun = time.monotonic()
-            db.read_now(lambda session, query=query: cameras.search(session, query, now))
-            took.append(time.monotonic() - begun)
-        yield Row(f"cameras within {radius} m of 1,000,000, p95", _p95(took) * 1000, None, "ms", limit)
-    db.close()
 
 
 def _p95(values: list[float]) -> float:

@@ -28,6 +28,7 @@ def device(name: str) -> Device:
     return Device(fingerprint=name, public_key="k", enrolled=0, last_seen=0)
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index cameras_by_band")
 def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
     path = tmp_path / "portal.db"
     assert upgrade(path)[0] is None

@@ -69,6 +69,7 @@ def test_the_migrations_make_the_tables_of_the_models_and_a_place_on_the_globe(t
     assert {(step[0], getattr(step[-1], "name", "")) for step in different if step[0] not in _ADDED + _REMOVED} == {
         ("remove_table", "spatial_ref_sys"),
         ("remove_index", "cameras_on_the_globe"),
+        ("remove_index", "cameras_by_band"),
         ("remove_column", "place"),
         ("remove_column", "force"),
         ("remove_index", "cameras_of_force"),

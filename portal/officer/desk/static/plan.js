@@ -6,7 +6,7 @@ class Plan {
   static metres = 111194.93; // a degree of latitude
   static least = 0.02; // metres a pixel
   static most = 400;
-  static many = 400; // cameras in view, beyond which views are left out and marks are set pixel by pixel
+  static many = 400; // cameras in view, beyond which views are left out (crowd.js)
 
   constructor(canvas, changed) {
     this.canvas = canvas;
@@ -23,6 +23,7 @@ class Plan {
     this.y = 0;
     this.scale = 400;
     this.pointers = new Map();
+    this.crowd = new Crowd();
     this.ground = canvas.dataset.tiles ? new Ground(canvas.dataset.tiles, () => this.redraw()) : null;
     this.colours();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { this.colours(); this.redraw(); });
@@ -65,8 +66,9 @@ class Plan {
     if (footage === "no") { pen.fillStyle = this.paper; pen.strokeStyle = colour; pen.fill(); pen.stroke(); pen.beginPath(); pen.moveTo(-4.5, 4.5); pen.lineTo(4.5, -4.5); pen.stroke(); }
     else { pen.fill(); pen.stroke(); }
     const pixels = new Uint32Array(pen.getImageData(0, 0, mark.width, mark.height).data.buffer);
-    mark.spots = []; // x, y and colour of each pixel that is set
-    pixels.forEach((colour, at) => { if (colour >>> 24 > 127) mark.spots.push(at % mark.width, Math.floor(at / mark.width), (colour | 0xff000000) >>> 0); });
+    const set = [...pixels.keys()].filter((at) => pixels[at] >>> 24 > 127);
+    mark.spots = set.map((at) => [at % mark.width, Math.floor(at / mark.width)]); // of the pixels that are set
+    mark.colours = Uint32Array.from(set, (at) => (pixels[at] | 0xff000000) >>> 0);
     return mark;
   }
 
@@ -177,29 +179,16 @@ class Plan {
 
   drawCameras(pen) {
     const { wide, high } = this, shown = [];
-    this.cameras.forEach((camera, number) => {
-      const px = (camera.x - this.x) / this.scale + wide / 2, py = (this.y - camera.y) / this.scale + high / 2;
+    for (let number = 0; number < this.cameras.length; number += 1) {
+      const camera = this.cameras[number], px = (camera.x - this.x) / this.scale + wide / 2, py = (this.y - camera.y) / this.scale + high / 2;
       if (px > -300 && px < wide + 300 && py > -300 && py < high + 300) shown.push([px, py, camera, number]);
-    });
-    if (shown.length > Plan.many) return this.drawMany(pen, shown);
+      if (shown.length > Plan.many) return this.crowd.draw(pen, this, devicePixelRatio || 1);
+    }
     for (const footage of ["no", "unsure", "likely"]) this.drawViews(pen, shown, footage);
     if (shown.length <= 60 && this.scale < 1) this.drawNames(pen, shown);
     for (const [px, py, camera, number] of shown) {
       pen.drawImage(this.marks[`${camera.footage}${this.chosen.has(number)}`], px - 11, py - 11, 22, 22);
     }
-  }
-
-  // Ten thousand pictures take half a second where no graphics card helps; their pixels a hundredth of one.
-  drawMany(pen, shown) {
-    const ratio = devicePixelRatio || 1, { width, height } = this.canvas, image = pen.getImageData(0, 0, width, height);
-    const pixels = new Uint32Array(image.data.buffer);
-    for (const [px, py, camera, number] of shown) {
-      const mark = this.marks[`${camera.footage}${this.chosen.has(number)}`], left = Math.round((px - 11) * ratio), top = Math.round((py - 11) * ratio);
-      if (left < 0 || top < 0 || left + mark.width > width || top + mark.height > height) continue;
-      const start = top * width + left;
-      for (let each = 0; each < mark.spots.length; each += 3) pixels[start + mark.spots[each + 1] * width + mark.spots[each]] = mark.spots[each + 2];
-    }
-    pen.putImageData(image, 0, 0);
   }
 
   // Names that would lie over another mark or name are left out; the list has them all.

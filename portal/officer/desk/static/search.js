@@ -152,12 +152,27 @@
     $("found").textContent = many === 0 ? "No registered camera is there" : many === 1 ? "1 camera" : `${many} cameras`;
     if (found.truncated) $("found").textContent += ", and more: search a smaller place to see them";
     ask.hidden = many === 0;
-    rows = found.cameras.map(row);
-    $("cameras").replaceChildren(...rows);
+    rows = [];
+    $("cameras").replaceChildren();
+    list(listed);
     $("cameras").hidden = many === 0;
     choose("likely");
     $("found").focus();
   }
+
+  const listed = 400; // rows that are added at once: ten thousand would hold up the map
+  function list(until) {
+    const before = rows.length;
+    for (let number = before; number < Math.min(until, found.cameras.length); number += 1) rows.push(row(found.cameras[number], number));
+    $("cameras").append(...rows.slice(before));
+    $("more").hidden = rows.length === found.cameras.length;
+    $("more").textContent = `List more of the other ${found.cameras.length - rows.length}`;
+  }
+  $("more").addEventListener("click", () => {
+    const first = rows.length;
+    list(first + listed);
+    rows[first].querySelector("input").focus();
+  });
 
   const words = { likely: "likely", unsure: "unsure", no: "no footage of that time" };
 
@@ -166,6 +181,7 @@
     const mark = document.createElement("span"), text = document.createElement("span"), more = document.createElement("span");
     label.className = "check";
     box.type = "checkbox";
+    box.checked = chosen.has(number);
     box.addEventListener("change", () => set(number, box.checked));
     mark.className = `mark ${camera.footage}`;
     mark.setAttribute("aria-hidden", "true");
@@ -186,7 +202,7 @@
     plan.redraw();
     changed();
   }
-  plan.picked = (number) => { set(number, !chosen.has(number)); rows[number].scrollIntoView({ block: "nearest" }); };
+  plan.picked = (number) => { list(number + 1); set(number, !chosen.has(number)); rows[number].scrollIntoView({ block: "nearest" }); };
 
   function choose(which) {
     const wanted = { likely: ["likely"], maybe: ["likely", "unsure"], none: [] }[which];
@@ -194,8 +210,8 @@
     found.cameras.forEach((camera, number) => {
       const on = wanted.includes(camera.footage);
       if (on) chosen.add(number);
-      rows[number].querySelector("input").checked = on;
     });
+    rows.forEach((item, number) => { item.querySelector("input").checked = chosen.has(number); });
     plan.redraw();
     changed();
   }
