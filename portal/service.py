@@ -20,6 +20,7 @@ from exchange.documents.messages import Part
 from exchange.errors import StoreUnavailable
 from exchange.signing.documents import parse_strictly
 from portal import sweep
+from portal.audit.logged import LoggedDatabase
 from portal.callers.contacts import FLUSH_SECONDS
 from portal.callers.devices import WATCH_SECONDS, Devices
 from portal.callers.proxies import Proxies
@@ -131,9 +132,10 @@ async def open_portal(
 ) -> AsyncIterator[Portal]:
     """The parts, opened in order and closed in order. StoreDamaged or StoreUnavailable when the database can't be
     used."""
-    db = await asyncio.to_thread(open_database, folder.where(settings), settings.database_password_file)
+    opened = await asyncio.to_thread(open_database, folder.where(settings), settings.database_password_file)
+    db = LoggedDatabase(opened)
     try:
-        async with open_wakeups(db) as (bell, claims):
+        async with open_wakeups(opened) as (bell, claims):
             uploads = UploadFolder(folder.uploads, claims)
             try:
                 portal = _put_together(settings, origin, db, uploads, clock or SystemClock(), bell)

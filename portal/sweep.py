@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from exchange.clock import DAY
 from portal import tokens
-from portal.audit import counts
+from portal.audit import counts, uses
 from portal.people import forgetting
 from portal.registry import hours, offers
 from portal.requests import feedback, inbox
@@ -27,6 +27,8 @@ STRAY_SECONDS = 3600
 
 async def sweep(db: Database, uploads: UploadFolder, limits: Limits, now: int) -> None:
     """Rows first, then files: what remains after a crash between the two, ``remove_strays`` takes."""
+    while await db.write(uses.append):  # deeds whose replica ended before they had their places in the log
+        pass
     gone = await db.write(lambda session: _forget(session, limits, now))
     if gone:
         await uploads.remove(gone)

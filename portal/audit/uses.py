@@ -3,7 +3,9 @@
 Not for: places that were searched (``portal.registry.searches``). Each function is the work of one transaction.
 """
 
-from sqlalchemy import func, select
+import secrets
+
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from exchange.custody.checkpoint import open_checkpoint
@@ -14,12 +16,16 @@ from exchange.documents.messages import Role, Signed
 from exchange.signing.documents import PublicKey
 from portal.audit.roles import require
 from portal.problems import conflict, invalid
+from portal.storage import locks
 from portal.storage.models import Officer
-from portal.storage.use_tables import UseHead, UseLine, UseNode
+from portal.storage.use_tables import UseHead, UseLine, UseNode, UseWaiting
 
 MOST_LINES = 500
 """In one answer."""
 _MOST_CHARACTERS = 400_000
+MOST_AT_ONCE = 500
+"""Lines that get their place in one transaction."""
+_WAITING = "uses are waiting"
 
 
 class StoredTree(MerkleTree):
@@ -28,25 +34,33 @@ class StoredTree(MerkleTree):
     def __init__(self, session: Session, size: int) -> None:
         super().__init__()
         self._session, self._size = session, size
+        self._new: dict[tuple[int, int], bytes] = {}
 
     @property
     def size(self) -> int:
         return self._size
 
     def append(self, leaf: bytes) -> None:
+        """What is new is in the database only after ``keep``."""
         level, position = 0, self._size
-        self._keep(level, position, leaf)
+        self._new[level, position] = leaf
         while position & 1:
             leaf = node_hash(self._node(level, position - 1), leaf)
             level, position = level + 1, position >> 1
-            self._keep(level, position, leaf)
+            self._new[level, position] = leaf
         self._size += 1
 
-    def _keep(self, level: int, position: int, found: bytes) -> None:
-        self._session.add(UseNode(level=level, position=position, hash=found.hex()))
-        self._session.flush()
+    def keep(self) -> None:
+        rows = [
+            {"level": level, "position": position, "hash": found.hex()}
+            for (level, position), found in self._new.items()
+        ]
+        self._session.execute(insert(UseNode), rows)
+        self._new.clear()
 
     def _node(self, level: int, position: int) -> bytes:
+        if (level, position) in self._new:
+            return self._new[level, position]
         node = self._session.get(UseNode, (level, position))
         assert node is not None, "every complete subtree of the log is kept"
         return bytes.fromhex(node.hash)
@@ -55,17 +69,16 @@ class StoredTree(MerkleTree):
 def record(
     session: Session, officer: str, deed: Deed, crime_reference: str, now: int, request_id: str | None = None
 ) -> None:
-    """One more line; of two at once, the second finds its number taken, and its work is run again.
+    """Write down what was done, with the deed itself; on a file, at its place in the log at once.
 
-    ``officer``: the fingerprint of one who is known here.
+    ``officer``: the fingerprint of one who is known here. On PostgreSQL all who do anything would want the log's end at
+    the same time: it gets its place once the deed is committed, before anybody hears of it (``portal.audit.logged``).
     """
-    last = session.scalar(select(UseLine).order_by(UseLine.seq.desc()).limit(1))
     known = session.get(Officer, officer)
     assert known is not None, "a caller whose token was taken is known"
-    size = 0 if last is None else last.seq + 1
-    line = use_line(
+    said = use_line(
         Use(
-            seq=size,
+            seq=0,
             at=now,
             deed=deed,
             officer=officer,
@@ -73,11 +86,41 @@ def record(
             collar_number=known.collar_number,
             crime_reference=crime_reference,
             request_id=request_id,
-            previous=previous_of(None if last is None else last.line),
+            previous=previous_of(None),
         )
     )
-    session.add(UseLine(seq=size, line=line))
-    StoredTree(session, size).append(line_leaf(line))
+    session.add(UseWaiting(use_id=secrets.token_hex(16), at=now, said=said))
+    if locks.is_shared(session):
+        session.info[_WAITING] = True
+    else:
+        append(session)
+
+
+def are_waiting(session: Session) -> bool:
+    """Whether this transaction wrote down something that gets its place later."""
+    return bool(session.info.get(_WAITING))
+
+
+def append(session: Session) -> bool:
+    """Give what waits its place at the end of the log, a batch at once; whether more waits. One at a time does it."""
+    locks.queue_for(session, UseWaiting.__tablename__)
+    found = session.scalars(select(UseWaiting).order_by(UseWaiting.use_id).limit(MOST_AT_ONCE + 1)).all()
+    batch = sorted(found[:MOST_AT_ONCE], key=lambda waiting: (waiting.at, waiting.use_id))
+    if not batch:
+        return False
+    last = session.scalar(select(UseLine).order_by(UseLine.seq.desc()).limit(1))
+    tree = StoredTree(session, 0 if last is None else last.seq + 1)
+    line = None if last is None else last.line
+    rows = []
+    for waiting in batch:
+        use = Use.model_validate_json(waiting.said)
+        line = use_line(use.model_copy(update={"seq": tree.size, "previous": previous_of(line)}))
+        rows.append({"seq": tree.size, "line": line})
+        tree.append(line_leaf(line))
+    session.execute(insert(UseLine), rows)
+    tree.keep()
+    session.execute(delete(UseWaiting).where(UseWaiting.use_id.in_([waiting.use_id for waiting in batch])))
+    return len(found) > len(batch)
 
 
 def read(session: Session, officer: str, after: int) -> Uses:

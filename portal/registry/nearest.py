@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Float, Integer, Select, and_, func, literal_column, or_, select
+from sqlalchemy.exc import InternalError
 from sqlalchemy.orm import Session
 
 from portal.registry.geo import Box, box_around, distance_m
@@ -80,8 +81,13 @@ def middle_of(query: SearchQuery) -> tuple[float, float]:
 
 def _on_the_globe(session: Session, middle: tuple[float, float], radius_m: float, most: int) -> list[Row] | None:
     """More than ``most`` with all that are as far away as the last of them, or all that there are. None when more
-    are as far away than were asked for."""
-    every = _rows(session, by_distance(middle, most + AS_FAR, radius_m), middle)
+    are as far away than were asked for, or PostgreSQL gives up ("index returned tuples in wrong order"), as with
+    PostGIS 3.3 where the equator meets the date line."""
+    try:
+        with session.begin_nested():
+            every = _rows(session, by_distance(middle, most + AS_FAR, radius_m), middle)
+    except InternalError:
+        return None
     found = [row for row in every if row[0] <= radius_m]
     if len(every) < most + AS_FAR:
         return found

@@ -5,7 +5,7 @@ Not for: a file (SQLite): there only one transaction writes at a time, and each 
 
 import hashlib
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 
@@ -17,15 +17,25 @@ def number_of(*names: str) -> int:
 
 def hold(session: Session, *names: str) -> None:
     """Wait until nobody else of this force holds it. The snapshot of what was read before the lock stays as it was."""
-    if _is_shared(session):
+    if is_shared(session):
         session.execute(select(func.pg_advisory_xact_lock(_number(session, names))))
 
 
 def try_hold(session: Session, *names: str) -> bool:
     """Whether nobody else of this force holds it."""
-    if not _is_shared(session):
+    if not is_shared(session):
         return True
     return bool(session.scalar(select(func.pg_try_advisory_xact_lock(_number(session, names)))))
+
+
+def queue_for(session: Session, table: str) -> None:
+    """Wait until nobody else is at what is done with a table by one at a time; others may still add rows to it.
+
+    Unlike ``hold``, the first thing that a transaction does: it then sees what whoever was before it left. (In a
+    transaction of one of several forces it is the second, and may be run again once.)
+    """
+    if is_shared(session):
+        session.execute(text(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"))
 
 
 def _number(session: Session, names: tuple[str, ...]) -> int:
@@ -33,5 +43,6 @@ def _number(session: Session, names: tuple[str, ...]) -> int:
     return number_of(*names) if force is None else number_of("of", force, *names)
 
 
-def _is_shared(session: Session) -> bool:
+def is_shared(session: Session) -> bool:
+    """Whether others may write at the same time."""
     return session.get_bind().dialect.name == "postgresql"

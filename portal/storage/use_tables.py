@@ -18,6 +18,18 @@ class UseLine(Table):
     line: Mapped[str] = mapped_column(Text)
 
 
+class UseWaiting(Table):
+    """What an officer did, written with the deed itself, and not in the log yet: then it gets its number there."""
+
+    __tablename__ = "use_waiting"
+
+    use_id: Mapped[str] = mapped_column(primary_key=True)
+    """At random: of many who write at once, nobody meets another."""
+    at: Mapped[int]
+    said: Mapped[str] = mapped_column(Text)
+    """The line as it will be, but for its number and what it follows."""
+
+
 class UseNode(Table):
     """The hash of a complete subtree of ``1 << level`` lines, in hex."""
 

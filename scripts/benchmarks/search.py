@@ -80,7 +80,7 @@ def filled(work: Path, county: County) -> Iterator[dict[str, Database]]:
     with serving() as server:
         where = server.url(server.create())
         upgrade(where)
-        _fill_server(where, county)
+        fill_server(where, county)
         databases = {"a file": open_database(path), "PostgreSQL": open_database(where)}
         try:
             yield databases
@@ -131,7 +131,8 @@ def _fill_file(path: Path, county: County) -> None:
     file.close()
 
 
-def _fill_server(where: str, county: County) -> None:
+def fill_server(where: str, county: County) -> None:
+    """As ``_fill_file`` fills a file; ``where`` is a database at this portal's schema."""
     with psycopg.connect(where, autocommit=True) as connection:
         for table, values in _tables(county):
             with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:  # type: ignore[arg-type]  # constants

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from alembic import op
 
-revision: str = "0013"
-down_revision: str | Sequence[str] | None = "0012"
+revision: str = "0014"
+down_revision: str | Sequence[str] | None = "0013"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
-MUST_KNOW: str = "0009"
+MUST_KNOW: str = "0012"
 
 _BAND = {
     "sqlite": "CAST((latitude + 90) * 100 AS INTEGER)",
