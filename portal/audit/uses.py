@@ -89,7 +89,7 @@ def record(
             previous=previous_of(None),
         )
     )
-    session.add(UseWaiting(use_id=secrets.token_hex(16), at=now, said=said))
+    session.add(UseWaiting(use_id=secrets.token_hex(16), at=now, unplaced_line=said))
     if locks.is_shared(session):
         session.info[_WAITING] = True
     else:
@@ -113,7 +113,7 @@ def append(session: Session) -> bool:
     line = None if last is None else last.line
     rows = []
     for waiting in batch:
-        use = Use.model_validate_json(waiting.said)
+        use = Use.model_validate_json(waiting.unplaced_line)
         line = use_line(use.model_copy(update={"seq": tree.size, "previous": previous_of(line)}))
         rows.append({"seq": tree.size, "line": line})
         tree.append(line_leaf(line))

@@ -1,6 +1,10 @@
 """``handover-portal officer …``: who is served. Not for: the force's word for them (``portal.commands.force``)."""
 
+import functools
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +16,7 @@ from portal.force.keys import (
     read_signed,
 )
 from portal.registry import searches
+from portal.storage.database import Database
 
 
 @click.group()
@@ -57,22 +62,33 @@ def officer_list(folder: Path, as_json: bool) -> None:
 @officer.command("searches")
 @click.argument("folder", type=FOLDER)
 @click.option("--crime", help="Only those for this crime reference.")
+@click.option("--before", type=int, help="With --json, which gives 500: go on after the entry with this number.")
 @json_option
-def officer_searches(folder: Path, crime: str | None, as_json: bool) -> None:
-    """Who searched for cameras, where, of what time, and for which crime; the newest first."""
+def officer_searches(folder: Path, crime: str | None, before: int | None, as_json: bool) -> None:
+    """Who searched for cameras, where, of what time, and for which crime; the newest first, piece by piece."""
     with opened(folder) as (db, _):
-        found = db.read_now(lambda session: searches.list_searches(session, crime))
-    if as_json:
-        one_line(found)
-        return
-    for entry in found:
-        click.echo(f"{entry['made'][:19]}Z  {entry['collar_number']} {entry['name']} for {entry['crime_reference']}")
-        click.echo(
-            f"    {entry['south']:.5f},{entry['west']:.5f} to {entry['north']:.5f},{entry['east']:.5f}; "
-            f"{entry['from'][:19]}Z to {entry['to'][:19]}Z"
-        )
-    if not found:
+        pieces = _pieces(db, crime, before)
+        if as_json:
+            one_line(next(pieces, []))
+            return
+        empty = True
+        for entry in itertools.chain.from_iterable(pieces):
+            empty = False
+            click.echo(
+                f"{entry['made'][:19]}Z  {entry['collar_number']} {entry['name']} for {entry['crime_reference']}"
+            )
+            click.echo(
+                f"    {entry['south']:.5f},{entry['west']:.5f} to {entry['north']:.5f},{entry['east']:.5f}; "
+                f"{entry['from'][:19]}Z to {entry['to'][:19]}Z"
+            )
+    if empty:
         click.echo("No officer has searched.")
+
+
+def _pieces(db: Database, crime: str | None, before: int | None) -> Iterator[list[dict[str, Any]]]:
+    while found := db.read_now(functools.partial(searches.list_searches, crime_reference=crime, before=before)):
+        yield found
+        before = found[-1]["number"]
 
 
 @officer.command("revoke")

@@ -19,6 +19,9 @@ from portal.settings import Limits
 from portal.storage.models import Officer, Search
 from portal.tokens import Caller
 
+MOST_LISTED = 500
+"""In one piece."""
+
 
 def record(session: Session, caller: Caller, query: SearchQuery, limits: Limits, now: int) -> None:
     """One more search, before it is answered. ProblemError 403, or 429 when the officer made too many in a day."""
@@ -48,13 +51,18 @@ def record(session: Session, caller: Caller, query: SearchQuery, limits: Limits,
     )
 
 
-def list_searches(session: Session, crime_reference: str | None = None) -> list[dict[str, Any]]:
-    """The searches, newest first; those for one crime, or all."""
+def list_searches(
+    session: Session, crime_reference: str | None = None, before: int | None = None, most: int = MOST_LISTED
+) -> list[dict[str, Any]]:
+    """The searches, newest first; those for one crime, or all. ``before``: go on from the entry with this number."""
     rows = select(Search, Officer.collar_number, Officer.name).join(Officer, Officer.fingerprint == Search.officer)
     if crime_reference is not None:
         rows = rows.where(Search.crime_reference == crime_reference)
+    if before is not None:
+        rows = rows.where(Search.number < before)
     return [
         {
+            "number": row.number,
             "made": to_rfc3339(row.made),
             "collar_number": collar_number,
             "name": name,
@@ -66,5 +74,5 @@ def list_searches(session: Session, crime_reference: str | None = None) -> list[
             "from": to_rfc3339(row.window_start),
             "to": to_rfc3339(row.window_end),
         }
-        for row, collar_number, name in session.execute(rows.order_by(Search.made.desc(), Search.number.desc()))
+        for row, collar_number, name in session.execute(rows.order_by(Search.number.desc()).limit(most))
     ]

@@ -26,8 +26,8 @@ class UseWaiting(Table):
     use_id: Mapped[str] = mapped_column(primary_key=True)
     """At random: of many who write at once, nobody meets another."""
     at: Mapped[int]
-    said: Mapped[str] = mapped_column(Text)
-    """The line as it will be, but for its number and what it follows."""
+    unplaced_line: Mapped[str] = mapped_column(Text)
+    """As it will be, but for its number and what it follows."""
 
 
 class UseNode(Table):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
+import psycopg
 
 from exchange.clock import DAY, HOUR, SystemClock, to_rfc3339
 from exchange.documents import api
@@ -30,6 +31,8 @@ _CAMERAS = 20_000
 _SECONDS = 20
 _EVERY = 2.0
 """Seconds from one call of an officer to their next."""
+_BEFORE = 400
+"""Searches that each officer made before."""
 _ROLLBACKS = "SELECT xact_rollback FROM pg_stat_database WHERE datname = '{}'"
 _NOTED_SECONDS = 2
 """Until PostgreSQL's own figures are up to date."""
@@ -49,6 +52,7 @@ def rows(work: Path) -> Iterator[Row]:
         name = server.create()
         place, keys = _portal(folder, server.url(name))
         fill_server(server.url(name), County(SystemClock().now(), _CAMERAS))
+        _search_for_weeks(server.url(name), keys)
         with PortalProcess(place) as first, PortalProcess(place) as second:
             origins = (first.origin, second.origin)
             asyncio.run(_in_one_moment(keys, origins))  # connections are made, and code is loaded
@@ -73,6 +77,17 @@ def _portal(folder: Path, url: str) -> tuple[Place, list[SigningKey]]:
     for key in keys:
         add_officer(place.folder, place.settings, place.force, key, SystemClock().now())
     return place, keys
+
+
+def _search_for_weeks(url: str, keys: list[SigningKey]) -> None:
+    """What the officers searched before: of an empty table, all that they read would lie on the same page."""
+    now = SystemClock().now()
+    columns = "officer, made, crime_reference, south, west, north, east, window_start, window_end"
+    with psycopg.connect(url) as connection, connection.cursor().copy(f"COPY searches ({columns}) FROM STDIN") as copy:
+        for key in keys:
+            for number in range(_BEFORE):
+                made = now - 2 * DAY - number * HOUR
+                copy.write_row((key.public.fingerprint, made, "C-1", 52, -2, 52.1, -1.9, made - DAY, made))
 
 
 def _rollbacks(server: PostgresServer, name: str) -> int:

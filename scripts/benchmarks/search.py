@@ -1,7 +1,7 @@
 """How soon cameras are found among a million, in a file and on PostgreSQL: from the query to the answer's JSON.
 
-The cameras lie evenly over two degrees, ten an owner; of some, agents said which hours they recorded. PostgreSQL is
-one of its own, thrown away afterwards.
+Owners of four cameras each live evenly spread over two degrees; of some cameras, agents said which hours they recorded.
+PostgreSQL is one of its own, thrown away afterwards.
 """
 
 import contextlib
@@ -23,7 +23,9 @@ from scripts.benchmarks.row import Row
 from tests.counterparts.storage.postgres_server import serving
 
 _CAMERAS = 1_000_000
-_AN_OWNER = 10
+_AN_OWNER = 4
+_PLOT = 0.0003
+"""Degrees over which an owner's cameras lie: some 30 m."""
 _WITH_HOURS = 100_000
 _SEARCHES = 60
 _SIDE = 2.0
@@ -57,7 +59,9 @@ class County:
     def places(self) -> Iterator[Values]:
         chance = random.Random(1)
         for number in range(self.cameras):
-            place = 52 + chance.random() * _SIDE, -2 + chance.random() * _SIDE
+            if number % _AN_OWNER == 0:
+                home = 52 + chance.random() * _SIDE, -2 + chance.random() * _SIDE
+            place = [degrees + chance.random() * _PLOT for degrees in home]
             yield (*_named(number), "Front", "business", *place, 90, 90, False, 30)
 
     def hours(self) -> Iterator[Values]:
@@ -135,7 +139,7 @@ def fill_server(where: str, county: County) -> None:
     """As ``_fill_file`` fills a file; ``where`` is a database at this portal's schema."""
     with psycopg.connect(where, autocommit=True) as connection:
         for table, values in _tables(county):
-            with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:  # type: ignore[arg-type]  # constants
+            with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
                 for each in values:
                     copy.write_row(each)
         connection.execute("VACUUM ANALYZE")

@@ -236,6 +236,9 @@ async def test_every_search_is_recorded_and_a_day_has_so_many(town: Town) -> Non
     assert {entry["collar_number"] for entry in found} == {"4711"}
     assert all(entry["south"] < 53.7632 < entry["north"] for entry in found)
     assert len(await db.read(lambda session: searches.list_searches(session, "C-2"))) == 1
+    newest = await db.read(lambda session: searches.list_searches(session, most=2))
+    older = await db.read(lambda session: searches.list_searches(session, before=newest[-1]["number"]))
+    assert [*newest, *older] == found
     town.clock.forward(DAY)
     await town.officer.search(lat=53.7632, lon=-2.7031, radius_m=100)
     portal = town.running.portal

@@ -18,7 +18,7 @@ def upgrade() -> None:
         "use_waiting",
         sa.Column("use_id", sa.String(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("said", sa.Text(), nullable=False),
+        sa.Column("unplaced_line", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("use_id"),
     )
 
