@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from portal.storage.separation import create_table
 
-revision: str = "0015"
-down_revision: str | Sequence[str] | None = "0014"
+revision: str = "0016"
+down_revision: str | Sequence[str] | None = "0015"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 MUST_KNOW: str = "0012"
