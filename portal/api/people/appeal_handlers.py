@@ -6,7 +6,7 @@ from exchange.documents import api
 from exchange.documents.messages import Signed
 from exchange.documents.people.appeals import AppealCode, MarkOf
 from portal.people import appeals, contributing
-from portal.problems import ProblemError
+from portal.problems import ProblemError, forbidden
 from portal.service import Call, answer, done
 
 
@@ -56,6 +56,8 @@ async def read_file(call: Call) -> web.StreamResponse:
 async def begin(call: Call) -> web.StreamResponse:
     """Somebody of the public begins to send: as often from one network as may be, and to one appeal."""
     portal, name = call.portal, call.named("appeal_id")
+    if call.request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise forbidden("That came from another site.", "Open the appeal's own page.")
     try:
         portal.contributions.count(call.address, portal.clock.monotonic())
     except ProblemError as error:

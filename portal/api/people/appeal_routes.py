@@ -32,6 +32,6 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", api.BEGIN_CONTRIBUTION, Who.ANYONE, handlers.begin, "Begin to send something to an appeal",
-        {201: AppealCode}, problems=(404, 429),
+        {201: AppealCode}, headers=("Sec-Fetch-Site",), problems=(403, 404, 429),
     ),
 )  # fmt: skip

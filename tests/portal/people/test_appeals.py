@@ -143,6 +143,16 @@ async def test_one_network_begins_only_so_many_in_an_hour(town: Town, visitor: V
     assert (await begin(visitor)).status == 201
 
 
+@on_a_file
+async def test_another_sites_visitors_use_up_nothing(town: Town, visitor: Visitor) -> None:
+    await make(town.officer)
+    path = api.BEGIN_CONTRIBUTION.format(appeal_id=NAME)
+    answer = await town.officer.call("POST", path, token=None, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status == 403
+    answer = await town.officer.call("POST", path, token=None, headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.status == 201
+
+
 @pytest.mark.parametrize("limits", [Limits(contributions_per_hour=2)])
 async def test_an_appeal_takes_only_so_many_in_an_hour(town: Town, visitor: Visitor) -> None:
     await make(town.officer)
