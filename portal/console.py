@@ -5,7 +5,8 @@ Not for: what the commands do.
 
 import importlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from exchange.errors import HandoverError
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+_FORCE = "handover.force"
 _AS_JSON = "handover.as_json"
 
 
@@ -26,6 +28,37 @@ def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
 json_option = click.option(
     "--json", "as_json", is_flag=True, is_eager=True, callback=_remember, help="Print one line of JSON; errors too."
 )
+
+
+class _PortalFolder(click.Path):
+    """A portal's folder, or in it the folder of the force that ``--force`` named."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        folder = Path(str(super().convert(value, param, ctx)))
+        force = ctx.meta.get(_FORCE) if ctx is not None else None
+        if force is None:
+            return folder
+        from portal.settings import PortalFolder  # not for commands of an officer's
+
+        return PortalFolder(folder).of_force(force).path
+
+
+def _remember_force(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None and not re.fullmatch(r"[a-z][a-z0-9-]*", value):
+        raise click.BadParameter("the force's short name is wanted, such as kent")
+    ctx.meta[_FORCE] = value
+
+
+def portal_folder(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument FOLDER of a command that works on one portal, and ``--force`` where several are in it."""
+    force = click.option(
+        "--force", is_eager=True, expose_value=False, callback=_remember_force, metavar="NAME",
+        help="Of several forces on one portal, the one that is meant, by its short name.",
+    )  # fmt: skip
+    return force(click.argument("folder", type=_PortalFolder())(command))
 
 
 class HandoverGroup(click.Group):

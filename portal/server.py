@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,13 @@ from exchange.clock import Clock
 from exchange.errors import AlreadyRunning, SettingsInvalid
 from portal.api.app import READ_BUFFER, make_app
 from portal.api.connections import Connections, raise_descriptor_limit
+from portal.api.joined import join
 from portal.api.metrics import METRICS, PATH, metrics_app
 from portal.public.app import add_pages
-from portal.service import Portal, open_portal
+from portal.service import PORTAL, Portal, open_portal
 from portal.settings import PortalFolder, PortalSettings
+from portal.storage.database import Databases
+from portal.storage.names import ALONE
 
 log = logging.getLogger("handover.portal")
 GRACE_SECONDS = 3
@@ -66,14 +69,19 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A portal that answers now."""
+    """A portal that answers now; of several forces, each its own."""
 
-    portal: Portal
+    portals: tuple[Portal, ...]
     address: str
     """Where it listens, as a URL; behind a proxy another than the origin."""
     app: web.Application
     metrics: str | None = None
-    """Where figures are shown, as a URL."""
+    """Where figures are shown, as a URL; of several forces, with ``/`` and the short name of each behind it."""
+
+    @property
+    def portal(self) -> Portal:
+        """The first, or only, one."""
+        return self.portals[0]
 
 
 @contextlib.asynccontextmanager
@@ -84,47 +92,64 @@ async def running(
     tls: ssl.SSLContext | None = None,
     clock: Clock | None = None,
     metrics: Listen | None = None,
+    others: Sequence[tuple[PortalFolder, PortalSettings]] = (),
 ) -> AsyncIterator[Running]:
-    """Serve until the block ends; figures for Prometheus at ``metrics``. AlreadyRunning when another process serves
-    this folder's database file, or a port is taken."""
-    alone = _locked(folder) if settings.database is None else contextlib.nullcontext()
-    with alone, _bound(listen) as listener:
+    """Serve until the block ends; figures for Prometheus at ``metrics``. ``others``: of further forces, each with an
+    origin of its own. AlreadyRunning when another process serves a folder's database file, or a port is taken."""
+    served = [(folder, settings), *others]
+    async with contextlib.AsyncExitStack() as stack:
+        for each, said in served:
+            if said.database is None:
+                stack.enter_context(_locked(each))
+        listener = stack.enter_context(_bound(listen))
         address = listen.origin(listener.getsockname()[1], tls=tls is not None)
-        async with (
-            open_portal(folder, settings, settings.origin or address, clock) as portal,
-            contextlib.AsyncExitStack() as stack,
-        ):
-            app = make_app(portal)
-            showing = await stack.enter_async_context(_showing(app, metrics))
+        databases = Databases() if others else None
+        portals = [
+            await stack.enter_async_context(open_portal(each, said, said.origin or address, clock, databases))
+            for each, said in served
+        ]
+        apps = [make_app(portal) for portal in portals]
+        showing = await stack.enter_async_context(_showing(apps, metrics))
+        for app in apps:
             await asyncio.to_thread(add_pages, app)
-            runner = web.AppRunner(
-                app,
-                access_log=None,
-                handle_signals=False,
-                shutdown_timeout=GRACE_SECONDS,
-                read_bufsize=READ_BUFFER,
-            )
-            await runner.setup()
-            try:
-                await web.SockSite(runner, listener, ssl_context=tls, backlog=512).start()
-                assert runner.server is not None
-                watching = asyncio.create_task(Connections(runner.server, raise_descriptor_limit()).watch())
-                try:
-                    yield Running(portal, address, app, showing)
-                finally:
-                    watching.cancel()
-            finally:
-                await runner.cleanup()
+        joined = join(apps)
+        async with _answering(joined, listener, tls):
+            yield Running(tuple(portals), address, joined, showing)
 
 
 @contextlib.asynccontextmanager
-async def _showing(app: web.Application, listen: Listen | None) -> AsyncIterator[str | None]:
+async def _answering(app: web.Application, listener: socket.socket, tls: ssl.SSLContext | None) -> AsyncIterator[None]:
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=GRACE_SECONDS,
+        read_bufsize=READ_BUFFER,
+    )
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener, ssl_context=tls, backlog=512).start()
+        assert runner.server is not None
+        watching = asyncio.create_task(Connections(runner.server, raise_descriptor_limit()).watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def _showing(apps: Sequence[web.Application], listen: Listen | None) -> AsyncIterator[str | None]:
     """Figures, on a port that is not the portal's: whoever may reach that may not read them."""
     if listen is None:
         yield None
         return
+    names = [app[PORTAL].settings.short_name or ALONE for app in apps]
+    paths = [PATH] if len(apps) == 1 else [f"{PATH}/{name}" for name in names]
+    shown = {path: app[METRICS] for path, app in zip(paths, apps, strict=True)}
     with _bound(listen) as listener:
-        runner = web.AppRunner(metrics_app(app[METRICS]), access_log=None, handle_signals=False)
+        runner = web.AppRunner(metrics_app(shown), access_log=None, handle_signals=False)
         await runner.setup()
         try:
             await web.SockSite(runner, listener).start()

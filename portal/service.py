@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -25,14 +26,16 @@ from portal.callers.contacts import FLUSH_SECONDS
 from portal.callers.devices import WATCH_SECONDS, Devices
 from portal.callers.proxies import Proxies
 from portal.callers.turns import Turns
+from portal.logins.issuer import Issuer
 from portal.people.sending import Outbox
 from portal.people.smtp import SmtpCarrier
 from portal.people.texts import Carriers, text_carrier
 from portal.problems import ProblemError, too_many, unknown
 from portal.requests.quiet import Quiet
 from portal.settings import PortalFolder, PortalSettings
-from portal.storage.database import Database, open_database
+from portal.storage.database import Database, Databases
 from portal.storage.lanes import Lane
+from portal.storage.names import ALONE
 from portal.tokens import Caller
 from portal.uploads.files import UploadFolder
 from portal.wakeups.background import beside
@@ -113,6 +116,8 @@ class Portal:
     turns: Turns = field(default_factory=Turns)
     """Of agents' calls."""
     fetching: Fetching = field(default_factory=Fetching)
+    logins: Issuer | None = None
+    """Of officers' logins; None where the force wants none."""
     outbox: Outbox | None = None
     """Messages to people without an agent; None where none are sent."""
 
@@ -121,6 +126,11 @@ class Portal:
         """What handlers of agents' calls work with: however many those are, officers find the database free."""
         return replace(self, db=self.agents_db)
 
+    @functools.cached_property
+    def base_path(self) -> str:
+        """What stands before every path of this portal, such as ``/forces/kent``; mostly nothing."""
+        return urlsplit(self.origin).path
+
 
 PORTAL = web.AppKey("portal", Portal)
 CALLER = web.RequestKey("caller", str)
@@ -128,11 +138,17 @@ CALLER = web.RequestKey("caller", str)
 
 @contextlib.asynccontextmanager
 async def open_portal(
-    folder: PortalFolder, settings: PortalSettings, origin: str, clock: Clock | None = None
+    folder: PortalFolder,
+    settings: PortalSettings,
+    origin: str,
+    clock: Clock | None = None,
+    databases: Databases | None = None,
 ) -> AsyncIterator[Portal]:
     """The parts, opened in order and closed in order. StoreDamaged or StoreUnavailable when the database can't be
-    used."""
-    opened = await asyncio.to_thread(open_database, folder.where(settings), settings.database_password_file)
+    used. ``databases``: with which other forces' portals share connections; None for a portal alone."""
+    force = settings.short_name if databases is None else settings.short_name or ALONE
+    opening = (databases or Databases()).open
+    opened = await asyncio.to_thread(opening, folder.where(settings), settings.database_password_file, force)
     db = LoggedDatabase(opened)
     try:
         async with open_wakeups(opened) as (bell, claims):
@@ -177,6 +193,7 @@ def _put_together(
         Quiet(bell),
         agents_db,
         proxies,
+        logins=Issuer(settings.login, clock) if settings.login is not None else None,
         outbox=outbox,
     )
 

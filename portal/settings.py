@@ -4,6 +4,7 @@ Not for: the force's private key, which has no business on the machine that runs
 """
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -19,20 +20,25 @@ from exchange.documents.supervision import SupervisionLimits
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 from exchange.signing.documents import PublicKey
+from exchange.signing.logins import is_safe_url
 
 MAX_SETTINGS = 64 * 1024
+FORCES = "forces"
+"""The folder with those of several forces."""
 GIB = 1024**3
 
 
 def _origin(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-        raise ValueError("an origin is wanted, such as https://share.example.police.uk")
+    path = parts.path.rstrip("/")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _PATH.fullmatch(path):
+        raise ValueError("an origin is wanted, such as https://share.example.police.uk, with a plain path at most")
     if parts.query or parts.fragment or parts.username is not None:
         raise ValueError("an origin has no user, query or fragment")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
+_PATH = re.compile(r"(/[a-z0-9][a-z0-9-]*){0,4}")
 Origin = Annotated[Line, AfterValidator(_origin)]
 
 
@@ -51,6 +57,15 @@ def _database(text: str) -> str:
     return text
 
 
+def _issuer(url: str) -> str:
+    parts = urlsplit(url)
+    if not is_safe_url(url):
+        raise ValueError("an issuer's https address is wanted")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("an issuer has no user, query or fragment")
+    return url
+
+
 def _network(text: str) -> str:
     return str(ipaddress.ip_network(text, strict=False))
 
@@ -58,6 +73,8 @@ def _network(text: str) -> str:
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 HourOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Network = Annotated[Line, AfterValidator(_network)]
+ShortName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+"""Of a force, in folders, in the database and on the command line."""
 DatabaseAddress = Annotated[Line, AfterValidator(_database)]
 
 
@@ -201,6 +218,25 @@ class PeopleSettings(Part):
     quiet: QuietHours = QuietHours()
 
 
+class LoginSettings(Part):
+    """The force's own accounts (OpenID Connect), with which officers log in beside their key."""
+
+    issuer: Annotated[str, Field(max_length=500), AfterValidator(_issuer)]
+    client_id: Line
+    """Of the officers' program, as the provider knows it: a public client, without a secret."""
+    scope: Line = "openid email offline_access"
+    claim: Line = "email"
+    """Of the ID token: what names the officer."""
+    credential: Literal["contact", "collar_number", "credential_id", "name"] = "contact"
+    """What of the credential it must be."""
+    required: bool = True
+    """Whether an officer's key alone is not enough."""
+    minutes: Annotated[int, Field(ge=5, le=24 * 60)] = 60
+    """After which the officer's program asks the provider again, without a person."""
+    longest_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 12
+    """After which a person logs in anew."""
+
+
 class PortalSettings(Part):
     """What ``portal.yaml`` sets."""
 
@@ -208,7 +244,10 @@ class PortalSettings(Part):
     force_key: PublicKeyLine
     """The public half only: it checks officers' credentials, and can make none."""
     origin: Origin | None = None
-    """What agents and officers reach the portal by; without it, the address that ``serve`` listens on."""
+    """What agents and officers reach the portal by; without it, the address that ``serve`` listens on. It may end in a
+    path, by which several forces on one host are told apart."""
+    short_name: ShortName | None = None
+    """The force's, where several are on this portal; see ``PortalFolder.of_force``."""
     database: DatabaseAddress | None = None
     """PostgreSQL's address; without it, the file ``portal.db`` in the folder."""
     database_password_file: Path | None = None
@@ -217,6 +256,7 @@ class PortalSettings(Part):
     """Addresses or networks of the proxies in front, whose ``X-Forwarded-For`` is believed."""
     limits: Limits = Limits()
     people: PeopleSettings | None = None
+    login: LoginSettings | None = None
 
     @property
     def key(self) -> PublicKey:
@@ -228,6 +268,15 @@ class PortalFolder:
     """Where a portal lives: a folder that only its user may read."""
 
     path: Path
+
+    def of_force(self, short_name: str) -> "PortalFolder":
+        """The folder of one of several forces: a portal's like any other, inside this one."""
+        return PortalFolder(self.path / FORCES / short_name)
+
+    def served(self) -> list["PortalFolder"]:
+        """The portals that are served together: this folder's own, if it has one or nothing else, and its forces'."""
+        found = [PortalFolder(path.parent) for path in sorted((self.path / FORCES).glob("*/portal.yaml"))]
+        return [self, *found] if self.settings_file.exists() or not found else found
 
     @property
     def settings_file(self) -> Path:
@@ -255,6 +304,11 @@ class PortalFolder:
             with self.settings_file.open("rb") as file:
                 content = file.read(MAX_SETTINGS + 1)
         except OSError as error:
+            names = [folder.path.name for folder in self.served() if folder != self]
+            if names:
+                raise SettingsInvalid(
+                    f"Several forces share the portal in {self.path}: {', '.join(names)}.", do="Say which: --force NAME"
+                ) from None
             raise SettingsInvalid(
                 f"There is no portal in {self.path} ({error.strerror}).",
                 do=f"Make one: handover-portal init {self.path} --force NAME --force-key FORCE.pub",
@@ -277,6 +331,8 @@ class PortalFolder:
                 meaning="Making it anew would forget its devices and requests.",
                 do="Choose another folder, or edit its portal.yaml.",
             )
+        for folder in (self.path.parent.parent, self.path.parent) if self.path.parent.name == FORCES else ():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.uploads.mkdir(mode=0o700, exist_ok=True)
         text = yaml.safe_dump(settings.model_dump(mode="json", exclude_none=True), sort_keys=False)

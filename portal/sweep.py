@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 from exchange.clock import DAY
 from portal import tokens
 from portal.audit import counts, uses
+from portal.logins import sessions
 from portal.people import forgetting
 from portal.registry import hours, offers
 from portal.requests import feedback, inbox
@@ -50,6 +51,7 @@ def _forget(session: Session, limits: Limits, now: int) -> list[str]:
     if not locks.try_hold(session, "sweep"):  # another replica is at it
         return []
     tokens.forget_expired(session, now)
+    sessions.forget_ended(session, now)
     inbox.remove_expired(session, now)
     offers.remove_expired(session, now)
     hours.forget_old(session, now)

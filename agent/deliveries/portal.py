@@ -122,7 +122,8 @@ class PortalDelivery:
         self, portal: PortalClient, package: PackageRow, uploads: str, size: int, growing: GrowingFile | None
     ) -> TusUpload:
         """The sealed file is found by its evidence id: no row can name another one."""
-        services, audience = self._services, origin(uploads)
+        services = self._services
+        audience = portal.audience if uploads.startswith(f"{portal.url}/") else origin(uploads)
 
         remaining = Remaining(services, package.request_id, size, "uploading")
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agent.membership.leaving import end_open_requests
-from agent.portal.client import PortalClient, origin
+from agent.portal.client import PortalClient, home
 from agent.services import Services
 from agent.store.database import ForceRow
 from agent.store.keys import is_enrolled, note_enrolled
@@ -54,9 +54,9 @@ async def enrol(services: Services, portal: PortalClient, fingerprint: str, conf
     key = PublicKey.parse(info.public_key)
     if key.fingerprint != fingerprint:
         raise _another_key(key.fingerprint, fingerprint)
-    if origin(info.portal) != origin(portal.url):
+    if home(info.portal) != home(portal.url):
         raise PortalAnswerInvalid(
-            f"The portal at {origin(portal.url)} calls itself {origin(info.portal)}.",
+            f"The portal at {home(portal.url)} calls itself {home(info.portal)}.",
             meaning="Tokens for one must not be usable at another.",
             do="Use the address that the force publishes.",
         )
@@ -74,7 +74,7 @@ async def enrol(services: Services, portal: PortalClient, fingerprint: str, conf
     uploads = info.uploads if "://" in info.uploads else portal.url + info.uploads
     async with services.store.transaction() as tx:
         before = await tx.force()
-        same = before is not None and (before.public_key, origin(before.portal)) == (key.line, origin(portal.url))
+        same = before is not None and (before.public_key, home(before.portal)) == (key.line, home(portal.url))
         if before is not None and not (same and await is_enrolled(tx, services.keys.device.public)):
             await end_open_requests(services, tx, confirmed_by)
             await tx.execute("DELETE FROM registrations")

@@ -80,7 +80,7 @@ class PortalClient:
         self.url = url.rstrip("/")
         self._device = device
         self._clock = clock or SystemClock()
-        self.audience = audience or origin(self.url)
+        self.audience = audience or home(self.url)
 
     def token(self, audience: str | None = None) -> str:
         """A fresh token: EdDSA by the device key, for one origin only (the portal, unless said), a minute, once."""
@@ -233,6 +233,11 @@ class PortalClient:
             raise _unreachable(self.url, "no answer in time", CallCut) from error
         except (aiohttp.ClientError, OSError) as error:
             raise _unreachable(self.url, type(error).__name__, CallCut) from error
+
+
+def home(url: str) -> str:
+    """What a portal at this URL calls itself: its origin, with the path where several forces share a host."""
+    return origin(url) + urlsplit(url).path.rstrip("/")
 
 
 def origin(url: str) -> str:

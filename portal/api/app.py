@@ -10,11 +10,13 @@ import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientError, web
+from sqlalchemy.orm import Session
 
 from exchange.documents import api
 from exchange.documents.messages import Withdrawal
 from exchange.documents.people import LINK_HEADER
 from exchange.errors import HandoverError, StoreUnavailable
+from exchange.signing.logins import SESSION_HEADER
 from portal import tokens
 from portal.api.logs import Answered
 from portal.api.metrics import METRICS, Metrics
@@ -22,6 +24,7 @@ from portal.api.probes import add_probes
 from portal.api.route import TABLE, Route, Who
 from portal.api.routes import ROUTES
 from portal.api.tus import VERSION
+from portal.logins import sessions
 from portal.people import contributing
 from portal.problems import ProblemError
 from portal.service import CALLER, PORTAL, Call, Portal
@@ -72,7 +75,7 @@ def _serve(route: Route) -> Next:
             return await route.handler(Call(portal.for_agents, request, None))
         text = tokens.bearer(request.headers.get("Authorization"))
         if route.who is Who.OFFICER:
-            caller = await _officer(portal, text)
+            caller = await _officer(portal, text, request.headers.get(SESSION_HEADER), route)
             request[CALLER] = caller.fingerprint
             return await route.handler(Call(portal, request, caller))
         await portal.turns.take()
@@ -85,11 +88,19 @@ def _serve(route: Route) -> Next:
     return serve
 
 
-async def _officer(portal: Portal, text: str) -> Caller:
+async def _officer(portal: Portal, text: str, login: str | None, route: Route) -> Caller:
+    """By the officer's key; where the force wants it, by a login too."""
     token, now = tokens.read(text), portal.clock.now()
-    return await portal.db.write(
-        lambda session: tokens.take_officers(session, token, portal.origin, now), durable=False
-    )
+    settings = portal.settings.login
+    wants_login = settings is not None and settings.required and not route.before_login
+
+    def take(session: Session) -> Caller:
+        caller = tokens.take_officers(session, token, portal.origin, now)
+        if wants_login:
+            sessions.check(session, caller.fingerprint, login, now)
+        return caller
+
+    return await portal.db.write(take, durable=False)
 
 
 async def _device(portal: Portal, text: str, *, writes: bool) -> Caller:
@@ -130,7 +141,7 @@ async def _log_and_judge(request: web.Request, handler: Next) -> web.StreamRespo
     except HandoverError as error:
         response = problem(422, error.what, error.do or error.meaning)
     except web.HTTPException as error:
-        response = _from_aiohttp(error)
+        response = from_aiohttp(error)
     except (ClientError, ConnectionError, TimeoutError) as error:
         log.info("%s %s broke off: %s", request.method, _route(request), type(error).__name__)
         response = problem(408, "The connection broke off.", "Ask how far it got, and go on.")
@@ -171,7 +182,7 @@ def _failed() -> web.Response:
     return problem(500, "The portal failed.", "It is not your doing; try again later, and tell the force.")
 
 
-def _from_aiohttp(error: web.HTTPException) -> web.Response:
+def from_aiohttp(error: web.HTTPException) -> web.Response:
     details = {
         404: "Check the address; /openapi.json names every one.",
         405: "Check the method; /openapi.json names every one.",
@@ -184,13 +195,18 @@ def _from_aiohttp(error: web.HTTPException) -> web.Response:
 
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else NO_ROUTE
+    return resource.canonical.removeprefix(request.app[PORTAL].base_path) if resource is not None else NO_ROUTE
 
 
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def make_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Those of every answer."""
     for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = ALWAYS["Server"]
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    await make_headers(request, response)
     if request.app[PORTAL].origin.startswith("https:"):
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
     if _route(request).startswith(api.UPLOADS):

@@ -4,7 +4,6 @@ Not for: who may call (``portal.api.app``), or uploads (``portal.api.tus``).
 """
 
 import re
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -14,7 +13,8 @@ from sqlalchemy.orm import Session
 from exchange.clock import SECOND
 from exchange.documents import api
 from exchange.documents.messages import Signed
-from portal.problems import invalid, unauthenticated
+from portal.api.tus import upload_id
+from portal.problems import unauthenticated
 from portal.registry import cameras as registry
 from portal.registry import checkpoints, devices, hours, offers, searches
 from portal.registry.search_query import SearchQuery
@@ -139,7 +139,7 @@ async def refuse(call: Call) -> web.StreamResponse:
 
 async def deliver(call: Call) -> web.StreamResponse:
     body = await call.body(api.SignedDelivery)
-    upload = _upload_id(body.upload, call.portal.origin)
+    upload = upload_id(body.upload, call.portal.origin)
     names = call.named("request_id"), call.named("delivery_id")
     await call.portal.db.write(
         lambda session: deliveries.deliver(session, call.known, *names, body.signed, upload, call.now)
@@ -168,16 +168,6 @@ async def checkpoint(call: Call) -> web.StreamResponse:
 
 async def witnessed(call: Call) -> web.StreamResponse:
     return answer(await call.portal.db.read(lambda session: checkpoints.witnessed(session, call.known)))
-
-
-def _upload_id(url: str, origin: str) -> str:
-    """The upload at this portal that a delivery names, by its whole URL or its path."""
-    parts = urlsplit(url)
-    here = not parts.netloc or f"{parts.scheme}://{parts.netloc}" == origin
-    folder, _, name = parts.path.rpartition("/")
-    if not here or folder != api.UPLOADS or parts.query or parts.fragment or not name:
-        raise invalid("The upload lies elsewhere.", f"Upload to {origin}{api.UPLOADS}.")
-    return name
 
 
 # -- officers ----------------------------------------------------------------------------------------------------

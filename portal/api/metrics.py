@@ -5,7 +5,7 @@ Not for: single calls (the log), or whether calls may be given (``portal.api.pro
 
 import asyncio
 import functools
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
@@ -72,11 +72,17 @@ class _Now(Collector):
             yield GaugeMetricFamily(name, says, value)
 
 
-def metrics_app(metrics: Metrics) -> web.Application:
-    async def serve(_: web.Request) -> web.Response:
-        text = await asyncio.to_thread(generate_latest, metrics.registry)  # it reads /proc
-        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+def metrics_app(shown: Mapping[str, Metrics]) -> web.Application:
+    """The figures at each path, such as those of one of several forces at ``/metrics/kent``."""
+
+    def serve(metrics: Metrics) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(_: web.Request) -> web.Response:
+            text = await asyncio.to_thread(generate_latest, metrics.registry)  # it reads /proc
+            return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+        return answer
 
     app = web.Application()
-    app.router.add_route("GET", PATH, serve)
+    for path, metrics in shown.items():
+        app.router.add_route("GET", path, serve(metrics))
     return app

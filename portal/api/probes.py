@@ -19,25 +19,28 @@ READY = "/readyz"
 
 
 def add_probes(app: web.Application) -> None:
-    app.router.add_route("GET", HEALTH, _lives)
+    app.router.add_route("GET", HEALTH, lives)
     app.router.add_route("GET", READY, _is_ready)
 
 
-async def _lives(_: web.Request) -> web.Response:
+async def lives(_: web.Request) -> web.Response:
     return web.json_response({"lives": True})
 
 
 async def _is_ready(request: web.Request) -> web.Response:
+    return await ready(request.app[PORTAL])
+
+
+async def ready(portal: Portal) -> web.Response:
     """200, or 503 when calls should go to another replica. It says which part, and nothing more, as anyone may ask."""
-    portal = request.app[PORTAL]
     parts = {
         "database": await _database_answers(portal),
         "disk": await _has_room(portal),
         "stays": not portal.bell.closing,
     }
-    ready = all(parts.values())
-    text = json.dumps({"ready": ready, **parts})
-    return web.Response(status=200 if ready else 503, text=text, content_type="application/json")
+    good = all(parts.values())
+    text = json.dumps({"ready": good, **parts})
+    return web.Response(status=200 if good else 503, text=text, content_type="application/json")
 
 
 async def _database_answers(portal: Portal) -> bool:

@@ -42,6 +42,8 @@ class Route:
     streams: bool = False
     """Its body is bytes, of any length."""
     problems: tuple[int, ...] = field(default=())
+    before_login: bool = False
+    """Whether an officer may call it who has not logged in where the force wants that."""
 
     @property
     def writes(self) -> bool:

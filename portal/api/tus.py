@@ -8,6 +8,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from email.utils import formatdate
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from sqlalchemy import func, select
@@ -17,7 +18,7 @@ from exchange.clock import DAY, SECOND
 from exchange.documents import api
 from exchange.documents.people import LINK_HEADER
 from portal.people import contributing
-from portal.problems import ProblemError, conflict, too_many, unknown
+from portal.problems import ProblemError, conflict, invalid, too_many, unknown
 from portal.registry import devices
 from portal.service import Call
 from portal.settings import Limits
@@ -306,3 +307,12 @@ class _Breaker:
     def __call__(self) -> None:
         if self._request.transport is not None:
             self._request.transport.abort()
+
+
+def upload_id(url: str, origin: str) -> str:
+    """The upload at this portal that somebody names, by its whole URL or its path. ProblemError 422."""
+    path = url.removeprefix(origin).removeprefix(urlsplit(origin).path)
+    found = re.fullmatch(f"{api.UPLOADS}/([0-9a-f]{{32}})", path)
+    if found is None:
+        raise invalid("The upload lies elsewhere.", f"Upload to {origin}{api.UPLOADS}.")
+    return found[1]

@@ -6,12 +6,12 @@ import click
 
 from exchange.clock import SystemClock
 from portal import backups
-from portal.console import FOLDER, json_option, one_line
+from portal.console import FOLDER, json_option, one_line, portal_folder
 from portal.settings import PortalFolder
 
 
 @click.command("backup")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @click.argument("into", type=FOLDER)
 @click.option("--keep", type=click.IntRange(min=1), help="Remove backups older than so many days.")
 @json_option
@@ -28,7 +28,7 @@ def backup_command(folder: Path, into: Path, keep: int | None, as_json: bool) ->
 
 @click.command("restore")
 @click.argument("backup", type=FOLDER)
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @json_option
 def restore_command(backup: Path, folder: Path, as_json: bool) -> None:
     """Make a portal in FOLDER, where none is yet, of a BACKUP, checking every file."""

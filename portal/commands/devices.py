@@ -7,7 +7,7 @@ import click
 
 from exchange.clock import SystemClock
 from portal.commands.opened import opened
-from portal.console import FOLDER, json_option, one_line
+from portal.console import json_option, one_line, portal_folder
 from portal.registry import checkpoints, devices
 from portal.settings import PortalFolder
 from portal.uploads.files import UploadFolder
@@ -19,7 +19,7 @@ def device() -> None:
 
 
 @device.command("list")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @json_option
 def device_list(folder: Path, as_json: bool) -> None:
     """Every device, when it was last heard, and those that were shut out."""
@@ -38,7 +38,7 @@ def device_list(folder: Path, as_json: bool) -> None:
 
 
 @device.command("revoke")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @click.argument("fingerprint")
 @click.option("--reason", required=True, help="Such as: stolen, said its owner by telephone on 3 May.")
 @json_option
@@ -55,7 +55,7 @@ def device_revoke(folder: Path, fingerprint: str, reason: str, as_json: bool) ->
 
 
 @click.command("logs")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @json_option
 def logs_command(folder: Path, as_json: bool) -> None:
     """Owners' agents whose custody log went back: it was once longer, or another, by what they signed themselves."""

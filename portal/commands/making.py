@@ -6,10 +6,8 @@ import click
 from pydantic import ValidationError
 
 from exchange.errors import SettingsInvalid
-from portal.console import FILE, FOLDER, json_option, one_line
-from portal.force.keys import (
-    read_public,
-)
+from portal.console import FILE, FOLDER, json_option, one_line, portal_folder
+from portal.force.keys import read_public
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import upgrade
 
@@ -19,39 +17,45 @@ from portal.storage.database import upgrade
 @click.option("--force", "name", required=True, help="The force's name, as in its credentials.")
 @click.option("--force-key", type=FILE, required=True, help="The force's public key: force.pub.")
 @click.option("--origin", help="What the portal is reached by, such as https://share.example.police.uk.")
+@click.option("--short-name", help="Of a force that is not the only one on this portal, such as kent.")
 @click.option("--database", help="PostgreSQL's address, without a password; the folder's portal.db unless given.")
 @click.option("--database-password-file", "password_file", type=FILE, help="A file of mode 0600 with its password.")
 @json_option
 def init(
-    folder: Path, name: str, force_key: Path, origin: str | None, database: str | None, password_file: Path | None,
-    as_json: bool,
+    folder: Path, name: str, force_key: Path, origin: str | None, short_name: str | None, database: str | None,
+    password_file: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a portal in FOLDER."""
     key = read_public(force_key)
-    given = {"origin": origin, "database": database, "database_password_file": password_file}
+    given = {"origin": origin, "short_name": short_name, "database": database, "database_password_file": password_file}
+    if short_name is not None and origin is None:
+        raise SettingsInvalid(
+            "Of several forces on one portal, each needs an origin of its own.",
+            do=f"Give --origin with another host or path, such as https://share.example.org/forces/{short_name}.",
+        )
     try:
         settings = PortalSettings.model_validate({"force": name, "force_key": key.line, **given})
     except ValidationError as error:
         complaint = error.errors(include_url=False, include_input=False)[0]
         option = str(complaint["loc"][0]).replace("_", "-")
         raise SettingsInvalid(f"--{option} can't be used: {complaint['msg']}.") from None
-    portal = PortalFolder(folder)
+    portal = PortalFolder(folder) if settings.short_name is None else PortalFolder(folder).of_force(settings.short_name)
     portal.save(settings)
-    upgrade(portal.where(settings), settings.database_password_file)
+    upgrade(portal.where(settings), settings.database_password_file, settings.short_name)
     if as_json:
-        one_line({"folder": str(folder), "force": name, "fingerprint": key.fingerprint})
+        one_line({"folder": str(portal.path), "force": name, "fingerprint": key.fingerprint})
         return
-    click.echo(f"The portal of {name} is made in {folder}; start it with: handover-portal serve {folder}")
+    click.echo(f"The portal of {name} is made in {portal.path}; start it with: handover-portal serve {folder}")
 
 
 @click.command("upgrade")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @json_option
 def upgrade_command(folder: Path, as_json: bool) -> None:
     """Bring the database in FOLDER to this version ('serve' does it by itself)."""
     portal = PortalFolder(folder)
     settings = portal.load()
-    before, after = upgrade(portal.where(settings), settings.database_password_file)
+    before, after = upgrade(portal.where(settings), settings.database_password_file, settings.short_name)
     if as_json:
         one_line({"before": before, "after": after})
         return

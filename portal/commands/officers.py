@@ -10,7 +10,7 @@ import click
 
 from exchange.clock import SystemClock, to_rfc3339
 from portal.commands.opened import opened
-from portal.console import FILE, FOLDER, json_option, one_line
+from portal.console import FILE, json_option, one_line, portal_folder
 from portal.force import officers
 from portal.force.keys import (
     read_signed,
@@ -25,7 +25,7 @@ def officer() -> None:
 
 
 @officer.command("add")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @click.argument("credential", type=FILE)
 @json_option
 def officer_add(folder: Path, credential: Path, as_json: bool) -> None:
@@ -40,7 +40,7 @@ def officer_add(folder: Path, credential: Path, as_json: bool) -> None:
 
 
 @officer.command("list")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @json_option
 def officer_list(folder: Path, as_json: bool) -> None:
     """Who is served, and until when."""
@@ -60,7 +60,7 @@ def officer_list(folder: Path, as_json: bool) -> None:
 
 
 @officer.command("searches")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @click.option("--crime", help="Only those for this crime reference.")
 @click.option("--before", type=int, help="With --json, which gives 500: go on after the entry with this number.")
 @json_option
@@ -92,7 +92,7 @@ def _pieces(db: Database, crime: str | None, before: int | None) -> Iterator[lis
 
 
 @officer.command("revoke")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @click.argument("who")
 @json_option
 def officer_revoke(folder: Path, who: str, as_json: bool) -> None:

@@ -13,7 +13,7 @@ def opened(folder: Path) -> Iterator[tuple[Database, PortalSettings]]:
     """Beside a portal that runs, too. SettingsInvalid, StoreDamaged or StoreUnavailable."""
     portal = PortalFolder(folder)
     settings = portal.load()
-    db = open_database(portal.where(settings), settings.database_password_file)
+    db = open_database(portal.where(settings), settings.database_password_file, settings.short_name)
     try:
         yield db, settings
     finally:

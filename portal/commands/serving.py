@@ -13,8 +13,11 @@ from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 from portal.api import logs
 from portal.console import FILE, FOLDER
-from portal.server import DEFAULT_LISTEN, Listen, loop_factory, running, stop_signals, tls_context
+from portal.server import DEFAULT_LISTEN, Listen, Running, loop_factory, running, stop_signals, tls_context
 from portal.settings import PortalFolder, PortalSettings
+from portal.storage.names import ALONE
+
+Served = tuple[PortalFolder, PortalSettings]
 
 
 @click.command()
@@ -33,14 +36,10 @@ def serve(
     folder: Path, listen: str, origin: str | None, tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool,
     metrics: str | None, log_format: str, ready_file: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
-    """Serve the portal in FOLDER until SIGTERM. Prints one line of JSON once it listens."""
-    portal = PortalFolder(folder)
-    settings = portal.load()
+    """Serve the portal in FOLDER, of all its forces, until SIGTERM. Prints one line of JSON once it listens."""
+    served = _load(PortalFolder(folder))
     if origin is not None:
-        try:
-            settings = PortalSettings.model_validate({**settings.model_dump(), "origin": origin})
-        except ValidationError:
-            raise SettingsInvalid(f"{origin!r} is no origin.", do="Give one like https://share.example.org.") from None
+        served = [_elsewhere(served, origin)]
     address = Listen.parse(listen)
     tls = _tls(tls_cert, tls_key)
     if tls is None and not address.is_loopback and not behind_proxy:
@@ -52,21 +51,47 @@ def serve(
     logs.set_up(log_format, verbose=verbose)
     shown = Listen.parse(metrics) if metrics is not None else None
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_serve(portal, settings, address, tls, ready_file, shown))
+        runner.run(_serve(served, address, tls, ready_file, shown))
+
+
+def _load(folder: PortalFolder) -> list[Served]:
+    """Every portal that is served together. SettingsInvalid when two of them could not be told apart."""
+    served = [(each, each.load()) for each in folder.served()]
+    for what in ("short_name", "origin") if len(served) > 1 else ():
+        values = [getattr(settings, what) for _, settings in served]
+        if len(set(values)) < len(values) or (what == "origin" and None in values):
+            raise SettingsInvalid(
+                f"Several forces share the portal in {folder.path}, and not each has its own {what}.",
+                meaning="Calls, and rows of a shared database, are told apart by it.",
+                do="Correct portal.yaml in the folder of each force.",
+            )
+    return served
+
+
+def _elsewhere(served: list[Served], origin: str) -> Served:
+    """The one portal, with another origin than its settings say."""
+    if len(served) > 1:
+        raise SettingsInvalid("Several forces have an origin each.", do="Set them in each force's portal.yaml.")
+    folder, settings = served[0]
+    try:
+        return folder, PortalSettings.model_validate({**settings.model_dump(), "origin": origin})
+    except ValidationError:
+        raise SettingsInvalid(f"{origin!r} is no origin.", do="Give one like https://share.example.org.") from None
 
 
 async def _serve(
-    folder: PortalFolder, settings: PortalSettings, listen: Listen, tls: ssl.SSLContext | None, ready: Path | None,
-    metrics: Listen | None,
-) -> None:  # fmt: skip
+    served: list[Served], listen: Listen, tls: ssl.SSLContext | None, ready: Path | None, metrics: Listen | None
+) -> None:
+    (folder, settings), *others = served
     with stop_signals() as reported:
-        async with running(folder, settings, listen, tls, metrics=metrics) as now:
+        async with running(folder, settings, listen, tls, metrics=metrics, others=others) as now:
             line = {
                 "listening": now.address,
                 "origin": now.portal.origin,
                 "force": settings.force,
                 "fingerprint": settings.key.fingerprint,
                 **({"metrics": now.metrics} if now.metrics else {}),
+                **({"forces": _origins(now)} if others else {}),
             }
             text = json.dumps(line) + "\n"
             if ready is not None:
@@ -76,6 +101,11 @@ async def _serve(
             systemd.notify("READY=1")
             await reported.wait()
             systemd.notify("STOPPING=1")
+
+
+def _origins(now: Running) -> dict[str, str]:
+    """Where each of several forces is reached, by its short name."""
+    return {portal.settings.short_name or ALONE: portal.origin for portal in now.portals}
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "portal.officer.commands.desk": ("desk",),
     "portal.officer.commands.feedback": ("ask", "cant-play", "feedback", "outcome"),
     "portal.officer.commands.inbox": ("inbox", "offers"),
+    "portal.officer.commands.login": ("login", "logout"),
     "portal.officer.commands.opening": ("open", "receipt"),
     "portal.officer.commands.passphrase": ("case-key", "passphrase"),
     "portal.officer.commands.setup": ("setup",),

@@ -30,7 +30,9 @@ from exchange.errors import (
     PortalUnreachable,
 )
 from exchange.signing.documents import SigningKey, parse_strictly
+from exchange.signing.logins import SESSION_HEADER, WANTED_HEADER, LoginProof, LoginSession, LoginWanted
 from exchange.signing.tokens import mint
+from portal.officer.login.session import CurrentLogin
 from portal.officer.people.calls import PeopleCalls
 from portal.registry.search_query import SearchQuery
 
@@ -46,18 +48,28 @@ class NoSuchCall(PortalRefused):
     """The portal has no such thing, or not this way to call it."""
 
 
+class LoginNeeded(PortalRefused):
+    """The force wants the officer to log in with their account."""
+
+
 class OfficerClient(PeopleCalls):
     """One officer at one portal. Use it as an async context manager, or give it a session of your own."""
 
     def __init__(
-        self, url: str, key: SigningKey, clock: Clock | None = None, session: aiohttp.ClientSession | None = None
+        self,
+        url: str,
+        key: SigningKey,
+        clock: Clock | None = None,
+        session: aiohttp.ClientSession | None = None,
+        login: CurrentLogin | None = None,
     ) -> None:
-        """``url`` is the portal's origin, which tokens name too."""
+        """``url`` is the portal's origin, which tokens name too; with a path where several forces share a host."""
         parts = urlsplit(url)
-        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.origin = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._key = key
         self._clock = clock or SystemClock()
         self._session = session
+        self._login = login
         self._own = session is None
 
     async def __aenter__(self) -> "OfficerClient":
@@ -73,6 +85,21 @@ class OfficerClient(PeopleCalls):
     async def force(self) -> api.ForceInfo:
         """Who runs the portal, as it says itself."""
         return await self._read("GET", api.FORCE, api.ForceInfo, token=False)
+
+    async def login_wanted(self) -> LoginWanted:
+        """What login the portal wants; none where it doesn't know the call."""
+        try:
+            return await self._read("GET", api.LOGIN, LoginWanted, token=False)
+        except NoSuchCall:
+            return LoginWanted()
+
+    async def begin_session(self, proof: LoginProof, before: str | None = None) -> LoginSession:
+        """Log in; or go on with the session ``before``. PortalRefused."""
+        headers = {} if before is None else {SESSION_HEADER: before}
+        return await self._read("POST", api.SESSION, LoginSession, body=proof, headers=headers)
+
+    async def end_session(self, session: str) -> None:
+        await self._call("DELETE", api.SESSION, headers={SESSION_HEADER: session})
 
     async def search(self, query: SearchQuery) -> api.SearchResult:
         values = query.model_dump(mode="json", exclude_none=True, by_alias=True)
@@ -231,9 +258,10 @@ class OfficerClient(PeopleCalls):
         *,
         body: Part | None = None,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         token: bool = True,
     ) -> P:
-        content = await self._call(method, path, body=body, query=query, token=token)
+        content = await self._call(method, path, body=body, query=query, headers=headers, token=token)
         try:
             return parse_strictly(content, model, api.MAX_BODY)
         except DocumentInvalid as error:
@@ -246,10 +274,11 @@ class OfficerClient(PeopleCalls):
         *,
         body: Part | None = None,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         token: bool = True,
     ) -> bytes:
         try:
-            async with self._answer(method, path, body=body, query=query, token=token) as answer:
+            async with self._answer(method, path, body=body, query=query, headers=headers, token=token) as answer:
                 if not 200 <= answer.status < 300:
                     raise await _refusal(answer)
                 return await read_bounded(answer)
@@ -270,6 +299,8 @@ class OfficerClient(PeopleCalls):
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         assert self._session is not None, "use it in an async with block"
         sent = dict(headers or {})
+        if token and self._login is not None and path != api.SESSION:
+            sent |= await self._login.headers(self.begin_session)
         if token:
             sent["Authorization"] = f"Bearer {mint(self._key, self.origin, self._clock)}"
         if body is not None:
@@ -294,6 +325,8 @@ async def _refusal(answer: aiohttp.ClientResponse) -> Exception:
     if answer.status in (408, 425, 429) or answer.status >= 500:
         return PortalUnreachable(title or f"The portal can't answer now ({answer.status}).", do=detail)
     kind = NoSuchCall if answer.status in (404, 405) else PortalRefused
+    if answer.status == 401 and WANTED_HEADER in answer.headers:
+        kind = LoginNeeded
     return kind(title or f"The portal refused ({answer.status}).", do=detail)
 
 

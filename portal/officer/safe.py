@@ -83,6 +83,10 @@ class Safe:
         if target != path:
             _remove(path)
 
+    def remove(self, path: Path) -> None:
+        for each in (path, _sealed(path)):
+            _remove(each)
+
     def set_passphrase(self, passphrase: str, secrets: Iterable[Path]) -> None:
         """From now on; ``secrets`` are those that may lie there as they are. InputInvalid when it is too short."""
         if len(passphrase) < SHORTEST:

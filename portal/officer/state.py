@@ -24,6 +24,7 @@ from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, SigningKey, parse_strictly, read_unverified
 from portal.force.keys import read_signed, write_public, write_signed
 from portal.officer import token
+from portal.officer.login.session import Logins
 from portal.officer.safe import Ask, Safe, ask_at_terminal
 from portal.settings import Origin
 
@@ -130,7 +131,13 @@ class OfficerState:
     def set_passphrase(self, passphrase: str) -> None:
         """Lock every key that is here, and that will be. InputInvalid when it is too short."""
         cases = sorted((self.folder / "cases").glob("*/case.key"))
-        self.safe.set_passphrase(passphrase, [self.folder / "officer.key", self.folder / "officer.identity", *cases])
+        own = [self.folder / name for name in ("officer.key", "officer.identity", "login.json")]
+        self.safe.set_passphrase(passphrase, [*own, *cases])
+
+    @property
+    def logins(self) -> Logins:
+        """The officer's login with the force's account, where the portal wants one."""
+        return Logins(self.folder, self.safe)
 
     def keep_unit(self, unit: Signed) -> None:
         """The unit whose recovery key opens the officer's cases too."""

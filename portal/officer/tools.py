@@ -13,6 +13,7 @@ from rich.console import Console
 
 from exchange.clock import Clock
 from portal.officer.client import OfficerClient
+from portal.officer.login.session import CurrentLogin
 from portal.officer.state import OfficerState
 
 T = TypeVar("T")
@@ -28,7 +29,9 @@ class Tools:
     console: Console
 
     def client(self) -> OfficerClient:
-        return OfficerClient(self.state.setup().portal, self.state.key(), self.clock)
+        portal = self.state.setup().portal
+        login = CurrentLogin(self.state.logins, portal, self.clock)
+        return OfficerClient(portal, self.state.key(), self.clock, login=login)
 
     def run(self, work: Callable[[OfficerClient], Coroutine[Any, Any, T]]) -> T:
         """Do something with the portal, on an event loop of its own."""

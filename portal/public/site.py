@@ -75,6 +75,7 @@ def render(
     """A page. ``values`` are escaped where they are shown."""
     zone = _zone(portal.settings)
     shared = {
+        "base": portal.base_path,
         "force": portal.settings.force,
         "settings": portal.settings.people,
         "limits": portal.settings.limits,
@@ -107,7 +108,8 @@ async def serve_static(request: web.Request) -> web.StreamResponse:
     content = statics().get(name)
     if content is None:
         raise web.HTTPNotFound
-    cache_for = f"public, max-age={_YEAR}, immutable" if request.path == static(name) else "no-store"
+    at = request.app[PORTAL].base_path + static(name)
+    cache_for = f"public, max-age={_YEAR}, immutable" if request.path == at else "no-store"
     kind = KINDS[name[name.rindex(".") :]]
     return web.Response(body=content, content_type=kind, charset="utf-8", headers={"Cache-Control": cache_for})
 
@@ -120,7 +122,7 @@ def statics() -> dict[str, bytes]:
 
 @cache
 def static(name: str) -> str:
-    """Where a static file is, under a name that changes with its bytes."""
+    """Where a static file is, behind the portal's base path, under a name that changes with its bytes."""
     return f"/pages/{hashlib.sha256(statics()[name]).hexdigest()[:12]}/{name}"
 
 

@@ -8,6 +8,8 @@ import hashlib
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from portal.storage.names import ALONE
+
 
 def number_of(*names: str) -> int:
     """PostgreSQL's advisory locks are numbers of 64 bits, signed."""
@@ -40,7 +42,7 @@ def queue_for(session: Session, table: str) -> None:
 
 def _number(session: Session, names: tuple[str, ...]) -> int:
     force = session.info.get("force")
-    return number_of(*names) if force is None else number_of("of", force, *names)
+    return number_of(*names) if force in (None, ALONE) else number_of("of", force, *names)
 
 
 def is_shared(session: Session) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from exchange.errors import HandoverError, InputInvalid, StoreDamaged, StoreUnavailable
-from portal.storage import locks, schema, separation
+from portal.storage import locks, names, schema, separation
 from portal.storage.server import Server as Server
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class PostgresDatabase:
         self.server = server
         self.force = force
         self._alone = shares is None
-        alone = f"-c {separation.SETTING}={separation.ALONE}" if force is None else ""
+        alone = f"-c {separation.SETTING}={names.ALONE}" if force is None else ""
         self.connections = shares or Connections(server, alone)
 
     async def write(self, work: Callable[[Session], T], *, durable: bool = True) -> T:

@@ -17,10 +17,9 @@ from alembic import op
 from sqlalchemy import Connection, text
 
 from exchange.errors import SettingsInvalid
+from portal.storage.names import ALONE
 
 SETTING = "handover.force"
-ALONE = "main"
-"""The force of a portal that has one and no short name for it."""
 OF_NO_FORCE = {
     "alembic_version": "which steps of the schema were made",
     "schema_mark": "which step a portal must know",

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from exchange.errors import HandoverError, StoreUnavailable
 from portal.storage.locks import number_of
+from portal.storage.names import ALONE
 from portal.storage.postgres import PostgresDatabase, Server
 from portal.wakeups.background import beside
 from portal.wakeups.bell import LocalBell
@@ -44,7 +45,7 @@ class Line:
 
     def __init__(self, db: PostgresDatabase) -> None:
         self._db = db
-        self._channel = CHANNEL if db.force is None else f"{CHANNEL}_of_{db.force}"
+        self._channel = CHANNEL if db.force in (None, ALONE) else f"{CHANNEL}_of_{db.force}"
         self._me = uuid.uuid4().hex
         self._heard: dict[str, Callable[[str], None]] = {}
         self._back: list[Callable[[], Any]] = []

@@ -182,7 +182,17 @@ def test_settings_that_cannot_be_used_are_told(tmp_path: Path, content: str) -> 
         PortalFolder(tmp_path).load()
 
 
-@pytest.mark.parametrize("origin", ["https://a.example/path", "ftp://a.example", "https://u:p@a.example", "a.example"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://a.example/a//b",
+        "https://a.example/Path",
+        "https://a.example/a/../b",
+        "ftp://a.example",
+        "https://u:p@a.example",
+        "a.example",
+    ],
+)
 def test_an_origin_is_an_origin(place: Place, origin: str) -> None:
     with pytest.raises(ValueError, match="origin"):
         PortalSettings(force="A", force_key=place.force.key.public.line, origin=origin)

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from exchange.documents import api
 from exchange.documents.messages import Signed
 from exchange.documents.people import LINK_HEADER, LinkAnswer, LinkReceipt, PersonWord, ReceivedText
+from portal.api.tus import upload_id
 from portal.people import asked, contributing, registered
 from portal.people.addresses import read_number
 from portal.people.secret_files import read_secret
-from portal.problems import invalid, unauthenticated, unknown
+from portal.problems import unauthenticated, unknown
 from portal.registry import people_nearby, searches
 from portal.registry.search_query import SearchQuery
 from portal.service import Call, answer, done
@@ -72,7 +73,7 @@ async def take_answer(call: Call) -> web.StreamResponse:
     """All files are here: the link's page says so."""
     body = await call.body(LinkAnswer)
     code = call.request.headers.get(LINK_HEADER, "")
-    uploads = tuple(_upload_id(sent.upload, call.portal.origin) for sent in body.files)
+    uploads = tuple(upload_id(sent.upload, call.portal.origin) for sent in body.files)
 
     def take(session: Session) -> LinkReceipt:
         contribution = contributing.find(session, code, call.now)
@@ -101,11 +102,3 @@ async def take_text(call: Call) -> web.StreamResponse:
             await portal.uploads.remove(gone)
             await portal.db.forget_erased()
     return done()
-
-
-def _upload_id(url: str, origin: str) -> str:
-    path = url.removeprefix(origin) if url.startswith(f"{origin}/") else url
-    found = re.fullmatch(f"{api.UPLOADS}/([0-9a-f]{{32}})", path)
-    if found is None:
-        raise invalid("The upload lies elsewhere.", f"Upload to {origin}{api.UPLOADS}.")
-    return found[1]

@@ -1,6 +1,7 @@
 """``handover-officer setup``: the officer's key, the portal, and what the force says of the officer."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from exchange.signing.documents import PublicKey
 from exchange.signing.teams import open_unit
 from portal.console import FILE, json_option, one_line
 from portal.force.keys import read_public, read_signed
-from portal.officer.client import OfficerClient
+from portal.officer.client import LoginNeeded, OfficerClient
 from portal.officer.state import Setup
 from portal.officer.token import TokenPlace
 from portal.officer.tools import Tools
@@ -101,7 +102,8 @@ def _set_up(tools: Tools, portal: str, force_key: PublicKey, credential: Path) -
                     f"The portal calls itself {info.portal}, and not {found.portal}.",
                     do=f"If that is right, set up with --portal {info.portal}.",
                 )
-            await client.cases()  # the portal knows this officer
+            with contextlib.suppress(LoginNeeded):  # which it says only to whom it knows
+                await client.cases()
 
     asyncio.run(compare())
     tools.state.save_setup(found, signed)

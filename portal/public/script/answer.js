@@ -1,7 +1,7 @@
 // The page of a link or an appeal: seal each file for the case with age, send what comes out by tus 1.0, then say that
 // all is there. The code goes in a header; nothing secret is in any address, and nothing is kept in the browser.
 import { Encrypter } from "age-encryption";
-import { send } from "./tus.js";
+import { here, send } from "./tus.js";
 
 const form = document.getElementById("files");
 const picked = document.getElementById("file");
@@ -42,7 +42,7 @@ async function hand(file, { code, recipient }, told) {
 }
 
 async function asked(method, address, headers, body) {
-  const response = await fetch(address, { method, headers, body });
+  const response = await fetch(here(address), { method, headers, body });
   const told = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(`${told.title || "The portal did not answer."} ${told.detail || ""}`.trim());
   return told;

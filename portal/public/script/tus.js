@@ -4,6 +4,11 @@ const PIECE = 4 * 1024 * 1024;
 const TRIES = 8;
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
+// A path of the portal that served this script, which may stand behind another path.
+export function here(path) {
+  return new URL(`..${path}`, import.meta.url).pathname;
+}
+
 async function call(method, address, code, headers, body) {
   const all = { "Tus-Resumable": "1.0.0", "Handover-Link": code, ...headers };
   const response = await fetch(address, { method, headers: all, body });
@@ -43,7 +48,7 @@ async function put(address, code, start, piece) {
 
 // The upload's address once all `size` bytes of `stream` are there. `told` hears how many are.
 export async function send(stream, size, code, told) {
-  const made = await stubbornly(() => call("POST", "/v1/uploads", code, { "Upload-Length": String(size) }));
+  const made = await stubbornly(() => call("POST", here("/v1/uploads"), code, { "Upload-Length": String(size) }));
   const address = new URL(made.headers.get("Location")).pathname;
   let offset = 0;
   let parts = [];

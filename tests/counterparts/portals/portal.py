@@ -92,6 +92,8 @@ class PortalProcess:
         self.place = place
         self.origin = ""
         self.metrics: str | None = None
+        self.forces: dict[str, str] | None = None
+        """Where each of several is reached."""
         self._options = options
         self.verbose = True
         self._process: subprocess.Popen[str] | None = None
@@ -113,6 +115,7 @@ class PortalProcess:
         assert line, (self.place.folder.path.parent / "portal.log").read_text()
         self.origin = json.loads(line)["origin"]
         self.metrics = json.loads(line).get("metrics")
+        self.forces = json.loads(line).get("forces")
         return self
 
     @property

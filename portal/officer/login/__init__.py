@@ -1,0 +1,1 @@
+"""Logging in with the force's account, where its portal wants that beside the officer's key."""

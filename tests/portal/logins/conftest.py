@@ -1,0 +1,45 @@
+"""A portal whose force has accounts at an OpenID provider."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from exchange.clock import SystemClock
+from portal.settings import Limits, LoginSettings
+from tests.counterparts.http.openid_provider import CLIENT, OpenIdProvider, openid_provider
+from tests.counterparts.portals.portal import DETAILS, Place, in_process, make_place
+from tests.portal.conftest import Town
+from tests.portal.wire import SetClock
+
+ACCOUNT = DETAILS.contact
+"""Of the officer, by what their credential says."""
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OpenIdProvider]:
+    with openid_provider() as found:
+        yield found
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    """The provider's clock is this machine's."""
+    return SetClock(SystemClock().now())
+
+
+@pytest.fixture
+def place(room: Path, provider: OpenIdProvider, limits: Limits, clock: SetClock) -> Place:
+    place = make_place(room, limits, clock)
+    settings = place.settings.model_copy(update={"login": LoginSettings(issuer=provider.issuer, client_id=CLIENT)})
+    place.folder.settings_file.unlink()
+    place.folder.save(settings)
+    return replace(place, settings=settings)
+
+
+@pytest.fixture
+async def town(place: Place, clock: SetClock) -> AsyncIterator[Town]:
+    async with in_process(place, clock) as running, aiohttp.ClientSession() as session:
+        yield Town(place, clock, running, session)
