@@ -5,6 +5,10 @@ it, and a policy of PostgreSQL's row security. No query names the force: one tha
 bind the portal's own user from the moment that a force with a short name opens the database (``bind``); until then, and
 for a portal alone, they cost nothing. A file (SQLite) holds one force, and knows nothing of this.
 
+An index is of use under a policy only where the condition can't fail or tell of a row: plain columns, compared by
+built-in operators; not what a function computes (keep that in a generated column), and no operator of PostGIS but to
+sort by.
+
 A migration that makes a table calls ``create_table`` of this module in place of Alembic's, and names every key as a
 constraint of the table. What belongs to no force stands in ``OF_NO_FORCE``, with the reason.
 """

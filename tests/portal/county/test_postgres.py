@@ -71,6 +71,7 @@ def test_the_migrations_make_the_tables_of_the_models_and_a_place_on_the_globe(t
         ("remove_index", "cameras_on_the_globe"),
         ("remove_index", "cameras_by_band"),
         ("remove_column", "place"),
+        ("remove_column", "band"),
         ("remove_column", "force"),
         ("remove_index", "cameras_of_force"),
         ("remove_index", "use_lines_of_force"),

@@ -7,11 +7,15 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Session
 
 from exchange.errors import SettingsInvalid
+from portal.registry.nearest import in_ring
+from portal.registry.search_query import SearchQuery
 from portal.storage import locks
 from portal.storage.database import Database, Databases, open_database
-from portal.storage.models import Device, Table
+from portal.storage.models import Camera, Device, Table
 from portal.storage.separation import OF_NO_FORCE
 from tests.counterparts.storage.postgres_server import PostgresServer
 
@@ -182,6 +186,26 @@ async def test_the_same_names_stand_in_both_forces_and_each_counts_its_own(force
     assert counts == [2, 3]
     await forces[0].write(lambda session: session.delete(session.get(Device, "b")))
     assert await forces[1].read(lambda session: session.get(Device, "b")) is not None
+
+
+def test_cameras_are_found_by_their_index_under_row_security_too(
+    postgres: PostgresServer, name: str, forces: tuple[Database, Database]
+) -> None:
+    """PostgreSQL takes an index for what can't tell of a row before its policy was asked, and for nothing else."""
+    postgres.execute("DROP INDEX cameras_of_force", name)
+    here = {"south": 51.4, "west": 0.4, "north": 51.5, "east": 0.5, "crime_reference": "C-1"}
+    time = {"from": "2026-11-21T09:00:00Z", "to": "2026-11-21T10:00:00Z"}
+    query = SearchQuery.model_validate({**here, **time})
+    ring = in_ring(select(Camera.device), query, 2000.0, "postgresql")
+    words = ring.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+
+    def plan(session: Session) -> str:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        return "\n".join(session.scalars(text(f"EXPLAIN {words}")))
+
+    found = forces[0].write_now(plan)
+    assert "cameras_by_band" in found
+    assert "Index Cond: ((band = ANY" in found
 
 
 def test_what_one_force_locks_another_may_have(forces: tuple[Database, Database]) -> None:
