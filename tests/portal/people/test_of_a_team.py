@@ -26,6 +26,11 @@ from tests.portal.teams.test_officer_teams import CRIME, Desk, Unit
 ENGINES = BOTH
 
 
+@pytest.fixture(autouse=True)
+def _no_blocking() -> None:
+    """An officer's machine is on this loop, too, and reads its files as it likes."""
+
+
 @pytest.fixture
 def unit(town: Town, tmp_path: Path) -> Unit:
     return Unit(town, tmp_path)

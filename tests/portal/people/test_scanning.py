@@ -20,6 +20,11 @@ from tests.counterparts.processes.clamd import HARMFUL, NAME, clamd
 SENDER = Sender("a-request", "a-person", "EX/26/1", None)
 
 
+@pytest.fixture(autouse=True)
+def _no_blocking() -> None:
+    """An officer's machine is on this loop, too, and reads its files as it likes."""
+
+
 @pytest.fixture(scope="module")
 def place() -> Iterator[str]:
     with clamd("1M") as listening:
