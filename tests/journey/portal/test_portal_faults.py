@@ -218,6 +218,7 @@ async def test_a_portal_that_gives_itself_another_address_is_not_joined(tmp_path
     async with besieged(tmp_path) as at:
         client = await at.agent.open_portal(at.portal.origin)
         fingerprint = at.portal.key.fingerprint
-        at.portal.origin = "https://elsewhere.example"
-        with pytest.raises(PortalAnswerInvalid, match="calls itself"):
-            await enrolment.enrol(at.agent.services, client, fingerprint, "robin")
+        for other in ("https://elsewhere.example", f"{at.portal.origin}/forces/another"):
+            at.portal.origin = other
+            with pytest.raises(PortalAnswerInvalid, match="calls itself"):
+                await enrolment.enrol(at.agent.services, client, fingerprint, "robin")
