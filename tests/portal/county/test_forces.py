@@ -324,7 +324,7 @@ def test_the_commands_make_serve_and_administer_several(room: Path, keys: dict[s
     assert "its own short_name" in twice.output
 
 
-async def test_a_user_above_row_security_is_refused_before_anything_is_served(
+def test_a_user_above_row_security_is_refused_before_anything_is_served(
     postgres: PostgresServer, room: Path, keys: dict[str, Force]
 ) -> None:
     name = postgres.create()
@@ -333,7 +333,11 @@ async def test_a_user_above_row_security_is_refused_before_anything_is_served(
     )
     folder = PortalFolder(room / "portal").of_force("kent")
     folder.save(settings)
-    with pytest.raises(SettingsInvalid, match="row security"):
+
+    async def serve() -> None:
         async with running(folder, settings, Listen("127.0.0.1", 0)):
             await asyncio.Event().wait()
+
+    with pytest.raises(SettingsInvalid, match="row security"):
+        asyncio.run(serve())
     postgres.drop(name)

@@ -31,6 +31,11 @@ from tests.portal.logins.conftest import ACCOUNT
 Typed = Callable[..., Result]
 
 
+@pytest.fixture(autouse=True)
+def _no_blocking() -> None:
+    """A command has its loop to itself, and may wait for the disk."""
+
+
 @pytest.fixture
 def portal(place: Place) -> Iterator[PortalProcess]:
     with PortalProcess(place) as process:
