@@ -23,12 +23,13 @@ from portal.officer.client import OfficerClient
 from portal.officer.people.questions import bring_questions, person_cases
 from portal.officer.state import OfficerState
 from portal.officer.teams.changing import change_team, found_team, with_members, without
-from portal.officer.teams.record import KnownTeam, take_keys, team_of
+from portal.officer.teams.record import KnownTeam, chosen_team, take_keys
 from portal.officer.teams.restoring import Restored
 from portal.officer.teams.restoring import restore as restore_all
 from portal.officer.tools import Tools
 
 _crime = click.option("--crime", required=True, help="The case's crime reference.")
+_case = click.option("--case", "case_id", help="Which team, where several have a case of this reference: its id.")
 _credentials = click.option(
     "--credential", "credentials", type=FILE, multiple=True, help="A colleague's credential, as the force signed it."
 )
@@ -59,62 +60,70 @@ def team_new(tools: Tools, crime: str, credentials: tuple[Path, ...], unit: Path
 
 @team.command("add")
 @_crime
+@_case
 @_credentials
 @json_option
 @click.pass_obj
-def team_add(tools: Tools, crime: str, credentials: tuple[Path, ...], as_json: bool) -> None:
+def team_add(tools: Tools, crime: str, case_id: str | None, credentials: tuple[Path, ...], as_json: bool) -> None:
     """Add colleagues, or put in a colleague's new credential where they lost their machine."""
     if not credentials:
         raise InputInvalid("Nobody is named.", do="Give --credential CREDENTIAL.json, once for each.")
     added = [read_signed(path) for path in credentials]
-    made, renewed = tools.run(lambda client: _change(tools, client, crime, added=added))
+    made, renewed = tools.run(lambda client: _change(tools, client, (crime, case_id), added=added))
     _show_team(tools, made, as_json, renewed=renewed)
 
 
 @team.command("remove")
 @_crime
+@_case
 @click.option("--officer", required=True, help="Collar number, or fingerprint of the key.")
 @json_option
 @click.pass_obj
-def team_remove(tools: Tools, crime: str, officer: str, as_json: bool) -> None:
+def team_remove(tools: Tools, crime: str, case_id: str | None, officer: str, as_json: bool) -> None:
     """Take somebody off, yourself too. They keep what they could open before, and can open nothing that comes later."""
-    made, renewed = tools.run(lambda client: _change(tools, client, crime, removed=officer))
+    made, renewed = tools.run(lambda client: _change(tools, client, (crime, case_id), removed=officer))
     _show_team(tools, made, as_json, renewed=renewed)
 
 
 @team.command("new-key")
 @_crime
+@_case
 @json_option
 @click.pass_obj
-def team_new_key(tools: Tools, crime: str, as_json: bool) -> None:
+def team_new_key(tools: Tools, crime: str, case_id: str | None, as_json: bool) -> None:
     """Give the case a new key, for the same team: after a member left, who made the last one."""
-    made, renewed = tools.run(lambda client: _change(tools, client, crime, new_key=True))
+    made, renewed = tools.run(lambda client: _change(tools, client, (crime, case_id), new_key=True))
     _show_team(tools, made, as_json, renewed=renewed)
 
 
 @team.command("show")
 @_crime
+@_case
 @json_option
 @click.pass_obj
-def team_show(tools: Tools, crime: str, as_json: bool) -> None:
+def team_show(tools: Tools, crime: str, case_id: str | None, as_json: bool) -> None:
     """Who can open the case, and who could since when: every version is checked."""
-    known, _ = tools.run(lambda client: team_of(tools.state, client, crime))
+    known, _ = tools.run(lambda client: chosen_team(tools.state, client, crime, case_id))
     _show_team(tools, known, as_json)
 
 
 @team.command("open-recovery")
 @_crime
+@_case
 @click.option("--key", "key_file", type=FILE, required=True, help="The unit's recovery key: an age identity file.")
+@click.option("--remove", "removed", help="Take somebody off at once, such as whose key was revoked: collar number.")
 @json_option
 @click.pass_obj
-def team_open_recovery(tools: Tools, crime: str, key_file: Path, as_json: bool) -> None:
+def team_open_recovery(
+    tools: Tools, crime: str, case_id: str | None, key_file: Path, removed: str | None, as_json: bool
+) -> None:
     """Open a case with the unit's recovery key, and put your present credential on its team."""
     recovery = read_identities(key_file)
     now = tools.clock.now()
     own, _ = tools.state.credential(now)
 
     async def work(client: OfficerClient) -> tuple[KnownTeam, bool]:
-        return await _change(tools, client, crime, added=[own], openers=recovery)
+        return await _change(tools, client, (crime, case_id), added=[own], removed=removed, openers=recovery)
 
     made, renewed = tools.run(work)
     _show_team(tools, made, as_json, renewed=renewed)
@@ -142,7 +151,8 @@ def cases(tools: Tools, crime: str | None, as_json: bool) -> None:
         one_line({"cases": listed, "requests": requests, "people": of_people})
         return
     for brief in briefs:
-        tools.console.print(f"{quoted(brief.crime_reference)}: version {brief.version} of its team", markup=False)
+        words = f"{quoted(brief.crime_reference)}: version {brief.version} of its team, id {brief.case_id}"
+        tools.console.print(words, markup=False, soft_wrap=True)
     for case in asked:
         tools.console.print(f"  {case.request_id}: {case.status or 'no answer yet'}", markup=False)
     for person in people:
@@ -154,19 +164,20 @@ def cases(tools: Tools, crime: str | None, as_json: bool) -> None:
 
 @click.command()
 @_crime
+@_case
 @click.option("--to", "to", type=FILE, required=True, help="The colleague's credential, as the force signed it.")
 @click.option("--leave", is_flag=True, help="And leave the team yourself.")
 @json_option
 @click.pass_obj
-def handover(tools: Tools, crime: str, to: Path, leave: bool, as_json: bool) -> None:
+def handover(tools: Tools, crime: str, case_id: str | None, to: Path, leave: bool, as_json: bool) -> None:
     """Hand a case over to a colleague, who then sees and opens all of it."""
     added = [read_signed(to)]
 
     async def work(client: OfficerClient) -> tuple[KnownTeam, bool]:
         if not leave:
-            return await _change(tools, client, crime, added=added)
+            return await _change(tools, client, (crime, case_id), added=added)
         own = tools.state.key().public.fingerprint
-        return await _change(tools, client, crime, added=added, removed=own)
+        return await _change(tools, client, (crime, case_id), added=added, removed=own)
 
     made, renewed = tools.run(work)
     _show_team(tools, made, as_json, renewed=renewed)
@@ -200,16 +211,16 @@ def restore(tools: Tools, as_json: bool) -> None:
 async def _change(
     tools: Tools,
     client: OfficerClient,
-    crime: str,
+    case: tuple[str, str | None],
     *,
     added: Sequence[Signed] = (),
     removed: str | None = None,
     openers: Sequence[Identity] | None = None,
     new_key: bool = False,
 ) -> tuple[KnownTeam, bool]:
-    """The next version of the case's team, and whether it has a new key."""
+    """The next version of a case's team, and whether it has a new key. ``case``: crime reference, and id if named."""
     state, now = tools.state, tools.clock.now()
-    known, current = await team_of(state, client, crime)
+    known, current = await chosen_team(state, client, *case)
     keys = await _keys(state, known, current, openers)
     members = with_members(known, added)
     if removed is not None:

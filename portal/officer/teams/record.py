@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.age.files import Identity, Opener
+from exchange.documents.letters import quoted
 from exchange.documents.messages import Signed
 from exchange.documents.teams import TeamVersion
-from exchange.errors import NotFound
+from exchange.errors import InputInvalid, NotFound
 from exchange.signing.documents import PublicKey
 from exchange.signing.teams import Team, check_follows, open_chain, open_team
 from portal.force.keys import read_signed, write_signed
@@ -137,6 +138,30 @@ async def team_of(state: OfficerState, client: OfficerClient, crime_reference: s
             do="Make one: handover-officer team new; or ask a member to add you: handover-officer team add",
         )
     return found[0]
+
+
+async def chosen_team(
+    state: OfficerState, client: OfficerClient, crime_reference: str, case_id: str | None
+) -> tuple[KnownTeam, TeamVersion]:
+    """The team that a person means: by the case's id, or the only one. InputInvalid when there are several and none is
+    named; NotFound as ``team_of``."""
+    if case_id is None:
+        several = await teams_of(state, client, crime_reference)
+        if len(several) > 1:
+            names = "; ".join(_named(known) for known, _ in several)
+            raise InputInvalid(
+                f"{len(several)} teams have the case {crime_reference}: {names}.", do="Say which with --case ID."
+            )
+        return await team_of(state, client, crime_reference)
+    briefs = await client.all_teams(crime_reference)
+    if case_id not in {brief.case_id for brief in briefs if brief.crime_reference == crime_reference}:
+        raise NotFound(f"No team of {crime_reference} has the id {case_id}.", do="handover-officer cases names them.")
+    return await fetch_team(state, client, case_id)
+
+
+def _named(known: KnownTeam) -> str:
+    people = ", ".join(quoted(member.collar_number) for member in known.latest.members)
+    return f"{known.case_id} ({people})"
 
 
 async def teams_of(

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import delete, update
 
 from exchange.documents.messages import Request
-from exchange.errors import EvidenceMismatch, InputInvalid, KeyDoesNotOpen, SignatureInvalid
+from exchange.errors import EvidenceMismatch, InputInvalid, KeyDoesNotOpen, NotFound, SignatureInvalid
 from exchange.signing.documents import sign_document
 from portal.force import officers
 from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState, Setup
 from portal.officer.teams.changing import change_team, found_team, with_members, without
-from portal.officer.teams.record import KnownTeam, take_keys, team_of
+from portal.officer.teams.record import KnownTeam, chosen_team, take_keys, team_of
 from portal.officer.teams.restoring import bring_request
 from portal.officer.teams.sealed_for import sealed_for
 from portal.storage.models import StoredRequest
@@ -274,6 +274,21 @@ async def test_two_who_founded_a_team_each_open_what_the_other_asked(unit: Unit)
     assert bo.state.has_case_key(CRIME, str(key.recipient))
     _, named = await sealed_for(bo.state, bo.client, CRIME, None, NOON)
     assert named == second.versions[-1]  # nobody leads an officer's requests into another team
+
+
+async def test_of_two_teams_for_one_crime_a_person_says_which(unit: Unit) -> None:
+    ada, bo = await unit.desk("ada", "1"), await unit.desk("bo", "2")
+    first = await unit.found(ada)
+    assert (await chosen_team(ada.state, ada.client, CRIME, None))[0].case_id == first.case_id
+    second = await unit.found(bo)
+    await unit.change(bo, second, ada)
+    with pytest.raises(InputInvalid, match=f"2 teams have the case.*{second.case_id}.*--case ID"):
+        await chosen_team(ada.state, ada.client, CRIME, None)
+    for each in (first, second):
+        known, _ = await chosen_team(ada.state, ada.client, CRIME, each.case_id)
+        assert known.case_id == each.case_id
+    with pytest.raises(NotFound):
+        await chosen_team(bo.state, bo.client, CRIME, first.case_id)
 
 
 async def test_a_team_whose_founding_was_not_heard_of_is_not_founded_twice(unit: Unit) -> None:
