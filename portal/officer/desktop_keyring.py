@@ -3,9 +3,10 @@
 Not for: machines without one; there the passphrase is asked for at the terminal.
 """
 
+import contextlib
 from pathlib import Path
 
-from exchange.errors import KeyFileUnusable, NotFound
+from exchange.errors import KeyFileUnusable, NotFound, SettingsInvalid
 
 _SERVICE = "handover-officer"
 
@@ -21,6 +22,23 @@ def remembered(folder: Path) -> str | None:
         return keyring.get_password(_SERVICE, str(folder.resolve()))
     except KeyringError:
         return None
+
+
+def kept_secret(name: str) -> str:
+    """Another secret that the officer put there: ``keyring set handover-officer NAME``. SettingsInvalid."""
+    found = None
+    with contextlib.suppress(ImportError):
+        import keyring
+        from keyring.errors import KeyringError
+
+        with contextlib.suppress(KeyringError):
+            found = keyring.get_password(_SERVICE, name)
+    if not found:
+        raise SettingsInvalid(
+            f"The desktop's keyring has no secret {name!r}.",
+            do=f"Put it there: keyring set {_SERVICE} '{name}'; or name a file with secret_file.",
+        )
+    return found
 
 
 def remember(folder: Path, passphrase: str) -> None:

@@ -11,8 +11,8 @@ import click
 
 from exchange.errors import InputInvalid, NotFound
 from portal.console import FOLDER, json_option, one_line
-from portal.officer.casework.case_folder import CaseContent, CaseFolder, gather
-from portal.officer.casework.connectors.connector import Connector
+from portal.officer.casework.case_folder import CaseContent
+from portal.officer.casework.connectors.connector import Connector, Exported, export_case
 from portal.officer.casework.connectors.folder import FolderConnector
 from portal.officer.casework.connectors.settings import connector_named
 from portal.officer.casework.notes import read_notes
@@ -46,16 +46,16 @@ def export(
     zone = read_zone(tz) or ZoneInfo("UTC")
     target = _target(tools, into, connector)
 
-    async def work(client: OfficerClient) -> tuple[CaseStanding, CaseFolder, list[Opened], str]:
+    async def work(client: OfficerClient) -> tuple[CaseStanding, Exported, list[Opened]]:
         case = await _case(tools, client, crime_reference)
         opened = [one for each in case.requests if each.answer for one in await _open(tools, client, each.answer)]
         notes = await asyncio.to_thread(read_notes, tools.state, crime_reference)
         officer = tools.state.credential(tools.clock.now())[1]
         content = CaseContent(case, opened, notes, officer, zone, sealed)
-        folder = await asyncio.to_thread(gather, tools.state, content, tools.clock.now())
-        return case, folder, opened, await target.put(folder, lambda _: None)
+        return case, await export_case(tools.state, content, target, tools.clock.now()), opened
 
-    case, folder, opened, lies = tools.run(work)
+    case, exported, opened = tools.run(work)
+    folder, lies = exported.folder, exported.lies
     troubles = [each for each in case.requests if each.trouble]
     verified = sum(one.report.ok for one in opened)
     if as_json:
@@ -74,10 +74,13 @@ def export(
         raise min(failures, key=lambda failure: failure.exit_code)
 
 
-def _target(tools: Tools, into: Path | None, name: str | None) -> Connector:
+def _target(tools: Tools, into: Path | None, name: str | None) -> tuple[str, Connector]:
+    """With its name."""
     if (into is None) == (name is None):
         raise InputInvalid("It is not clear where to.", do="Give --into FOLDER, or --to and a connector's name.")
-    return FolderConnector(into) if into is not None else connector_named(tools.state, name or "")
+    if into is not None:
+        return f"folder {into.absolute()}", FolderConnector(into)
+    return name or "", connector_named(tools.state, name or "")
 
 
 async def _case(tools: Tools, client: OfficerClient, crime_reference: str) -> CaseStanding:

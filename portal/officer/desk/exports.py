@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from exchange.errors import HandoverError
-from portal.officer.casework.case_folder import CaseContent, gather
-from portal.officer.casework.connectors.connector import Connector
+from portal.officer.casework.case_folder import CaseContent
+from portal.officer.casework.connectors.connector import Connector, export_case
 from portal.officer.desk.site import Site
 
 
@@ -29,8 +29,8 @@ class Export:
     def is_running(self) -> bool:
         return not self.lies and self.error is None
 
-    def show(self, done: int) -> None:
-        self.done = done
+    def show(self, done: int, size: int) -> None:
+        self.done, self.size = done, size
 
 
 @dataclass
@@ -39,15 +39,15 @@ class Exports:
 
     found: dict[str, Export] = field(default_factory=dict)
 
-    def start(self, site: Site, content: CaseContent, connector: Connector) -> None:
-        """Begin, unless the case is being exported."""
+    def start(self, site: Site, content: CaseContent, to: tuple[str, Connector]) -> None:
+        """Begin, unless the case is being exported. ``to``: the connector and its name."""
         case_id = content.case.case_id
         before = self.found.get(case_id)
         if before is not None and before.is_running:
             return
-        export = Export(connector.title)
+        export = Export(to[1].title)
         self.found[case_id] = export
-        export.task = asyncio.create_task(_work(site, content, connector, export))
+        export.task = asyncio.create_task(_work(site, content, to, export))
 
     async def end(self) -> None:
         """Give up what is under way; nothing of it has its final name."""
@@ -57,11 +57,9 @@ class Exports:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _work(site: Site, content: CaseContent, connector: Connector, export: Export) -> None:
+async def _work(site: Site, content: CaseContent, to: tuple[str, Connector], export: Export) -> None:
     try:
-        folder = await asyncio.to_thread(gather, site.state, content, site.now())
-        export.size = folder.size
-        export.lies = await connector.put(folder, export.show)
+        export.lies = (await export_case(site.state, content, to, site.now(), export.show)).lies
     except HandoverError as error:
         export.error = error
     except Exception:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from exchange.package.bag import check_bag
 from portal.officer import cli
 from portal.officer.casework.case_folder import CaseFile, CaseFolder
 from portal.officer.casework.connectors.folder import FolderConnector
+from portal.officer.casework.connectors.memo import Memo
 from portal.officer.casework.connectors.settings import read_connectors
 from portal.officer.casework.connectors.sftp import SftpConnector
 from portal.officer.casework.notes import write_note
@@ -32,6 +34,11 @@ SMALL = CaseFolder(
     "EX/1",
     (CaseFile("data/a.txt", b"abc", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),),
 )
+
+
+def new() -> Memo:
+    """Of an export that was not begun before."""
+    return Memo(Path(tempfile.mkdtemp()) / "memo.json", "there", NOW)
 
 
 @pytest.fixture(autouse=True)
@@ -124,40 +131,41 @@ async def test_an_sftp_server_with_another_key_gets_nothing(desk: Desk, server: 
     assert connectors["Watched"].title == str(desk.state.folder.parent)
     connector = connectors["Evidence system"]
     assert isinstance(connector, SftpConnector)
-    assert (await connector.put(SMALL, lambda _: None)).endswith("/EX-1")
+    assert (await connector.put(SMALL, new(), lambda _: None)).endswith("/EX-1")
     with pytest.raises(PlaceRefused, match="already"):
-        await connector.put(SMALL, lambda _: None)
+        await connector.put(SMALL, new(), lambda _: None)
     server.stop()
     with pytest.raises(PlaceUnreachable, match="does not answer"):
-        await connector.put(SMALL, lambda _: None)
+        await connector.put(SMALL, new(), lambda _: None)
     server.new_host_key()
     server.start()
     with pytest.raises(PlaceRefused, match="does not show the key"):
-        await connector.put(SMALL, lambda _: None)
+        await connector.put(SMALL, new(), lambda _: None)
     assert [path.name for path in server.root.iterdir()] == ["EX-1"]
 
 
 async def test_a_folder_gets_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connector = FolderConnector(tmp_path / "in")
     with pytest.raises(PlaceUnreachable):
-        await connector.put(SMALL, lambda _: None)
+        await connector.put(SMALL, new(), lambda _: None)
     (tmp_path / "in").mkdir()
     seen: list[int] = []
-    assert await connector.put(SMALL, seen.append) == str(tmp_path / "in/EX-1")
+    assert await connector.put(SMALL, new(), seen.append) == str(tmp_path / "in/EX-1")
     assert (tmp_path / "in/EX-1/data/a.txt").read_bytes() == b"abc"
     assert seen == [3]
     with pytest.raises(PlaceRefused):
-        await connector.put(SMALL, seen.append)
+        await connector.put(SMALL, new(), seen.append)
     changed = CaseFolder("EX-2", "EX/1", (CaseFile("data/a.txt", b"abd", 3, SMALL.files[0].sha256),))
     with pytest.raises(EvidenceMismatch):
-        await connector.put(changed, seen.append)
+        await connector.put(changed, new(), seen.append)
 
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
+    def full(file: int) -> None:
+        if os.readlink(f"/proc/self/fd/{file}").startswith(str(tmp_path / "in")):
+            raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(PlaceFull):
-        await connector.put(CaseFolder("EX-3", "EX/1", SMALL.files), seen.append)
+        await connector.put(CaseFolder("EX-3", "EX/1", SMALL.files), new(), seen.append)
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["EX-1"]
 
 

@@ -8,22 +8,29 @@ facts for a program in ``data/case.json``. It must
    sees it;
 2. hold each file against its SHA-256 while it is read, and leave nothing behind under the final name when it differs;
 3. replace nothing that is there;
-4. raise PlaceUnreachable, PlaceRefused or PlaceFull, in words that say what to do, with no secret in them;
-5. keep no secret but in a file of its own that only the officer may read.
+4. go on where it broke off: what is there it writes into the ``Memo``, before it builds upon it, and of a call that
+   may have arrived it finds out whether it did. Nothing is put there twice;
+5. raise PlaceUnreachable, PlaceRefused or PlaceFull, in words that say what to do, with no secret in them;
+6. keep no secret but in a file of its own that only the officer may read.
 
 Not for: what is in the folder (``portal.officer.casework.case_folder``).
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from exchange.errors import EvidenceMismatch
-from portal.officer.casework.case_folder import CaseFile, CaseFolder
+from portal.officer.casework.case_folder import CaseContent, CaseFile, CaseFolder, gather
+from portal.officer.casework.connectors.memo import Memo
+from portal.officer.state import OfficerState
 
 Progress = Callable[[int], None]
 """Told how many bytes are there, of ``CaseFolder.size``."""
-_BLOCK = 1024 * 1024
+BLOCK = 1024 * 1024
+"""Bytes of every block of a file but the last."""
 
 
 class Connector(Protocol):
@@ -32,9 +39,36 @@ class Connector(Protocol):
         """Where it leads, for people."""
         ...
 
-    async def put(self, case: CaseFolder, show: Progress) -> str:
-        """Put the case there, whole or not at all; where it lies, for people."""
+    async def put(self, case: CaseFolder, memo: Memo, show: Progress) -> str:
+        """Put the case there, whole or not at all; where it lies, for people. Called again after a break, with the same
+        memo, it goes on."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """``lies``: where, for people."""
+
+    folder: CaseFolder
+    lies: str
+
+
+async def export_case(
+    state: OfficerState,
+    content: CaseContent,
+    to: tuple[str, Connector],
+    now: int,
+    show: Callable[[int, int], None] = lambda done, size: None,
+) -> Exported:
+    """Gather the case and put it there, going on with what broke off before. ``to``: the connector and its name;
+    ``show`` is told how many bytes are there, and of how many."""
+    name, connector = to
+    memo = await asyncio.to_thread(Memo.open, state, content.case.crime_reference, name, now)
+    folder = await asyncio.to_thread(gather, state, content, memo.begun)
+    show(0, folder.size)
+    lies = await connector.put(folder, memo, lambda done: show(done, folder.size))
+    await asyncio.to_thread(memo.end)
+    return Exported(folder, lies)
 
 
 def blocks(file: CaseFile) -> Iterator[bytes]:
@@ -45,7 +79,7 @@ def blocks(file: CaseFile) -> Iterator[bytes]:
         yield file.source
     else:
         with file.source.open("rb") as source:
-            while block := source.read(_BLOCK):
+            while block := source.read(BLOCK):
                 digest.update(block)
                 yield block
     if digest.hexdigest() != file.sha256:

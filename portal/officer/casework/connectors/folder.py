@@ -13,6 +13,7 @@ from exchange.durable import sync_folder
 from exchange.errors import PlaceFull, PlaceRefused, PlaceUnreachable
 from portal.officer.casework.case_folder import CaseFolder
 from portal.officer.casework.connectors.connector import Progress, blocks
+from portal.officer.casework.connectors.memo import Memo
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -25,22 +26,29 @@ class FolderConnector:
     def title(self) -> str:
         return str(self._folder)
 
-    async def put(self, case: CaseFolder, show: Progress) -> str:
-        """See ``portal.officer.casework.connectors.connector``."""
-        return str(await asyncio.to_thread(self._put, case, show))
+    async def put(self, case: CaseFolder, memo: Memo, show: Progress) -> str:
+        """See ``connector``. What broke off is copied anew: it lies on this machine."""
+        return str(await asyncio.to_thread(self._put, case, memo, show))
 
-    def _put(self, case: CaseFolder, show: Progress) -> Path:
+    def _put(self, case: CaseFolder, memo: Memo, show: Progress) -> Path:
         target, partial = self._folder / case.name, self._folder / f".{case.name}.partial"
         if not self._folder.is_dir():
             raise PlaceUnreachable(
                 f"There is no folder {self._folder}.", do="Make it, or mount what it lies on; then export again."
             )
+        begun = memo.get("begun") == case.name
+        if target.exists() and begun and memo.get("whole") == case.name:
+            return target
+        if begun:
+            shutil.rmtree(partial, ignore_errors=True)
         if target.exists() or partial.exists():
             raise PlaceRefused(
                 f"{case.name} is in {self._folder} already.", meaning="It was left as it is.", do="Export again."
             )
+        memo.note(begun=case.name)
         try:
             self._write(case, partial, show)
+            memo.note(whole=case.name)
             partial.rename(target)
             sync_folder(self._folder)
         except OSError as error:

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from exchange.documents.messages import Line, Part
 from exchange.errors import InputInvalid, SettingsInvalid
 from portal.officer.casework.connectors.connector import Connector
+from portal.officer.casework.connectors.evidence_api import EvidenceApiConnector, secret_of_file
 from portal.officer.casework.connectors.folder import FolderConnector
 from portal.officer.casework.connectors.sftp import SftpConnector
+from portal.officer.desktop_keyring import kept_secret
 from portal.officer.state import OfficerState
+from portal.settings import Origin
 
 MOST_BYTES = 64 * 1024
 
@@ -45,10 +48,34 @@ class SftpSettings(Part):
         return SftpConnector(self.host, self.port, self.user, self.folder, self.host_key, login)
 
 
+class EvidenceApiSettings(Part):
+    """``secret_file``: of mode 0600; without it the desktop's keyring has the secret, as ``connector NAME``."""
+
+    kind: Literal["evidence-api"]
+    name: Line
+    address: Origin
+    force_id: Line
+    client_id: Line
+    secret_file: Line | None = None
+
+    @field_validator("address")
+    @classmethod
+    def _is_not_in_the_clear(cls, address: str) -> str:
+        if not address.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise ValueError("to another machine, only https")
+        return address
+
+    def open(self) -> Connector:
+        path, name = self.secret_file, f"connector {self.name}"
+        secret = (lambda: kept_secret(name)) if path is None else lambda: secret_of_file(Path(path).expanduser())
+        return EvidenceApiConnector(self.address, self.force_id, self.client_id, secret)
+
+
+Settings = Annotated[FolderSettings | SftpSettings | EvidenceApiSettings, Field(discriminator="kind")]
+
+
 class ConnectorsFile(Part):
-    connectors: Annotated[
-        tuple[Annotated[FolderSettings | SftpSettings, Field(discriminator="kind")], ...], Field(max_length=32)
-    ] = ()
+    connectors: Annotated[tuple[Settings, ...], Field(max_length=32)] = ()
 
 
 def read_connectors(state: OfficerState) -> dict[str, Connector]:

@@ -50,10 +50,11 @@ async def begin(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"/cases/{case.case_id}/export")
 
 
-def _connector(site: Site, case: CaseStanding, name: str) -> Connector:
+def _connector(site: Site, case: CaseStanding, name: str) -> tuple[str, Connector]:
+    """With its name."""
     if name:
-        return connector_named(site.state, name)
-    return FolderConnector(site.state.make_case_folder(case.crime_reference, "exports"))
+        return name, connector_named(site.state, name)
+    return "folder", FolderConnector(site.state.make_case_folder(case.crime_reference, "exports"))
 
 
 def _opened(request: web.Request, case: CaseStanding) -> list[Opened]:
