@@ -85,7 +85,10 @@ class Limits(Part):
     enrolments_per_minute: Annotated[int, Field(ge=1)] = 10
     """From one network address."""
     requests_per_officer_per_day: Annotated[int, Field(ge=1)] = 200
+    searches_per_officer_per_hour: Annotated[int, Field(ge=1)] = 60
     searches_per_officer_per_day: Annotated[int, Field(ge=1)] = 200
+    fetches_per_officer_per_hour: Annotated[int, Field(ge=1)] = 120
+    """Packages; going on with one is no new one."""
     searches_days: Annotated[int, Field(ge=1)] = 2 * 365
     """How long the record of officers' searches is kept."""
     feedback_per_officer_per_day: Annotated[int, Field(ge=1)] = 200

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session, aliased
 
 from exchange.clock import DAY
 from portal import tokens
-from portal.audit import counts, uses
+from portal.audit import counts, quotas, uses
 from portal.logins import sessions
 from portal.people import forgetting
 from portal.registry import hours, offers
-from portal.requests import feedback, inbox
+from portal.requests import authorisations, feedback, inbox
 from portal.settings import Limits
 from portal.storage import locks
 from portal.storage.database import Database
@@ -56,6 +56,8 @@ def _forget(session: Session, limits: Limits, now: int) -> list[str]:
     offers.remove_expired(session, now)
     hours.forget_old(session, now)
     counts.close_months(session, now)
+    authorisations.remove_old(session, now)
+    quotas.remove_old(session, now)
     feedback.remove_old(session, limits.feedback_days, now)
     session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY))
     session.execute(delete(StoredUpload).where(StoredUpload.gone, StoredUpload.expires < now - TOMBSTONE))

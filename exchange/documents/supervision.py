@@ -1,4 +1,4 @@
-"""A supervisor's word that something far-reaching may be asked of owners, and when such a word is needed.
+"""A supervisor's word that something far-reaching may be asked of owners, when it is needed, and how it is asked for.
 
 Not for: checking whose word it is (``exchange.signing.authorisations``), or who gets to see it.
 """
@@ -26,6 +26,11 @@ from exchange.documents.messages import (
     Text,
 )
 from exchange.ground import distance_m
+
+MOST_CAMERAS = 1000
+"""In one question."""
+MOST_SHOWN = 100
+"""In one answer."""
 
 
 class Area(Part):
@@ -112,3 +117,100 @@ def longest_of_a_camera(asked: Collection[Asked]) -> int:
         total[each.camera_id] += max(0, each.window.end - start)
         covered[each.camera_id] = max(each.window.end, start)
     return max(total.values(), default=0)
+
+
+# -- over the wire ----------------------------------------------------------------------------------------------
+
+
+class AuthorisationAsked(Document):
+    """What an officer wants authorised, as the supervisor reads it. Signed by the officer's key."""
+
+    kind: Literal["authorisation-asked.v1"] = "authorisation-asked.v1"
+    asked_id: Id
+    force: Line
+    credential: Signed
+    """The officer's."""
+    crime_reference: Line
+    window: Stretch
+    area: Area | None = None
+    most_owners: Annotated[int, Field(ge=1, le=10_000)] = 1
+    indoors: bool = False
+    reason: Text
+    """Why; every owner who is asked reads it, as the supervisor's."""
+    days: Annotated[int, Field(ge=1, le=90)] = 7
+    """How long requests may be signed with it."""
+    issued: Instant
+
+
+class SupervisorsWord(Part):
+    """Signed, or refused with a reason for the officer."""
+
+    authorisation: Signed | None = None
+    refused: Text | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.authorisation is None) == (self.refused is None):
+            raise ValueError("it is signed, or refused")
+        return self
+
+
+class StandingAuthorisation(Part):
+    """What was asked, and the word that came: neither while it waits."""
+
+    asked: Signed
+    authorisation: Signed | None = None
+    refused: Text | None = None
+    refused_by: Line | None = None
+
+
+class AskedAuthorisations(Part):
+    """What the officer asked for; for a supervisor also what waits in their unit. Newest first."""
+
+    items: Annotated[tuple[StandingAuthorisation, ...], Field(max_length=MOST_SHOWN)] = ()
+
+
+class CameraName(Part):
+    device: Fingerprint
+    camera_id: Id
+
+
+class RulesQuestion(Part):
+    """Which of these cameras are inside of a building?"""
+
+    cameras: Annotated[tuple[CameraName, ...], Field(max_length=MOST_CAMERAS)] = ()
+
+
+class SupervisionRules(Part):
+    """Beyond what an officer needs a supervisor's word here, and which cameras of the question are indoors."""
+
+    owners: Annotated[int, Field(ge=1)]
+    window_us: Annotated[int, Field(ge=1)]
+    """Microseconds of one camera."""
+    indoors: bool
+    cameras_indoors: Annotated[tuple[CameraName, ...], Field(max_length=MOST_CAMERAS)] = ()
+
+    @property
+    def limits(self) -> SupervisionLimits:
+        return SupervisionLimits(self.owners, self.window_us, self.indoors)
+
+
+class QuotaUse(Part):
+    """What one officer did: searches and fetches within an hour, searches and requests within a day."""
+
+    name: Line
+    collar_number: Line
+    searches_hour: Annotated[int, Field(ge=0)]
+    searches_day: Annotated[int, Field(ge=0)]
+    requests_day: Annotated[int, Field(ge=0)]
+    fetches_hour: Annotated[int, Field(ge=0)]
+
+
+class Quotas(Part):
+    """How much the force lets an officer do, and how much of it is used: by the caller; for an auditor, by all."""
+
+    searches_hour: Annotated[int, Field(ge=1)]
+    searches_day: Annotated[int, Field(ge=1)]
+    requests_day: Annotated[int, Field(ge=1)]
+    fetches_hour: Annotated[int, Field(ge=1)]
+    officers: Annotated[tuple[QuotaUse, ...], Field(max_length=1000)] = ()

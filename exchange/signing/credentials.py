@@ -11,10 +11,13 @@ from exchange.documents.feedback import OfficersFeedback
 from exchange.documents.messages import Credential, Receipt, Request, Role, Signed
 from exchange.documents.people import PersonRequest
 from exchange.documents.people.appeals import Appeal
+from exchange.documents.supervision import AuthorisationAsked
 from exchange.errors import SignatureInvalid
 from exchange.signing.documents import PublicKey, SigningKey, open_document, read_unverified, sign_document
 
-O = TypeVar("O", bound=Request | Receipt | OfficersFeedback | PersonRequest | Appeal)  # noqa: E741 - the officer's documents
+O = TypeVar(  # noqa: E741 - the officer's documents
+    "O", bound=Request | Receipt | OfficersFeedback | PersonRequest | Appeal | AuthorisationAsked
+)
 
 
 class CredentialFault(StrEnum):

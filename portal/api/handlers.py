@@ -202,9 +202,9 @@ async def read_case(call: Call) -> web.StreamResponse:
 
 
 async def content(call: Call) -> web.StreamResponse:
-    delivery_id = call.named("delivery_id")
+    delivery_id, limits = call.named("delivery_id"), call.portal.settings.limits
     found = await call.portal.db.write(
-        lambda session: deliveries.begin_fetch(session, call.known, delivery_id, call.now)
+        lambda session: deliveries.begin_fetch(session, call.known, delivery_id, limits, call.now)
     )
     return _Ciphertext(call, delivery_id, found)
 

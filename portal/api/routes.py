@@ -6,7 +6,7 @@ from exchange.documents.feedback import FROM_OFFICER, FROM_OWNER
 from exchange.documents.hours import RecordedHours
 from exchange.documents.messages import Decision, Enrolment, Receipt, Refusal, Registration, Request, Signed, Withdrawal
 from exchange.documents.offer import Offer, Offers
-from portal.api import handlers, login_routes, openapi, team_routes, tus, use_routes
+from portal.api import handlers, login_routes, openapi, supervision_routes, team_routes, tus, use_routes
 from portal.api.people import appeal_routes, person_routes
 from portal.api.route import Answers, Route, Who
 from portal.registry.search_query import SearchQuery
@@ -126,7 +126,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET", api.CONTENT, Who.OFFICER, handlers.content, "The sealed package", {200: bytes, 206: bytes, 304: None},
-        headers=("Range", "If-None-Match"), problems=(404, 410, 412, 416),
+        headers=("Range", "If-None-Match"), problems=(404, 410, 412, 416, 429),
     ),
     Route(
         "PUT", api.RECEIPT, Who.OFFICER, handlers.receipt, "The force has it, and checked it",
@@ -143,6 +143,7 @@ ROUTES: tuple[Route, ...] = (
     *team_routes.ROUTES,
     *use_routes.ROUTES,
     *login_routes.ROUTES,
+    *supervision_routes.ROUTES,
     *person_routes.ROUTES,
     *appeal_routes.ROUTES,
     Route("GET", api.OPENAPI, Who.ANYONE, openapi.serve, "This interface as an OpenAPI document", {200: None}),

@@ -21,6 +21,14 @@ from exchange.documents import api
 from exchange.documents.answers import not_understood, problem, read_bounded
 from exchange.documents.messages import Part, Signed
 from exchange.documents.offer import Offers
+from exchange.documents.supervision import (
+    AskedAuthorisations,
+    Quotas,
+    RulesQuestion,
+    StandingAuthorisation,
+    SupervisionRules,
+    SupervisorsWord,
+)
 from exchange.documents.teams import TeamBrief, Teams, TeamVersion
 from exchange.durable import sync_folder
 from exchange.errors import (
@@ -178,6 +186,24 @@ class OfficerClient(PeopleCalls):
 
     async def sign_log(self, head: SignedHead) -> None:
         await self._call("POST", api.USES_HEAD, body=head)
+
+    async def supervision_rules(self, question: RulesQuestion) -> SupervisionRules:
+        """The force's limits, and which cameras are indoors. NoSuchCall where the portal doesn't tell."""
+        return await self._read("POST", api.SUPERVISION, SupervisionRules, body=question)
+
+    async def ask_supervisors(self, asked: Signed) -> None:
+        await self._call("POST", api.AUTHORISATIONS, body=asked)
+
+    async def asked_authorisations(self) -> tuple[StandingAuthorisation, ...]:
+        """What the officer asked of supervisors; for a supervisor also what waits in their unit, newest first."""
+        return (await self._read("GET", api.AUTHORISATIONS, AskedAuthorisations)).items
+
+    async def give_word(self, asked_id: str, word: SupervisorsWord) -> None:
+        await self._call("PUT", api.AUTHORISATION.format(asked_id=asked_id), body=word)
+
+    async def quotas(self) -> Quotas:
+        """How much officers may do: the caller, or for an auditor all. NoSuchCall where the portal doesn't tell."""
+        return await self._read("GET", api.QUOTAS, Quotas)
 
     async def receipt(self, delivery_id: str, receipt: Signed) -> None:
         await self._call("PUT", api.RECEIPT.format(delivery_id=delivery_id), body=receipt)

@@ -5,15 +5,14 @@ Not for: finding cameras (``portal.registry.cameras``).
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange.clock import DAY, SECOND, to_rfc3339
+from exchange.clock import to_rfc3339
 from exchange.custody.uses import Deed
 from exchange.documents.messages import Role
-from portal.audit import uses
+from portal.audit import quotas, uses
 from portal.audit.roles import require
-from portal.problems import too_many
 from portal.registry.search_query import SearchQuery
 from portal.settings import Limits
 from portal.storage.models import Officer, Search
@@ -24,16 +23,9 @@ MOST_LISTED = 500
 
 
 def record(session: Session, caller: Caller, query: SearchQuery, limits: Limits, now: int) -> None:
-    """One more search, before it is answered. ProblemError 403, or 429 when the officer made too many in a day."""
+    """One more search, before it is answered. ProblemError 403, or 429 when there were too many."""
     require(session, caller.fingerprint, Role.OFFICER)
-    of_today = select(func.count()).select_from(Search)
-    count = session.scalar(of_today.where(Search.officer == caller.fingerprint, Search.made > now - DAY)) or 0
-    if count >= limits.searches_per_officer_per_day:
-        raise too_many(
-            f"An officer may search {limits.searches_per_officer_per_day} times a day.",
-            "Ask the force to raise the limit if the case needs more.",
-            DAY // SECOND,
-        )
+    quotas.check_searches(session, caller.fingerprint, limits, now)
     uses.record(session, caller.fingerprint, Deed.SEARCHED, query.crime_reference, now)
     box = query.box
     session.add(

@@ -14,11 +14,11 @@ from exchange.documents.api import Case, CaseDelivery, Cases, HeldDeliveries, He
 from exchange.documents.messages import Delivery, Id, Part, Receipt, Signed, Status
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import open_document
-from portal.audit import uses
+from portal.audit import quotas, uses
 from portal.problems import ProblemError, conflict, invalid, unknown
 from portal.requests import feedback, inbox
 from portal.requests.requests import approved_packages
-from portal.settings import PortalSettings
+from portal.settings import Limits, PortalSettings
 from portal.storage.models import Device, StoredDelivery, StoredRequest, StoredUpload
 from portal.teams import access
 from portal.tokens import Caller
@@ -141,9 +141,10 @@ def content(session: Session, caller: Caller, delivery_id: str) -> Content:
     return Content(delivery.upload, delivery.size, delivery.sha256)
 
 
-def begin_fetch(session: Session, caller: Caller, delivery_id: str, now: int) -> Content:
-    """``content``, with a line in the log of use."""
+def begin_fetch(session: Session, caller: Caller, delivery_id: str, limits: Limits, now: int) -> Content:
+    """``content``, with a line in the log of use. ProblemError 429 when the officer fetched too many in an hour."""
     found = content(session, caller, delivery_id)
+    quotas.note_fetch(session, caller.fingerprint, delivery_id, limits, now)
     _, stored = _of_officer(session, caller, delivery_id)
     uses.record(session, caller.fingerprint, Deed.FETCHED, stored.crime_reference, now, stored.request_id)
     return found

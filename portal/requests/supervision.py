@@ -8,16 +8,37 @@ from sqlalchemy.orm import Session
 
 from exchange.clock import DAY
 from exchange.documents.messages import Credential, Registration, Request
-from exchange.documents.supervision import Authorisation, supervised_for
+from exchange.documents.supervision import Authorisation, CameraName, RulesQuestion, SupervisionRules, supervised_for
 from exchange.errors import SignatureInvalid
 from exchange.signing.authorisations import check_authorised
 from exchange.signing.documents import PublicKey
 from portal.problems import forbidden, invalid
-from portal.settings import PortalSettings
+from portal.settings import Limits, PortalSettings
 from portal.storage.models import Device, Officer, StoredRequest
 from portal.tokens import Caller
 
 _DO = "Have a supervisor authorise it (handover-officer authorise), and send a new request."
+
+
+def rules(session: Session, question: RulesQuestion, limits: Limits) -> SupervisionRules:
+    """Beyond what a word is needed here, and which of the cameras are indoors; of one that is not here, nothing."""
+    by_device: dict[str, set[str]] = {}
+    for each in question.cameras:
+        by_device.setdefault(each.device, set()).add(each.camera_id)
+    rows = session.execute(
+        select(Device.fingerprint, Device.registration_document).where(Device.fingerprint.in_(by_device))
+    )
+    indoors = [
+        CameraName(device=device, camera_id=camera.camera_id)
+        for device, document in rows
+        if document is not None
+        for camera in Registration.model_validate_json(document).cameras
+        if camera.indoors and camera.camera_id in by_device[device]
+    ]
+    found = limits.supervised
+    return SupervisionRules(
+        owners=found.owners, window_us=found.window, indoors=found.indoors, cameras_indoors=tuple(indoors)
+    )
 
 
 def check_supervised(session: Session, caller: Caller, request: Request, settings: PortalSettings, now: int) -> None:

@@ -295,5 +295,6 @@ from portal.storage import appeal_tables as appeal_tables  # noqa: E402
 from portal.storage import count_tables as count_tables  # noqa: E402
 from portal.storage import login_tables as login_tables  # noqa: E402
 from portal.storage import people_tables as people_tables  # noqa: E402
+from portal.storage import supervision_tables as supervision_tables  # noqa: E402
 from portal.storage import team_tables as team_tables  # noqa: E402  they stand upon what is above
 from portal.storage import use_tables as use_tables  # noqa: E402

@@ -68,7 +68,7 @@ def rows(work: Path) -> Iterator[Row]:
 
 
 def _portal(folder: Path, url: str) -> tuple[Place, list[SigningKey]]:
-    place = make_place(folder, Limits(searches_per_officer_per_day=100_000))
+    place = make_place(folder, Limits(searches_per_officer_per_hour=100_000, searches_per_officer_per_day=100_000))
     place = replace(place, settings=place.settings.model_copy(update={"database": url}))
     place.folder.database.unlink()
     place.folder.settings_file.unlink()

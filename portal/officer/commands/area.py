@@ -28,6 +28,9 @@ from portal.officer.crime.gazetteer import Gazetteer
 from portal.officer.crime.shapes import Shape, find, read_shape
 from portal.officer.crime.spoken_times import read_window, show_window
 from portal.officer.desk.settings import path_of, read_settings
+from portal.officer.supervised import supervision_cli
+from portal.officer.supervised.asked import draft_for
+from portal.officer.supervised.rules import rules_for
 from portal.officer.tools import Tools, tz_option
 
 CHOICES = {
@@ -65,6 +68,7 @@ _TEXTS = ("kind", "place", "description", "purpose", "legal_basis", "necessity")
 @click.option("--answer-days", "answer_within_days", type=click.IntRange(1, 90), help="[default: 14]")
 @click.option("--sound", is_flag=True, default=None, help="Ask for sound too, where it is recorded.")
 @click.option("--authorisation", type=FILE, help="A supervisor's, where one is needed.")
+@click.option("--draft", type=FILE, help="Don't send it: write down here what a supervisor is to authorise.")
 @click.option("--accept-changed-device", is_flag=True, help="The owners confirmed their new devices.")
 @click.option("--resume", metavar="ID", help="Send what of these requests is not sent yet; needs nothing else.")
 @click.option("--yes", is_flag=True, help="Send without asking back.")
@@ -78,6 +82,7 @@ def area(
     choose: str,
     path: Path | None,
     authorisation: Path | None,
+    draft: Path | None,
     accept_changed_device: bool,
     resume: str | None,
     yes: bool,
@@ -101,7 +106,8 @@ def area(
     if not chosen:
         raise NotFound("No such camera is there.", do="Take a larger area, or --choose unsure.")
     text = _text(tools, path, flags)
-    _confirm(tools, chosen, batches.why_supervised(chosen, window), yes or as_json)
+    rules = tools.run(lambda client: rules_for(client, chosen))
+    reasons = batches.why_supervised(chosen, window, rules)
     texts.remember(tools.state, text)
     asking = Asking(
         text=text,
@@ -111,6 +117,11 @@ def area(
         authorisation=None if authorisation is None else read_signed(authorisation),
         accept_changed=accept_changed_device,
     )
+    if draft is not None:
+        made = draft_for(asking, shape.middle, rules, tools.state.key().public)
+        supervision_cli.write_draft(tools, made, draft, as_json=as_json)
+        return
+    _confirm(tools, chosen, reasons, yes or as_json)
     batch = tools.run(lambda client: batches.prepare(tools.state, client, asking, tools.clock.now()))
     _send(tools, batches.load(tools.state, batch.batch_id), as_json)
 

@@ -19,7 +19,7 @@ from exchange.age.files import Identity
 from exchange.clock import Instant, Window, to_rfc3339
 from exchange.documents.api import FoundCamera
 from exchange.documents.messages import Asked, Fingerprint, Id, Line, OwnerKind, Part, Place, Request, Signed, Stretch
-from exchange.documents.supervision import SupervisionLimits, supervised_for
+from exchange.documents.supervision import supervised_for
 from exchange.durable import durable_file
 from exchange.errors import DocumentInvalid, HandoverError, InputInvalid, NotFound, PortalUnreachable
 from exchange.signing.authorisations import check_authorised
@@ -28,6 +28,7 @@ from portal.officer.asking import RequestForm, Signer, sign_request
 from portal.officer.client import OfficerClient
 from portal.officer.crime.texts import CrimeText
 from portal.officer.state import OfficerState
+from portal.officer.supervised.rules import Rules, rules_for
 from portal.officer.teams.sealed_for import sealed_for
 from portal.officer.trust import check_known
 
@@ -97,11 +98,11 @@ def by_owner(cameras: Iterable[FoundCamera]) -> dict[str, list[FoundCamera]]:
     return found
 
 
-def why_supervised(cameras: Collection[FoundCamera], window: Window) -> tuple[str, ...]:
-    """Why a supervisor must allow that these are asked for; empty when nobody need to. Whether a camera is inside of a
-    building, the portal doesn't tell: the owner's agent refuses what then lacks a supervisor's word."""
+def why_supervised(cameras: Collection[FoundCamera], window: Window, rules: Rules) -> tuple[str, ...]:
+    """Why a supervisor must allow that these are asked for; empty when nobody need to."""
     asked = tuple(Asked(camera_id=camera.camera_id, window=Stretch.of(window)) for camera in cameras)
-    return supervised_for(len(by_owner(cameras)), asked, (), SupervisionLimits())
+    indoors = [camera.camera_id for camera in cameras if (camera.device, camera.camera_id) in rules.indoors]
+    return supervised_for(len(by_owner(cameras)), asked, indoors, rules.limits)
 
 
 async def prepare(state: OfficerState, client: OfficerClient, asking: Asking, now: int) -> Batch:
@@ -112,11 +113,14 @@ async def prepare(state: OfficerState, client: OfficerClient, asking: Asking, no
     """
     if not asking.cameras:
         raise InputInvalid("No camera is chosen.", do="Choose one at least.")
+    rules = await rules_for(client, asking.cameras)
     sealed = await sealed_for(state, client, asking.text.crime_reference, None, now)
-    return await asyncio.to_thread(_prepare, state, asking, *sealed, now)
+    return await asyncio.to_thread(_prepare, state, asking, rules, *sealed, now)
 
 
-def _prepare(state: OfficerState, asking: Asking, case_key: Identity, team: Signed | None, now: int) -> Batch:
+def _prepare(
+    state: OfficerState, asking: Asking, rules: Rules, case_key: Identity, team: Signed | None, now: int
+) -> Batch:
     setup = state.setup()
     credential, _ = state.credential(now)
     signer = Signer(state.key(), credential, setup.force)
@@ -126,9 +130,9 @@ def _prepare(state: OfficerState, asking: Asking, case_key: Identity, team: Sign
         for cameras in _parts(owner)
     ]
     requests = [request for _, request, _ in made]
-    if why_supervised(asking.cameras, asking.window) or asking.authorisation is not None:
+    if why_supervised(asking.cameras, asking.window, rules) or asking.authorisation is not None:
         for request in requests:
-            check_authorised(request, signer.key.public, (), PublicKey.parse(setup.force_key))
+            check_authorised(request, signer.key.public, rules.of(request.device), PublicKey.parse(setup.force_key))
     check_known(state, *requests, accept_changed=asking.accept_changed)
     for _, request, signed in made:
         state.keep(request.request_id, "request", signed)

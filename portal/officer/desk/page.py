@@ -21,11 +21,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from exchange.documents.messages import Role
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """``roles``: shown to whoever has one of these; to everybody when there is none."""
+
     path: str
     name: str
+    roles: tuple[Role, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def _context(request: web.Request) -> dict[str, Any]:
         "path": request.path,
         "inside": INSIDE in request,
         "officer": site.officer,
-        "links": site.links,
+        "links": [link for link in site.links if not link.roles or any(map(site.officer.may, link.roles))],
         "zone": site.zone,
         "now": site.now(),
     }

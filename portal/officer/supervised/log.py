@@ -6,9 +6,10 @@ Not for: showing it (``portal.officer.supervised.log_cli``).
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-from exchange.custody.checkpoint import open_checkpoint, sign_checkpoint
+from exchange.custody.checkpoint import TreeHead, open_checkpoint, sign_checkpoint
 from exchange.custody.merkle import consistent
 from exchange.custody.uses import LogHead, SignedHead, Use, log_broken, read_uses
 from exchange.documents.messages import Credential, Role
@@ -62,19 +63,35 @@ async def say_if_reached(client: OfficerClient, request_ids: Iterable[str], deed
 async def read_log(state: OfficerState, client: OfficerClient) -> tuple[list[Use], bytes]:
     """The whole log, checked from its first line and against what was seen before; and its root. CustodyBroken."""
     await check_log(state, client)
-    size, root = state.log_head()
+    size, root = await asyncio.to_thread(state.log_head)
     uses, tree = read_uses(await client.uses())
     if tree.size < size or tree.root(size) != root:
         raise log_broken(f"The lines that the portal shows are not those of its log's head with {size} lines.")
     return uses, tree.root()
 
 
+@dataclass(frozen=True, slots=True)
+class SignedLog:
+    """What an auditor signed last: so many lines."""
+
+    name: str
+    size: int
+
+
+async def signed_log(state: OfficerState, client: OfficerClient) -> SignedLog | None:
+    """None when nobody signed yet. SignatureInvalid or CustodyBroken when it is no auditor's."""
+    head = await client.log_head(0)
+    if head.signed is None:
+        return None
+    auditor, found = await asyncio.to_thread(_open_signed, state, head.signed)
+    return SignedLog(auditor.name, found.size)
+
+
 async def sign_log(state: OfficerState, client: OfficerClient, now: int) -> int:
     """Read all of it, then sign how long it is; the number of lines. CustodyBroken."""
     uses, root = await read_log(state, client)
-    credential, _ = state.credential(now)
-    note = sign_checkpoint(len(uses), root, state.key())
-    await client.sign_log(SignedHead(note=note, credential=credential))
+    (credential, _), key = await asyncio.to_thread(lambda: (state.credential(now), state.key()))
+    await client.sign_log(SignedHead(note=sign_checkpoint(len(uses), root, key), credential=credential))
     return len(uses)
 
 
@@ -82,13 +99,17 @@ def _check_signed(state: OfficerState, head: LogHead) -> None:
     """What an auditor signed must be the beginning of what there is. CustodyBroken, SignatureInvalid."""
     if head.signed is None:
         return
-    said = read_unverified(head.signed.credential, Credential)  # it may have ended since: what was signed stays signed
-    auditor = open_credential(head.signed.credential, PublicKey.parse(state.setup().force_key), said.valid_from)
-    if not auditor.may(Role.AUDITOR):
-        raise log_broken(f"The head of the portal's log is signed by {auditor.name}, who is no auditor.")
-    found = open_checkpoint(head.signed.note, PublicKey.parse(auditor.public_key))
+    auditor, found = _open_signed(state, head.signed)
     if not consistent(found.size, found.root, head.size, bytes.fromhex(head.root), _steps(head.signed_proof)):
         raise log_broken(f"The portal's log is not the one with {found.size} lines that {auditor.name} signed.")
+
+
+def _open_signed(state: OfficerState, signed: SignedHead) -> tuple[Credential, TreeHead]:
+    said = read_unverified(signed.credential, Credential)  # it may have ended since: what was signed stays signed
+    auditor = open_credential(signed.credential, PublicKey.parse(state.setup().force_key), said.valid_from)
+    if not auditor.may(Role.AUDITOR):
+        raise log_broken(f"The head of the portal's log is signed by {auditor.name}, who is no auditor.")
+    return auditor, open_checkpoint(signed.note, PublicKey.parse(auditor.public_key))
 
 
 def _steps(proof: tuple[str, ...]) -> list[bytes]:

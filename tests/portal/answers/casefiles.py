@@ -102,12 +102,16 @@ async def send(desk: Desk, signed: Signed) -> Signed:
 async def hand_over(desk: Desk, agent: Agent, film: Film | None = None, **changed: bytes | None) -> Request:
     """Asked, approved, and delivered whole; ``changed``: files of the bag that somebody replaced, by name in data/."""
     film = film or Film()
-    signed = await send(desk, await ask(desk, agent, film))
+    return await answer(desk, agent, await send(desk, await ask(desk, agent, film)), film, **changed)
+
+
+async def answer(desk: Desk, agent: Agent, signed: Signed, film: Film, **changed: bytes | None) -> Request:
+    """Approved, and delivered whole, for a request that came."""
     spoilt = {f"data/{name.replace('__', '.')}": content for name, content in changed.items()}
     decision, sealed = await asyncio.to_thread(_sealed, desk, agent, signed, film, spoilt)
     assert (await agent.decide(signed, decision)).status == 204
-    answer = await agent.deliver(signed, sealed, await agent.upload(sealed), evidence_id="ev-1")
-    assert answer.status == 204, answer.content
+    told = await agent.deliver(signed, sealed, await agent.upload(sealed), evidence_id="ev-1")
+    assert told.status == 204, told.content
     return Request.model_validate_json(signed.document)
 
 
@@ -117,7 +121,7 @@ def _sealed(
     place, request = desk.town.place, Request.model_validate_json(signed.document)
     folder = desk.state.folder.parent / request.request_id
     folder.mkdir()
-    police = Police(place.force.key, place.officer, place.credential)
+    police = Police(place.force.key, desk.state.key(), request.credential)
     master = recorded(desk.state.folder.parent, film.codec, film.seconds)
     decision = _decision(signed, request, film)
     signed_decision = agent.sign(decision)

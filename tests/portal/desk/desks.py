@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 from rich.console import Console
 
 from exchange.documents.messages import CameraRegistration
@@ -25,7 +25,7 @@ from portal.officer.state import OfficerState, Setup
 from portal.officer.tools import Tools
 from tests.counterparts.processes.browser import DESKTOP, barriers, chromium, shoot, too_wide, window
 from tests.portal.conftest import Town
-from tests.portal.wire import Agent, camera
+from tests.portal.wire import Agent, Officer, camera
 
 LONDON = ZoneInfo("Europe/London")
 MARKET = (53.7632, -2.7031)
@@ -88,33 +88,50 @@ class Desk:
     @asynccontextmanager
     async def opened(self, **how: object) -> AsyncIterator[Page]:
         """Chromium at the first page; ``viewport``, ``color_scheme``… as Playwright's ``new_context`` takes them."""
-        async with chromium() as browser, window(browser, self.site.origin, **({"viewport": DESKTOP} | how)) as page:
+        async with chromium() as browser, self.opened_in(browser, **how) as page:
+            yield page
+
+    @asynccontextmanager
+    async def opened_in(self, browser: Browser, **how: object) -> AsyncIterator[Page]:
+        """The same in a browser that others use too."""
+        async with window(browser, self.site.origin, **({"viewport": DESKTOP} | how)) as page:
             await page.goto(self.link)
             await expect(page.get_by_role("button", name="Log out")).to_be_visible()
             yield page
 
 
 @asynccontextmanager
-async def served(town: Town, folder: Path, settings: str = "") -> AsyncIterator[Desk]:
-    """The desk of the town's officer, whose folder is made and set up here; logged in. ``settings``: ``desk.yaml``."""
-    tools = Tools(OfficerState(folder), town.clock, Console(highlight=False, quiet=True))
-    await asyncio.to_thread(set_up, town, tools.state)
+async def served(town: Town, folder: Path, settings: str = "", who: Officer | None = None) -> AsyncIterator[Desk]:
+    """The desk of the town's officer, or of somebody else, whose folder is made and set up here; logged in.
+
+    ``settings``: ``desk.yaml``.
+    """
+    state = OfficerState(folder)
+    await asyncio.to_thread(set_up, town, state, who)
     (folder / "desk.yaml").write_text(settings)
+    async with served_from(town, state) as desk:
+        yield desk
+
+
+@asynccontextmanager
+async def served_from(town: Town, state: OfficerState) -> AsyncIterator[Desk]:
+    """The desk of an officer whose folder is set up; logged in."""
+    tools = Tools(state, town.clock, Console(highlight=False, quiet=True))
     async with serve_desk(tools, LONDON) as site, aiohttp.ClientSession() as http:
         desk = Desk(town, site, http)
         await desk.come_in()
         yield desk
 
 
-def set_up(town: Town, state: OfficerState) -> None:
-    """As ``handover-officer setup`` leaves it, with the officer whom the town's portal knows."""
+def set_up(town: Town, state: OfficerState, who: Officer | None = None) -> None:
+    """As ``handover-officer setup`` leaves it, with the officer whom the town's portal knows; or with somebody else."""
+    key, credential = (town.place.officer, town.place.credential) if who is None else (who.key, who.credential)
+    assert credential is not None
     state.folder.mkdir(mode=0o700, parents=True)
-    town.place.officer.save(state.folder / "officer.key")
-    write_public(state.folder / "officer.pub", town.place.officer.public, "officer")
+    key.save(state.folder / "officer.key")
+    write_public(state.folder / "officer.pub", key.public, "officer")
     force = town.place.force
-    state.save_setup(
-        Setup(portal=town.origin, force=force.name, force_key=force.key.public.line), town.place.credential
-    )
+    state.save_setup(Setup(portal=town.origin, force=force.name, force_key=force.key.public.line), credential)
 
 
 async def owners(town: Town, count: int, **changed: Any) -> list[Agent]:

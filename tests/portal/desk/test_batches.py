@@ -18,6 +18,7 @@ from portal.officer.client import OfficerClient
 from portal.officer.crime import batches, texts
 from portal.officer.crime.batches import Asking
 from portal.officer.crime.shapes import Circle, find
+from portal.officer.supervised.rules import Rules
 from tests.counterparts.portals.portal import DETAILS
 from tests.portal.conftest import NOON, Town
 from tests.portal.desk.desks import MARKET, Desk, owners
@@ -167,8 +168,8 @@ async def test_many_owners_need_a_supervisors_word_and_go_with_it(desk: Desk, to
     (request,) = await asked(agents[0])
     assert request.authorisation == good
     every = (await found(desk)).cameras
-    assert batches.why_supervised(every, WINDOW) == ("11 owners are asked, and more than 10 are many",)
-    assert batches.why_supervised((), WINDOW) == ()
+    assert batches.why_supervised(every, WINDOW, Rules()) == ("11 owners are asked, and more than 10 are many",)
+    assert batches.why_supervised((), WINDOW, Rules()) == ()
 
 
 async def test_a_camera_under_another_key_is_asked_only_when_that_is_right(desk: Desk, town: Town) -> None:

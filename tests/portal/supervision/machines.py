@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from portal.force.keys import write_public
 from portal.officer import cli
+from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState, Setup
 from tests.portal.conftest import Town
 from tests.portal.wire import Officer
@@ -28,6 +29,9 @@ class Machine:
     @property
     def public(self) -> Path:
         return self.state.folder / "officer.pub"
+
+    def client(self) -> OfficerClient:
+        return OfficerClient(self.who.origin, self.who.key, self.who.clock)
 
     async def run(self, *args: str, code: int = 0) -> Any:
         """What the command says with --json; its error, if it is to end with another code."""

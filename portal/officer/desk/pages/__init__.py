@@ -1,7 +1,20 @@
 """Every module of pages, in the order of the navigation; ``portal.officer.desk.page`` says how one is added."""
 
 from portal.officer.desk.page import Page
-from portal.officer.desk.pages import appeals, cases, exports, ground, notes, packages, people, player, requests, search
+from portal.officer.desk.pages import (
+    appeals,
+    cases,
+    exports,
+    ground,
+    notes,
+    packages,
+    people,
+    player,
+    requests,
+    search,
+    supervision,
+    uses,
+)
 
 PAGES: tuple[Page, ...] = (
     search.PAGE,
@@ -13,5 +26,7 @@ PAGES: tuple[Page, ...] = (
     exports.PAGE,
     people.PAGE,
     appeals.PAGE,
+    supervision.PAGE,
+    uses.PAGE,
     ground.PAGE,
 )

@@ -13,6 +13,7 @@ from exchange.documents.api import FoundCamera
 from exchange.documents.letters import harmless
 from exchange.documents.messages import Place, Signed
 from exchange.errors import DocumentInvalid, InputInvalid
+from exchange.signing.authorisations import AuthorisationInvalid
 from exchange.signing.documents import parse_strictly
 from portal.officer import trust
 from portal.officer.crime import batches, texts
@@ -22,6 +23,8 @@ from portal.officer.crime.spoken_times import read_window, show_window
 from portal.officer.desk.finds import FINDS, Finds, Found, set_up
 from portal.officer.desk.page import Link, Page
 from portal.officer.desk.site import Site, render, site_of
+from portal.officer.supervised.asked import ask_supervisors
+from portal.officer.supervised.rules import rules_for
 from portal.officer.times import show_time
 
 MOST_AUTHORISATION = 512 * 1024
@@ -89,14 +92,39 @@ async def summarise(request: web.Request) -> web.Response:
     """Whether a supervisor is needed for what is chosen, and why."""
     body = await _body(request)
     found, cameras = _chosen(request, body)
-    return web.json_response({"reasons": batches.why_supervised(cameras, found.window)})
+    rules = await rules_for(site_of(request).client, cameras)
+    return web.json_response({"reasons": batches.why_supervised(cameras, found.window, rules)})
 
 
 async def ask(request: web.Request) -> web.Response:
     """Sign a request for each owner, and begin to send them."""
     site, body = site_of(request), await _body(request)
+    asking, _ = _asking(request, body)
+    await asyncio.to_thread(texts.remember, site.state, asking.text)
+    try:
+        batch = await batches.prepare(site.state, site.client, asking, site.now())
+    except AuthorisationInvalid as error:
+        do = "Press Ask a supervisor: those of your unit see it on their desk."
+        raise AuthorisationInvalid(error.what, meaning=error.meaning, do=do) from None
+    await _finds(request).send(site.state, site.client, batch.batch_id)
+    return web.json_response({"to": f"/requests/{batch.batch_id}"})
+
+
+async def ask_supervisor(request: web.Request) -> web.Response:
+    """Have the supervisors of the unit asked for the same; nothing of it goes to an owner."""
+    site, body = site_of(request), await _body(request)
+    asking, middle = _asking(request, body)
+    await asyncio.to_thread(texts.remember, site.state, asking.text)
+    await ask_supervisors(site.state, site.client, asking, middle, site.now())
+    return web.json_response({"to": "/supervision"})
+
+
+def _asking(request: web.Request, body: Json) -> tuple[Asking, tuple[float, float]]:
+    """What is to be asked, and the middle of where."""
     text = texts.read_text(body.get("text"))
     found, cameras = _chosen(request, body)
+    if not cameras:
+        raise InputInvalid("No camera is chosen.", do="Choose one at least.")
     latitude, longitude = found.shape.middle
     asking = Asking(
         text=text,
@@ -106,10 +134,7 @@ async def ask(request: web.Request) -> web.Response:
         authorisation=_authorisation(_text(body, "authorisation")),
         accept_changed=body.get("accept_changed") is True,
     )
-    await asyncio.to_thread(texts.remember, site.state, text)
-    batch = await batches.prepare(site.state, site.client, asking, site.now())
-    await _finds(request).send(site.state, site.client, batch.batch_id)
-    return web.json_response({"to": f"/requests/{batch.batch_id}"})
+    return asking, (latitude, longitude)
 
 
 def _chosen(request: web.Request, body: Json) -> tuple[Found, tuple[FoundCamera, ...]]:
@@ -185,6 +210,7 @@ PAGE = Page(
         web.post("/search", search),
         web.post("/summary", summarise),
         web.post("/ask", ask),
+        web.post("/ask-supervisor", ask_supervisor),
     ),
     link=Link("/", "Map"),
     set_up=set_up,

@@ -261,26 +261,34 @@
     if (template) fill(template);
   });
 
-  ask.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    wrong("ask-wrong", null);
+  function asking() {
     const text = { crime_reference: field("crime_reference").value.trim() };
     for (const name of ["kind", "place", "description", "purpose", "necessity", "legal_basis"]) text[name] = ask.elements[name].value.trim();
     text.answer_within_days = Number(ask.elements.answer_within_days.value);
     text.sound = ask.elements.sound.checked;
     if (ask.elements.exhibit_prefix.value.trim()) text.exhibit_prefix = ask.elements.exhibit_prefix.value.trim().toUpperCase();
-    const file = $("authorisation").files[0];
-    $("send").disabled = true;
+    return { search: found.search, chosen: [...chosen], text, accept_changed: ask.elements.accept_changed.checked };
+  }
+
+  async function goOn(path, more) {
+    wrong("ask-wrong", null);
+    $("send").disabled = $("draft").disabled = true;
     try {
-      const authorisation = file && !$("supervised").hidden ? await file.text() : "";
-      const { to } = await call("/ask", { search: found.search, chosen: [...chosen], text, authorisation, accept_changed: ask.elements.accept_changed.checked });
+      const { to } = await call(path, { ...asking(), ...more });
       location.assign(to);
     } catch (error) {
       $("changed").hidden = error.kind !== "DeviceKeyChanged" && $("changed").hidden;
       wrong("ask-wrong", error);
-      $("send").disabled = false;
+      $("send").disabled = $("draft").disabled = false;
     }
+  }
+
+  ask.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const file = $("authorisation").files[0];
+    await goOn("/ask", { authorisation: file && !$("supervised").hidden ? await file.text() : "" });
   });
+  $("draft").addEventListener("click", () => goOn("/ask-supervisor", {}));
 
   tool();
 }
