@@ -33,6 +33,8 @@ from portal.storage.names import ALONE
 log = logging.getLogger("handover.portal")
 GRACE_SECONDS = 3
 """How long calls that run may go on after the portal was told to stop; an upload resumes later anyway."""
+BACKLOG = 4096
+"""Connections that may wait to be taken: all agents come again at once when a replica or the proxy was started anew."""
 DEFAULT_LISTEN = "127.0.0.1:8470"
 
 
@@ -128,7 +130,7 @@ async def _answering(app: web.Application, listener: socket.socket, tls: ssl.SSL
     )
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, ssl_context=tls, backlog=512).start()
+        await web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG).start()
         assert runner.server is not None
         watching = asyncio.create_task(Connections(runner.server, raise_descriptor_limit()).watch())
         try:

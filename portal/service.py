@@ -31,9 +31,11 @@ from portal.people.sending import Outbox
 from portal.people.smtp import SmtpCarrier
 from portal.people.texts import Carriers, text_carrier
 from portal.problems import ProblemError, too_many, unknown
+from portal.requests import inbox
 from portal.requests.quiet import Quiet
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, Databases
+from portal.storage.gathered import Gathered
 from portal.storage.lanes import Lane
 from portal.storage.names import ALONE
 from portal.tokens import Caller
@@ -113,6 +115,8 @@ class Portal:
     quiet: Quiet
     agents_db: Lane
     proxies: Proxies
+    inboxes: Gathered[bool]
+    """Whether anything is in a device's inbox; None for one that is not enrolled."""
     turns: Turns = field(default_factory=Turns)
     """Of agents' calls."""
     fetching: Fetching = field(default_factory=Fetching)
@@ -193,6 +197,7 @@ def _put_together(
         Quiet(bell),
         agents_db,
         proxies,
+        Gathered(agents_db, lambda session, asked: inbox.have_any(session, asked, clock.now())),
         logins=Issuer(settings.login, clock) if settings.login is not None else None,
         outbox=outbox,
     )

@@ -125,6 +125,12 @@ def devices_key(session: Session, fingerprint: str) -> str | None:
     return session.scalar(select(Device.public_key).where(Device.fingerprint == fingerprint))
 
 
+def devices_keys(session: Session, fingerprints: list[str]) -> dict[str, str]:
+    """The same of many at once, without those that are not enrolled."""
+    asked = select(Device.fingerprint, Device.public_key).where(Device.fingerprint.in_(fingerprints))
+    return {row.fingerprint: row.public_key for row in session.execute(asked)}
+
+
 def forget_expired(session: Session, now: int) -> None:
     session.execute(delete(UsedToken).where(UsedToken.expires < now))
 

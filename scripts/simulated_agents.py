@@ -4,7 +4,7 @@
 
 KEYS holds raw Ed25519 keys of devices that are enrolled there (32 bytes each). Prints JSON lines: ``{"held": n}`` once
 all poll, ``{"device": i, "at": t}`` for each request that comes (``t`` of the machine's monotonic clock, seconds); ends
-when its standard input does, with ``{"polls": n, "failed": n}``. Not for: what an agent does with a request.
+when its standard input does, with ``{"polls": n, "failed": n, "put_off": n}``. Not for: what an agent does with them.
 """
 
 import argparse
@@ -14,7 +14,9 @@ import random
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,6 +25,7 @@ from exchange.clock import SystemClock
 from exchange.documents import api
 from exchange.signing.documents import SigningKey
 from exchange.signing.tokens import mint
+from portal.server import loop_factory
 
 KEY = 32
 SPARE = 200
@@ -31,9 +34,27 @@ PAUSE = 2.0
 """Seconds before an agent whose call failed tries again, at random up to twice as long."""
 
 
+class Later(Exception):
+    """The portal has no room now, and says when it wants to be asked again."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"in {seconds} seconds")
+        self.seconds = seconds
+
+
 class Crowd:
-    def __init__(self, origin: str, keys: list[SigningKey], wait: int) -> None:
+    def __init__(
+        self,
+        origin: str,
+        keys: list[SigningKey],
+        wait: int,
+        taken: Callable[[int, dict[str, Any]], None] | None = None,
+    ) -> None:
+        """``taken`` is called with each item of an inbox, and whose it is."""
         self.polls = self.failed = 0
+        self.put_off = 0
+        """Polls for which the portal had no room."""
+        self._taken = taken or _say_taken
         self._origin = origin
         self._address = urlsplit(origin)
         self._keys = keys
@@ -61,7 +82,11 @@ class Crowd:
                 continue
             try:
                 while True:
-                    cursor = await self._poll(index, cursor, reader, writer)
+                    try:
+                        cursor = await self._poll(index, cursor, reader, writer)
+                    except Later as later:
+                        self.put_off += 1
+                        await asyncio.sleep(later.seconds * random.uniform(1, 1.25))
             except (OSError, asyncio.IncompleteReadError, ValueError):
                 self.failed += 1
                 await asyncio.sleep(PAUSE * random.uniform(1, 2))
@@ -78,14 +103,15 @@ class Crowd:
         writer.write(head.encode())
         self._note_begun(index)
         answer = await reader.readuntil(b"\r\n\r\n")
-        length = int(answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        body = await reader.readexactly(length)
+        body = await reader.readexactly(int(_header(answer, b"content-length")))
+        if answer.startswith(b"HTTP/1.1 503") and (after := _header(answer, b"retry-after")):
+            raise Later(float(after))
         if not answer.startswith(b"HTTP/1.1 200"):
             raise ValueError(answer[:40])
         self.polls += 1
         inbox = json.loads(body)
-        if inbox["items"]:
-            say({"device": index, "at": time.monotonic()})
+        for item in inbox["items"]:
+            self._taken(index, item)
         return int(inbox["cursor"])
 
     def _note_begun(self, index: int) -> None:
@@ -94,7 +120,15 @@ class Crowd:
             self.all_poll.set()
 
 
-def say(line: dict[str, float]) -> None:
+def _header(answer: bytes, name: bytes) -> bytes:
+    return answer.lower().partition(b"\r\n" + name + b":")[2].partition(b"\r\n")[0].strip()
+
+
+def _say_taken(index: int, item: dict[str, Any]) -> None:
+    say({"device": index, "at": time.monotonic()})
+
+
+def say(line: dict[str, float | str]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
@@ -120,9 +154,10 @@ async def main() -> None:
     await crowd.all_poll.wait()
     say({"held": len(crowd._keys)})
     await asyncio.to_thread(sys.stdin.read)
-    say({"polls": crowd.polls, "failed": crowd.failed})
+    say({"polls": crowd.polls, "failed": crowd.failed, "put_off": crowd.put_off})
     running.cancel()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(main())

@@ -101,10 +101,12 @@ async def read_inbox(call: Call) -> web.StreamResponse:
     try:
         while not bell.closing:
             if not query.wait or event.is_set() or not quiet.holds(device, asked):
-                found = await call.portal.db.read(lambda session: _look(session, call, query.after, kinds))
-                if found.items or event.is_set():
+                rung = event.is_set()
+                found = await _find(call, query.after, kinds, rung=rung)
+                if found.items or rung:
                     return answer(found)
-                quiet.note(device, asked)
+                if not event.is_set():
+                    quiet.note(device, asked)
             left = (deadline - call.portal.clock.monotonic()) / SECOND
             if left <= 0:
                 break
@@ -116,9 +118,20 @@ async def read_inbox(call: Call) -> web.StreamResponse:
         bell.leave(device, event)
 
 
+async def _find(call: Call, after: int, kinds: frozenset[api.InboxKind], *, rung: bool) -> api.Inbox:
+    """What came. Whether there is anything is asked for many devices together, unless it is known that there is."""
+    if not rung:
+        has_any = await call.portal.inboxes.ask(call.known.fingerprint)
+        if has_any is None:  # its owner left, and word of it has not come here yet
+            raise unauthenticated()
+        if not has_any:
+            return api.Inbox(items=(), cursor=after)
+    return await call.portal.db.read(lambda session: _look(session, call, after, kinds))
+
+
 def _look(session: Session, call: Call, after: int, kinds: frozenset[api.InboxKind]) -> api.Inbox:
     device = call.known.fingerprint
-    if devices_key(session, device) is None:  # its owner left, and word of it has not come here yet
+    if devices_key(session, device) is None:
         raise unauthenticated()
     return inbox.read(session, device, after, call.now, kinds)
 

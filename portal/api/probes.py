@@ -5,13 +5,17 @@ Not for: what a county's monitoring collects (``portal.api.metrics``).
 
 import asyncio
 import json
+import logging
 
 from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from exchange.clock import SECOND
 from portal.service import PORTAL, Portal
+from portal.tokens import LEEWAY
 
+log = logging.getLogger("handover.portal")
 ANSWERS_WITHIN = 2
 """Seconds for the database."""
 HEALTH = "/healthz"
@@ -39,6 +43,8 @@ async def ready(portal: Portal) -> web.Response:
         "stays": not portal.bell.closing,
     }
     good = all(parts.values())
+    if portal.db.shared:
+        parts["clock"] = await _clock_is_right(portal)
     text = json.dumps({"ready": good, **parts})
     return web.Response(status=200 if good else 503, text=text, content_type="application/json")
 
@@ -51,11 +57,31 @@ async def _database_answers(portal: Portal) -> bool:
         return False
 
 
+async def _clock_is_right(portal: Portal) -> bool:
+    """Whether this machine and PostgreSQL's have the same time, so near that tokens are taken. Where they have not, it
+    is not known whose is wrong: it is said, and calls go on."""
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN):
+            begun = portal.clock.monotonic()
+            theirs = await portal.db.read(_time)
+            took = portal.clock.monotonic() - begun
+    except Exception:  # whatever it is: it does not answer, and is told as that
+        return True
+    off = abs(portal.clock.now() - took // 2 - theirs)
+    if off > LEEWAY * SECOND:
+        log.warning("this clock and the database's are %d s apart; callers' tokens may be refused", off // SECOND)
+    return off <= LEEWAY * SECOND
+
+
 async def _has_room(portal: Portal) -> bool:
     try:
         return await portal.uploads.free() > portal.settings.limits.free_bytes
     except OSError:
         return False
+
+
+def _time(session: Session) -> int:
+    return int(session.execute(text("SELECT extract(epoch FROM clock_timestamp()) * 1000000")).scalar_one())
 
 
 def _one(session: Session) -> bool:

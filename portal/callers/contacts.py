@@ -8,10 +8,14 @@ import functools
 from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
+from exchange.clock import MINUTE
 from portal.storage.database import Database
 from portal.storage.models import Device
 
 FLUSH_SECONDS = 5
+APART = 3 * MINUTE
+"""Between two times that are written of one device."""
+MOST = 200_000
 AT_ONCE = 500
 """Devices in one transaction: short ones are in nobody's way."""
 
@@ -21,19 +25,28 @@ class Contacts:
 
     def __init__(self) -> None:
         self._heard: dict[str, int] = {}
+        self._written: dict[str, int] = {}
 
     def note(self, device: str, now: int) -> None:
-        self._heard[device] = now
+        """Written when it was not for some minutes: a write for each poll would cost as much as the poll."""
+        written = self._written.get(device)
+        if written is None or abs(now - written) >= APART:
+            self._heard[device] = now
 
     def forget(self, device: str) -> None:
         self._heard.pop(device, None)
+        self._written.pop(device, None)
 
     async def flush(self, db: Database) -> None:
         """Write what was heard. A device that was erased meanwhile stays erased."""
         heard, self._heard = self._heard, {}
         rows = sorted(heard.items())
         for first in range(0, len(rows), AT_ONCE):
-            await db.write(functools.partial(_write, rows[first : first + AT_ONCE]), durable=False)
+            some = rows[first : first + AT_ONCE]
+            await db.write(functools.partial(_write, some), durable=False)
+            self._written.update(some)
+        while len(self._written) > MOST:
+            self._written.pop(next(iter(self._written)))
 
 
 def _write(heard: list[tuple[str, int]], session: Session) -> None:

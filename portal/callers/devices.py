@@ -15,6 +15,7 @@ from portal.callers.contacts import Contacts
 from portal.callers.used import UsedTokens
 from portal.problems import unauthenticated
 from portal.storage.database import Database
+from portal.storage.gathered import Gathered
 from portal.storage.models import ShutOut
 from portal.tokens import Caller, Token
 
@@ -40,6 +41,7 @@ class Devices:
         """Tokens are for ``audience``, the portal's origin. Those that were made before now are refused: a process
         that ran before may have taken them."""
         self._db = db
+        self._keys = Gathered(db, tokens.devices_keys)
         self._audience = audience
         self._clock = clock
         self._started = clock.monotonic()
@@ -92,7 +94,7 @@ class Devices:
         if known is not None and self._clock.monotonic() < known.until:
             return known
         before = self._forgotten
-        line = await self._db.read(lambda session: tokens.devices_key(session, device))
+        line = await self._keys.ask(device)
         if line is None:
             raise unauthenticated()
         key = PublicKey.parse(line)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+import sys
 from pathlib import Path
 
 import click
@@ -18,6 +19,10 @@ from portal.settings import PortalFolder, PortalSettings
 from portal.storage.names import ALONE
 
 Served = tuple[PortalFolder, PortalSettings]
+
+SWITCH_SECONDS = 0.001
+"""After which the event loop, when it never rests, lets a thread with somebody's work at the database go on: a call
+has some twenty such moments, and each would take Python's usual 5 ms."""
 
 
 @click.command()
@@ -50,6 +55,7 @@ def serve(
         )
     logs.set_up(log_format, verbose=verbose)
     shown = Listen.parse(metrics) if metrics is not None else None
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(served, address, tls, ready_file, shown))
 

@@ -18,7 +18,7 @@ from exchange.certificates import certificate_problem
 from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.custody.uses import LogHead, SignedHead, UseReport, Uses
 from exchange.documents import api
-from exchange.documents.answers import not_understood, problem, read_bounded
+from exchange.documents.answers import not_understood, problem, read_bounded, retry_after
 from exchange.documents.messages import Part, Signed
 from exchange.documents.offer import Offers
 from exchange.documents.supervision import (
@@ -48,6 +48,10 @@ P = TypeVar("P", bound=Part)
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)
 _FETCH_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
 _BLOCK = 1024 * 1024
+BUSY_TRIES = 2
+"""Times that a call is made again when the portal says that it is busy."""
+LONGEST_BUSY = 10
+"""Seconds that an officer is kept waiting for that; a portal that wants longer is told of."""
 FETCH_TRIES = 5
 """How often a download that broke is taken up again without any progress."""
 
@@ -303,13 +307,19 @@ class OfficerClient(PeopleCalls):
         headers: dict[str, str] | None = None,
         token: bool = True,
     ) -> bytes:
+        """A portal that has no room for a moment is asked again when it says."""
         try:
-            async with self._answer(method, path, body=body, query=query, headers=headers, token=token) as answer:
-                if not 200 <= answer.status < 300:
-                    raise await _refusal(answer)
-                return await read_bounded(answer)
+            for again in (*[True] * BUSY_TRIES, False):
+                async with self._answer(method, path, body=body, query=query, headers=headers, token=token) as answer:
+                    wait = retry_after(answer.headers) if again and answer.status == 503 else None
+                    if wait is None or wait > LONGEST_BUSY:
+                        if not 200 <= answer.status < 300:
+                            raise await _refusal(answer)
+                        return await read_bounded(answer)
+                await asyncio.sleep(wait)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unreachable(self.origin, error) from error
+        raise AssertionError
 
     @contextlib.asynccontextmanager
     async def _answer(

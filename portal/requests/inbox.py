@@ -89,5 +89,13 @@ def read(session: Session, device: str, after: int, now: int, kinds: frozenset[I
     return Inbox(cursor=items[-1].cursor if items else after, items=tuple(items))
 
 
+def have_any(session: Session, devices: list[str], now: int) -> dict[str, bool]:
+    """Of many devices at once, whether anything is open for them; those that are not enrolled are left out."""
+    enrolled = session.scalars(select(Device.fingerprint).where(Device.fingerprint.in_(devices)))
+    waits = select(InboxEntry.device).where(InboxEntry.device.in_(devices), InboxEntry.expires > now).distinct()
+    having = set(session.scalars(waits))
+    return {device: device in having for device in enrolled}
+
+
 def remove_expired(session: Session, now: int) -> None:
     session.execute(delete(InboxEntry).where(InboxEntry.expires <= now))

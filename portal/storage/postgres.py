@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from exchange.errors import HandoverError, InputInvalid, StoreDamaged, StoreUnavailable
 from portal.storage import locks, names, schema, separation
+from portal.storage.server import READ_ONLY
 from portal.storage.server import Server as Server
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ _WRITES = (
 """A whole table that is read is a conflict with whoever writes to any of its rows: an index is taken where there is
 one. Where there is none, the plan looks so dear that PostgreSQL would compile it first: ``jit=off``."""
 _READS = (
-    "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on -c jit=off "
+    f"-c default_transaction_isolation=repeatable\\ read {READ_ONLY} -c jit=off "
     f"-c statement_timeout={STATEMENT_SECONDS}s"
 )
 

@@ -18,6 +18,7 @@ CREDENTIAL = "database-password"
 """The name of systemd's credential that may hold it: ``LoadCredential=database-password:/etc/…``."""
 MAX_PASSWORD = 1024
 CONNECT_SECONDS = 5
+READ_ONLY = "-c default_transaction_read_only=on"
 _LIVELY = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 """A server that vanished without a word is noticed within half a minute."""
 
@@ -53,11 +54,17 @@ class Server:
         return f"{self.address.get('dbname', '')} on {self.address.get('host', 'this machine')}"
 
     def parameters(self, options: str = "") -> dict[str, Any]:
-        """For ``psycopg.connect``. Read anew for each connection, so that a changed password is taken up."""
+        """For ``psycopg.connect``. Read anew for each connection, so that a changed password is taken up.
+
+        A connection that only reads goes to the server that is written to as well: libpq's own test of that would take
+        the connection's option for the server's.
+        """
         given = {"connect_timeout": CONNECT_SECONDS, "application_name": "handover-portal", **_LIVELY, **self.address}
         password = self._password()
         if password is not None:
             given["password"] = password
+        if READ_ONLY in options and given.get("target_session_attrs") == "read-write":
+            given["target_session_attrs"] = "primary"
         return {**given, "options": f"{options} {self.address.get('options', '')}".strip()}
 
     def _password(self) -> str | None:

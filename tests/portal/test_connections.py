@@ -4,7 +4,6 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import aiohttp
 import pytest
@@ -13,7 +12,6 @@ from aiohttp import web
 from exchange.documents import api
 from portal.api import connections
 from portal.api.connections import Connections, raise_descriptor_limit
-from portal.requests import inbox
 from portal.wakeups import bell
 from tests.portal.conftest import Town
 
@@ -103,20 +101,21 @@ def test_as_many_descriptors_are_taken_as_the_system_allows(monkeypatch: pytest.
 async def test_when_the_portal_ends_polls_are_answered_without_a_look_and_lose_nothing(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agent, looks, looked = await town.agent().join(town.place), 0, inbox.read
+    agent, looks, portal = await town.agent().join(town.place), 0, town.running.portal
+    ask = portal.inboxes.ask
 
-    def counted(*asked: Any) -> api.Inbox:
+    async def counted(device: str) -> bool | None:
         nonlocal looks
-        found = looked(*asked)
+        found = await ask(device)
         looks += 1
         return found
 
-    monkeypatch.setattr(inbox, "read", counted)
+    monkeypatch.setattr(portal.inboxes, "ask", counted)
     polls = [asyncio.create_task(agent.inbox(after=number, wait=50)) for number in range(bell.MOST_POLLS)]
     async with asyncio.timeout(60):
         while looks < bell.MOST_POLLS:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    town.running.portal.bell.close()
+    portal.bell.close()
     for number, found in enumerate(await asyncio.gather(*polls)):
         assert found == api.Inbox(cursor=number, items=())
     assert looks == bell.MOST_POLLS

@@ -49,6 +49,16 @@ class PostgresServer:
         rules = self.folder / "data" / "pg_hba.conf"
         rules.write_text(f"local all {GUARDED} scram-sha-256\n{rules.read_text()}")
 
+    def follow(self, first: "PostgresServer") -> None:
+        """Start as a copy of another, and do as it does from then on."""
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, self.user, self.user)
+        self._run(
+            "pg_basebackup", "--pgdata", str(self.folder / "data"), "--host", str(first.folder), "--username",
+            self.user, "--write-recovery-conf", "--checkpoint=fast", "--no-sync",
+        )  # fmt: skip
+        self.start()
+
     def start(self) -> None:
         """Returns once it answers."""
         options = [part for each in ("listen_addresses=", *_QUICK) for part in ("-c", each)]
@@ -87,6 +97,10 @@ class PostgresServer:
         finally:
             for each in stopped:
                 each.resume()
+
+    def promote(self) -> None:
+        """A standby takes over. Returns once it may be written to."""
+        self.execute("SELECT pg_promote()")
 
     def _all(self) -> list[psutil.Process]:
         assert self._process is not None
@@ -137,6 +151,24 @@ class PostgresServer:
             assert self._process is None or self._process.poll() is None, (self.folder / "log").read_text()
         assert done is not None
         raise AssertionError(done.stderr + done.stdout)
+
+
+@contextlib.contextmanager
+def standby(first: PostgresServer) -> Iterator[PostgresServer]:
+    """A second server that follows the first, which acknowledges nothing that only one of them has."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=first.folder.parent))
+    second = PostgresServer(first.programs, folder, first.user)
+    with _ended_with_us(folder):
+        try:
+            second.follow(first)
+            first.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            first.execute("SELECT pg_reload_conf()")
+            yield second
+        finally:
+            first.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            first.execute("SELECT pg_reload_conf()")
+            if second._process is not None:
+                second.kill()
 
 
 @contextlib.contextmanager

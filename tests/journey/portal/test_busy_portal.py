@@ -14,7 +14,10 @@ from agent.settings.model import PollSettings
 from exchange.clock import SECOND
 from exchange.documents import api
 from exchange.documents.answers import LONGEST_WAIT, retry_after
-from tests.counterparts.portals.hostile_portal import each, status
+from exchange.errors import PortalUnreachable
+from exchange.signing.documents import SigningKey
+from portal.officer.client import OfficerClient
+from tests.counterparts.portals.hostile_portal import HostilePortal, each, status
 from tests.journey.home import ACTOR, Siege, besieged, owner_does
 from tests.journey.portal.test_polls_cut import ENDINGS, behind_a_proxy
 
@@ -119,3 +122,19 @@ async def test_a_step_of_a_request_and_an_upload_wait_as_long_as_the_portal_says
         await upload.send(url)
         assert slept[0] >= 21 > slept[1]
         assert bytes(at.portal.uploads[url.rpartition("/")[2]].content) == b"sealed"
+
+
+@pytest.mark.parametrize(("said", "times", "calls"), [("0", 2, 3), ("0", 3, 3), ("60", 1, 1), (None, 1, 1)])
+async def test_an_officers_program_asks_a_busy_portal_again_and_not_for_ever(
+    said: str | None, times: int, calls: int
+) -> None:
+    key = SigningKey.generate()
+    async with HostilePortal("Example Constabulary", key.public).running() as portal:
+        portal.fault("GET", api.FORCE, status(503, **({"Retry-After": said} if said else {})), times=times)
+        async with OfficerClient(portal.origin, key) as client:
+            if times < calls:
+                assert (await client.force()).force == "Example Constabulary"
+            else:
+                with pytest.raises(PortalUnreachable):
+                    await client.force()
+        assert len(portal.calls) == calls

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -21,6 +20,7 @@ from portal.problems import ProblemError
 from portal.registry import devices
 from portal.requests import inbox
 from portal.storage.database import open_database
+from portal.storage.gathered import Gathered
 from portal.storage.lanes import Lane
 from portal.storage.models import Device
 from portal.tokens import Claims
@@ -39,13 +39,13 @@ async def agent(town: Town) -> Agent:
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The devices whose inbox was looked into."""
-    looked, seen = inbox.read, []
+    looked, seen = inbox.have_any, []
 
-    def look(session: Session, device: str, *rest: Any) -> api.Inbox:
-        seen.append(device)
-        return looked(session, device, *rest)
+    def look(session: Session, devices: list[str], now: int) -> dict[str, bool]:
+        seen.extend(devices)
+        return looked(session, devices, now)
 
-    monkeypatch.setattr(inbox, "read", look)
+    monkeypatch.setattr(inbox, "have_any", look)
     return seen
 
 
@@ -99,6 +99,16 @@ async def test_what_was_heard_is_written_when_the_portal_ends_and_never_goes_bac
         assert await last_seen(town, agent) == now + MINUTE
 
 
+async def test_of_a_device_that_polls_on_it_is_written_every_few_minutes(town: Town, agent: Agent) -> None:
+    db, contacts, begun = town.running.portal.db, Contacts(), town.clock.now()
+    written = []
+    for minute in range(1, 8):
+        contacts.note(agent.name, begun + minute * MINUTE)
+        await contacts.flush(db)
+        written.append(((await last_seen(town, agent) or 0) - begun) // MINUTE)
+    assert written == [1, 1, 1, 4, 4, 4, 7]
+
+
 async def test_a_device_that_was_heard_and_left_stays_erased(town: Town, agent: Agent) -> None:
     await agent.inbox()
     assert (await agent.withdraw()).status == 204
@@ -147,6 +157,37 @@ async def test_an_inbox_known_to_be_empty_is_not_looked_into_again_until_somethi
     await town.officer.ask(agent)
     assert [item.kind for item in (await held).items] == [api.InboxKind.REQUEST]
     assert len((await agent.inbox(wait=1)).items) == 1
+
+
+async def test_what_many_ask_at_once_is_asked_of_the_database_together(town: Town) -> None:
+    portal, reads = town.running.portal, []
+
+    def answers(session: Session, names: list[str]) -> dict[str, int]:
+        reads.append(list(names))
+        return {name: len(name) for name in names if name != "nobody"}
+
+    gathered = Gathered(portal.agents_db, answers)
+    names = [*("abc"[: number % 3 + 1] + str(number) for number in range(300)), "nobody", "nobody"]
+    found = await asyncio.gather(*(gathered.ask(name) for name in names))
+    assert found == [len(name) if name != "nobody" else None for name in names]
+    assert [len(each) for each in reads] == [200, 101]
+    assert await gathered.ask("nobody") is None
+    assert reads[2:] == [["nobody"]], "what was read before is not known of later"
+
+
+async def test_when_the_database_does_not_answer_all_who_ask_hear_of_it_and_the_next_do_not(town: Town) -> None:
+    times = []
+
+    def answers(session: Session, names: list[str]) -> dict[str, int]:
+        times.append(names)
+        if len(times) == 1:
+            raise StoreUnavailable("The portal's database does not answer.")
+        return dict.fromkeys(names, 1)
+
+    gathered = Gathered(town.running.portal.agents_db, answers)
+    failed = await asyncio.gather(gathered.ask("a"), gathered.ask("b"), return_exceptions=True)
+    assert {type(each) for each in failed} == {StoreUnavailable}
+    assert await gathered.ask("a") == 1
 
 
 def claims(jti: str, issuer: str = "SHA256:" + "a" * 43, ends: int = 60) -> Claims:
