@@ -1,6 +1,7 @@
 """``handover-portal serve``. Not for: listening itself (``portal.server``)."""
 
 import asyncio
+import gc
 import json
 import ssl
 import sys
@@ -91,6 +92,8 @@ async def _serve(
     (folder, settings), *others = served
     with stop_signals() as reported:
         async with running(folder, settings, listen, tls, metrics=metrics, others=others) as now:
+            gc.collect()
+            gc.freeze()  # what is loaded by now stays; to look at it again would hold up every call
             line = {
                 "listening": now.address,
                 "origin": now.portal.origin,

@@ -6,6 +6,7 @@ PostgreSQL is one of its own, thrown away afterwards.
 
 import contextlib
 import functools
+import gc
 import random
 import sqlite3
 import statistics
@@ -73,6 +74,8 @@ class County:
 def rows(work: Path) -> Iterator[Row]:
     """Milliseconds; the 95th of 100."""
     with filled(work, County(SystemClock().now())) as databases:
+        gc.collect()
+        gc.freeze()  # as a portal does that serves
         for name, db in databases.items():
             yield from measure(name, db)
 
