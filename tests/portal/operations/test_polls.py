@@ -129,6 +129,7 @@ async def test_a_device_that_a_command_shut_out_is_refused_though_its_key_was_kn
     portal = town.running.portal
     await portal.devices.look_for_shut_out()
     await agent.inbox()
+    assert agent.name in portal.devices._known
 
     def shut_out() -> None:
         beside = open_database(town.place.folder.where(town.place.settings))
@@ -138,7 +139,6 @@ async def test_a_device_that_a_command_shut_out_is_refused_though_its_key_was_kn
     await asyncio.to_thread(shut_out)
     assert (await agent.call("POST", api.HEARTBEAT, BEAT)).status == 401
     assert (await agent.call("GET", api.INBOX)).status == 401
-    assert agent.name in portal.devices._known
     await portal.devices.look_for_shut_out()
     assert agent.name not in portal.devices._known
 
