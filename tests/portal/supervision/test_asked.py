@@ -1,5 +1,6 @@
 """What officers ask supervisors for by the portal: carried to their unit, answered once; limits told; quotas kept."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from exchange.documents.supervision import (
 )
 from portal.requests import authorisations
 from portal.settings import Limits
+from portal.storage.supervision_tables import AskedWord
 from portal.sweep import sweep
 from tests.portal.conftest import BOTH, Town
 from tests.portal.supervision.supervisors import authorised, known
@@ -105,7 +107,9 @@ async def test_it_is_forgotten_and_too_many_are_refused(town: Town, monkeypatch:
     town.clock.forward(31 * DAY)
     assert (await shown(town.officer)).items == ()
     town.clock.forward(150 * DAY)
-    await sweep(portal.db, portal.uploads, portal.settings.limits, town.clock.now())
+    async with asyncio.timeout(30):  # the portal's own sweep may hold the lock: then this one does nothing
+        while await portal.db.read(lambda session: session.get(AskedWord, "asked-1")) is not None:
+            await sweep(portal.db, portal.uploads, portal.settings.limits, town.clock.now())
     town.clock.forward(-181 * DAY)
     assert (await shown(town.officer)).items == ()
 
