@@ -3,6 +3,7 @@
 Not for: a portal on PostgreSQL, whose database has tools of its own (``docs/portal-guide.md``).
 """
 
+import asyncio
 import contextlib
 import errno
 import hashlib
@@ -17,12 +18,14 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from exchange.clock import DAY, SECOND
+from exchange.clock import DAY, SECOND, SystemClock
 from exchange.documents.messages import Part
 from exchange.durable import durable_file, sync_folder
 from exchange.errors import NotFound, SettingsInvalid, StoreDamaged
+from portal import erasing, key_copies
 from portal.settings import PortalFolder
-from portal.storage.database import upgrade
+from portal.storage.database import Database, open_database, upgrade
+from portal.uploads.files import UploadFolder
 
 STAMP = "%Y%m%dT%H%M%SZ"
 LIST = "backup.json"
@@ -32,6 +35,12 @@ STEP = 2000
 """Pages of the database that are copied at once; between steps its writer has its turn."""
 BLOCK = 4 * 1024 * 1024
 MOST_LIST = 256 * 1024 * 1024
+_FOUND = (
+    "DELETE FROM cameras WHERE device IN (SELECT fingerprint FROM devices WHERE key_id IS NOT NULL)",
+    "DELETE FROM day_hours WHERE device IN (SELECT fingerprint FROM devices WHERE key_id IS NOT NULL)",
+    "DELETE FROM people_cameras WHERE person_id IN (SELECT person_id FROM people WHERE entry IS NOT NULL)",
+)
+"""What officers search lies in the clear: a backup has it not, and it is made anew of what is sealed."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 UploadName = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -86,23 +95,49 @@ def back_up(folder: PortalFolder, into: Path, now: int, keep_days: int | None = 
     return Backup(whole, len(uploads), 0 if keep_days is None else _remove_old(into, now - keep_days * DAY))
 
 
-def restore(backup: Path, folder: PortalFolder) -> int:
+def restore(backup: Path, folder: PortalFolder, keys: Path | None = None) -> int:
     """Make a portal of a backup, checking every file; how many uploads it has. Nothing is a portal until all is there.
+
+    ``keys``: the newest copy of the keys, unless they lie in the folder already. Whoever's key is gone has left since,
+    and is erased.
 
     SettingsInvalid when a portal is there; NotFound or StoreDamaged when the backup is none, or not whole. Blocks.
     """
     if folder.settings_file.exists() or folder.database.exists():
         raise SettingsInvalid(f"There is a portal in {folder.path} already.", do="Choose an empty folder.")
     contents = _read_list(backup)
+    if keys is not None:
+        key_copies.bring_back(keys, folder.keys)
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.uploads.mkdir(mode=0o700, exist_ok=True)
     for name, sha256 in contents.uploads.items():
         _bring(backup / "uploads" / name, folder.uploads / name, sha256)
     sync_folder(folder.uploads)
     _bring(backup / "portal.db", folder.database, contents.database)
+    if not folder.keys.is_there and _is_sealed(folder.database):
+        folder.database.unlink()
+        raise SettingsInvalid(
+            "What is personal in this backup lies under keys that aren't here.",
+            do="Name their newest copy: --keys keys-….json; or put the folder 'keys' of the portal there first.",
+        )
     upgrade(folder.database)
     _bring(backup / "portal.yaml", folder.settings_file, contents.settings)
+    if folder.keys.is_there:
+        db = open_database(folder.database)
+        try:
+            asyncio.run(_settle(db, folder))
+        finally:
+            db.close()
     return len(contents.uploads)
+
+
+async def _settle(db: Database, folder: PortalFolder) -> None:
+    """Erase whoever left since, and make what officers search anew."""
+    db.use_keys(folder.keys)
+    found = await erasing.keyless(db, folder.keys)
+    gone = await erasing.erase_keyless(db, found, SystemClock().now())
+    await erasing.rebuild(db)
+    await UploadFolder(folder.uploads).remove(gone)
 
 
 def _put_aside(folder: PortalFolder, partial: Path) -> dict[str, str]:
@@ -134,8 +169,23 @@ def _copy_database(source: Path, target: Path) -> dict[str, tuple[int, str]]:
         copy.execute("PRAGMA secure_delete=ON").fetchall()
         with copy:
             copy.execute("DELETE FROM uploads WHERE sha256 IS NULL AND NOT gone")
+            for statement in _FOUND if _has_keys(copy) else ():
+                copy.execute(statement)
         rows = copy.execute("SELECT upload_id, size, sha256 FROM uploads WHERE NOT gone").fetchall()
     return {name: (size, sha256) for name, size, sha256 in rows}
+
+
+def _is_sealed(path: Path) -> bool:
+    with _open(path) as database:
+        if not _has_keys(database):
+            return False
+        row = "SELECT 1 FROM {} WHERE key_id IS NOT NULL LIMIT 1"
+        return any(database.execute(row.format(table)).fetchone() for table in ("devices", "people"))
+
+
+def _has_keys(database: sqlite3.Connection) -> bool:
+    """Whether its schema knows of keys: a portal that was never served by this version has an older one."""
+    return any(column[1] == "key_id" for column in database.execute("PRAGMA table_info(devices)"))
 
 
 @contextlib.contextmanager

@@ -8,6 +8,8 @@ ELSEWHERE = {
     "portal.commands.backups": ("backup", "restore"),
     "portal.commands.devices": ("device", "logs"),
     "portal.commands.force": ("force",),
+    "portal.commands.keeping": ("retention",),
+    "portal.commands.keys": ("keys",),
     "portal.commands.making": ("init", "upgrade"),
     "portal.commands.officers": ("officer",),
     "portal.commands.people": ("people",),

@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from exchange.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
 from exchange.documents.api import MAX_BODY
 from exchange.documents.messages import Part
-from exchange.errors import StoreUnavailable
+from exchange.errors import StoreDamaged, StoreUnavailable
 from exchange.signing.documents import parse_strictly
-from portal import sweep
+from portal import erasing, sweep
 from portal.audit.logged import LoggedDatabase
 from portal.callers.contacts import FLUSH_SECONDS
 from portal.callers.devices import WATCH_SECONDS, Devices
@@ -153,6 +153,7 @@ async def open_portal(
     force = settings.short_name if databases is None else settings.short_name or ALONE
     opening = (databases or Databases()).open
     opened = await asyncio.to_thread(opening, folder.where(settings), settings.database_password_file, force)
+    opened.use_keys(folder.keys)
     db = LoggedDatabase(opened)
     try:
         async with open_wakeups(opened) as (bell, claims):
@@ -160,12 +161,30 @@ async def open_portal(
             try:
                 portal = _put_together(settings, origin, db, uploads, clock or SystemClock(), bell)
                 await sweep.remove_strays(portal.db, uploads)
+                await _check_keys(portal.db, folder)
                 async with _background(portal):
                     yield portal
             finally:
                 await asyncio.to_thread(uploads.close)
     finally:
         await asyncio.to_thread(db.close)
+
+
+async def _check_keys(db: Database, folder: PortalFolder) -> None:
+    """Seal what an older portal left in the clear, and serve nobody whose key is gone. StoreDamaged."""
+    if not await asyncio.to_thread(lambda: folder.keys.is_there):
+        log.warning("what is personal is not sealed yet: see 'Keys' in docs/portal-guide.md")
+        return
+    await erasing.seal_all(db)
+    if found := await erasing.keyless(db, folder.keys):
+        raise StoreDamaged(
+            f"The keys of {len(found.devices)} devices and {len(found.people)} people are gone.",
+            meaning="They left after the backup that the database was put back from, or keys were lost.",
+            do="Put the newest copy of the keys back; those who then are left have left: handover-portal keys check "
+            f"{folder.path} --erase",
+        )
+    await erasing.rebuild(db)
+    await erasing.remove_stray_keys(db, folder.keys)
 
 
 def _put_together(
@@ -208,7 +227,7 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
     """What goes by itself while the portal runs; what it has to write is written at the end."""
 
     async def swept() -> None:
-        await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+        await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
 
     async def heard() -> None:
         await portal.devices.contacts.flush(portal.db)

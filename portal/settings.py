@@ -15,12 +15,14 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from exchange.clock import HOUR
+from exchange.documents.keeping.holds import Retention, RetentionClass
 from exchange.documents.messages import Line, Part, PublicKeyLine, Text
 from exchange.documents.supervision import SupervisionLimits
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 from exchange.signing.documents import PublicKey
 from exchange.signing.logins import is_safe_url
+from portal.keystore import KeyStore
 
 MAX_SETTINGS = 64 * 1024
 FORCES = "forces"
@@ -148,6 +150,27 @@ class Limits(Part):
         return SupervisionLimits(self.supervised_owners, self.supervised_window_hours * HOUR, self.supervised_indoors)
 
 
+KEPT = Retention(
+    classes=(
+        RetentionClass(
+            name="public-protection",
+            kinds=("murder", "manslaughter", "homicide", "rape", "terrorism", "kidnap", "kidnapping", "trafficking",
+                   "child abuse", "child sexual"),
+            record_days=36_525,
+        ),
+        RetentionClass(
+            name="serious",
+            kinds=("sexual", "robbery", "wounding", "grievous bodily harm", "gbh", "stabbing", "shooting", "firearm",
+                   "arson", "death", "blackmail", "stalking", "aggravated"),
+            record_days=3_653,
+        ),
+        RetentionClass(name="standard", record_days=2_192),
+    ),
+    otherwise="standard",
+)  # fmt: skip
+"""A beginning after the review groups for police information of England and Wales; a force sets its own."""
+
+
 class MailSettings(Part):
     """The mail server that takes the portal's messages."""
 
@@ -258,6 +281,8 @@ class PortalSettings(Part):
     trusted_proxies: tuple[Network, ...] = ()
     """Addresses or networks of the proxies in front, whose ``X-Forwarded-For`` is believed."""
     limits: Limits = Limits()
+    retention: Retention = KEPT
+    """How long what is kept of which crimes, where no hold stands."""
     people: PeopleSettings | None = None
     login: LoginSettings | None = None
 
@@ -296,6 +321,11 @@ class PortalFolder:
     @property
     def uploads(self) -> Path:
         return self.path / "uploads"
+
+    @property
+    def keys(self) -> KeyStore:
+        """Of what is personal in the database; every replica sees the same."""
+        return KeyStore(self.path / "keys")
 
     @property
     def lock(self) -> Path:
@@ -338,6 +368,7 @@ class PortalFolder:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.uploads.mkdir(mode=0o700, exist_ok=True)
+        self.keys.begin()
         text = yaml.safe_dump(settings.model_dump(mode="json", exclude_none=True), sort_keys=False)
         with durable_file(self.settings_file) as file:
             file.write(text.encode())

@@ -1,22 +1,28 @@
-"""What goes by itself: used tokens, expired inbox items, uploads that nobody continues, packages long receipted.
+"""What goes by itself: used tokens, expired inbox items, uploads that nobody continues; and what its
+class of retention keeps no longer, unless it is held.
 
 Not for: erasing at the owner's word (``portal.registry.devices``).
 """
 
-from sqlalchemy import delete, exists, select, update
-from sqlalchemy.orm import Session, aliased
+import functools
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from exchange.clock import DAY
 from portal import tokens
 from portal.audit import counts, quotas, uses
+from portal.keeping import classes, records
+from portal.keeping.holds import held_crimes
 from portal.logins import sessions
 from portal.people import forgetting
 from portal.registry import hours, offers
 from portal.requests import authorisations, feedback, inbox
-from portal.settings import Limits
+from portal.settings import PortalSettings
 from portal.storage import locks
 from portal.storage.database import Database
-from portal.storage.models import Search, StoredDelivery, StoredUpload
+from portal.storage.models import Search, StoredUpload
+from portal.storage.personal import erasures
 from portal.uploads.files import UploadFolder
 
 TOMBSTONE = 30 * DAY
@@ -26,13 +32,15 @@ STRAY_SECONDS = 3600
 """How old a file must be before it is taken for one that nobody wants."""
 
 
-async def sweep(db: Database, uploads: UploadFolder, limits: Limits, now: int) -> None:
+async def sweep(db: Database, uploads: UploadFolder, settings: PortalSettings, now: int) -> None:
     """Rows first, then files: what remains after a crash between the two, ``remove_strays`` takes."""
     while await db.write(uses.append):  # deeds whose replica ended before they had their places in the log
         pass
-    gone = await db.write(lambda session: _forget(session, limits, now))
-    if gone:
-        await uploads.remove(gone)
+    for work in (_forget, _keep):
+        gone = await db.write(functools.partial(work, settings=settings, now=now))
+        if gone:
+            await uploads.remove(gone)
+    await erasures.destroy_erased(db)
 
 
 async def remove_strays(db: Database, uploads: UploadFolder) -> None:
@@ -47,7 +55,7 @@ async def remove_strays(db: Database, uploads: UploadFolder) -> None:
         await uploads.remove(strays)
 
 
-def _forget(session: Session, limits: Limits, now: int) -> list[str]:
+def _forget(session: Session, settings: PortalSettings, now: int) -> list[str]:
     if not locks.try_hold(session, "sweep"):  # another replica is at it
         return []
     tokens.forget_expired(session, now)
@@ -58,30 +66,28 @@ def _forget(session: Session, limits: Limits, now: int) -> list[str]:
     counts.close_months(session, now)
     authorisations.remove_old(session, now)
     quotas.remove_old(session, now)
-    feedback.remove_old(session, limits.feedback_days, now)
-    session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY))
     session.execute(delete(StoredUpload).where(StoredUpload.gone, StoredUpload.expires < now - TOMBSTONE))
     stale = select(StoredUpload.upload_id).where(
         ~StoredUpload.gone, ~StoredUpload.delivered, StoredUpload.expires <= now
     )
-    old = select(StoredDelivery.upload).where(
-        StoredDelivery.upload.is_not(None),
-        StoredDelivery.verified.is_(True),
-        StoredDelivery.receipted <= now - limits.content_days_after_receipt * DAY,
-    )
-    newer = aliased(StoredDelivery)
-    replaced = select(StoredDelivery.upload).where(
-        StoredDelivery.upload.is_not(None),
-        exists().where(
-            newer.request_id == StoredDelivery.request_id,
-            newer.evidence_id == StoredDelivery.evidence_id,
-            newer.received > StoredDelivery.received,
-            newer.verified.is_(True),
-            newer.receipted <= now - limits.content_days_after_receipt * DAY,
-        ),
-    )
-    found = (*session.scalars(stale), *session.scalars(old), *session.scalars(replaced))
-    gone = [upload for upload in found if upload is not None]
-    session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(gone)).values(upload=None))
+    gone = session.scalars(stale).all()
     session.execute(update(StoredUpload).where(StoredUpload.upload_id.in_(gone)).values(gone=True, expires=now))
-    return [*gone, *forgetting.forget_old(session, limits, now)]
+    return [*gone, *forgetting.forget_old(session, settings.limits, now)]
+
+
+def _keep(session: Session, settings: PortalSettings, now: int) -> list[str]:
+    """By itself, so that a hold that comes meanwhile is waited for by this alone."""
+    if not locks.try_hold(session, "keeping"):
+        return []
+    limits, retention = settings.limits, settings.retention
+    classes.assign(session, retention)
+    session.flush()
+    searched = Search.crime_reference.not_in(held_crimes())
+    session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY, searched))
+    feedback.remove_old(session, limits.feedback_days, now)
+    return [
+        *classes.drop_packages(session, retention, limits, now),
+        *classes.drop_files(session, retention, limits, now),
+        *records.drop_requests(session, retention, now),
+        *records.drop_person_requests(session, retention, now),
+    ]

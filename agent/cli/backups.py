@@ -165,13 +165,18 @@ def _say(reply: Json, deleted: str, announced: str) -> None:
 @click.command()
 @click.argument("request_id")
 @click.option("--reason", help="Why: a trial, an appeal, a complaint, a letter that asks for it.")
+@click.option("--as-asked", is_flag=True, help="Because the police ask for it; it ends when they say so.")
 @click.option("--end", is_flag=True, help="End the hold: the usual time to keep it counts again.")
 @click.pass_obj
-def hold(config: Path, request_id: str, reason: str | None, end: bool) -> None:
+def hold(config: Path, request_id: str, reason: str | None, as_asked: bool, end: bool) -> None:
     """Let nothing be deleted that was handed over for a request, whatever the time to keep it says."""
     if end:
         ask_agent(config, lambda call: call("end-hold", request_id=request_id))
         click.echo("It is not held any more.")
+        return
+    if as_asked:
+        ask_agent(config, lambda call: call("hold-as-asked", request_id=request_id))
+        click.echo(f"Held until the police say that it need not be. To end it before: handover hold {request_id} --end")
         return
     if reason is None:
         ask_agent(config, lambda call: call("show", request_id=request_id))  # there is such a request

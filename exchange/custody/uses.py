@@ -111,6 +111,29 @@ class Uses(Part):
     more: bool = False
 
 
+class AboutQuery(Part):
+    """``after``: the ``seq`` that lines must be behind, for those that follow; -1 at first."""
+
+    crime_reference: Line
+    after: Annotated[int, Field(ge=-1, lt=1 << 53)] = -1
+
+
+class ProvenLine(Part):
+    seq: Size
+    line: str
+    proof: Proof = ()
+    """That it is in the log with this ``size`` and ``root``."""
+
+
+class UsesAbout(Part):
+    """What the log holds about one crime, each line with the proof that it is in it."""
+
+    size: Size
+    root: Sha256
+    lines: tuple[ProvenLine, ...] = ()
+    more: bool = False
+
+
 class HeadQuery(Part):
     since: Size = 0
     """How long the log was that the reader knows; 0: none."""

@@ -26,6 +26,8 @@ class FeedbackKind(StrEnum):
     CANNOT_PLAY = "cannot-play"
     QUESTION = "question"
     OUTCOME = "outcome"
+    KEEP = "keep"
+    """That the owner may keep their own copy, or need not any more."""
     ANSWER = "answer"
     RATING = "rating"
 
@@ -138,6 +140,22 @@ class CaseOutcome(OfficersFeedback):
     text: Text | None = None
 
 
+class KeepAsked(OfficersFeedback):
+    """The force asks the owner to keep their own copy; they may, or not, and nobody learns which. ``keep`` is False:
+    it need not be kept any more."""
+
+    kind: Literal["keep.v1"] = "keep.v1"
+    keep: bool
+    text: Text | None = None
+    """Why."""
+
+    @model_validator(mode="after")
+    def _a_reason_is_given(self) -> Self:
+        if self.keep and self.text is None:
+            raise ValueError("why it should be kept must be given in 'text'")
+        return self
+
+
 # -- from the owner ------------------------------------------------------------------------------------------------
 
 
@@ -215,7 +233,7 @@ class SendAgain(Feedback):
     decided_by: DecidedBy
 
 
-FROM_OFFICER: tuple[type[OfficersFeedback], ...] = (PackageOpened, CannotPlay, Question, CaseOutcome)
+FROM_OFFICER: tuple[type[OfficersFeedback], ...] = (PackageOpened, CannotPlay, Question, CaseOutcome, KeepAsked)
 FROM_OWNER: tuple[type[Feedback], ...] = (OwnersAnswer, Rating)
 
 REASON_WORDS = {

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from exchange.clock import Window, to_rfc3339
 from exchange.documents.feedback import OfficersFeedback
+from exchange.documents.keeping.holds import HoldWord
 from exchange.documents.messages import Credential, Receipt, Request, Role, Signed
 from exchange.documents.people import PersonRequest
 from exchange.documents.people.appeals import Appeal
@@ -15,9 +16,8 @@ from exchange.documents.supervision import AuthorisationAsked
 from exchange.errors import SignatureInvalid
 from exchange.signing.documents import PublicKey, SigningKey, open_document, read_unverified, sign_document
 
-O = TypeVar(  # noqa: E741 - the officer's documents
-    "O", bound=Request | Receipt | OfficersFeedback | PersonRequest | Appeal | AuthorisationAsked
-)
+AnyOfOfficer = Request | Receipt | OfficersFeedback | PersonRequest | Appeal | AuthorisationAsked | HoldWord
+O = TypeVar("O", bound=AnyOfOfficer)  # noqa: E741 - the officer's documents
 
 
 class CredentialFault(StrEnum):
@@ -108,7 +108,7 @@ def open_credential(signed: Signed, force_key: PublicKey, at: int) -> Credential
 
 
 def open_by_officer(signed: Signed, model: type[O], force_key: PublicKey, at: int) -> tuple[O, Credential]:
-    """A request, receipt or feedback, and the officer who signed it.
+    """A request, receipt, feedback or word on a hold, and the officer who signed it.
 
     The document carries the officer's credential: that is checked under the force's key, then the document under the
     credential's key. CredentialInvalid, SignatureInvalid or DocumentInvalid, whichever comes first.

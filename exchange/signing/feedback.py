@@ -11,6 +11,7 @@ from exchange.documents.feedback import (
     MAX_FEEDBACK,
     CannotPlay,
     CaseOutcome,
+    KeepAsked,
     OwnersAnswer,
     PackageOpened,
     Question,
@@ -21,7 +22,7 @@ from exchange.errors import DocumentInvalid
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import PublicKey, open_document, parse_strictly, read_unverified
 
-AnyOfficers = PackageOpened | CannotPlay | Question | CaseOutcome
+AnyOfficers = PackageOpened | CannotPlay | Question | CaseOutcome | KeepAsked
 AnyOwners = OwnersAnswer | Rating
 
 

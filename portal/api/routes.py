@@ -6,7 +6,16 @@ from exchange.documents.feedback import FROM_OFFICER, FROM_OWNER
 from exchange.documents.hours import RecordedHours
 from exchange.documents.messages import Decision, Enrolment, Receipt, Refusal, Registration, Request, Signed, Withdrawal
 from exchange.documents.offer import Offer, Offers
-from portal.api import handlers, login_routes, openapi, supervision_routes, team_routes, tus, use_routes
+from portal.api import (
+    handlers,
+    login_routes,
+    openapi,
+    supervision_routes,
+    team_routes,
+    tus,
+    use_routes,
+)
+from portal.api.keeping import hold_routes
 from portal.api.people import appeal_routes, person_routes
 from portal.api.route import Answers, Route, Who
 from portal.registry.search_query import SearchQuery
@@ -146,6 +155,7 @@ ROUTES: tuple[Route, ...] = (
     *supervision_routes.ROUTES,
     *person_routes.ROUTES,
     *appeal_routes.ROUTES,
+    *hold_routes.ROUTES,
     Route("GET", api.OPENAPI, Who.ANYONE, openapi.serve, "This interface as an OpenAPI document", {200: None}),
 )  # fmt: skip
 """Every route of ``exchange.documents.api``, and no other."""

@@ -5,7 +5,7 @@ import html
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from exchange.custody.uses import Deed, HeadQuery, SignedHead, UseReport, UsesQuery
+from exchange.custody.uses import AboutQuery, Deed, HeadQuery, SignedHead, UseReport, UsesQuery
 from exchange.documents.api import Counts
 from portal.audit import counts, uses
 from portal.people import appeals, asked
@@ -29,6 +29,11 @@ async def say(call: Call) -> web.StreamResponse:
 async def read(call: Call) -> web.StreamResponse:
     after = call.query(UsesQuery).after
     return answer(await call.portal.db.read(lambda session: uses.read(session, call.known.fingerprint, after)))
+
+
+async def about(call: Call) -> web.StreamResponse:
+    query = call.query(AboutQuery)
+    return answer(await call.portal.db.read(lambda session: uses.about(session, call.known.fingerprint, query)))
 
 
 async def head(call: Call) -> web.StreamResponse:

@@ -1,6 +1,6 @@
 """The calls of the log of use: rows of the table of calls. Not for: what they do (``portal.api.use_handlers``)."""
 
-from exchange.custody.uses import HeadQuery, LogHead, SignedHead, UseReport, Uses, UsesQuery
+from exchange.custody.uses import AboutQuery, HeadQuery, LogHead, SignedHead, UseReport, Uses, UsesAbout, UsesQuery
 from exchange.documents import api
 from portal.api import use_handlers as handlers
 from portal.api.route import Route, Who
@@ -13,6 +13,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", api.USES, Who.OFFICER, handlers.read, "Lines of the log of use, for auditors",
         {200: Uses}, query=UsesQuery, problems=(400, 403),
+    ),
+    Route(
+        "GET", api.USES_ABOUT, Who.OFFICER, handlers.about, "What was done about a crime, for disclosure",
+        {200: UsesAbout}, query=AboutQuery, problems=(400, 403),
     ),
     Route(
         "GET", api.USES_HEAD, Who.OFFICER, handlers.head, "How long the log of use is, and that it only grew",

@@ -41,6 +41,12 @@ def close_months(session: Session, now: int) -> None:
         month = _after(month)
 
 
+def counted_until(session: Session) -> int:
+    """Requests that came before this were counted, in microseconds UTC."""
+    counted = session.scalar(select(func.max(MonthCounts.month)))
+    return 0 if counted is None else _start(_after(counted))
+
+
 def read(session: Session, least: int) -> Counts:
     """What may be shown, newest first; numbers that would speak of fewer than ``least`` are left out."""
     rows = session.scalars(select(MonthCounts).order_by(MonthCounts.month.desc()).limit(MOST_MONTHS))

@@ -26,7 +26,10 @@ class LoggedDatabase:
         self.read = db.read
         self.write_now = db.write_now
         self.read_now = db.read_now
+        self.keys = db.keys
+        self.use_keys = db.use_keys
         self.forget_erased = db.forget_erased
+        self.rewrite_found = db.rewrite_found
         self.close = db.close
 
     async def write(self, work: Callable[[Session], T], *, durable: bool = True) -> T:

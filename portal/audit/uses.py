@@ -3,6 +3,7 @@
 Not for: places that were searched (``portal.registry.searches``). Each function is the work of one transaction.
 """
 
+import json
 import secrets
 
 from sqlalchemy import delete, func, insert, select
@@ -11,8 +12,19 @@ from sqlalchemy.orm import Session
 from exchange.custody.checkpoint import open_checkpoint
 from exchange.custody.log import line_leaf
 from exchange.custody.merkle import MerkleTree, node_hash
-from exchange.custody.uses import Deed, LogHead, SignedHead, Use, Uses, previous_of, use_line
-from exchange.documents.messages import Role, Signed
+from exchange.custody.uses import (
+    AboutQuery,
+    Deed,
+    LogHead,
+    ProvenLine,
+    SignedHead,
+    Use,
+    Uses,
+    UsesAbout,
+    previous_of,
+    use_line,
+)
+from exchange.documents.messages import Credential, Role, Signed
 from exchange.signing.documents import PublicKey
 from portal.audit.roles import require
 from portal.problems import conflict, invalid
@@ -22,6 +34,8 @@ from portal.storage.use_tables import UseHead, UseLine, UseNode, UseWaiting
 
 MOST_LINES = 500
 """In one answer."""
+MOST_PROVEN = 100
+"""In one answer, with their proofs."""
 _MOST_CHARACTERS = 400_000
 MOST_AT_ONCE = 500
 """Lines that get their place in one transaction."""
@@ -137,6 +151,26 @@ def read(session: Session, officer: str, after: int) -> Uses:
             break
         lines.append(line)
     return Uses(lines=tuple(lines), more=len(rows) > len(lines))
+
+
+def about(session: Session, officer: str, query: AboutQuery) -> UsesAbout:
+    """What was done about a crime, for whoever discloses it. ProblemError 403 for others than them and auditors."""
+    known = session.get(Officer, officer)
+    if known is None or not Credential.model_validate_json(known.document).may(Role.AUDITOR):
+        require(session, officer, Role.DISCLOSURE)
+    named = f'"crime_reference":{json.dumps(query.crime_reference, ensure_ascii=False)}'
+    rows = session.scalars(
+        select(UseLine)
+        .where(UseLine.seq > query.after, UseLine.line.contains(named, autoescape=True))
+        .order_by(UseLine.seq)
+        .limit(MOST_PROVEN + 1)
+    ).all()
+    tree = _tree(session)
+    lines = [
+        ProvenLine(seq=row.seq, line=row.line, proof=tuple(step.hex() for step in tree.inclusion(row.seq)))
+        for row in rows[:MOST_PROVEN]
+    ]
+    return UsesAbout(size=tree.size, root=tree.root().hex(), lines=tuple(lines), more=len(rows) > MOST_PROVEN)
 
 
 def head(session: Session, since: int) -> LogHead:

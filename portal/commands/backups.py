@@ -29,14 +29,15 @@ def backup_command(folder: Path, into: Path, keep: int | None, as_json: bool) ->
 @click.command("restore")
 @click.argument("backup", type=FOLDER)
 @portal_folder
+@click.option("--keys", type=click.Path(dir_okay=False, path_type=Path), help="The newest copy of its keys.")
 @json_option
-def restore_command(backup: Path, folder: Path, as_json: bool) -> None:
+def restore_command(backup: Path, folder: Path, keys: Path | None, as_json: bool) -> None:
     """Make a portal in FOLDER, where none is yet, of a BACKUP, checking every file."""
-    count = backups.restore(backup, PortalFolder(folder))
+    count = backups.restore(backup, PortalFolder(folder), keys)
     if as_json:
         one_line({"folder": str(folder), "uploads": count})
         return
     click.echo(
         f"The portal is put back in {folder}, with {count} packages; start it with: handover-portal serve {folder}"
     )
-    click.echo("Devices that left after the backup are there again: see 'Backups' in docs/portal-guide.md.")
+    click.echo("Whoever left after the backup was erased again, as far as their keys were gone.")

@@ -14,6 +14,7 @@ def opened(folder: Path) -> Iterator[tuple[Database, PortalSettings]]:
     portal = PortalFolder(folder)
     settings = portal.load()
     db = open_database(portal.where(settings), settings.database_password_file, settings.short_name)
+    db.use_keys(portal.keys)
     try:
         yield db, settings
     finally:

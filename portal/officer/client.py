@@ -40,8 +40,8 @@ from exchange.errors import (
 from exchange.signing.documents import SigningKey, parse_strictly
 from exchange.signing.logins import SESSION_HEADER, WANTED_HEADER, LoginProof, LoginSession, LoginWanted
 from exchange.signing.tokens import mint
+from portal.officer.keeping.calls import KeepingCalls
 from portal.officer.login.session import CurrentLogin
-from portal.officer.people.calls import PeopleCalls
 from portal.registry.search_query import SearchQuery
 
 P = TypeVar("P", bound=Part)
@@ -64,7 +64,7 @@ class LoginNeeded(PortalRefused):
     """The force wants the officer to log in with their account."""
 
 
-class OfficerClient(PeopleCalls):
+class OfficerClient(KeepingCalls):
     """One officer at one portal. Use it as an async context manager, or give it a session of your own."""
 
     def __init__(

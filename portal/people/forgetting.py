@@ -1,4 +1,4 @@
-"""What goes by itself: entries that nobody confirmed, links that ended, messages long sent, files past their time.
+"""What goes by itself: entries that nobody confirmed, links that ended, messages long sent.
 
 Not for: leaving at one's own word (``portal.people.registered``).
 """
@@ -8,12 +8,14 @@ from sqlalchemy.orm import Session
 
 from exchange.clock import DAY
 from exchange.documents.people.appeals import Mark
+from portal.keeping.holds import held_crimes
 from portal.people import contributing
 from portal.people.sending import LINK_DAYS
 from portal.settings import Limits
-from portal.storage.appeal_tables import ContributionFile, StoredContribution
+from portal.storage.appeal_tables import ContributionFile, StoredAppeal, StoredContribution
 from portal.storage.models import StoredUpload
-from portal.storage.people_tables import Person, PersonLink, QueuedMessage, StoredPersonFile, StoredPersonRequest
+from portal.storage.people_tables import Person, PersonLink, QueuedMessage
+from portal.storage.personal.keeping_tables import Erasure
 
 MESSAGES_KEPT = 7 * DAY
 
@@ -25,16 +27,10 @@ def forget_old(session: Session, limits: Limits, now: int) -> list[str]:
         delete(QueuedMessage).where(QueuedMessage.next_try.is_(None), QueuedMessage.queued < now - MESSAGES_KEPT)
     )
     unconfirmed = (Person.confirmed.is_(None), Person.registered < now - LINK_DAYS * DAY)
+    keys = session.scalars(select(Person.key_id).where(*unconfirmed, Person.key_id.is_not(None))).all()
+    session.add_all(Erasure(key_id=key_id) for key_id in keys if key_id is not None)
     session.execute(delete(Person).where(*unconfirmed))
-    answered = select(StoredPersonRequest.request_id).where(
-        StoredPersonRequest.answered <= now - limits.person_file_days * DAY
-    )
-    old = select(StoredPersonFile.upload).where(
-        StoredPersonFile.upload.is_not(None), StoredPersonFile.request_id.in_(answered)
-    )
-    gone = [upload for upload in session.scalars(old) if upload is not None]
-    session.execute(update(StoredPersonFile).where(StoredPersonFile.upload.in_(gone)).values(upload=None))
-    gone += _forget_contributions(session, limits, now)
+    gone = _forget_contributions(session, limits, now)
     session.execute(update(StoredUpload).where(StoredUpload.upload_id.in_(gone)).values(gone=True, expires=now))
     return gone
 
@@ -50,7 +46,9 @@ def _forget_contributions(session: Session, limits: Limits, now: int) -> list[st
     gone = list(session.scalars(unfinished))
     session.execute(delete(row).where(row.sent.is_(None), row.begun <= now - contributing.TIME_TO_SEND))
     unwanted = row.mark.in_([Mark.NOT_RELEVANT, Mark.DUPLICATE]) & (row.marked <= now - limits.not_relevant_days * DAY)
-    old = select(row.contribution_id).where(unwanted | (row.sent <= now - limits.person_file_days * DAY))
+    held = select(StoredAppeal.appeal_id).where(StoredAppeal.crime_reference.in_(held_crimes()))
+    over = unwanted | (row.sent <= now - limits.person_file_days * DAY)
+    old = select(row.contribution_id).where(over, row.appeal_id.not_in(held))
     uploads = select(file.upload).where(file.upload.is_not(None), file.contribution_id.in_(old))
     gone += [upload for upload in session.scalars(uploads) if upload is not None]
     ended = {"upload": None, "sealed_name": ""}

@@ -64,7 +64,7 @@ def find(session: Session, who: str, people: PeopleSettings | None) -> Person:
     """By id, e-mail address or number. NotFound; InputInvalid for what is none of them."""
     person = session.get(Person, who)
     if person is None:
-        person = session.scalar(select(Person).where(Person.address == _address(who, people)))
+        person = registered.with_address(session, _address(who, people))
     if person is None:
         raise NotFound("Nobody is registered under that.", do="handover-portal people list FOLDER names everybody.")
     return person
@@ -121,7 +121,7 @@ def erase(session: Session, who: str, people: PeopleSettings | None, now: int) -
         for table in (PersonCameraRow, PersonLink, QueuedMessage, StoredPersonRequest)
     ]
     name = person.person_id
-    uploads = registered.erase(session, person, now)
+    uploads = registered.erase(session, person.person_id, now)
     return Erased(name, counts[0], counts[1], counts[2], uploads, counts[3])
 
 

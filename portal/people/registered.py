@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY
@@ -22,6 +22,8 @@ from portal.settings import Limits
 from portal.storage import locks
 from portal.storage.models import StoredUpload
 from portal.storage.people_tables import Person, PersonCameraRow, PersonLink, QueuedMessage, StoredPersonRequest
+from portal.storage.personal.keeping_tables import Erasure
+from portal.storage.personal.sealing import Personal, mark_of, new_key
 
 MOST_CAMERAS = 12
 
@@ -53,9 +55,18 @@ class Known:
 def register(session: Session, address: str, entry: PersonEntry, limits: Limits, now: int) -> None:
     """Keep a new entry until it is confirmed; who is known already gets a link to change theirs instead."""
     locks.hold(session, "people", address)
-    person = session.scalar(select(Person).where(Person.address == address))
+    person = with_address(session, address)
     if person is None:
-        person = Person(person_id=str(uuid.uuid4()), address=address, confirmed=None, registered=now)
+        key_id, mark = new_key(session), mark_of(session, address)
+        person = Person(
+            person_id=str(uuid.uuid4()),
+            address=Personal(address, key_id),
+            address_mark=mark,
+            by_text=is_number(address),
+            key_id=key_id,
+            confirmed=None,
+            registered=now,
+        )
         _fill(person, entry)
         session.add(person)
         session.flush()
@@ -70,7 +81,7 @@ def register(session: Session, address: str, entry: PersonEntry, limits: Limits,
 
 def send_link(session: Session, address: str, limits: Limits, now: int) -> None:
     """Send who is registered under the address a link to change it or leave; nobody else anything."""
-    person = session.scalar(select(Person).where(Person.address == address))
+    person = with_address(session, address)
     if person is not None:
         _queue(session, person, LinkFor.CHANGE if person.confirmed else LinkFor.CONFIRM, limits, now)
 
@@ -78,7 +89,9 @@ def send_link(session: Session, address: str, limits: Limits, now: int) -> None:
 def known(session: Session, code: str, now: int) -> Known:
     """What is kept of the person whose link this is. ProblemError 403."""
     _, person = links.find_person(session, code, now, LinkFor.CONFIRM, LinkFor.CHANGE)
-    return Known(person.address, _entry(session, person))
+    entry = entry_of(session, person)
+    assert entry is not None, "an entry has cameras"
+    return Known(person.address, entry)
 
 
 def confirm(session: Session, code: str, now: int) -> None:
@@ -100,24 +113,36 @@ def change(session: Session, code: str, entry: PersonEntry, now: int) -> None:
 def leave(session: Session, code: str, now: int) -> list[str]:
     """Erase the person, by any link of theirs. What they handed over stays with the force; uploads to be removed."""
     _, person = links.find_person(session, code, now, LinkFor.CONFIRM, LinkFor.CHANGE)
-    return erase(session, person, now)
+    return erase(session, person.person_id, now)
 
 
-def erase(session: Session, person: Person, now: int) -> list[str]:
+def erase(session: Session, person_id: str, now: int) -> list[str]:
     """The person, their cameras, links and messages, and uploads that no answer names: those are returned."""
     asked = session.scalars(
-        select(StoredPersonRequest.request_id).where(StoredPersonRequest.person_id == person.person_id)
+        select(StoredPersonRequest.request_id).where(StoredPersonRequest.person_id == person_id)
     ).all()
     holders = [links.uploads_of(request_id) for request_id in asked]
     unfinished = (StoredUpload.device.in_(holders), ~StoredUpload.delivered, ~StoredUpload.gone)
     gone = list(session.scalars(select(StoredUpload.upload_id).where(*unfinished)))
     session.execute(update(StoredUpload).where(StoredUpload.upload_id.in_(gone)).values(gone=True, expires=now))
-    session.execute(delete(Person).where(Person.person_id == person.person_id))
+    key_id = session.scalar(select(Person.key_id).where(Person.person_id == person_id))
+    session.execute(delete(Person).where(Person.person_id == person_id))
+    if key_id is not None:
+        session.add(Erasure(key_id=key_id))
     return gone
 
 
+def with_address(session: Session, address: str) -> Person | None:
+    """By its mark, or as it stands where it is not sealed."""
+    found = session.scalar(select(Person).where(Person.address_mark == mark_of(session, address)))
+    return found or session.scalar(select(Person).where(Person.address == address))
+
+
 def _fill(person: Person, entry: PersonEntry) -> None:
-    person.person_kind, person.person_name = entry.person_kind, entry.person_name
+    name = entry.person_name
+    person.person_kind = entry.person_kind
+    person.person_name = None if name is None else Personal(name, person.key_id)
+    person.entry = None if person.key_id is None else Personal(entry.model_dump_json(), person.key_id)
 
 
 def _remove_cameras(session: Session, person: Person) -> None:
@@ -126,9 +151,14 @@ def _remove_cameras(session: Session, person: Person) -> None:
 
 
 def _add_cameras(session: Session, person: Person, entry: PersonEntry) -> None:
-    session.add_all(
+    session.add_all(cameras_of(person.person_id, entry))
+
+
+def cameras_of(person_id: str, entry: PersonEntry) -> list[PersonCameraRow]:
+    """What officers may find of it."""
+    return [
         PersonCameraRow(
-            person_id=person.person_id,
+            person_id=person_id,
             camera_id=f"camera-{number}",
             label=camera.label,
             doorbell=camera.doorbell,
@@ -139,13 +169,17 @@ def _add_cameras(session: Session, person: Person, entry: PersonEntry) -> None:
             retention_days=camera.retention_days,
         )
         for number, camera in enumerate(entry.cameras, 1)
-    )
+    ]
 
 
-def _entry(session: Session, person: Person) -> PersonEntry:
+def entry_of(session: Session, person: Person) -> PersonEntry | None:
+    """What they told, of what officers find of it; None where no camera of theirs is left."""
     rows = session.scalars(
         select(PersonCameraRow).where(PersonCameraRow.person_id == person.person_id).order_by(PersonCameraRow.camera_id)
     )
+    found = rows.all()
+    if not found:
+        return None
     return PersonEntry(
         person_kind=PersonKind(person.person_kind),
         person_name=person.person_name,
@@ -157,7 +191,7 @@ def _entry(session: Session, person: Person) -> PersonEntry:
                 direction=row.direction,
                 retention_days=row.retention_days,
             )
-            for row in rows
+            for row in found
         ),
     )
 
@@ -189,15 +223,19 @@ def _may_cost(session: Session, person: Person, limits: Limits, now: int) -> boo
         select(func.count())
         .select_from(QueuedMessage)
         .join(Person, Person.person_id == QueuedMessage.person_id)
-        .where(Person.address.startswith("+"), QueuedMessage.request_id.is_(None), QueuedMessage.queued > now - DAY)
+        .where(
+            or_(Person.by_text.is_(True), Person.address.startswith("+")),
+            QueuedMessage.request_id.is_(None),
+            QueuedMessage.queued > now - DAY,
+        )
     )
     return (session.scalar(texts) or 0) < limits.form_texts_per_day
 
 
 def stop(session: Session, number: str, now: int) -> list[str]:
     """Somebody texted back that they want no more: they are erased, if they are known. Uploads to be removed."""
-    person = session.scalar(select(Person).where(Person.address == number))
-    return erase(session, person, now) if person is not None else []
+    person = with_address(session, number)
+    return erase(session, person.person_id, now) if person is not None else []
 
 
 def _use_up(session: Session, person: Person) -> None:

@@ -29,6 +29,8 @@ from portal.storage.models import (
     StoredRequest,
     StoredUpload,
 )
+from portal.storage.personal.keeping_tables import Erasure
+from portal.storage.personal.sealing import Personal, key_of, keys_of
 from portal.tokens import Caller
 
 FRESH = 10 * MINUTE
@@ -69,11 +71,12 @@ def register(session: Session, caller: Caller, signed: Signed) -> None:
             "Sign it again with a greater revision.",
         )
     device.revision = registration.revision
-    device.registration_document, device.registration_signature = signed.document, signed.signature
+    device.registration_document = Personal(signed.document, key_of(session, device))
+    device.registration_signature = signed.signature
     session.execute(delete(Camera).where(Camera.device == caller.fingerprint))
     ids = [camera.camera_id for camera in registration.cameras]
     session.execute(delete(DayHours).where(DayHours.device == caller.fingerprint, DayHours.camera_id.not_in(ids)))
-    session.add_all(_camera(registration, index) for index in range(len(registration.cameras)))
+    session.add_all(cameras_of(registration))
 
 
 def beat(session: Session, caller: Caller, heartbeat: Heartbeat) -> None:
@@ -96,7 +99,7 @@ def withdraw(session: Session, caller: Caller, signed: Signed, now: int) -> Eras
     withdrawal = open_document(signed, Withdrawal, caller.key)
     _check_names(withdrawal.device, caller)
     _check_fresh(withdrawal.issued, now)
-    return _erase(session, caller.fingerprint)
+    return erase(session, caller.fingerprint)
 
 
 def still_here(session: Session, caller: Caller) -> Device:
@@ -133,12 +136,13 @@ def shut_out(session: Session, fingerprint: str, reason: str, now: int) -> Erase
     """Erase a device as if its owner had withdrawn, and never let its key in again. NotFound when there is none."""
     if session.get(Device, fingerprint) is None:
         raise NotFound(f"There is no device {fingerprint}.", do="handover-portal device list names them.")
-    erased = _erase(session, fingerprint)
+    erased = erase(session, fingerprint)
     session.add(ShutOut(fingerprint=fingerprint, at=now, reason=reason))
     return erased
 
 
-def _erase(session: Session, fingerprint: str) -> Erased:
+def erase(session: Session, fingerprint: str) -> Erased:
+    """All of a device; its key is destroyed after the commit (``portal.registry.erasing``)."""
     theirs = select(StoredRequest.request_id).where(StoredRequest.device == fingerprint)
     fetched = select(StoredDelivery.upload).where(
         StoredDelivery.request_id.in_(theirs), StoredDelivery.upload.is_not(None), StoredDelivery.fetched.is_not(None)
@@ -156,8 +160,29 @@ def _erase(session: Session, fingerprint: str) -> Erased:
     session.execute(delete(StoredUpload).where(StoredUpload.upload_id.in_(unfetched)))
     for table in (Camera, DayHours, InboxEntry, StoredCheckpoint, KeptOffer):
         session.execute(delete(table).where(table.device == fingerprint))
+    key_id = session.scalar(select(Device.key_id).where(Device.fingerprint == fingerprint))
+    _keep_evidence(session, fingerprint, key_id)
     session.execute(delete(Device).where(Device.fingerprint == fingerprint))
+    if key_id is not None:
+        session.add(Erasure(key_id=key_id))
     return Erased(unfetched)
+
+
+def _keep_evidence(session: Session, fingerprint: str, key_id: str | None) -> None:
+    """Decisions that stay lie under no key of the owner's any more: they are part of what was handed over. Those whose
+    key is gone stand in the packages alone."""
+    keys = keys_of(session)
+    if key_id is not None and keys is not None and keys.get(key_id) is None:
+        theirs = update(StoredRequest).where(StoredRequest.device == fingerprint)
+        session.execute(theirs.values(decision_document=None, decision_signature=None))
+        return
+    kept = select(StoredRequest.request_id, StoredRequest.decision_document).where(
+        StoredRequest.device == fingerprint, StoredRequest.decision_document.is_not(None)
+    )
+    for request_id, document in session.execute(kept).all():
+        session.execute(
+            update(StoredRequest).where(StoredRequest.request_id == request_id).values(decision_document=document)
+        )
 
 
 def _erase_owners_words(session: Session, device: str) -> None:
@@ -203,6 +228,11 @@ def _check_fresh(issued: int, now: int) -> None:
             f"The document was issued at {to_rfc3339(issued)}, and it is {to_rfc3339(now)} here.",
             "Set the device's clock, and sign it again.",
         )
+
+
+def cameras_of(registration: Registration) -> list[Camera]:
+    """What officers may find of it."""
+    return [_camera(registration, index) for index in range(len(registration.cameras))]
 
 
 def _camera(registration: Registration, index: int) -> Camera:

@@ -13,6 +13,7 @@ from exchange.signing.documents import open_document
 from portal.problems import ProblemError, conflict, invalid
 from portal.registry import devices
 from portal.storage.models import Device, KeptOffer
+from portal.storage.personal.sealing import Personal, key_of
 from portal.tokens import Caller
 
 MOST_OPEN = 20
@@ -27,7 +28,7 @@ def keep(session: Session, caller: Caller, signed: Signed, now: int) -> None:
     offer = open_document(signed, Offer, caller.key)
     if offer.device != caller.fingerprint:
         raise invalid("The offer names another device.", "Sign it with this device's key.")
-    devices.still_here(session, caller)
+    device = devices.still_here(session, caller)
     before = session.get(KeptOffer, offer.offer_id)
     if before is not None:
         if before.device == caller.fingerprint and before.document == signed.document:
@@ -44,7 +45,7 @@ def keep(session: Session, caller: Caller, signed: Signed, now: int) -> None:
             device=caller.fingerprint,
             received=now,
             expires=offer.expires,
-            document=signed.document,
+            document=Personal(signed.document, key_of(session, device)),
             signature=signed.signature,
         )
     )

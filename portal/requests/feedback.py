@@ -16,11 +16,13 @@ from exchange.documents.feedback import MAX_OF_A_REQUEST, FeedbackKind, OwnersAn
 from exchange.documents.messages import Id, Part, Signed
 from exchange.signing.documents import document_sha256
 from exchange.signing.feedback import open_officers, open_owners
+from portal.keeping.holds import held_crimes
 from portal.problems import conflict, invalid, too_many, unknown
 from portal.requests import inbox
 from portal.settings import PortalSettings
 from portal.storage import locks
 from portal.storage.models import Device, StoredDelivery, StoredFeedback, StoredRequest
+from portal.storage.personal.sealing import Personal, key_of
 from portal.teams import access
 from portal.tokens import Caller
 
@@ -97,7 +99,8 @@ def from_owner(session: Session, caller: Caller, names: tuple[str, str], signed:
         raise invalid("The feedback names another device.", "A device speaks for itself only.")
     if _is_repeated(session, document.feedback_id, stored, signed):
         return
-    if session.get(Device, caller.fingerprint) is None:  # its owner left, and with them all that they said
+    device = session.get(Device, caller.fingerprint)
+    if device is None:  # its owner left, and with them all that they said
         raise unknown("request")
     locks.hold(session, "feedback", stored.officer)  # numbers come to light in their order: who reads on misses none
     about = None
@@ -105,7 +108,9 @@ def from_owner(session: Session, caller: Caller, names: tuple[str, str], signed:
         about = _check_question(session, stored, document)
     else:
         _check_rating(session, stored, document)
-    session.add(_row(stored, document.feedback_id, document.about(), signed, now, about, None))
+    row = _row(stored, document.feedback_id, document.about(), signed, now, about, None)
+    row.document = Personal(signed.document, key_of(session, device))
+    session.add(row)
 
 
 def of_owners(session: Session, caller: Caller, query: FeedbackQuery) -> OwnersFeedback:
@@ -147,7 +152,11 @@ def is_unplayable(session: Session, delivery: StoredDelivery) -> bool:
 
 
 def remove_old(session: Session, days: int, now: int) -> None:
-    session.execute(delete(StoredFeedback).where(StoredFeedback.received < now - days * DAY))
+    """But for what is said about a crime under a hold."""
+    held = select(StoredRequest.request_id).where(StoredRequest.crime_reference.in_(held_crimes()))
+    session.execute(
+        delete(StoredFeedback).where(StoredFeedback.received < now - days * DAY, StoredFeedback.request_id.not_in(held))
+    )
 
 
 def _check_names(inside: tuple[str, str], path: tuple[str, str]) -> None:

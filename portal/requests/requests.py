@@ -24,6 +24,7 @@ from portal.requests import inbox
 from portal.requests.supervision import check_supervised
 from portal.settings import Limits, PortalSettings
 from portal.storage.models import Camera, Device, Officer, StoredDelivery, StoredRequest
+from portal.storage.personal.sealing import Personal, key_of
 from portal.storage.team_tables import TeamRequest
 from portal.teams import versions
 from portal.tokens import Caller
@@ -95,7 +96,9 @@ def decide(session: Session, caller: Caller, request_id: str, signed: Signed, no
             f"A decision counts when it was taken before that, and arrives within {LATE // DAY} days of it.",
         )
     stored.status = decision.status
-    stored.decision_document, stored.decision_signature = signed.document, signed.signature
+    device = session.get(Device, caller.fingerprint)
+    stored.decision_document = Personal(signed.document, None if device is None else key_of(session, device))
+    stored.decision_signature = signed.signature
     _close(session, stored, now)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.orm import Session
 
 from exchange.errors import SettingsInvalid
+from portal.keystore import KeyStore
 from portal.storage.sqlite import SqliteDatabase, upgrade_file
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ class Database(Protocol):
     again, so it does nothing but read and write rows. Either raises StoreUnavailable while the database can't be had.
     """
 
+    keys: KeyStore | None
+    """Where those of what is personal lie."""
     shared: bool
     """Whether other processes may serve from it at the same time."""
 
@@ -41,7 +44,15 @@ class Database(Protocol):
     def read_now(self, work: Callable[[Session], T]) -> T: ...
 
     async def forget_erased(self) -> None:
-        """Leave as little as the engine can of what was erased."""
+        """Destroy the keys of whoever was erased, and leave as little as the engine can of the rest."""
+        ...
+
+    def use_keys(self, keys: KeyStore) -> None:
+        """What is personal is sealed and opened under these from now on, once the store is there."""
+        ...
+
+    async def rewrite_found(self) -> None:
+        """Write the tables that officers search anew, so that nothing erased lies between their rows."""
         ...
 
     def close(self) -> None:

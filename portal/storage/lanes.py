@@ -29,7 +29,10 @@ class Lane:
         self.shared = db.shared
         self.write_now = db.write_now
         self.read_now = db.read_now
+        self.keys = db.keys
+        self.use_keys = db.use_keys
         self.forget_erased = db.forget_erased
+        self.rewrite_found = db.rewrite_found
         self.close = db.close
 
     @property

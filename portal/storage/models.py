@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange.documents.messages import Signed
+from portal.storage.personal.sealing import SealedText
 from portal.storage.table import Table as Table
 
 
@@ -22,9 +23,11 @@ class Device(Table):
     version: Mapped[str | None]
     cameras_recording: Mapped[int | None]
     revision: Mapped[int] = mapped_column(default=0)
-    registration_document: Mapped[str | None] = mapped_column(Text)
+    registration_document: Mapped[str | None] = mapped_column(SealedText)
     registration_signature: Mapped[str | None] = mapped_column(Text)
     last_cursor: Mapped[int] = mapped_column(default=0)
+    key_id: Mapped[str | None]
+    """Under which key lies what is personal of its owner; None where nothing was sealed yet."""
 
 
 class ShutOut(Table):
@@ -38,7 +41,10 @@ class ShutOut(Table):
 
 
 class Camera(Table):
-    """A registered camera as officers may find it. How it is found by its place: ``portal.registry.nearest``."""
+    """A registered camera as officers may find it: made of the registration, also anew where a backup left it out.
+
+    How it is found by its place: ``portal.registry.nearest``.
+    """
 
     __tablename__ = "cameras"
 
@@ -95,7 +101,12 @@ class StoredRequest(Table):
     """
 
     __tablename__ = "requests"
-    __table_args__ = (Index("requests_by_officer", "officer", "received"), Index("requests_by_device", "device"))
+    __table_args__ = (
+        Index("requests_by_officer", "officer", "received"),
+        Index("requests_by_device", "device"),
+        Index("requests_by_class", "retention_class", "received"),
+        Index("requests_by_crime", "crime_reference"),
+    )
 
     request_id: Mapped[str] = mapped_column(primary_key=True)
     officer: Mapped[str] = mapped_column(ForeignKey("officers.fingerprint"))
@@ -109,11 +120,14 @@ class StoredRequest(Table):
     document: Mapped[str] = mapped_column(Text)
     signature: Mapped[str] = mapped_column(Text)
     status: Mapped[str | None]
-    decision_document: Mapped[str | None] = mapped_column(Text)
+    decision_document: Mapped[str | None] = mapped_column(SealedText)
+    """Sealed under the device's key, until its owner leaves and it stays as evidence."""
     decision_signature: Mapped[str | None] = mapped_column(Text)
     refusal_document: Mapped[str | None] = mapped_column(Text)
     refusal_signature: Mapped[str | None] = mapped_column(Text)
     answered: Mapped[int | None]
+    retention_class: Mapped[str | None]
+    """None until the sweep has put it into one."""
 
     @property
     def decision(self) -> Signed | None:
@@ -194,7 +208,8 @@ class StoredFeedback(Table):
     received: Mapped[int]
     answered_by: Mapped[str | None]
     """Of a question: the answer's id."""
-    document: Mapped[str] = mapped_column(Text)
+    document: Mapped[str] = mapped_column(SealedText)
+    """What an owner said is sealed under their device's key."""
     signature: Mapped[str] = mapped_column(Text)
 
     @property
@@ -230,7 +245,7 @@ class KeptOffer(Table):
     device: Mapped[str] = mapped_column(ForeignKey("devices.fingerprint", ondelete="CASCADE"))
     received: Mapped[int]
     expires: Mapped[int]
-    document: Mapped[str] = mapped_column(Text)
+    document: Mapped[str] = mapped_column(SealedText)
     signature: Mapped[str] = mapped_column(Text)
 
 
@@ -298,3 +313,4 @@ from portal.storage import people_tables as people_tables  # noqa: E402
 from portal.storage import supervision_tables as supervision_tables  # noqa: E402
 from portal.storage import team_tables as team_tables  # noqa: E402  they stand upon what is above
 from portal.storage import use_tables as use_tables  # noqa: E402
+from portal.storage.personal import keeping_tables as keeping_tables  # noqa: E402

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange.documents.messages import Signed
+from portal.storage.personal.sealing import SealedLine, SealedText
 from portal.storage.table import Table
 
 
@@ -14,18 +15,26 @@ class Person(Table):
     """Somebody who registered by hand. Nobody sees their cameras before they confirmed the address."""
 
     __tablename__ = "people"
+    __table_args__ = (Index("people_by_mark", "address_mark"),)
 
     person_id: Mapped[str] = mapped_column(primary_key=True)
-    address: Mapped[str] = mapped_column(unique=True)
+    address: Mapped[str] = mapped_column(SealedLine, unique=True)
     """E-mail in lower case, or a mobile number as in E.164."""
+    address_mark: Mapped[str | None]
+    """What the address is found by where it is sealed."""
+    by_text: Mapped[bool | None]
+    """Whether the address is a mobile number, where it is sealed."""
     person_kind: Mapped[str]
-    person_name: Mapped[str | None]
+    person_name: Mapped[str | None] = mapped_column(SealedLine)
     registered: Mapped[int]
     confirmed: Mapped[int | None]
+    key_id: Mapped[str | None]
+    entry: Mapped[str | None] = mapped_column(SealedText)
+    """All that they told (``portal.people.registered.PersonEntry``), where it is sealed."""
 
 
 class PersonCameraRow(Table):
-    """A camera that somebody described by hand."""
+    """A camera that somebody described by hand: made of the entry, and made anew where a backup leaves it out."""
 
     __tablename__ = "people_cameras"
     __table_args__ = (Index("people_cameras_by_place", "latitude", "longitude"),)
@@ -84,6 +93,8 @@ class StoredPersonRequest(Table):
     __table_args__ = (
         Index("people_requests_by_officer", "officer", "received"),
         Index("people_requests_by_case", "case_id"),
+        Index("people_requests_by_class", "retention_class", "received"),
+        Index("people_requests_by_crime", "crime_reference"),
     )
 
     request_id: Mapped[str] = mapped_column(primary_key=True)
@@ -104,6 +115,7 @@ class StoredPersonRequest(Table):
     answered: Mapped[int | None]
     thanked: Mapped[int | None]
     """When the person was first told that it was opened."""
+    retention_class: Mapped[str | None]
 
     @property
     def signed(self) -> Signed:

@@ -17,7 +17,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from exchange.errors import HandoverError, InputInvalid, StoreDamaged, StoreUnavailable
+from portal.keystore import KeyStore
 from portal.storage import locks, names, schema, separation
+from portal.storage.personal import erasures, sealing
 from portal.storage.server import READ_ONLY
 from portal.storage.server import Server as Server
 
@@ -69,6 +71,7 @@ class Connections:
 class PostgresDatabase:
     """``portal.storage.database.Database`` on a server."""
 
+    keys: KeyStore | None = None
     shared = True
 
     def __init__(self, server: Server, force: str | None = None, shares: Connections | None = None) -> None:
@@ -99,8 +102,18 @@ class PostgresDatabase:
         return self.connections.readers.submit(commit, self.connections.snapshot, self.force, work).result()
 
     async def forget_erased(self) -> None:
-        """Nothing: what was erased is overwritten when PostgreSQL's autovacuum gives its room away, and its logs are
-        recycled. ``docs/portal-guide.md`` says what that means for disks and backups."""
+        """Nothing: what is sealed opens under no key any more; places of cameras are overwritten when PostgreSQL's
+        autovacuum gives their room away, or by ``rewrite_found``."""
+        await erasures.destroy_erased(self)
+
+    def use_keys(self, keys: KeyStore) -> None:
+        self.keys = keys
+        connections = self.connections
+        sealing.use_keys((connections.durable, connections.quick, connections.snapshot), keys, self.force)
+
+    async def rewrite_found(self) -> None:
+        """Searches wait meanwhile: some seconds for each 100,000 cameras."""
+        await asyncio.get_running_loop().run_in_executor(self.connections.writers, _rewrite, self.server)
 
     def close(self) -> None:
         if self._alone:
@@ -165,6 +178,13 @@ def commit(engine: Engine, force: str | None, work: Callable[[Session], T]) -> T
         meaning=f"Others were in the way of this {ATTEMPTS} times; nothing was changed.",
         do="Try again in a moment.",
     )
+
+
+def _rewrite(server: Server) -> None:
+    """In files of its own for each table; the ones before are removed with the next checkpoint."""
+    with psycopg.connect(**server.parameters(), autocommit=True) as connection:
+        for table in ("cameras", "day_hours", "people_cameras"):
+            connection.execute(f"VACUUM (FULL) {table}")
 
 
 def _engine(server: Server, options: str) -> Engine:

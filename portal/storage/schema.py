@@ -43,6 +43,7 @@ def configuration(connection: Connection) -> Config:
     """Alembic's, for steps that run on this connection."""
     config = Config()
     config.set_main_option("script_location", str(files("portal.storage") / "migrations"))
+    config.set_main_option("recursive_version_locations", "true")
     config.attributes["connection"] = connection
     return config
 

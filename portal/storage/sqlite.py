@@ -15,7 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from exchange.errors import StoreDamaged
+from portal.keystore import KeyStore
 from portal.storage import schema
+from portal.storage.personal import erasures, sealing
 
 T = TypeVar("T")
 READERS = 4
@@ -26,6 +28,7 @@ BUSY_SECONDS = 15
 class SqliteDatabase:
     """``portal.storage.database.Database`` on a file. ``write`` is a transaction that nobody else's runs beside."""
 
+    keys: KeyStore | None = None
     shared = False
 
     def __init__(self, path: Path) -> None:
@@ -53,6 +56,8 @@ class SqliteDatabase:
     async def forget_erased(self) -> None:
         """Fold the write-ahead log into the file and empty it: what was erased lies in neither afterwards."""
 
+        await erasures.destroy_erased(self)
+
         def fold() -> None:
             connection = self._durable.raw_connection()
             try:
@@ -61,6 +66,14 @@ class SqliteDatabase:
                 connection.close()
 
         await asyncio.get_running_loop().run_in_executor(self._writer, fold)
+
+    def use_keys(self, keys: KeyStore) -> None:
+        self.keys = keys
+        sealing.use_keys((self._durable, self._quick, self._snapshot), keys)
+
+    async def rewrite_found(self) -> None:
+        """Nothing more: what was erased is overwritten at once (``secure_delete``)."""
+        await self.forget_erased()
 
     def close(self) -> None:
         self._writer.shutdown(wait=True)

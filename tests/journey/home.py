@@ -39,6 +39,7 @@ from exchange.documents.feedback import (
     CaseResult,
     Check,
     CheckResult,
+    KeepAsked,
     OfficersFeedback,
     PackageOpened,
     Question,
@@ -296,6 +297,7 @@ SPOKEN: dict[type[OfficersFeedback], dict[str, object]] = {
     CannotPlay: {"reason": CannotPlayReason.NO_PLAYER, "text": "Our player shows nothing."},
     Question: {"text": "Why is it so dark?"},
     CaseOutcome: {"result": CaseResult.HELPED_IDENTIFY},
+    KeepAsked: {"keep": True, "text": "The trial is in March."},
 }
 
 

@@ -158,7 +158,7 @@ async def test_the_ciphertext_goes_a_while_after_it_was_verified_and_the_papers_
     await town.officer.call("PUT", RECEIPT, town.officer.receipt(FILM))
     for days, status, files in ((29, 200, 1), (2, 410, 0)):
         town.clock.forward(days * DAY)
-        await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+        await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
         assert (await town.officer.call("GET", CONTENT)).status == status
         assert len(list(town.place.folder.uploads.iterdir())) == files
     assert (await town.officer.case()).deliveries[0].receipt is not None
@@ -168,7 +168,7 @@ async def test_what_did_not_verify_is_kept(town: Town, delivered: Signed) -> Non
     portal = town.running.portal
     await town.officer.call("PUT", RECEIPT, town.officer.receipt(FILM, verified=False))
     town.clock.forward(60 * DAY)
-    await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+    await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
     assert (await town.officer.call("GET", CONTENT)).status == 200
 
 

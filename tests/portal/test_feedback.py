@@ -175,7 +175,7 @@ async def test_the_first_ciphertext_goes_once_the_second_was_verified(
     await agent.deliver(request_, copy, await agent.upload(copy), delivery_id="d-2")
     await town.officer.call("PUT", api.RECEIPT.format(delivery_id="d-2"), town.officer.receipt(copy, delivery_id="d-2"))
     town.clock.forward(31 * DAY)
-    await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+    await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
     for delivery_id in ("r-1-del", "d-2"):
         assert (await town.officer.call("GET", api.CONTENT.format(delivery_id=delivery_id))).status == 410
 
@@ -203,7 +203,7 @@ async def test_feedback_goes_when_its_time_is_over(town: Town, agent: Agent, req
     await town.officer.bring(question)
     await agent.bring(agent.answer(question))
     town.clock.forward(731 * DAY)
-    await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+    await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
     await agent.call("GET", api.INBOX, query={"after": 0, "wait": 0})
     assert b"Why is it so dark?" not in town.place.folder.database.read_bytes()
 

@@ -75,9 +75,9 @@ async def test_only_registered_cameras_are_kept_and_a_withdrawal_erases_all(town
 async def test_hours_go_with_their_camera_and_with_time(town: Town, agent: Agent) -> None:
     await tell(agent, TODAY - DAY)
     portal = town.running.portal
-    await sweep(portal.db, portal.uploads, portal.settings.limits, NOON + (KEPT_DAYS - 2) * DAY)
+    await sweep(portal.db, portal.uploads, portal.settings, NOON + (KEPT_DAYS - 2) * DAY)
     assert await kept(town) == [("front", TODAY - DAY)]
-    await sweep(portal.db, portal.uploads, portal.settings.limits, NOON + KEPT_DAYS * DAY)
+    await sweep(portal.db, portal.uploads, portal.settings, NOON + KEPT_DAYS * DAY)
     assert await kept(town) == []
     await tell(agent, TODAY - DAY)
     assert (

@@ -242,7 +242,7 @@ async def test_every_search_is_recorded_and_a_day_has_so_many(town: Town) -> Non
     town.clock.forward(DAY)
     await town.officer.search(lat=53.7632, lon=-2.7031, radius_m=100)
     portal = town.running.portal
-    await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, town.clock.now() + 730 * DAY - HOUR)
+    await sweep.sweep(portal.db, portal.uploads, portal.settings, town.clock.now() + 730 * DAY - HOUR)
     assert len(await db.read(lambda session: searches.list_searches(session))) == 1
 
 

@@ -167,7 +167,7 @@ async def test_an_upload_that_nobody_continues_expires_and_leaves_no_file(town: 
     assert await offset(agent, url) == 1
     town.clock.forward(2 * DAY)
     assert (await agent.head(url)).status == 410
-    await sweep.sweep(portal.db, portal.uploads, portal.settings.limits, portal.clock.now())
+    await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
     assert list(town.place.folder.uploads.iterdir()) == []
     assert (await agent.head(url)).status == 410
 

@@ -23,6 +23,7 @@ from exchange.documents.feedback import (
     CaseResult,
     Check,
     CheckResult,
+    KeepAsked,
     OfficersFeedback,
     OwnersAnswer,
     PackageOpened,
@@ -370,6 +371,7 @@ SPOKEN: dict[type[OfficersFeedback], dict[str, Any]] = {
     CannotPlay: {"reason": CannotPlayReason.NO_PLAYER, "text": "Our player shows nothing."},
     Question: {"text": "Why is it so dark?"},
     CaseOutcome: {"result": CaseResult.HELPED_IDENTIFY},
+    KeepAsked: {"keep": True, "text": "The trial is in March."},
 }
 
 

@@ -139,6 +139,7 @@ _TOLD = {
     FeedbackKind.CANNOT_PLAY: Sentence("The police can't play what you sent"),
     FeedbackKind.QUESTION: Sentence("The police ask you something"),
     FeedbackKind.OUTCOME: Sentence("The police tell how it ended"),
+    FeedbackKind.KEEP: Sentence("The police say something about your own copy"),
 }
 
 

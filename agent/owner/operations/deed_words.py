@@ -41,6 +41,7 @@ WORDS = {
     "backups-run": "Had your copies brought to other places, or checked.",
     "backups-prune": "Had old copies deleted, or looked which would go.",
     "hold": "Said that nothing of it may be deleted.",
+    "hold-as-asked": "Agreed to keep the copy that the police ask for.",
     "end-hold": "Said that it may be deleted again.",
     "restored": "Said why the records had gone back.",
     "add-person": "Added a person.",

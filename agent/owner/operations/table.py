@@ -121,6 +121,7 @@ OPERATIONS: dict[str, Operation] = {
     "backups-run": Operation(backups.RunBackups, backups.run, ADMINISTRATOR, noted=True),
     "backups-prune": Operation(backups.Prune, backups.prune, ADMINISTRATOR, noted=True),
     "hold": Operation(backups.Hold, backups.hold, APPROVER, noted=True, cameras=ALL),
+    "hold-as-asked": Operation(RequestNamed, backups.hold_as_asked, APPROVER, noted=True, cameras=ALL),
     "end-hold": Operation(RequestNamed, backups.end_hold, APPROVER, noted=True, cameras=ALL),
     "restored": Operation(records.Restored, records.explain_restored, ADMINISTRATOR, noted=True),
     "page": Operation(Nothing, people.page, VIEWER),

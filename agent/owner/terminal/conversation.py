@@ -11,6 +11,7 @@ from exchange.documents.letters import quoted, quoted_lines
 
 Json = dict[str, Any]
 
+KEEP_WORDS = {True: "asks you to keep your own copy:", False: "says that you need not keep your own copy any more."}
 _MOST_LINES = 100
 """Of one text: the whole of it, as a document has 4,000 letters at most."""
 
@@ -40,6 +41,8 @@ def headline(entry: Json) -> str:
             return f"{who} asks:"
         case "outcome":
             return f"{who}: {RESULT_WORDS[CaseResult(entry['result'])]}."
+        case "keep":
+            return f"{who} {KEEP_WORDS[entry['keep']]}"
         case "answer":
             return f"You answered{_on_its_way(entry)}:"
         case _:
@@ -67,4 +70,9 @@ def _what_to_do(entry: Json, request_id: str) -> list[str]:
         return [str(entry["failure"])]
     if entry["kind"] == "question" and entry["answered_by"] is None:
         return [f"Answer it, or leave it: handover answer {request_id} --question {entry['feedback_id']}"]
+    if entry["kind"] == "keep" and entry["keep"]:
+        return [
+            "You may keep it or not, and nobody learns which.",
+            f"To keep it: handover hold {request_id} --as-asked",
+        ]
     return []

@@ -127,6 +127,8 @@ async def work_on_copies(request: web.Request) -> web.StreamResponse:
             case "hold":
                 reason = form.get("reason", "").strip()
                 await operate(request, "hold", request_id=form.get("request_id", ""), reason=reason)
+            case "hold-as-asked":
+                await operate(request, "hold-as-asked", request_id=form.get("request_id", ""))
             case "end-hold":
                 await operate(request, "end-hold", request_id=form.get("request_id", ""))
             case _:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 
 from agent.records.backups.filing import Filed, filed, kind_name, unfile
+from agent.requests.feedback.keeping import agree_to_keep, asked_to_keep, end_as_asked
 from agent.services import Services
 from agent.settings.model import Settings
 from agent.store.database import Transaction
@@ -164,9 +165,28 @@ async def hold(services: Services, request_id: str, reason: str, by: str) -> Non
 async def end_hold(services: Services, request_id: str, by: str) -> None:
     """NotFound when it isn't held."""
     async with services.store.transaction() as tx:
+        if await end_as_asked(tx, request_id):
+            return
         if not await tx.execute("DELETE FROM legal_holds WHERE request_id = ?", [request_id]):
             raise NotFound("This request is not held.", do="List what is with: handover backups")
         await services.custody.record(tx, CustodyKind.HOLD_ENDED, by, request_id)
+
+
+async def hold_as_asked(services: Services, request_id: str, by: str) -> None:
+    """The same because the police asked for it and the owner agrees, until the police say that it need not be kept.
+
+    InputInvalid when they did not ask, or it is held already. It adds no line to the custody log, whose length the
+    portal sees: nobody learns whether the owner agreed.
+    """
+    async with services.store.transaction() as tx:
+        asked = await asked_to_keep(tx, request_id)
+        if asked is None:
+            raise InputInvalid("The police do not ask that it be kept.", do="To hold it anyway: handover hold --reason")
+        if (held := await held_for(tx, request_id)) is not None:
+            raise InputInvalid(f"It is held already: {held}")
+        row = {"reason": asked, "held_by": by, "held_since": services.clock.now()}
+        await tx.insert("legal_holds", request_id=request_id, **row)
+        await agree_to_keep(tx, request_id, services.clock.now())
 
 
 async def held_for(tx: Transaction, request_id: str) -> str | None:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 
 from agent.requests.feedback.conversation import Origin, complaints, keep_files, of_request
+from agent.requests.feedback.keeping import end_as_asked
 from agent.requests.intake import CLOCK_SKEW, verified_request
 from agent.requests.states import State, change_state
 from agent.requests.team import may_speak
@@ -19,6 +20,7 @@ from exchange.documents.feedback import (
     CannotPlay,
     CaseOutcome,
     FeedbackKind,
+    KeepAsked,
     NotedFeedback,
     PackageOpened,
 )
@@ -36,6 +38,7 @@ CUSTODY: Mapping[FeedbackKind, CustodyKind] = {
     FeedbackKind.QUESTION: CustodyKind.QUESTION,
     FeedbackKind.OUTCOME: CustodyKind.CASE_OUTCOME,
 }
+"""That the owner may keep their copy has no line: what they make of it would show in how long the log is."""
 
 
 async def accept(services: Services, signed: Signed) -> bool:
@@ -128,7 +131,10 @@ async def keep(
         "feedback_sha256": document_sha256(signed),
         **_details(document),
     }
-    await services.custody.record(tx, CUSTODY[kind], actor, document.request_id, details=details)
+    if kind in CUSTODY:
+        await services.custody.record(tx, CUSTODY[kind], actor, document.request_id, details=details)
+    if isinstance(document, KeepAsked) and not document.keep:
+        await end_as_asked(tx, document.request_id)
     if isinstance(document, CannotPlay) or (isinstance(document, NotedFeedback) and document.reason is not None):
         await _reopen(tx, services, document.request_id)
 

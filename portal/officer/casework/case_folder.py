@@ -6,8 +6,8 @@ Nothing is written here: connectors put the files where they belong (``portal.of
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -42,6 +42,8 @@ class CaseFolder:
     name: str
     crime_reference: str
     files: tuple[CaseFile, ...]
+    info: Mapping[str, str] = field(default_factory=dict)
+    """What stands in bag-info.txt, but for the sum of the files."""
 
     @property
     def size(self) -> int:
@@ -63,24 +65,30 @@ class CaseContent:
 
 def gather(state: OfficerState, content: CaseContent, now: int) -> CaseFolder:
     """Read and hash all of it. ``now`` in microseconds."""
-    case = content.case
-    payload = [_file(path, source) for path, source in _payload(state, content, now)]
-    bag.check_names(file.path for file in payload)
+    return make_bag(content.case.crime_reference, _payload(state, content, now), now)
+
+
+def make_bag(
+    crime_reference: str, payload: Iterable[tuple[str, bytes | Path]], now: int, purpose: str = ""
+) -> CaseFolder:
+    """A whole bag of these files, each with its path below ``data``; ``purpose`` goes into its name."""
+    files = [_file(path, source) for path, source in payload]
+    bag.check_names(file.path for file in files)
     info = {
         "Bag-Software-Agent": f"Handover {VERSION}",
         "Bagging-Date": to_rfc3339(now)[:10],
-        "External-Description": f"Crime {case.crime_reference}",
+        "External-Description": f"Crime {crime_reference}",
     }
     tags = {
         bag.BAGIT: bag.DECLARATION,
-        bag.INFO: bag.write_info(info, sum(file.size for file in payload), len(payload)),
-        bag.MANIFEST: bag.write_manifest((file.path, file.sha256) for file in payload),
+        bag.INFO: bag.write_info(info, sum(file.size for file in files), len(files)),
+        bag.MANIFEST: bag.write_manifest((file.path, file.sha256) for file in files),
     }
     first = [_file(path, source) for path, source in tags.items()]
     last = _file(bag.TAG_MANIFEST, bag.write_manifest((file.path, file.sha256) for file in first))
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", case.crime_reference).strip("-")[:60] or "case"
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", crime_reference).strip("-")[:60] or "case"
     moment = re.sub(r"[^0-9T]", "", to_rfc3339(now)[:19])
-    return CaseFolder(f"{readable}-{moment}Z", case.crime_reference, (*payload, *first, last))
+    return CaseFolder(f"{readable}{purpose}-{moment}Z", crime_reference, (*files, *first, last), info)
 
 
 def _payload(state: OfficerState, content: CaseContent, now: int) -> Iterator[tuple[str, bytes | Path]]:
@@ -98,10 +106,11 @@ def _payload(state: OfficerState, content: CaseContent, now: int) -> Iterator[tu
     for path in brought_files(state, content.case.crime_reference):
         yield f"data/brought/{path.name}", path
     for one in content.opened:
-        yield from _package(one, content.sealed)
+        yield from package_files(one, content.sealed)
 
 
-def _package(one: Opened, sealed: bool) -> Iterator[tuple[str, bytes | Path]]:
+def package_files(one: Opened, sealed: bool) -> Iterator[tuple[str, bytes | Path]]:
+    """The package as it was checked, and its reports; ``sealed``: as it came, too."""
     folder = f"data/{folder_of(one)}"
     yield f"{folder}/report.txt", ("\n".join(report_lines(one.report, deep=False)) + "\n").encode()
     yield f"{folder}/report.json", one.report.to_json().encode()

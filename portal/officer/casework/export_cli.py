@@ -47,8 +47,8 @@ def export(
     target = _target(tools, into, connector)
 
     async def work(client: OfficerClient) -> tuple[CaseStanding, Exported, list[Opened]]:
-        case = await _case(tools, client, crime_reference)
-        opened = [one for each in case.requests if each.answer for one in await _open(tools, client, each.answer)]
+        case = await whole_case(tools, client, crime_reference)
+        opened = [one for each in case.requests if each.answer for one in await open_all(tools, client, each.answer)]
         notes = await asyncio.to_thread(read_notes, tools.state, crime_reference)
         officer = tools.state.credential(tools.clock.now())[1]
         content = CaseContent(case, opened, notes, officer, zone, sealed)
@@ -83,7 +83,8 @@ def _target(tools: Tools, into: Path | None, name: str | None) -> tuple[str, Con
     return name or "", connector_named(tools.state, name or "")
 
 
-async def _case(tools: Tools, client: OfficerClient, crime_reference: str) -> CaseStanding:
+async def whole_case(tools: Tools, client: OfficerClient, crime_reference: str) -> CaseStanding:
+    """All requests of the crime, as the portal has them. NotFound."""
     found = [case for case in (await client.all_cases()).cases if case.crime_reference == crime_reference]
     if not found:
         raise NotFound(
@@ -96,7 +97,8 @@ async def _case(tools: Tools, client: OfficerClient, crime_reference: str) -> Ca
     return by_case([await asyncio.to_thread(standing, tools.state, case) for case in whole])[0]
 
 
-async def _open(tools: Tools, client: OfficerClient, answer: Answer) -> list[Opened]:
+async def open_all(tools: Tools, client: OfficerClient, answer: Answer) -> list[Opened]:
+    """Every package of an answer: as it was opened before where that is whole, fetched and checked otherwise."""
     state = tools.state
     await asyncio.to_thread(keep_answer, state, answer)
     opened = []

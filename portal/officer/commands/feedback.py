@@ -14,6 +14,7 @@ from exchange.documents.feedback import (
     CannotPlayReason,
     CaseOutcome,
     CaseResult,
+    KeepAsked,
     OfficersFeedback,
     Question,
 )
@@ -102,6 +103,28 @@ def outcome(
         return [
             await send(tools.state, client, delivery, CaseOutcome, tools.clock.now(), **fields)
             for delivery in chosen(answer, evidence_id)
+        ]
+
+    _show_sent(tools, tools.run(work), as_json, "The owner is told.")
+
+
+@click.command()
+@click.argument("request_id")
+@click.option("--reason", help="Why the owner should keep their own copy, such as a trial.")
+@click.option("--no-longer", is_flag=True, help="It need not be kept any more.")
+@json_option
+@click.pass_obj
+def keep(tools: Tools, request_id: str, reason: str | None, no_longer: bool, as_json: bool) -> None:
+    """Ask the owner to keep their own copy of what they sent for REQUEST_ID. They may or not; nobody learns which."""
+    if (reason is None) != no_longer:
+        raise InputInvalid("It isn't clear what to tell.", do="Give --reason, or --no-longer.")
+
+    async def work(client: OfficerClient) -> list[OfficersFeedback]:
+        answer = read_answer(tools.state, await client.case(request_id))
+        fields = {"keep": not no_longer, "text": reason}
+        return [
+            await send(tools.state, client, delivery, KeepAsked, tools.clock.now(), **fields)
+            for delivery in chosen(answer, None)
         ]
 
     _show_sent(tools, tools.run(work), as_json, "The owner is told.")

@@ -14,8 +14,9 @@ from sqlalchemy import ForeignKeyConstraint, UniqueConstraint, func, select, tex
 from sqlalchemy.orm import Session
 
 from exchange.errors import InputInvalid, SettingsInvalid, StoreDamaged, StoreUnavailable
+from exchange.signing.documents import SigningKey
 from portal import sweep
-from portal.settings import Limits, PortalSettings
+from portal.settings import PortalSettings
 from portal.storage import locks, postgres
 from portal.storage.database import Database, open_database, upgrade
 from portal.storage.models import Device, StoredUpload, Table
@@ -187,6 +188,7 @@ def test_reading_never_writes(two: tuple[Database, Database]) -> None:
 
 
 async def test_one_replica_at_a_time_sweeps(two: tuple[Database, Database], tmp_path: Path) -> None:
+    settings = PortalSettings(force="Example Constabulary", force_key=SigningKey.generate().public.line)
     upload = {"device": "d", "size": 1, "created": 0, "expires": 0, "delivered": False, "gone": False}
     await two[0].write(lambda session: session.add(StoredUpload(upload_id="old", **upload)))
     sweeping, may_end = threading.Event(), threading.Event()
@@ -199,11 +201,11 @@ async def test_one_replica_at_a_time_sweeps(two: tuple[Database, Database], tmp_
     other = asyncio.create_task(two[1].write(hold))
     await asyncio.to_thread(sweeping.wait, 30)
     folder = UploadFolder(tmp_path)
-    await sweep.sweep(two[0], folder, Limits(), 1)
+    await sweep.sweep(two[0], folder, settings, 1)
     assert not await two[0].read(lambda session: session.get(StoredUpload, "old").gone)  # type: ignore[union-attr]
     may_end.set()
     await other
-    await sweep.sweep(two[0], folder, Limits(), 1)
+    await sweep.sweep(two[0], folder, settings, 1)
     assert await two[0].read(lambda session: session.get(StoredUpload, "old").gone)  # type: ignore[union-attr]
     (tmp_path / "new").write_bytes(b"another replica is about to write its row")
     await sweep.remove_strays(two[0], folder)

@@ -12,7 +12,6 @@ from portal import sweep
 from portal.audit import uses
 from portal.audit.logged import LoggedDatabase
 from portal.server import Running
-from portal.settings import Limits
 from portal.storage.use_tables import UseLine, UseNode, UseWaiting
 from tests.counterparts.portals.portal import in_process
 from tests.portal.conftest import BOTH, NOON, Town
@@ -75,7 +74,7 @@ async def test_a_deed_whose_replica_ended_gets_its_place_later_and_only_once(
         )
     assert await waiting(town) == (5 if portal.db.shared else 0)
     for _ in range(2):
-        await sweep.sweep(portal.db, portal.uploads, Limits(), NOON)
+        await sweep.sweep(portal.db, portal.uploads, portal.settings, NOON)
     assert sorted(use.crime_reference for use in await log(town)) == [f"C-{number}" for number in range(5)]
     assert await waiting(town) == 0
 

@@ -139,7 +139,7 @@ async def test_a_session_ends_and_is_gone_on_with_until_a_person_must_log_in(
     last = await there.refresh(await there.discover(), str(renewed.refresh_token))
     clock.forward(settings.longest_hours * HOUR)
     assert (await prove(officer, last.id_token, None, second.session)).status == 401
-    await sweep.sweep(town.running.portal.db, town.running.portal.uploads, town.place.settings.limits, clock.now())
+    await sweep.sweep(town.running.portal.db, town.running.portal.uploads, town.place.settings, clock.now())
     clock.forward(-settings.longest_hours * HOUR)
     assert (await asks(officer, second.session)).status == 401
 

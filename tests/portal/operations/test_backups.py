@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from exchange.clock import DAY
 from exchange.documents import api
 from exchange.errors import NotFound, SettingsInvalid, StoreDamaged
-from portal import backups
+from portal import backups, key_copies
 from portal.cli import main
 from portal.settings import PortalFolder
 from tests.counterparts.portals.portal import Place, in_process
@@ -40,11 +40,13 @@ async def handed_over(town: Town) -> Agent:
 
 
 async def put_aside(town: Town, into: Path, keep_days: int | None = None) -> backups.Backup:
+    await asyncio.to_thread(key_copies.put_aside, town.place.folder.keys, into.parent / "keys-of", town.clock.now())
     return await asyncio.to_thread(backups.back_up, town.place.folder, into, town.clock.now(), keep_days)
 
 
 async def put_back(backup: Path, folder: PortalFolder) -> int:
-    return await asyncio.to_thread(backups.restore, backup, folder)
+    keys = next(iter(backup.parent.parent.glob("keys-of/keys-*.json")), None)
+    return await asyncio.to_thread(backups.restore, backup, folder, keys)
 
 
 @pytest.mark.parametrize("on_another_disk", [False, True])

@@ -133,6 +133,7 @@ async def test_a_device_that_a_command_shut_out_is_refused_though_its_key_was_kn
 
     def shut_out() -> None:
         beside = open_database(town.place.folder.where(town.place.settings))
+        beside.use_keys(town.place.folder.keys)
         beside.write_now(lambda session: devices.shut_out(session, agent.name, "stolen", town.clock.now()))
         beside.close()
 

@@ -183,7 +183,7 @@ async def test_what_is_not_relevant_goes_by_itself_and_can_be_taken_back(town: T
     await mark(away, "not-relevant")
     portal = town.running.portal
     town.clock.forward(31 * DAY)
-    await sweep(portal.db, portal.uploads, Limits(), town.clock.now())
+    await sweep(portal.db, portal.uploads, town.place.settings, town.clock.now())
     found = {each.contribution_id: each for each in await queue(town.officer)}
     assert [found[each].files[0].available for each in (kept, back, away)] == [True, True, False]
     assert (found[away].sealed_note, found[away].files[0].sealed_name, found[away].mark) == (None, "", "not-relevant")
@@ -200,7 +200,7 @@ async def test_what_nobody_finished_goes_after_a_day(town: Town, visitor: Visito
     assert await queue(town.officer) == ()
     portal = town.running.portal
     town.clock.forward(DAY)
-    await sweep(portal.db, portal.uploads, Limits(), town.clock.now())
+    await sweep(portal.db, portal.uploads, town.place.settings, town.clock.now())
     assert await portal.uploads.names(0) == set()
 
 

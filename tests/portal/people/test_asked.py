@@ -182,7 +182,7 @@ async def test_files_go_after_their_time(town: Town, visitor: Visitor, person: s
     await visitor.answer(code, upload.headers["Location"])
     portal = town.running.portal
     town.clock.forward(91 * DAY)
-    await sweep(portal.db, portal.uploads, Limits(), town.clock.now())
+    await sweep(portal.db, portal.uploads, town.place.settings, town.clock.now())
     (file,) = (await case(town.officer, request_id)).files
     assert not file.available
     path = api.PERSON_FILE.format(request_id=request_id, file_id=file.file_id)

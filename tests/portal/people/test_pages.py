@@ -81,7 +81,7 @@ async def test_a_link_ends_after_two_days_and_an_unconfirmed_entry_with_it(town:
     code = await visitor.next_code()
     town.clock.forward(2 * DAY + 1)
     assert (await visitor.post("/link/confirm", {"code": code})).status == 403
-    await sweep(town.running.portal.db, town.running.portal.uploads, Limits(), town.clock.now())
+    await sweep(town.running.portal.db, town.running.portal.uploads, town.place.settings, town.clock.now())
     assert ADA.encode() not in b"".join(file.read_bytes() for file in town.place.folder.path.glob("portal.db"))
 
 

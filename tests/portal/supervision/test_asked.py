@@ -109,7 +109,7 @@ async def test_it_is_forgotten_and_too_many_are_refused(town: Town, monkeypatch:
     town.clock.forward(150 * DAY)
     async with asyncio.timeout(30):  # the portal's own sweep may hold the lock: then this one does nothing
         while await portal.db.read(lambda session: session.get(AskedWord, "asked-1")) is not None:
-            await sweep(portal.db, portal.uploads, portal.settings.limits, town.clock.now())
+            await sweep(portal.db, portal.uploads, portal.settings, town.clock.now())
     town.clock.forward(-181 * DAY)
     assert (await shown(town.officer)).items == ()
 
@@ -153,5 +153,5 @@ async def test_an_hours_quota_is_kept_and_seen(town: Town) -> None:
     assert [each.name for each in own.officers] == ["Sam Reid"]
     town.clock.forward(HOUR)
     portal = town.running.portal
-    await sweep(portal.db, portal.uploads, portal.settings.limits, town.clock.now())
+    await sweep(portal.db, portal.uploads, portal.settings, town.clock.now())
     assert (await town.officer.call("GET", api.CONTENT.format(delivery_id="r-2-del"))).status == 200

@@ -16,7 +16,7 @@ FEW = pytest.mark.parametrize("limits", [Limits(counts_at_least=2)])
 
 async def counts(town: Town) -> Counts:
     portal = town.running.portal
-    await sweep(portal.db, portal.uploads, portal.settings.limits, town.clock.now())
+    await sweep(portal.db, portal.uploads, portal.settings, town.clock.now())
     answer = await town.agent().call("GET", api.COUNTS, token=None)
     assert answer.status == 200, answer.content
     return Counts.model_validate_json(answer.content)

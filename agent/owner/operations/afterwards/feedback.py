@@ -19,6 +19,7 @@ from exchange.documents.feedback import (
     CannotPlay,
     CaseOutcome,
     FeedbackKind,
+    KeepAsked,
     NotedFeedback,
     OwnersAnswer,
     PackageOpened,
@@ -160,6 +161,8 @@ def _facts(document: Any) -> Json:
             return {"reason": document.reason.value}
         case CaseOutcome():
             return {"result": document.result.value}
+        case KeepAsked():
+            return {"keep": document.keep}
         case OwnersAnswer():
             return {"question_id": document.question_id}
         case Rating():

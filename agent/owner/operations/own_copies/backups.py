@@ -120,6 +120,12 @@ async def hold(agent: Owned, asked: Hold, actor: Actor) -> Json:
     return {}
 
 
+async def hold_as_asked(agent: Owned, asked: RequestNamed, actor: Actor) -> Json:
+    """The owner agrees to keep their copy, as the police ask."""
+    await retention.hold_as_asked(agent.services, asked.request_id, actor.name)
+    return {}
+
+
 async def end_hold(agent: Owned, asked: RequestNamed, actor: Actor) -> Json:
     await retention.end_hold(agent.services, asked.request_id, actor.name)
     return {}

@@ -1,0 +1,1 @@
+"""Steps of the schema from 0020 on."""
