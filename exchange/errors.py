@@ -174,7 +174,7 @@ class NotEnrolled(HandoverError):
 
 
 class StoreUnavailable(HandoverError):
-    """The portal's database does not answer now, or is too busy; what was asked of it was not done."""
+    """The portal's database, or its bucket, does not answer now or is too busy; what was asked of it was not done."""
 
     exit_code = 36
 

@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, field_validator
 
 from agent.host.mount import mount_of
-from agent.places.accounts import Bucket, SftpAccount
+from agent.places.accounts import SftpAccount
 from agent.places.folder import FolderPlace
 from agent.places.pace import GoOn, Pace, unhindered
 from agent.places.place import Place
 from agent.places.ssh_keys import fingerprint
+from exchange.buckets.address import Bucket
 from exchange.clock import Clock
 from exchange.documents.messages import Id, Line, Part
 from exchange.durable import durable_file

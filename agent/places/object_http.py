@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from agent.devices.bounded_xml import Element, XmlRefused, read_xml
 from agent.places.blocks import blocks
 from agent.places.disk import full
 from agent.places.pace import Pace, unhindered
+from exchange.bounded_xml import Element, XmlRefused, read_xml
 from exchange.clock import MINUTE, SECOND, Clock
 from exchange.errors import HandoverError, PlaceRefused, PlaceUnreachable
 

@@ -12,18 +12,16 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import aiohttp
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
-from agent.devices.bounded_xml import Element
-from agent.places.accounts import Bucket
 from agent.places.bringing import bring, nothing_there
 from agent.places.naming import checked_name
 from agent.places.object_http import Answer, Gone, ObjectHttp, Piece
 from agent.places.pace import Pace, unhindered
 from agent.places.pieces import PART, Part, hashed_in_pieces
 from agent.places.place import Progress, Stored
+from exchange.bounded_xml import Element
+from exchange.buckets.address import Bucket
+from exchange.buckets.signing import NO_BODY, signed_headers
 from exchange.clock import Clock, SystemClock
 from exchange.errors import PlaceRefused
 
@@ -31,7 +29,6 @@ _MOST_LISTED = 100_000
 _MOST_PAGES = 10_000
 _MOST_DIGITS = 18
 """Of a size: more are no file's."""
-_EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 class S3Place:
@@ -124,21 +121,16 @@ class S3Place:
         self,
         method: str,
         key: str = "",
-        sha256: str = _EMPTY,
+        sha256: str = NO_BODY,
         *,
         query: dict[str, str] | None = None,
         extra: dict[str, str] | None = None,
     ) -> tuple[str, Callable[[], dict[str, str]]]:
         """The address, and what makes the headers of one try. ``sha256``: of the body."""
-        bucket = self._bucket
-        url = bucket.url(key, **(query or {}))
+        url = self._bucket.url(key, **(query or {}))
 
         def headers() -> dict[str, str]:
-            request = AWSRequest(method=method, url=url, headers=extra or {})
-            request.context["sha256"] = sha256
-            login = Credentials(bucket.access_key, bucket.secret_key, bucket.session_token)
-            _Signer(login, "s3", bucket.region).add_auth(request)
-            return {str(name): str(value) for name, value in request.headers.items()}
+            return signed_headers(self._bucket, method, url, sha256, extra)
 
         return url, headers
 
@@ -255,13 +247,6 @@ class S3Place:
             if listed.text_at("IsTruncated") != "true" or marker is None or marker == more.get("part-number-marker"):
                 return found
             more = {"part-number-marker": marker}
-
-
-class _Signer(S3SigV4Auth):  # type: ignore[misc]
-    """Signs with the body's hash that we know already, so that no body is read for it."""
-
-    def payload(self, request: AWSRequest) -> str:
-        return str(request.context["sha256"])
 
 
 def _size_of(entry: Element) -> int:

@@ -8,7 +8,7 @@ import ssl
 from contextlib import suppress
 
 from agent.devices.address import CameraAddress
-from agent.devices.bounded_xml import XmlRefused, read_xml
+from exchange.bounded_xml import XmlRefused, read_xml
 
 USUAL_PORTS = (80, 8080, 8000, 8899, 2020, 443)
 """Where cameras and recorders keep their device service: the web port, then makers' own."""

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent.devices.address import CameraAddress
-from agent.devices.bounded_xml import XmlRefused
 from agent.devices.discovery import wsdiscovery
 from agent.devices.discovery.direct import USUAL_PORTS, answers_as_camera
 from agent.devices.discovery.interfaces import Interface, chosen
 from agent.devices.discovery.wsdiscovery import Found
 from agent.workers.process import DISCOVERY, run_job
+from exchange.bounded_xml import XmlRefused
 
 __all__ = ["Discovery", "Found", "discover", "job"]
 

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from agent.devices.address import CameraAddress, is_host
-from agent.devices.bounded_xml import Element, XmlRefused, read_xml
+from exchange.bounded_xml import Element, XmlRefused, read_xml
 
 GROUP = "239.255.255.250"
 PORT = 3702

@@ -19,7 +19,6 @@ from lxml import etree
 from onvif.settings import DEFAULT_SETTINGS
 
 from agent.devices.address import CameraAddress, Credentials
-from agent.devices.bounded_xml import Element
 from agent.devices.clock import (
     HTTP_DATE,
     ONVIF_LOCAL,
@@ -42,6 +41,7 @@ from agent.devices.onvif.transport import (
 )
 from agent.devices.onvif.urls import Reached
 from agent.devices.time_zones import posix_offset, zone_shown
+from exchange.bounded_xml import Element
 from exchange.clock import SECOND, ShiftedClock
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable
 

@@ -6,7 +6,7 @@ Not for: where the streams are (``urls``). It runs in worker processes only.
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from agent.devices.bounded_xml import Element
+from exchange.bounded_xml import Element
 
 _WORDS = {
     "mpv4-es": "mpeg4",

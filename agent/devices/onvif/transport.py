@@ -16,7 +16,7 @@ from yarl import URL
 
 from agent.devices import http_digest
 from agent.devices.address import CameraAddress, Credentials
-from agent.devices.bounded_xml import Element, XmlRefused, read_xml
+from exchange.bounded_xml import Element, XmlRefused, read_xml
 from exchange.clock import Clock
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, CertificateChanged
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
-from agent.devices.bounded_xml import Element, XmlRefused, read_xml
 from agent.devices.download import Destination
 from agent.devices.http import Answer, Http
 from agent.sources.hikvision.files import is_media
+from exchange.bounded_xml import Element, XmlRefused, read_xml
 from exchange.errors import CameraAnswerInvalid, CameraRefused
 
 _MOST_XML = 4 * 1024 * 1024

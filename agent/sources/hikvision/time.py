@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from agent.devices.bounded_xml import Element
 from agent.devices.clock import ClockCheck, compare
 from agent.devices.device_time import DeviceTime, local_of, utc_of
 from agent.devices.time_zones import posix, zone_of
 from agent.sources.device.local_list import Stretch, asked_locally, micros, nearest, plausible, resolved
+from exchange.bounded_xml import Element
 from exchange.clock import MINUTE, SECOND, Window
 
 METHOD = "ISAPI System/time"

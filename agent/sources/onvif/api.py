@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agent.devices.bounded_xml import Element
 from agent.devices.onvif.times import instant, xml_time
 from agent.devices.onvif.transport import SoapFault, invalid
 from agent.sources.onvif.soap import REPLAY, SEARCH, Recorder
+from exchange.bounded_xml import Element
 from exchange.clock import SECOND, Window
 from exchange.errors import CameraAnswerInvalid, NoFootage, SettingsInvalid
 

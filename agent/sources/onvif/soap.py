@@ -16,7 +16,6 @@ import aiohttp
 from lxml import etree
 
 from agent.devices.address import CameraAddress, Credentials
-from agent.devices.bounded_xml import Element
 from agent.devices.clock import (
     HTTP_DATE,
     ONVIF_LOCAL,
@@ -36,6 +35,7 @@ from agent.devices.onvif.transport import (
 )
 from agent.devices.onvif.urls import Reached
 from agent.devices.time_zones import posix_offset, zone_shown
+from exchange.bounded_xml import Element
 from exchange.clock import SECOND, ShiftedClock
 from exchange.errors import CameraRefused, SettingsInvalid
 

@@ -3,8 +3,8 @@
 import pytest
 
 from agent.devices.address import CameraAddress, Credentials
-from agent.devices.bounded_xml import XmlRefused, read_xml
 from agent.devices.discovery.wsdiscovery import Found, merge, probes, read_answer
+from exchange.bounded_xml import XmlRefused, read_xml
 from tests.counterparts.onvif.announcer import BOMB, match
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from agent.places.accounts import Bucket, SftpAccount
+from agent.places.accounts import SftpAccount
 from agent.places.folder import FolderPlace
 from agent.places.place import Place
 from agent.places.s3 import S3Place
 from agent.places.sftp import SftpPlace
+from exchange.buckets.address import Bucket
 from tests.counterparts.storage.bucket_server import REGION, BucketServer, bucket_server
 from tests.counterparts.storage.ssh_server import SshServer, ssh_server
 

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from agent.places.accounts import Bucket
 from agent.places.s3 import S3Place
+from exchange.buckets.address import Bucket
 from exchange.clock import SECOND, ShiftedClock
 from exchange.errors import PlaceFull, PlaceRefused, PlaceUnreachable
 from tests.agent.places.conftest import PART, in_bucket, sample

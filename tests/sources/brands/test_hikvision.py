@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from agent.devices.bounded_xml import read_xml
 from agent.devices.time_zones import posix, zone_of
 from agent.sources.device import jobs
 from agent.sources.device.jobs import fetch_job, look_job
 from agent.sources.hikvision import files
 from agent.sources.hikvision.time import Meaning, judged, read_clock
+from exchange.bounded_xml import read_xml
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, HandoverError, InputInvalid
 from tests.agent.media.recordings import ffmpeg

@@ -1,6 +1,7 @@
 """Reads small XML into a plain tree, within limits: no DTD, no entities, no depth, no bulk.
 
-Not for: schemas, or documents of ours. What a camera answers is read with it in worker processes only.
+Not for: schemas, or documents of ours. What a camera answers is read with it in worker processes only; what a bucket
+answers, where it is spoken to.
 """
 
 import re
