@@ -25,7 +25,7 @@ from exchange.errors import NotFound, SettingsInvalid, StoreDamaged
 from portal import erasing, key_copies
 from portal.settings import PortalFolder
 from portal.storage.database import Database, open_database, upgrade
-from portal.uploads.files import UploadFolder
+from portal.uploads.opening import open_store
 
 STAMP = "%Y%m%dT%H%M%SZ"
 LIST = "backup.json"
@@ -66,10 +66,11 @@ class Backup:
 def back_up(folder: PortalFolder, into: Path, now: int, keep_days: int | None = None) -> Backup:
     """Make ``into``/<time>, whole or not at all, then remove those older than ``keep_days``. ``now`` in microseconds.
 
-    SettingsInvalid when there is no portal, or its database is elsewhere; StoreDamaged when an upload is not what the
-    database says. Blocks.
+    What a bucket keeps is not in it. SettingsInvalid when there is no portal, or its database is elsewhere;
+    StoreDamaged when an upload is not what the database says. Blocks.
     """
-    if folder.load().database is not None:
+    portal = folder.load()
+    if portal.database is not None:
         raise SettingsInvalid(
             "This portal's database is PostgreSQL's, and not in its folder.",
             do="Back it up with pg_dump or pg_basebackup first, and the folder 'uploads' after that.",
@@ -82,7 +83,7 @@ def back_up(folder: PortalFolder, into: Path, now: int, keep_days: int | None = 
     (partial / "uploads").mkdir(mode=0o700, parents=True)
     try:
         settings = _copy(folder.settings_file, partial / "portal.yaml")
-        uploads = _put_aside(folder, partial)
+        uploads = _put_aside(folder, partial, in_folder=portal.bucket is None)
         contents = Contents(made=now, settings=settings, database=_hash(partial / "portal.db"), uploads=uploads)
         with durable_file(partial / LIST) as file:
             file.write(contents.model_dump_json().encode())
@@ -137,13 +138,17 @@ async def _settle(db: Database, folder: PortalFolder) -> None:
     found = await erasing.keyless(db, folder.keys)
     gone = await erasing.erase_keyless(db, found, SystemClock().now())
     await erasing.rebuild(db)
-    await UploadFolder(folder.uploads).remove(gone)
+    if gone:
+        async with open_store(folder, folder.load()) as store:
+            await store.remove(gone)
 
 
-def _put_aside(folder: PortalFolder, partial: Path) -> dict[str, str]:
+def _put_aside(folder: PortalFolder, partial: Path, *, in_folder: bool) -> dict[str, str]:
     """The database as it is at one moment, then every upload that is whole in it: name and SHA-256."""
     for _ in range(ATTEMPTS):
         whole = _copy_database(folder.database, partial / "portal.db")
+        if not in_folder:
+            return {}
         try:
             for name, (size, sha256) in whole.items():
                 _keep(folder.uploads / name, partial / "uploads" / name, size, sha256)

@@ -39,7 +39,8 @@ from portal.storage.gathered import Gathered
 from portal.storage.lanes import Lane
 from portal.storage.names import ALONE
 from portal.tokens import Caller
-from portal.uploads.files import UploadFolder
+from portal.uploads.opening import open_store
+from portal.uploads.store import Store
 from portal.wakeups.background import beside
 from portal.wakeups.bell import Bell
 from portal.wakeups.opening import open_wakeups
@@ -103,7 +104,7 @@ class Portal:
     settings: PortalSettings
     origin: str
     db: Database
-    uploads: UploadFolder
+    uploads: Store
     clock: Clock
     bell: Bell
     enrolments: Enrolments
@@ -156,16 +157,12 @@ async def open_portal(
     opened.use_keys(folder.keys)
     db = LoggedDatabase(opened)
     try:
-        async with open_wakeups(opened) as (bell, claims):
-            uploads = UploadFolder(folder.uploads, claims)
-            try:
-                portal = _put_together(settings, origin, db, uploads, clock or SystemClock(), bell)
-                await sweep.remove_strays(portal.db, uploads)
-                await _check_keys(portal.db, folder)
-                async with _background(portal):
-                    yield portal
-            finally:
-                await asyncio.to_thread(uploads.close)
+        async with open_wakeups(opened) as (bell, claims), open_store(folder, settings, claims) as uploads:
+            portal = _put_together(settings, origin, db, uploads, clock or SystemClock(), bell)
+            await sweep.remove_strays(portal.db, uploads, sweep.STRAY_SECONDS if db.shared else 0)
+            await _check_keys(portal.db, folder)
+            async with _background(portal):
+                yield portal
     finally:
         await asyncio.to_thread(db.close)
 
@@ -188,7 +185,7 @@ async def _check_keys(db: Database, folder: PortalFolder) -> None:
 
 
 def _put_together(
-    settings: PortalSettings, origin: str, db: Database, uploads: UploadFolder, clock: Clock, bell: Bell
+    settings: PortalSettings, origin: str, db: Database, uploads: Store, clock: Clock, bell: Bell
 ) -> Portal:
     agents_db = Lane(db, AGENTS_READS, AGENTS_WRITES[db.shared])
     devices = Devices(agents_db, origin, clock)
@@ -229,10 +226,19 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
     async def swept() -> None:
         await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
 
+    async def strays() -> None:
+        await asyncio.sleep(sweep.STRAY_SECONDS)
+        await sweep.remove_strays(portal.db, portal.uploads)
+
     async def heard() -> None:
         await portal.devices.contacts.flush(portal.db)
 
-    works = ((swept, SWEEP_SECONDS), (heard, FLUSH_SECONDS), (portal.devices.look_for_shut_out, WATCH_SECONDS))
+    works = (
+        (swept, SWEEP_SECONDS),
+        (strays, 0),
+        (heard, FLUSH_SECONDS),
+        (portal.devices.look_for_shut_out, WATCH_SECONDS),
+    )
     running = [_for_ever(work, seconds) for work, seconds in works]
     if portal.outbox is not None:
         running.append(portal.outbox.run())

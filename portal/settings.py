@@ -263,6 +263,30 @@ class LoginSettings(Part):
     """After which a person logs in anew."""
 
 
+class BucketSettings(Part):
+    """An S3-compatible bucket that keeps uploads, instead of the folder."""
+
+    endpoint: Origin
+    """Where the storage answers, such as https://s3.eu-west-2.amazonaws.com; http on this very machine only."""
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = "us-east-1"
+    prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]{1,60}(/[A-Za-z0-9_-]{1,60}){0,7})?$")] = ""
+    """What the portal's objects begin with, where the bucket holds others too."""
+    login_file: Path | None = None
+    """Of mode 0600: access key, secret key, and a session token if there is one, a line each; without it, systemd's
+    credential ``bucket-login``."""
+
+    @model_validator(mode="after")
+    def _is_not_in_the_clear(self) -> Self:
+        if self.endpoint.startswith("http:") and not _is_here(self.endpoint):
+            raise ValueError("to another machine, a bucket is reached by https")
+        return self
+
+
+def _is_here(origin: str) -> bool:
+    return urlsplit(origin).hostname in ("127.0.0.1", "::1", "localhost")
+
+
 class PortalSettings(Part):
     """What ``portal.yaml`` sets."""
 
@@ -278,6 +302,8 @@ class PortalSettings(Part):
     """PostgreSQL's address; without it, the file ``portal.db`` in the folder."""
     database_password_file: Path | None = None
     """Of mode 0600; without it, systemd's credential ``database-password``, or what libpq knows (PGPASSFILE)."""
+    bucket: BucketSettings | None = None
+    """Where uploads are kept; without it, in the folder ``uploads``."""
     trusted_proxies: tuple[Network, ...] = ()
     """Addresses or networks of the proxies in front, whose ``X-Forwarded-For`` is believed."""
     limits: Limits = Limits()

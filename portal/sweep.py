@@ -23,7 +23,7 @@ from portal.storage import locks
 from portal.storage.database import Database
 from portal.storage.models import Search, StoredUpload
 from portal.storage.personal import erasures
-from portal.uploads.files import UploadFolder
+from portal.uploads.store import Store
 
 TOMBSTONE = 30 * DAY
 """How long the portal still answers 410 for an upload that expired; later it is 404."""
@@ -32,7 +32,7 @@ STRAY_SECONDS = 3600
 """How old a file must be before it is taken for one that nobody wants."""
 
 
-async def sweep(db: Database, uploads: UploadFolder, settings: PortalSettings, now: int) -> None:
+async def sweep(db: Database, uploads: Store, settings: PortalSettings, now: int) -> None:
     """Rows first, then files: what remains after a crash between the two, ``remove_strays`` takes."""
     while await db.write(uses.append):  # deeds whose replica ended before they had their places in the log
         pass
@@ -43,10 +43,10 @@ async def sweep(db: Database, uploads: UploadFolder, settings: PortalSettings, n
     await erasures.destroy_erased(db)
 
 
-async def remove_strays(db: Database, uploads: UploadFolder) -> None:
-    """When a portal starts: files that no row speaks of. Another replica may be about to write the row of a new one:
-    where there may be others, only old ones."""
-    found = await uploads.names(STRAY_SECONDS if db.shared else 0)
+async def remove_strays(db: Database, uploads: Store, older_seconds: float = STRAY_SECONDS) -> None:
+    """What lies in the store, and no row speaks of: left by a crash, or by a replica that was late to learn that an
+    upload had ended. Its row may be about to be written: only what is older goes."""
+    found = await uploads.names(older_seconds)
     kept = await db.read(
         lambda session: set(session.scalars(select(StoredUpload.upload_id).where(~StoredUpload.gone)).all())
     )

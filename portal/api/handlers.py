@@ -3,16 +3,13 @@
 Not for: who may call (``portal.api.app``), or uploads (``portal.api.tus``).
 """
 
-import re
-
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.web_request import BaseRequest
 from sqlalchemy.orm import Session
 
 from exchange.clock import SECOND
 from exchange.documents import api
 from exchange.documents.messages import Signed
+from portal.api.fetching import contents
 from portal.api.tus import upload_id
 from portal.problems import unauthenticated
 from portal.registry import cameras as registry
@@ -219,7 +216,14 @@ async def content(call: Call) -> web.StreamResponse:
     found = await call.portal.db.write(
         lambda session: deliveries.begin_fetch(session, call.known, delivery_id, limits, call.now)
     )
-    return _Ciphertext(call, delivery_id, found)
+    portal = call.portal
+
+    async def note(first: int, end: int, whole: bool) -> None:
+        """When all of it was sent, in however many ranges, that the officer has it is noted."""
+        if portal.fetching.note(delivery_id, first, end, found.size, sent=whole):
+            await portal.db.write(lambda session: deliveries.mark_fetched(session, delivery_id, call.now))
+
+    return await contents.send(call, found.upload, found.size, note)
 
 
 async def receipt(call: Call) -> web.StreamResponse:
@@ -247,37 +251,3 @@ async def officers_word(call: Call) -> web.StreamResponse:
 async def owners_words(call: Call) -> web.StreamResponse:
     query = call.query(feedback.FeedbackQuery)
     return answer(await call.portal.db.read(lambda session: feedback.of_owners(session, call.known, query)))
-
-
-class _Ciphertext(web.FileResponse):
-    """The file, whole or in ranges (RFC 9110); when all of it was sent, that the officer has it is noted."""
-
-    def __init__(self, call: Call, delivery_id: str, found: deliveries.Content) -> None:
-        headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
-        super().__init__(call.portal.uploads.path(found.upload), chunk_size=1024 * 1024, headers=headers)
-        self._call = call
-        self._delivery_id = delivery_id
-        self._size = found.size
-
-    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
-        sent = False
-        try:
-            writer = await super().prepare(request)
-            sent = True
-        finally:
-            whole = request.method == "GET" and self._noted(sent=sent)
-        if whole:
-            call = self._call
-            await call.portal.db.write(lambda session: deliveries.mark_fetched(session, self._delivery_id, call.now))
-        return writer
-
-    def _noted(self, *, sent: bool) -> bool:
-        """Note what was sent; whether it was all, with what was sent before."""
-        if self.status not in (200, 206):
-            return False
-        first, end = 0, self._size
-        if found := re.fullmatch(r"bytes (\d+)-(\d+)/\d+", self.headers.get("Content-Range", "")):
-            first, end = int(found[1]), int(found[2]) + 1
-        elif self.status == 206:
-            return False
-        return self._call.portal.fetching.note(self._delivery_id, first, end, self._size, sent=sent)

@@ -40,6 +40,13 @@ class Metrics:
         )
 
         self._count = functools.cache(self._calls.labels)
+        self._bucket = Histogram(
+            "handover_bucket_seconds",
+            "How long calls to the bucket took, each try by itself, by what was asked and how it ended.",
+            ("call", "ended"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
 
     def note(self, method: str, route: str, status: int, caller: str, seconds: float) -> None:
         """``route`` is the pattern, without what a call put into it; ``caller`` is *officer*, *device* or *anyone*."""
@@ -49,6 +56,7 @@ class Metrics:
 
     def watch(self, portal: Portal) -> None:
         self.registry.register(_Now(portal))
+        portal.uploads.watch(lambda call, ended, seconds: self._bucket.labels(call, ended).observe(seconds))
 
 
 _HELD = (api.INBOX, api.CONTENT)
@@ -66,6 +74,7 @@ class _Now(Collector):
             ("handover_polls_held", "Devices whose poll is held here.", len(portal.bell.waiting)),
             ("handover_tokens_remembered", "Used tokens held in memory.", portal.devices.tokens_remembered),
             ("handover_keys_known", "Devices' keys held in memory.", portal.devices.keys_known),
+            ("handover_uploads_receiving", "Uploads that a call holds here.", portal.uploads.turns.held),
             ("handover_agents_waiting", "Agents' calls that wait for the database.", portal.agents_db.waiting),
             ("handover_turns_waiting", "Agents' calls that wait for their turn here.", portal.turns.waiting),
         ):

@@ -39,7 +39,7 @@ async def ready(portal: Portal) -> web.Response:
     """200, or 503 when calls should go to another replica. It says which part, and nothing more, as anyone may ask."""
     parts = {
         "database": await _database_answers(portal),
-        "disk": await _has_room(portal),
+        portal.uploads.kind: await portal.uploads.is_ready(portal.settings.limits.free_bytes),
         "stays": not portal.bell.closing,
     }
     good = all(parts.values())
@@ -71,13 +71,6 @@ async def _clock_is_right(portal: Portal) -> bool:
     if off > LEEWAY * SECOND:
         log.warning("this clock and the database's are %d s apart; callers' tokens may be refused", off // SECOND)
     return off <= LEEWAY * SECOND
-
-
-async def _has_room(portal: Portal) -> bool:
-    try:
-        return await portal.uploads.free() > portal.settings.limits.free_bytes
-    except OSError:
-        return False
 
 
 def _time(session: Session) -> int:

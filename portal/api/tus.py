@@ -1,6 +1,6 @@
 """The tus 1.0 server: core, creation (also with a first part), termination, expiration, checksum (sha256).
 
-https://tus.io/protocols/resumable-upload, version 1.0.0. Not for: the files themselves (``portal.uploads.files``).
+https://tus.io/protocols/resumable-upload, version 1.0.0. Not for: the bytes themselves (``portal.uploads.store``).
 """
 
 import base64
@@ -23,7 +23,8 @@ from portal.registry import devices
 from portal.service import Call
 from portal.settings import Limits
 from portal.storage.models import StoredUpload
-from portal.uploads.files import CHECKSUMS, Checksum, Turn
+from portal.uploads.bodies import CHECKSUMS, Checksum
+from portal.uploads.turns import Turn
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
@@ -79,11 +80,11 @@ async def create(call: Call) -> web.StreamResponse:
     upload = Upload(uuid.uuid4().hex, size, metadata, expires, None, delivered=False)
     free = await call.portal.uploads.free()
     await call.portal.db.read(lambda session: _check_room(session, device, size, limits, free))
-    await call.portal.uploads.create(upload.name)  # the file first: a row without one would be a broken promise
+    await call.portal.uploads.create(upload.name, size)  # the file first: a row without one would be a broken promise
     await call.portal.db.write(lambda session: _add(session, upload, device, call, free))
     offset = 0
     if call.request.content_type == OFFSET_STREAM and call.request.can_read_body:
-        async with call.portal.uploads.turn(upload.name, _Breaker(call)) as turn:
+        async with call.portal.uploads.turns.hold(upload.name, _Breaker(call)) as turn:
             offset = await _receive(call, upload, 0, turn)
     elif size == 0:
         await _finish(call, upload)  # all of it is here
@@ -95,7 +96,7 @@ async def head(call: Call) -> web.StreamResponse:
     """How far the upload is."""
     _check_version(call)
     upload = await _find(call)
-    async with call.portal.uploads.turn(upload.name):
+    async with call.portal.uploads.turns.hold(upload.name):
         offset = await _length(call, upload)
         if offset == upload.size and upload.sha256 is None:  # it became whole just before a crash
             await _finish(call, upload)
@@ -112,7 +113,7 @@ async def patch(call: Call) -> web.StreamResponse:
         raise ProblemError(415, "The bytes can't be taken as this type.", f"Send Content-Type: {OFFSET_STREAM}.")
     wanted = _number(call, "Upload-Offset")
     upload = await _find(call)
-    async with call.portal.uploads.turn(upload.name, _Breaker(call)) as turn:
+    async with call.portal.uploads.turns.hold(upload.name, _Breaker(call)) as turn:
         offset = await _length(call, upload)
         if wanted != offset:
             raise ProblemError(
@@ -150,7 +151,10 @@ async def _receive(call: Call, upload: Upload, offset: int, turn: Turn) -> int:
     header = call.request.headers.get("Upload-Checksum")
     checksum = Checksum.parse(header) if header is not None else None
     await call.portal.db.write(lambda session: _prolong(session, upload.name, call), durable=False)
-    reached = await call.portal.uploads.receive(upload.name, upload.size, call.request.content, turn, checksum)
+    try:
+        reached = await call.portal.uploads.receive(upload.name, upload.size, call.request.content, turn, checksum)
+    except FileNotFoundError:
+        raise _ended() from None
     if reached == upload.size:
         await _finish(call, upload)
     return reached
@@ -169,7 +173,11 @@ async def _finish(call: Call, upload: Upload) -> None:
             raise _ended()
         row.sha256 = sha256
 
-    await call.portal.db.write(note)
+    try:
+        await call.portal.db.write(note)
+    except ProblemError:  # it was removed while it became whole
+        await call.portal.uploads.remove([upload.name], ends_calls=False)
+        raise
 
 
 async def _find(call: Call) -> Upload:
@@ -188,12 +196,12 @@ async def _find(call: Call) -> Upload:
 
 async def _length(call: Call, upload: Upload) -> int:
     try:
-        return await call.portal.uploads.length(upload.name)
+        return await call.portal.uploads.length(upload.name, upload.size)
     except FileNotFoundError:
         raise _ended() from None
 
 
-def _check_room(session: Session, device: str, size: int, limits: Limits, free: int) -> None:
+def _check_room(session: Session, device: str, size: int, limits: Limits, free: int | None) -> None:
     ours = (StoredUpload.device == device, ~StoredUpload.gone)
     held = session.scalar(select(func.sum(StoredUpload.size)).where(*ours)) or 0
     unfinished = session.scalar(
@@ -206,6 +214,8 @@ def _check_room(session: Session, device: str, size: int, limits: Limits, free: 
         raise ProblemError(
             413, "This device's packages take all the room they may.", "Wait until the force has receipted some."
         )
+    if free is None:
+        return
     promised = session.scalar(
         select(func.sum(StoredUpload.size)).where(~StoredUpload.gone, StoredUpload.sha256.is_(None))
     )
@@ -213,7 +223,7 @@ def _check_room(session: Session, device: str, size: int, limits: Limits, free: 
         raise ProblemError(507, "The portal has no room for the file now.", "Try again later; tell the force.")
 
 
-def _add(session: Session, upload: Upload, device: str, call: Call, free: int) -> None:
+def _add(session: Session, upload: Upload, device: str, call: Call, free: int | None) -> None:
     if call.by_link is not None:
         contributing.uploader(session, call.request.headers[LINK_HEADER], call.now)
     else:

@@ -6,11 +6,9 @@ from pathlib import Path
 import click
 
 from exchange.clock import SystemClock
-from portal.commands.opened import opened
+from portal.commands.opened import opened, remove_uploads
 from portal.console import json_option, one_line, portal_folder
 from portal.registry import checkpoints, devices
-from portal.settings import PortalFolder
-from portal.uploads.files import UploadFolder
 
 
 @click.group()
@@ -44,10 +42,10 @@ def device_list(folder: Path, as_json: bool) -> None:
 @json_option
 def device_revoke(folder: Path, fingerprint: str, reason: str, as_json: bool) -> None:
     """Shut a device out whose key may be in other hands: it is erased as if its owner had left, and stays out."""
-    with opened(folder) as (db, _):
+    with opened(folder) as (db, settings):
         erased = db.write_now(lambda session: devices.shut_out(session, fingerprint, reason, SystemClock().now()))
         asyncio.run(db.forget_erased())
-    asyncio.run(UploadFolder(PortalFolder(folder).uploads).remove(erased.uploads))
+    remove_uploads(folder, settings, erased.uploads)
     if as_json:
         one_line({"device": fingerprint, "uploads_removed": len(erased.uploads)})
         return

@@ -7,10 +7,9 @@ import click
 
 from exchange.clock import SystemClock
 from portal import erasing, key_copies
-from portal.commands.opened import opened
+from portal.commands.opened import opened, remove_uploads
 from portal.console import FOLDER, json_option, one_line, portal_folder
 from portal.settings import PortalFolder
-from portal.uploads.files import UploadFolder
 
 
 @click.group()
@@ -69,11 +68,11 @@ def restore(copy: Path, folder: Path, as_json: bool) -> None:
 def check(folder: Path, erase: bool, as_json: bool) -> None:
     """Whether each device and person has its key; and make what officers search anew where a backup left it out."""
     portal = PortalFolder(folder)
-    with opened(folder) as (db, _):
+    with opened(folder) as (db, settings):
         found = asyncio.run(erasing.keyless(db, portal.keys))
         if erase:
             gone = asyncio.run(erasing.erase_keyless(db, found, SystemClock().now()))
-            asyncio.run(UploadFolder(portal.uploads).remove(gone))
+            remove_uploads(folder, settings, gone)
         made = asyncio.run(erasing.rebuild(db)) if erase or not found else 0
     if as_json:
         one_line({"devices": len(found.devices), "people": len(found.people), "erased": erase, "made_anew": made})

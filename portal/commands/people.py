@@ -8,11 +8,9 @@ import click
 
 from exchange.clock import SystemClock
 from exchange.durable import durable_file
-from portal.commands.opened import opened
+from portal.commands.opened import opened, remove_uploads
 from portal.console import FILE, FOLDER, json_option, one_line
 from portal.people import known
-from portal.settings import PortalFolder
-from portal.uploads.files import UploadFolder
 
 
 @click.group()
@@ -66,7 +64,7 @@ def people_erase(folder: Path, who: str, as_json: bool) -> None:
         erased = db.write_now(lambda session: known.erase(session, who, settings.people, now))
         asyncio.run(db.forget_erased())
     if erased.uploads:
-        asyncio.run(UploadFolder(PortalFolder(folder).uploads).remove(erased.uploads))
+        remove_uploads(folder, settings, erased.uploads)
     if as_json:
         counts = {"cameras": erased.cameras, "links": erased.links, "messages": erased.messages}
         one_line({"person": erased.person, **counts, "uploads": len(erased.uploads), "requests_kept": erased.kept})

@@ -127,8 +127,9 @@ def mark(session: Session, caller: Caller, named: tuple[str, str], what: Mark | 
         contribution.mark, contribution.marked = what, None if what is None else now
 
 
-def begin_fetch(session: Session, caller: Caller, named: tuple[str, str, str], now: int) -> str:
-    """The upload that holds a file, with a line in the log of use. ProblemError 404, or 410 once it is gone."""
+def begin_fetch(session: Session, caller: Caller, named: tuple[str, str, str], now: int) -> tuple[str, int]:
+    """The upload that holds a file, and its bytes, with a line in the log of use. ProblemError 404, or 410 when it is
+    gone."""
     stored = _seen(session, caller, named[0])
     contribution = _contribution(session, *named[:2])
     uses.record(session, caller.fingerprint, Deed.FETCHED, stored.crime_reference, now, stored.appeal_id)
@@ -137,7 +138,7 @@ def begin_fetch(session: Session, caller: Caller, named: tuple[str, str, str], n
         raise unknown("file")
     if found.upload is None:
         raise ProblemError(410, "The file is gone from the portal.", "Its time here is over.")
-    return found.upload
+    return found.upload, found.size
 
 
 def record_use(session: Session, caller: Caller, appeal_id: str, deed: Deed, now: int) -> bool:

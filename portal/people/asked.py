@@ -127,8 +127,9 @@ def cases(session: Session, caller: Caller, query: PersonCasesQuery) -> PersonCa
     return PersonCases(cases=shown, more=len(found) > MOST_SHOWN)
 
 
-def begin_fetch(session: Session, caller: Caller, request_id: str, file_id: str, now: int) -> str:
-    """The upload that holds a file, with a line in the log of use. ProblemError 404, or 410 once it is gone."""
+def begin_fetch(session: Session, caller: Caller, request_id: str, file_id: str, now: int) -> tuple[str, int]:
+    """The upload that holds a file, and its bytes, with a line in the log of use. ProblemError 404, or 410 when it is
+    gone."""
     stored = _seen(session, caller, request_id)
     uses.record(session, caller.fingerprint, Deed.FETCHED, stored.crime_reference, now, request_id)
     found = session.get(StoredPersonFile, (request_id, file_id))
@@ -136,7 +137,7 @@ def begin_fetch(session: Session, caller: Caller, request_id: str, file_id: str,
         raise unknown("file")
     if found.upload is None:
         raise ProblemError(410, "The file is gone from the portal.", "Its time here is over.")
-    return found.upload
+    return found.upload, found.size
 
 
 def record_use(session: Session, caller: Caller, request_id: str, deed: Deed, now: int) -> bool:

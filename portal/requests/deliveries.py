@@ -1,6 +1,6 @@
 """Packages that were handed over: announced by the device, fetched and receipted by the officer; and cases whole.
 
-Not for: the bytes (``portal.uploads.files``). Each function is the work of one transaction.
+Not for: the bytes (``portal.uploads.store``). Each function is the work of one transaction.
 """
 
 from dataclasses import dataclass

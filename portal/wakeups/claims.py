@@ -1,6 +1,6 @@
 """Who holds a thing that only one call may work on, such as an upload that is being received.
 
-Not for: what calls of one process sort out among themselves (``portal.uploads.files``).
+Not for: what calls of one process sort out among themselves (``portal.uploads.turns``).
 """
 
 from collections.abc import Callable

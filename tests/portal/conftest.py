@@ -17,12 +17,17 @@ from portal.force import officers
 from portal.server import Running
 from portal.settings import Limits, PortalFolder
 from portal.storage.database import open_database
+from portal.uploads.bucket import layout
 from portal.wakeups.rings import Ring
 from tests.counterparts.portals.portal import Place, in_process, make_place
+from tests.counterparts.storage.bucket_server import BucketServer, bucket_server
 from tests.counterparts.storage.postgres_server import PostgresServer, serving
+from tests.portal.keeping import bucket_of
 from tests.portal.wire import Agent, Officer, SetClock
 
 BOTH = ("sqlite", "postgres")
+STORES = ("folder", "bucket")
+in_a_folder = pytest.mark.parametrize("store", ["folder"], indirect=True)
 on_a_file = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 NOON = from_rfc3339("2026-11-21T12:00:00Z")
 
@@ -82,17 +87,35 @@ def limits() -> Limits:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A module that says ``ENGINES = BOTH`` has each of its tests of a portal run on both databases; a test that says
-    otherwise (``on_a_file``) on that one."""
+    otherwise (``on_a_file``) on that one. ``KEPT_IN`` says the same of where uploads are kept (``STORES``)."""
     said = any("engine" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     engines = getattr(metafunc.module, "ENGINES", None)
     if engines and "engine" in metafunc.fixturenames and not said:
         metafunc.parametrize("engine", engines, indirect=True)
+    said = any("store" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    kept_in = getattr(metafunc.module, "KEPT_IN", None)
+    if kept_in and "store" in metafunc.fixturenames and not said:
+        metafunc.parametrize("store", kept_in, indirect=True)
 
 
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str:
     """The database of this test's portal: ``sqlite`` or ``postgres``."""
     return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What keeps the uploads of this test's portal: ``folder`` or ``bucket``; with small parts, in this process."""
+    monkeypatch.setattr(layout, "PART", 256 * 1024)
+    return str(getattr(request, "param", "folder"))
+
+
+@pytest.fixture(scope="session")
+def storage() -> Iterator[BucketServer]:
+    """S3 for all tests of this process that want it; it takes parts of any size."""
+    with bucket_server(smallest_part=1) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -139,10 +162,17 @@ def room(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def place(template: Place, room: Path, limits: Limits, engine: str, request: pytest.FixtureRequest) -> Iterator[Place]:
+def place(
+    template: Place, room: Path, limits: Limits, engine: str, store: str, request: pytest.FixtureRequest
+) -> Iterator[Place]:
     shutil.copytree(template.folder.path, room / "portal")
     settings = template.settings.model_copy(update={"limits": limits})
     place = replace(template, folder=PortalFolder(room / "portal"), settings=settings)
+    if store == "bucket":
+        settings = settings.model_copy(update={"bucket": bucket_of(request.getfixturevalue("storage"), room)})
+        place.folder.settings_file.unlink()
+        place.folder.save(settings)
+        place = replace(place, settings=settings)
     if engine == "sqlite":
         yield place
         return

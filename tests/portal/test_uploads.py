@@ -9,7 +9,8 @@ import hashlib
 import math
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -21,12 +22,14 @@ from exchange.documents import api
 from portal import sweep
 from portal.settings import Limits
 from portal.storage.models import StoredUpload
-from portal.uploads import files as uploads
+from portal.uploads import turns
 from tests.counterparts.portals.portal import Place, PortalProcess, in_process
 from tests.counterparts.processes.npm import npm_package
-from tests.portal.conftest import Town
+from tests.portal.conftest import STORES, Town, in_a_folder
+from tests.portal.keeping import kept
 from tests.portal.wire import Agent, SetClock
 
+KEPT_IN = STORES
 MIB = 1024 * 1024
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -155,7 +158,7 @@ async def test_an_upload_can_be_ended_and_is_gone(town: Town, agent: Agent) -> N
     url = await begin(agent, 5)
     assert (await agent.call("DELETE", url.removeprefix(agent.origin), headers=TUS)).status == 204
     assert (await agent.head(url)).status == 410
-    assert list(town.place.folder.uploads.iterdir()) == []
+    assert await town.running.portal.uploads.names() == set()
 
 
 async def test_an_upload_that_nobody_continues_expires_and_leaves_no_file(town: Town, agent: Agent) -> None:
@@ -168,7 +171,7 @@ async def test_an_upload_that_nobody_continues_expires_and_leaves_no_file(town: 
     town.clock.forward(2 * DAY)
     assert (await agent.head(url)).status == 410
     await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
-    assert list(town.place.folder.uploads.iterdir()) == []
+    assert await town.running.portal.uploads.names() == set()
     assert (await agent.head(url)).status == 410
 
 
@@ -180,6 +183,7 @@ async def test_a_device_takes_no_more_room_than_it_may(agent: Agent) -> None:
     assert [await ask(size) for size in (60, 60, 40, 1)] == [201, 413, 201, 429]
 
 
+@in_a_folder
 @pytest.mark.parametrize("limits", [Limits(free_bytes=2**62)])
 async def test_a_full_disk_is_told_before_anything_is_sent(agent: Agent) -> None:
     answer = await agent.call("POST", api.UPLOADS, headers={**TUS, "Upload-Length": "1"})
@@ -202,16 +206,16 @@ class Slow:
 
 async def until_received(town: Town, url: str) -> None:
     """The portal holds the upload's turn, and is no longer busy with what was there before."""
-    turns = town.running.portal.uploads._turns
+    held = town.running.portal.uploads.turns
     async with asyncio.timeout(60):
-        while (turn := turns.get(url.rpartition("/")[2])) is None or math.isinf(turn.last_progress):  # noqa: ASYNC110
+        while (turn := held.of(url.rpartition("/")[2])) is None or math.isinf(turn.last_progress):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
 async def test_two_calls_never_write_to_one_upload_at_once(
     town: Town, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "IDLE_SECONDS", 60)
+    monkeypatch.setattr(turns, "IDLE_SECONDS", 60)
     url = await begin(agent, 10)
     slow = Slow(b"01234", b"56789")
     sending = asyncio.create_task(agent.patch(url, 0, slow()))
@@ -227,7 +231,7 @@ async def test_two_calls_never_write_to_one_upload_at_once(
 async def test_a_sender_that_fell_silent_loses_its_turn_and_nothing_that_came(
     town: Town, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "IDLE_SECONDS", -1)
+    monkeypatch.setattr(turns, "IDLE_SECONDS", -1)
     url = await begin(agent, 10)
     slow = Slow(b"01234", b"never")
     sending = asyncio.create_task(agent.patch(url, 0, slow()))
@@ -262,6 +266,7 @@ async def test_a_restart_in_the_middle_loses_no_byte_and_the_hash_is_right(place
             assert row.sha256 == hashlib.sha256(content).hexdigest()
 
 
+@in_a_folder
 async def test_files_that_no_row_speaks_of_are_removed_at_the_start(place: Place, clock: SetClock) -> None:
     stray = place.folder.uploads / "0123"
     stray.write_bytes(b"left by a crash")
@@ -269,6 +274,7 @@ async def test_files_that_no_row_speaks_of_are_removed_at_the_start(place: Place
         assert not stray.exists()
 
 
+@in_a_folder
 async def test_an_upload_that_became_whole_just_before_a_crash_is_found_whole(town: Town, agent: Agent) -> None:
     url = await begin(agent, 4)
     (town.place.folder.uploads / url.rpartition("/")[2]).write_bytes(b"0123")
@@ -307,20 +313,24 @@ async def tus_js(agent: Agent, file: Path, mode: str) -> subprocess.CompletedPro
     return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
 
 
-def lies_at(process: PortalProcess, url: str) -> bytes:
-    return (process.place.folder.uploads / url.strip().rpartition("/")[2]).read_bytes()
+@pytest.fixture
+def lies_at(place: Place, store: str, request: pytest.FixtureRequest) -> Callable[[str], bytes]:
+    """What the store keeps of a whole upload."""
+    return partial(kept, place, request.getfixturevalue("storage") if store == "bucket" else None)
 
 
-async def test_tus_js_client_uploads_in_one_go(process: PortalProcess, outsider: Agent, tmp_path: Path) -> None:
+async def test_tus_js_client_uploads_in_one_go(
+    outsider: Agent, tmp_path: Path, lies_at: Callable[[str], bytes]
+) -> None:
     file = tmp_path / "film"
     file.write_bytes(os.urandom(2 * MIB + 5))
     done = await tus_js(outsider, file, "whole")
     assert done.returncode == 0, done.stderr
-    assert lies_at(process, done.stdout) == file.read_bytes()
+    assert lies_at(done.stdout) == file.read_bytes()
 
 
 async def test_tus_js_client_goes_on_after_both_sides_were_killed(
-    process: PortalProcess, outsider: Agent, tmp_path: Path
+    process: PortalProcess, outsider: Agent, tmp_path: Path, lies_at: Callable[[str], bytes]
 ) -> None:
     file = tmp_path / "film"
     file.write_bytes(os.urandom(5 * MIB + 5))
@@ -331,7 +341,7 @@ async def test_tus_js_client_goes_on_after_both_sides_were_killed(
     assert await offset(outsider, (tmp_path / "film.url").read_text()) >= 3 * MIB
     done = await tus_js(outsider, file, "resume")
     assert done.returncode == 0, done.stderr
-    assert lies_at(process, done.stdout) == file.read_bytes()
+    assert lies_at(done.stdout) == file.read_bytes()
 
 
 async def test_tus_js_client_ends_an_upload(process: PortalProcess, outsider: Agent, tmp_path: Path) -> None:
@@ -343,6 +353,7 @@ async def test_tus_js_client_ends_an_upload(process: PortalProcess, outsider: Ag
     assert (await outsider.head((tmp_path / "film.url").read_text())).status == 410
 
 
+@in_a_folder
 async def test_a_portal_killed_in_the_middle_of_a_part_keeps_what_came(
     process: PortalProcess, outsider: Agent, tmp_path: Path
 ) -> None:

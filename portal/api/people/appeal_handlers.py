@@ -5,6 +5,7 @@ from aiohttp import web
 from exchange.documents import api
 from exchange.documents.messages import Signed
 from exchange.documents.people.appeals import AppealCode, MarkOf
+from portal.api.fetching import contents
 from portal.people import appeals, contributing
 from portal.problems import ProblemError, forbidden
 from portal.service import Call, answer, done
@@ -48,9 +49,8 @@ async def mark(call: Call) -> web.StreamResponse:
 
 async def read_file(call: Call) -> web.StreamResponse:
     named = call.named("appeal_id"), call.named("contribution_id"), call.named("file_id")
-    upload = await call.portal.db.write(lambda session: appeals.begin_fetch(session, call.known, named, call.now))
-    headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
-    return web.FileResponse(call.portal.uploads.path(upload), chunk_size=1024 * 1024, headers=headers)
+    upload, size = await call.portal.db.write(lambda session: appeals.begin_fetch(session, call.known, named, call.now))
+    return await contents.send(call, upload, size)
 
 
 async def begin(call: Call) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from exchange.documents import api
 from exchange.documents.messages import Signed
 from exchange.documents.people import LINK_HEADER, LinkAnswer, LinkReceipt, PersonWord, ReceivedText
+from portal.api.fetching import contents
 from portal.api.tus import upload_id
 from portal.people import asked, contributing, registered
 from portal.people.addresses import read_number
@@ -51,9 +52,8 @@ async def read_asked(call: Call) -> web.StreamResponse:
 
 async def read_file(call: Call) -> web.StreamResponse:
     names = call.named("request_id"), call.named("file_id")
-    upload = await call.portal.db.write(lambda session: asked.begin_fetch(session, call.known, *names, call.now))
-    headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
-    return web.FileResponse(call.portal.uploads.path(upload), chunk_size=1024 * 1024, headers=headers)
+    upload, size = await call.portal.db.write(lambda session: asked.begin_fetch(session, call.known, *names, call.now))
+    return await contents.send(call, upload, size)
 
 
 async def read_document(call: Call) -> web.StreamResponse:

@@ -76,8 +76,9 @@ _POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": 
 
 
 @contextmanager
-def bucket_server(*, checks: bool = True) -> Iterator[BucketServer]:
-    """``checks``: each signature, but for addresses that were signed, of which moto knows nothing then."""
+def bucket_server(*, checks: bool = True, smallest_part: int = 5 << 20) -> Iterator[BucketServer]:
+    """``checks``: each signature, but for addresses that were signed, of which moto knows nothing then.
+    ``smallest_part``: bytes; S3's own are 5 MiB."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -85,7 +86,11 @@ def bucket_server(*, checks: bool = True) -> Iterator[BucketServer]:
         [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "4" if checks else "inf"},
+        env={
+            **os.environ,
+            "INITIAL_NO_AUTH_ACTION_COUNT": "4" if checks else "inf",
+            "S3_UPLOAD_PART_MIN_SIZE": str(smallest_part),
+        },
         start_new_session=True,
     )
     try:

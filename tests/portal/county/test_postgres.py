@@ -210,7 +210,7 @@ async def test_one_replica_at_a_time_sweeps(two: tuple[Database, Database], tmp_
     (tmp_path / "new").write_bytes(b"another replica is about to write its row")
     await sweep.remove_strays(two[0], folder)
     assert (tmp_path / "new").exists()
-    await asyncio.to_thread(folder.close)
+    await folder.close()
 
 
 # -- the address and the password --------------------------------------------------------------------------------
