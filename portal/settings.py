@@ -28,6 +28,7 @@ MAX_SETTINGS = 64 * 1024
 FORCES = "forces"
 """The folder with those of several forces."""
 GIB = 1024**3
+_HERE = ("127.0.0.1", "::1", "localhost")
 
 
 def _origin(text: str) -> str:
@@ -186,7 +187,7 @@ class MailSettings(Part):
 
     @model_validator(mode="after")
     def _is_not_in_the_clear(self) -> Self:
-        if self.security == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
+        if self.security == "none" and self.host not in _HERE:
             raise ValueError("to another machine, mail goes by starttls or tls")
         return self
 
@@ -208,7 +209,7 @@ class NotifyTexts(Part):
     @field_validator("url")
     @classmethod
     def _is_not_in_the_clear(cls, url: str) -> str:
-        if not url.startswith("https://") and urlsplit(url).hostname not in ("127.0.0.1", "::1", "localhost"):
+        if not url.startswith("https://") and urlsplit(url).hostname not in _HERE:
             raise ValueError("texts go to another machine by https only")
         return url
 
@@ -264,27 +265,21 @@ class LoginSettings(Part):
 
 
 class BucketSettings(Part):
-    """An S3-compatible bucket that keeps uploads, instead of the folder."""
+    """An S3-compatible bucket that keeps uploads, instead of the folder; with a ``prefix`` it may hold others too."""
 
     endpoint: Origin
     """Where the storage answers, such as https://s3.eu-west-2.amazonaws.com; http on this very machine only."""
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
     region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = "us-east-1"
     prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]{1,60}(/[A-Za-z0-9_-]{1,60}){0,7})?$")] = ""
-    """What the portal's objects begin with, where the bucket holds others too."""
     login_file: Path | None = None
-    """Of mode 0600: access key, secret key, and a session token if there is one, a line each; without it, systemd's
-    credential ``bucket-login``."""
+    """Of mode 0600: access key, secret key, perhaps a session token; without it, systemd's ``bucket-login``."""
 
     @model_validator(mode="after")
     def _is_not_in_the_clear(self) -> Self:
-        if self.endpoint.startswith("http:") and not _is_here(self.endpoint):
+        if self.endpoint.startswith("http:") and urlsplit(self.endpoint).hostname not in _HERE:
             raise ValueError("to another machine, a bucket is reached by https")
         return self
-
-
-def _is_here(origin: str) -> bool:
-    return urlsplit(origin).hostname in ("127.0.0.1", "::1", "localhost")
 
 
 class PortalSettings(Part):
