@@ -33,6 +33,8 @@ class Deed(StrEnum):
     """As their own program says."""
     PRINTED = "printed"
     """As their own program says."""
+    RESTORED = "restored"
+    """Signed, as an auditor, that the log was put back to an earlier state (``exchange.custody.restored``)."""
 
 
 class Use(Part):
@@ -45,7 +47,10 @@ class Use(Part):
     name: Line
     collar_number: Line
     crime_reference: Line
+    """Of ``restored`` the reason."""
     request_id: Id | None = None
+    statement: Sha256 | None = None
+    """Of ``restored``: the SHA-256 of the statement."""
     previous: Sha256
     """SHA-256 of the line before, zeros in the first."""
 

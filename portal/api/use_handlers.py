@@ -1,13 +1,16 @@
 """What each call of the log of use does, and of the counts. Not for: other calls (``portal.api.handlers``)."""
 
 import html
+from collections.abc import Sequence
 
 from aiohttp import web
 from sqlalchemy.orm import Session
 
+from exchange.clock import to_rfc3339
+from exchange.custody.restored import LogRestored, SignedRestored
 from exchange.custody.uses import AboutQuery, Deed, HeadQuery, SignedHead, UseReport, UsesQuery
 from exchange.documents.api import Counts
-from portal.audit import counts, uses
+from portal.audit import counts, restored, uses
 from portal.people import appeals, asked
 from portal.requests import deliveries
 from portal.service import Call, answer, done
@@ -47,12 +50,23 @@ async def sign(call: Call) -> web.StreamResponse:
     return done()
 
 
+async def read_restored(call: Call) -> web.StreamResponse:
+    return answer(await call.portal.db.read(restored.read))
+
+
+async def say_restored(call: Call) -> web.StreamResponse:
+    given = await call.body(SignedRestored)
+    await call.portal.db.write(lambda session: restored.add(session, call.known.fingerprint, given, call.now))
+    return done()
+
+
 async def read_counts(call: Call) -> web.StreamResponse:
     return answer(await _counts(call))
 
 
 async def show_counts(call: Call) -> web.StreamResponse:
-    page = counts_page(await _counts(call), call.portal.settings.force)
+    put_back = await call.portal.db.read(restored.statements)
+    page = counts_page(await _counts(call), call.portal.settings.force, put_back)
     return web.Response(text=page, content_type="text/html")
 
 
@@ -61,7 +75,7 @@ async def _counts(call: Call) -> Counts:
     return await call.portal.db.read(lambda session: counts.read(session, least))
 
 
-def counts_page(found: Counts, force: str) -> str:
+def counts_page(found: Counts, force: str, put_back: Sequence[LogRestored] = ()) -> str:
     """A table without a script, a style or a picture."""
     heads = ("Month", "Requests", "Owners asked", "Answered", "Declined")
     rows = "".join(
@@ -73,6 +87,11 @@ def counts_page(found: Counts, force: str) -> str:
         + "</tr>\n"
         for month in found.months
     )
+    losses = "".join(
+        f"<p>On {to_rfc3339(each.restored)[:10]} the log of what officers do here was put back to an earlier state: of "
+        f"{each.lost} lines the last {each.lost - each.kept.size} are lost, as an auditor of the force signed.</p>\n"
+        for each in put_back
+    )
     title = f"What {html.escape(force)} asks owners of cameras"
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -82,5 +101,5 @@ def counts_page(found: Counts, force: str) -> str:
         f"Nothing is said of fewer than {found.least} owners.</p>\n"
         "<table><thead><tr>"
         + "".join(f'<th scope="col">{head}</th>' for head in heads)
-        + f"</tr></thead>\n<tbody>\n{rows}</tbody></table></main></body></html>\n"
+        + f"</tr></thead>\n<tbody>\n{rows}</tbody></table>\n{losses}</main></body></html>\n"
     )

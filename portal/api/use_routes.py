@@ -1,5 +1,6 @@
 """The calls of the log of use: rows of the table of calls. Not for: what they do (``portal.api.use_handlers``)."""
 
+from exchange.custody.restored import LogRestorations, SignedRestored
 from exchange.custody.uses import AboutQuery, HeadQuery, LogHead, SignedHead, UseReport, Uses, UsesAbout, UsesQuery
 from exchange.documents import api
 from portal.api import use_handlers as handlers
@@ -25,6 +26,14 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", api.USES_HEAD, Who.OFFICER, handlers.sign, "An auditor signs how long it is",
         {204: None}, body=SignedHead, problems=(403, 409, 413, 415, 422),
+    ),
+    Route(
+        "GET", api.USES_RESTORED, Who.OFFICER, handlers.read_restored, "When the log of use was put back",
+        {200: LogRestorations},
+    ),
+    Route(
+        "POST", api.USES_RESTORED, Who.OFFICER, handlers.say_restored, "An auditor signs that it was put back",
+        {204: None}, body=SignedRestored, problems=(403, 409, 413, 415, 422),
     ),
     Route(
         "GET", api.COUNTS, Who.ANYONE, handlers.read_counts, "How much is asked of owners, by the month",

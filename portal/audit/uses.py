@@ -81,7 +81,13 @@ class StoredTree(MerkleTree):
 
 
 def record(
-    session: Session, officer: str, deed: Deed, crime_reference: str, now: int, request_id: str | None = None
+    session: Session,
+    officer: str,
+    deed: Deed,
+    crime_reference: str,
+    now: int,
+    request_id: str | None = None,
+    statement: str | None = None,
 ) -> None:
     """Write down what was done, with the deed itself; on a file, at its place in the log at once.
 
@@ -100,6 +106,7 @@ def record(
             collar_number=known.collar_number,
             crime_reference=crime_reference,
             request_id=request_id,
+            statement=statement,
             previous=previous_of(None),
         )
     )
@@ -165,7 +172,7 @@ def about(session: Session, officer: str, query: AboutQuery) -> UsesAbout:
         .order_by(UseLine.seq)
         .limit(MOST_PROVEN + 1)
     ).all()
-    tree = _tree(session)
+    tree = tree_of(session)
     lines = [
         ProvenLine(seq=row.seq, line=row.line, proof=tuple(step.hex() for step in tree.inclusion(row.seq)))
         for row in rows[:MOST_PROVEN]
@@ -175,7 +182,7 @@ def about(session: Session, officer: str, query: AboutQuery) -> UsesAbout:
 
 def head(session: Session, since: int) -> LogHead:
     """How the log stands, for every officer."""
-    tree = _tree(session)
+    tree = tree_of(session)
     signed = session.scalar(select(UseHead).order_by(UseHead.size.desc(), UseHead.number.desc()).limit(1))
     return LogHead(
         size=tree.size,
@@ -191,10 +198,8 @@ def sign(session: Session, officer: str, given: SignedHead) -> None:
     credential = require(session, officer, Role.AUDITOR)
     key = PublicKey.parse(credential.public_key)
     found = open_checkpoint(given.note, key)
-    known = session.get(Officer, officer)
-    if known is None or given.credential != Signed(document=known.document, signature=known.signature):
-        raise invalid("The credential is not the one that is known here.", "Set up again with the newest one.")
-    tree = _tree(session)
+    require_known(session, officer, given.credential)
+    tree = tree_of(session)
     if found.size > tree.size or tree.root(found.size) != found.root:
         raise conflict("The log is another one than was signed.", "Read it again, and compare.")
     session.add(
@@ -207,7 +212,14 @@ def sign(session: Session, officer: str, given: SignedHead) -> None:
     )
 
 
-def _tree(session: Session) -> StoredTree:
+def require_known(session: Session, officer: str, credential: Signed) -> None:
+    """ProblemError 422 unless the portal let the officer in with this very credential."""
+    known = session.get(Officer, officer)
+    if known is None or credential != Signed(document=known.document, signature=known.signature):
+        raise invalid("The credential is not the one that is known here.", "Set up again with the newest one.")
+
+
+def tree_of(session: Session) -> StoredTree:
     last = session.scalar(select(func.max(UseLine.seq)))
     return StoredTree(session, 0 if last is None else last + 1)
 

@@ -40,4 +40,7 @@ def restore_command(backup: Path, folder: Path, keys: Path | None, as_json: bool
     click.echo(
         f"The portal is put back in {folder}, with {count} packages; start it with: handover-portal serve {folder}"
     )
+    click.echo(
+        "The log of use lost what came after the backup: an auditor signs that (handover-officer audit restored)."
+    )
     click.echo("Whoever left after the backup was erased again, as far as their keys were gone.")

@@ -1,6 +1,8 @@
 """The officer's client of the portal: search, send, look, fetch, receipt. Every answer is read within limits.
 
 Not for: keys and files of the officer (``portal.officer.state``), or what is shown (``portal.officer.show``).
+
+Long because it is one interface, a few lines a call.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ import aiohttp
 
 from exchange.certificates import certificate_problem
 from exchange.clock import Clock, SystemClock, to_rfc3339
+from exchange.custody.restored import LogRestorations, SignedRestored
 from exchange.custody.uses import LogHead, SignedHead, UseReport, Uses
 from exchange.documents import api
 from exchange.documents.answers import not_understood, problem, read_bounded, retry_after
@@ -208,6 +211,13 @@ class OfficerClient(KeepingCalls):
     async def quotas(self) -> Quotas:
         """How much officers may do: the caller, or for an auditor all. NoSuchCall where the portal doesn't tell."""
         return await self._read("GET", api.QUOTAS, Quotas)
+
+    async def log_restorations(self) -> LogRestorations:
+        """What auditors signed of a log of use that was put back. NoSuchCall."""
+        return await self._read("GET", api.USES_RESTORED, LogRestorations)
+
+    async def say_restored(self, signed: SignedRestored) -> None:
+        await self._call("POST", api.USES_RESTORED, body=signed)
 
     async def receipt(self, delivery_id: str, receipt: Signed) -> None:
         await self._call("PUT", api.RECEIPT.format(delivery_id=delivery_id), body=receipt)

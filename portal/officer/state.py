@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from exchange.age.files import Identity, Kind, generate_identity, read_identities
 from exchange.age.keys import identities_in
 from exchange.custody.merkle import EMPTY_ROOT
+from exchange.custody.restored import SignedRestored
 from exchange.documents.messages import Credential, Document, Id, Line, Part, PublicKeyLine, Signed
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, KeyFileUnusable, NotFound, SettingsInvalid
@@ -30,6 +31,8 @@ from portal.settings import Origin
 
 D = TypeVar("D", bound=Document)
 MAX_MAP = 16 * 1024 * 1024
+MOST_HEADS = 100
+"""Of the portal's log of use, kept to hold a log against that was put back to an earlier state."""
 
 
 class Setup(Part):
@@ -280,8 +283,36 @@ class OfficerState:
         kept = self._read_map("log-head.json")
         return (int(kept["size"]), bytes.fromhex(kept["root"])) if kept else (0, EMPTY_ROOT)
 
-    def save_log_head(self, size: int, root: str) -> None:
-        self._save_map("log-head.json", {"size": str(size), "root": root})
+    def log_seen(self) -> int:
+        """When it was looked at last, in microseconds UTC; 0 where that was not kept."""
+        return int(self._read_map("log-head.json").get("seen", "0"))
+
+    def log_head_until(self, size: int) -> tuple[int, bytes]:
+        """The longest that was seen here and had at most so many lines; 0 and nothing when none was."""
+        heads = {int(each): root for each, root in self._read_map("log-heads.json").items() if int(each) <= size}
+        return (max(heads), bytes.fromhex(heads[max(heads)])) if heads else (0, EMPTY_ROOT)
+
+    def save_log_head(self, size: int, root: str, now: int, kept: int | None = None) -> None:
+        """``kept``: of a log that was put back to an earlier state, the lines from which it goes on."""
+        heads = self._read_map("log-heads.json")
+        heads = {each: heads[each] for each in heads if kept is None or int(each) <= kept} | {str(size): root}
+        sizes = sorted(map(int, heads))
+        if len(sizes) > MOST_HEADS:  # of those long ago every second one goes
+            sizes = sizes[: MOST_HEADS // 2 : 2] + sizes[MOST_HEADS // 2 :]
+        self._save_map("log-heads.json", {str(each): heads[str(each)] for each in sizes})
+        self._save_map("log-head.json", {"size": str(size), "root": root, "seen": str(now)})
+
+    def restorations(self) -> dict[str, SignedRestored]:
+        """Every statement that was ever shown here, by its SHA-256."""
+        kept = self._read_map("log-restored.json")
+        return {named: SignedRestored.model_validate_json(text) for named, text in kept.items()}
+
+    def keep_restorations(self, shown: Mapping[str, SignedRestored]) -> None:
+        kept = self._read_map("log-restored.json")
+        if shown.keys() - kept.keys():
+            self._save_map(
+                "log-restored.json", {**kept, **{name: each.model_dump_json() for name, each in shown.items()}}
+            )
 
     # -- known devices -----------------------------------------------------------------------------------------------
 

@@ -40,6 +40,18 @@ class UseNode(Table):
     hash: Mapped[str]
 
 
+class UseRestoration(Table):
+    """An auditor's word that the log was put back to an earlier state, with their credential."""
+
+    __tablename__ = "use_restorations"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+    signature: Mapped[str] = mapped_column(Text)
+    credential: Mapped[str] = mapped_column(Text)
+    credential_signature: Mapped[str] = mapped_column(Text)
+
+
 class UseHead(Table):
     """What an auditor signed: how long the log was, and its root."""
 

@@ -27,7 +27,7 @@ def inbox(tools: Tools, tz: str | None, as_json: bool) -> None:
     zone = read_zone(tz)
 
     async def work(client: OfficerClient) -> tuple[Cases, list[OwnersReply], str | None]:
-        trouble = await log_trouble(tools.state, client)
+        trouble = await log_trouble(tools.state, client, tools.clock.now())
         return await client.all_cases(), await fetch_replies(tools.state, client), trouble
 
     found, told, trouble = tools.run(work)

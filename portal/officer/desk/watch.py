@@ -118,7 +118,7 @@ class Watch:
             standings = await asyncio.to_thread(_read, site, self._view, whole)
             people = [await self._person(site, case) for case in await person_cases(site.client)]
             replies = await fetch_replies(site.state, site.client)
-            log = await log_trouble(site.state, site.client)
+            log = await log_trouble(site.state, site.client, site.now())
         except HandoverError as error:
             return replace(self._view, trouble=str(error))
         return View(by_case(standings, people), replies, site.now(), log=log or "")

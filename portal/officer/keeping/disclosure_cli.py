@@ -121,7 +121,7 @@ async def _gather(tools: Tools, client: OfficerClient, crime_reference: str, zon
     with contextlib.suppress(PortalRefused):  # NoSuchCall too
         uses = await client.uses_about(crime_reference)
     if uses is not None:
-        await check_log(state, client)
+        await check_log(state, client, tools.clock.now())
         checked_lines(uses, crime_reference)
     items = items_of(case, opened, notes, marks, log=uses is not None)
     return Disclosure(case, opened, notes, items, uses, state.credential(tools.clock.now())[1], zone)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exchange.custody.checkpoint import TreeHead, open_checkpoint, sign_checkpoint
-from exchange.custody.merkle import consistent
+from exchange.custody.merkle import MerkleTree, consistent
+from exchange.custody.restored import LogRestored
 from exchange.custody.uses import LogHead, SignedHead, Use, log_broken, read_uses
 from exchange.documents.messages import Credential, Role
 from exchange.errors import CustodyBroken, DocumentInvalid, PortalRefused, PortalUnreachable, SignatureInvalid
@@ -18,10 +19,12 @@ from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, read_unverified
 from portal.officer.client import NoSuchCall, OfficerClient
 from portal.officer.state import OfficerState
+from portal.officer.supervised import restored
 
 
-async def check_log(state: OfficerState, client: OfficerClient) -> None:
-    """Hold the log's head against the last one that was seen here, and keep it. CustodyBroken when it was cut back.
+async def check_log(state: OfficerState, client: OfficerClient, now: int) -> None:
+    """Hold the log's head against the last one that was seen here, and keep it. CustodyBroken when it was cut back, and
+    no auditor signed why. ``now`` in microseconds UTC.
 
     A portal that never kept such a log is passed over; one that no longer does is not.
     """
@@ -32,19 +35,27 @@ async def check_log(state: OfficerState, client: OfficerClient) -> None:
         if size:
             raise log_broken(f"The portal kept a log of use with {size} lines, and shows none any more.") from None
         return
+    shown, kept = await restored.fetch(state, client), None
     if not consistent(size, root, head.size, bytes.fromhex(head.root), _steps(head.proof)):
-        raise log_broken(f"The portal's log of use had {size} lines, and the {head.size} of now don't begin with them.")
+        after = await restored.head_after(state, client, shown)
+        if after is None:
+            raise log_broken(
+                f"The portal's log of use had {size} lines, and the {head.size} of now don't begin with them."
+            )
+        head, kept = after
     await asyncio.to_thread(_check_signed, state, head)
-    await asyncio.to_thread(state.save_log_head, head.size, head.root)
+    await asyncio.to_thread(state.save_log_head, head.size, head.root, now, kept)
 
 
-async def log_trouble(state: OfficerState, client: OfficerClient) -> str | None:
-    """What is wrong with the log, in words, for whoever has other work to do; the next look says it again."""
+async def log_trouble(state: OfficerState, client: OfficerClient, now: int) -> str | None:
+    """What is wrong with the log, in words, for whoever has other work to do; the next look says it again. So it does
+    of a log that was put back to an earlier state, as an auditor signed."""
+    trouble = None
     try:
-        await check_log(state, client)
+        await check_log(state, client, now)
     except (CustodyBroken, SignatureInvalid, DocumentInvalid) as error:
-        return f"{error.what} {error.meaning} {error.do}".strip()
-    return None
+        trouble = f"{error.what} {error.meaning} {error.do}".strip()
+    return " ".join(filter(None, (trouble, await asyncio.to_thread(restored.what_was_lost, state)))) or None
 
 
 async def say_opened(client: OfficerClient, request_id: str) -> None:
@@ -60,11 +71,11 @@ async def say_if_reached(client: OfficerClient, request_ids: Iterable[str], deed
             await client.say_used(request_id, deed)
 
 
-async def read_log(state: OfficerState, client: OfficerClient) -> tuple[list[Use], bytes]:
+async def read_log(state: OfficerState, client: OfficerClient, now: int) -> tuple[list[Use], bytes]:
     """The whole log, checked from its first line and against what was seen before; and its root. CustodyBroken."""
-    await check_log(state, client)
+    await check_log(state, client, now)
     size, root = await asyncio.to_thread(state.log_head)
-    uses, tree = read_uses(await client.uses())
+    uses, tree = await _lines(state, client)
     if tree.size < size or tree.root(size) != root:
         raise log_broken(f"The lines that the portal shows are not those of its log's head with {size} lines.")
     return uses, tree.root()
@@ -89,10 +100,29 @@ async def signed_log(state: OfficerState, client: OfficerClient) -> SignedLog | 
 
 async def sign_log(state: OfficerState, client: OfficerClient, now: int) -> int:
     """Read all of it, then sign how long it is; the number of lines. CustodyBroken."""
-    uses, root = await read_log(state, client)
+    uses, root = await read_log(state, client, now)
     (credential, _), key = await asyncio.to_thread(lambda: (state.credential(now), state.key()))
     await client.sign_log(SignedHead(note=sign_checkpoint(len(uses), root, key), credential=credential))
     return len(uses)
+
+
+async def say_restored(
+    state: OfficerState, client: OfficerClient, at: int, lost: int | None, reason: str, now: int
+) -> LogRestored:
+    """As an auditor, sign that the portal was put back to an earlier state and answers since ``at``; then believe it,
+    as every program does. InputInvalid, CustodyBroken."""
+    await restored.fetch(state, client)
+    uses, tree = await _lines(state, client)
+    said = restored.sign(state, uses, tree, at, lost, reason, now)
+    await client.say_restored(said)
+    await check_log(state, client, now)
+    return read_unverified(said.statement, LogRestored)
+
+
+async def _lines(state: OfficerState, client: OfficerClient) -> tuple[list[Use], MerkleTree]:
+    uses, tree = read_uses(await client.uses())
+    restored.check_lines(uses, state.restorations())
+    return uses, tree
 
 
 def _check_signed(state: OfficerState, head: LogHead) -> None:

@@ -40,7 +40,7 @@ class Newer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "migrations"
         shutil.copytree(str(files("portal.storage") / "migrations"), self.folder)
-        self.head = ScriptDirectory(str(self.folder)).get_current_head()
+        self.head = ScriptDirectory(str(self.folder), recursive_version_locations=True).get_current_head()
 
     def add(self, revision: str, before: str | None, must_know: str | None, work: str) -> None:
         said = {"revision": revision, "before": before, "must_know": must_know, "work": work}
@@ -53,6 +53,7 @@ class Newer:
         def configuration(connection: Connection) -> Config:
             config = Config()
             config.set_main_option("script_location", str(self.folder))
+            config.set_main_option("recursive_version_locations", "true")
             config.attributes["connection"] = connection
             return config
 

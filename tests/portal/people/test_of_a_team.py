@@ -68,7 +68,7 @@ async def deeds(town: Town, unit: Unit, request_id: str) -> list[tuple[str, Deed
     await portal.db.write(lambda s: officers.add(s, member.credential, portal.settings, town.clock.now()))
     auditor = await unit.desk("auditor", "8")
     client = type(auditor.client)(town.origin, member.key, town.clock, town.session)
-    uses, _ = await read_log(auditor.state, client)
+    uses, _ = await read_log(auditor.state, client, town.clock.now())
     return [(use.collar_number, use.deed) for use in uses if use.request_id == request_id]
 
 

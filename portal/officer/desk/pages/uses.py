@@ -23,7 +23,7 @@ async def show(request: web.Request) -> web.Response:
     uses: list[Use] = []
     signed, broken = None, None
     try:
-        uses, _ = await read_log(site.state, site.client)
+        uses, _ = await read_log(site.state, site.client, site.now())
         signed = await signed_log(site.state, site.client)
     except (CustodyBroken, SignatureInvalid, DocumentInvalid) as error:
         broken = error
