@@ -6,6 +6,7 @@ from portal.console import HandoverGroup
 
 ELSEWHERE = {
     "portal.commands.backups": ("backup", "restore"),
+    "portal.commands.moving": ("move",),
     "portal.commands.devices": ("device", "logs"),
     "portal.commands.force": ("force",),
     "portal.commands.keeping": ("retention",),
