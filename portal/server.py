@@ -23,6 +23,7 @@ from exchange.errors import AlreadyRunning, SettingsInvalid
 from portal.api.app import READ_BUFFER, make_app
 from portal.api.connections import Connections, raise_descriptor_limit
 from portal.api.joined import join
+from portal.api.logs import of_connections
 from portal.api.metrics import METRICS, PATH, metrics_app
 from portal.public.app import add_pages
 from portal.service import PORTAL, Portal, open_portal
@@ -127,6 +128,7 @@ async def _answering(app: web.Application, listener: socket.socket, tls: ssl.SSL
         handle_signals=False,
         shutdown_timeout=GRACE_SECONDS,
         read_bufsize=READ_BUFFER,
+        logger=of_connections(),
     )
     await runner.setup()
     try:

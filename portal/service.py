@@ -48,7 +48,7 @@ from portal.wakeups.opening import open_wakeups
 P = TypeVar("P", bound=Part)
 log = logging.getLogger("handover.portal")
 BODY_SECONDS = 30
-"""How long a caller may take to send a JSON body."""
+"""How long a caller may take to send a JSON body, or a form."""
 SWEEP_SECONDS = 600
 MOST_ADDRESSES = 10_000
 MOST_FETCHING = 10_000
@@ -300,12 +300,15 @@ class Call:
         """The JSON body as the protocol has it. ProblemError 400, 408, 413 or 415; DocumentInvalid."""
         if self.request.content_type != "application/json":
             raise ProblemError(415, "A JSON body is wanted.", "Send Content-Type: application/json.")
+        return parse_strictly(await self.content(), model, MAX_BODY)
+
+    async def content(self) -> bytes:
+        """The whole body. ProblemError 408 when it took too long, 413 when it is too large."""
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                data = await self.request.read()
+                return await self.request.read()
         except TimeoutError:
             raise ProblemError(408, "The body took too long.", "Send it again.") from None
-        return parse_strictly(data, model, MAX_BODY)
 
     def query(self, model: type[P]) -> P:
         """What stands after the question mark. ProblemError 400."""

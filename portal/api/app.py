@@ -140,6 +140,8 @@ async def _log_and_judge(request: web.Request, handler: Next) -> web.StreamRespo
         response = problem(503, "The portal can't answer now.", "Try again in a moment.", _later())
     except HandoverError as error:
         response = problem(422, error.what, error.do or error.meaning)
+    except web.RequestPayloadError:
+        response = problem(400, "The body can't be read.", "Send it as it is, without Content-Encoding.")
     except web.HTTPException as error:
         response = from_aiohttp(error)
     except (ClientError, ConnectionError, TimeoutError) as error:

@@ -9,6 +9,9 @@ import sys
 import traceback
 from dataclasses import asdict, dataclass
 
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
 from exchange.clock import SECOND, to_rfc3339
 
 TEXT, JSON = "text", "json"
@@ -48,6 +51,30 @@ class JsonLines(logging.Formatter):
                 "at": [f"{frame.filename}:{frame.lineno}" for frame in frames],
             }
         return json.dumps(line)
+
+
+class Unreadable(logging.Filter):
+    """What aiohttp tells of connections: without who called, and of what is no HTTP only that it came, as a line a call
+    is: anybody can send that, as often as they like, with somebody's token in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError | web.RequestPayloadError):
+            if record.args:
+                record.msg, record.args = "a connection failed", ()
+            return True
+        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+        record.msg, record.args = f"what came is no HTTP: {type(error).__name__}", ()
+        record.exc_info = record.exc_text = None
+        return logging.getLogger("handover.portal").isEnabledFor(logging.INFO)
+
+
+def of_connections() -> logging.Logger:
+    """The log for ``web.AppRunner(logger=…)``."""
+    found = logging.getLogger("handover.portal.connections")
+    if not found.filters:
+        found.addFilter(Unreadable())
+    return found
 
 
 def set_up(form: str, *, verbose: bool) -> None:

@@ -110,7 +110,9 @@ def text(routes: tuple[Route, ...]) -> str:
 
 def _operation(route: Route) -> Json:
     needs_token = route.who is not Who.ANYONE
-    problems = {*route.problems, *((408,) if route.body or route.streams else ()), *_DOOR[route.who]}
+    problems = {*route.problems, *((400, 408) if route.body or route.streams else ()), *_DOOR[route.who]}
+    if "{" in route.path:
+        problems.add(404)
     operation: Json = {
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
         "summary": route.summary,

@@ -88,11 +88,11 @@ def render(
 
 
 async def form_of(call: Call) -> dict[str, str]:
-    """A form's fields as text. ProblemError 413 or 415."""
+    """A form's fields as text. ProblemError 408, 413 or 415."""
     request = call.request
     if request.content_type != "application/x-www-form-urlencoded":
         raise ProblemError(415, "A form is wanted here.", "Use the page's own form.")
-    if (request.content_length or 0) > MAX_FORM:
+    if (request.content_length or 0) > MAX_FORM or len(await call.content()) > MAX_FORM:
         raise ProblemError(413, "The form is too large.", "Write less.")
     posted = await request.post()
     return {name: value for name, value in posted.items() if isinstance(value, str)}

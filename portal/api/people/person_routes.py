@@ -21,7 +21,7 @@ from portal.registry.search_query import SearchQuery
 ROUTES: tuple[Route, ...] = (
     Route(
         "GET", api.PEOPLE_NEARBY, Who.OFFICER, handlers.nearby, "Cameras of people without an agent near a place",
-        {200: PeopleNearby}, query=SearchQuery, problems=(400, 429),
+        {200: PeopleNearby}, query=SearchQuery, problems=(400, 403, 429),
     ),
     Route(
         "POST", api.PERSON_REQUESTS, Who.OFFICER, handlers.ask_person, "Ask a person by a message",
