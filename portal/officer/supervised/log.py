@@ -113,7 +113,7 @@ async def say_restored(
     as every program does. InputInvalid, CustodyBroken."""
     await restored.fetch(state, client)
     uses, tree = await _lines(state, client)
-    said = restored.sign(state, uses, tree, at, lost, reason, now)
+    said = await asyncio.to_thread(restored.sign, state, uses, tree, at, lost, reason, now)
     await client.say_restored(said)
     await check_log(state, client, now)
     return read_unverified(said.statement, LogRestored)
@@ -121,7 +121,7 @@ async def say_restored(
 
 async def _lines(state: OfficerState, client: OfficerClient) -> tuple[list[Use], MerkleTree]:
     uses, tree = read_uses(await client.uses())
-    restored.check_lines(uses, state.restorations())
+    restored.check_lines(uses, await asyncio.to_thread(state.restorations))
     return uses, tree
 
 

@@ -5,6 +5,7 @@ statement can't be used for a second cut. It is kept here, and told with each lo
 Not for: a log that only grew (``portal.officer.supervised.log``).
 """
 
+import asyncio
 from collections.abc import Container, Iterable, Sequence
 
 from exchange.clock import to_rfc3339
@@ -27,6 +28,10 @@ async def fetch(state: OfficerState, client: OfficerClient) -> tuple[LogRestored
         shown = (await client.log_restorations()).restorations
     except NoSuchCall:
         return ()
+    return await asyncio.to_thread(_kept, state, shown)
+
+
+def _kept(state: OfficerState, shown: Sequence[SignedRestored]) -> tuple[LogRestored, ...]:
     checked = tuple(_checked(state, each) for each in shown)
     state.keep_restorations({document_sha256(each.statement): each for each in shown})
     return checked
@@ -54,10 +59,11 @@ async def head_after(
 ) -> tuple[LogHead, int] | None:
     """How the log stands now, and from how many lines it goes on, if a statement says why it doesn't begin with the
     head that was seen here. None if none does, or if it doesn't begin with what was kept, and was seen here of that."""
-    size, _ = state.log_head()
+    size, _ = await asyncio.to_thread(state.log_head)
+    last = await asyncio.to_thread(state.log_seen)
     for said in shown:
-        if said.kept.size <= size <= said.lost and state.log_seen() < said.restored:
-            seen, root = state.log_head_until(said.kept.size)
+        if said.kept.size <= size <= said.lost and last < said.restored:
+            seen, root = await asyncio.to_thread(state.log_head_until, said.kept.size)
             head = await _head_from(client, said.kept, Head(size=seen, root=root.hex()))
             return None if head is None else (head, said.kept.size)
     return None

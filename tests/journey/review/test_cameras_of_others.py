@@ -56,6 +56,7 @@ def deeds(request_id: str, evidence_id: str) -> dict[str, Part]:
         "make-copy": MakeCopy.model_validate({"evidence_id": evidence_id, "copy": {"kind": "playable"}}),
         "made-copies": package,
         "hold": Hold(request_id=request_id, reason="A court asked for it."),
+        "hold-as-asked": named,
         "end-hold": named,
     }
 

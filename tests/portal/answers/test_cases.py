@@ -140,7 +140,7 @@ async def test_what_is_opened_and_printed_stands_in_the_log_of_use_and_a_log_cut
     assert deeds[-2:] == ["opened", "printed"]
     later(desk)
     assert 'role="alert"' not in (await desk.get("/cases")).text
-    await asyncio.to_thread(desk.state.save_log_head, 10_000, "0" * 64)
+    await asyncio.to_thread(desk.state.save_log_head, 10_000, "0" * 64, desk.town.clock.now())
     later(desk)
     shown = (await desk.get("/cases")).text
     assert "10000 lines" in shown
