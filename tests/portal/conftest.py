@@ -22,7 +22,7 @@ from portal.wakeups.rings import Ring
 from tests.counterparts.portals.portal import Place, in_process, make_place
 from tests.counterparts.storage.bucket_server import BucketServer, bucket_server
 from tests.counterparts.storage.postgres_server import PostgresServer, serving
-from tests.portal.keeping import bucket_of
+from tests.portal.upload_places import bucket_of
 from tests.portal.wire import Agent, Officer, SetClock
 
 BOTH = ("sqlite", "postgres")

@@ -26,7 +26,7 @@ from portal.uploads import turns
 from tests.counterparts.portals.portal import Place, PortalProcess, in_process
 from tests.counterparts.processes.npm import npm_package
 from tests.portal.conftest import STORES, Town, in_a_folder
-from tests.portal.keeping import kept
+from tests.portal.upload_places import kept
 from tests.portal.wire import Agent, SetClock
 
 KEPT_IN = STORES

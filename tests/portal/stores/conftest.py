@@ -11,7 +11,7 @@ from tests.counterparts.portals.portal import Place, in_process
 from tests.counterparts.storage.bucket_line import BucketLine, line_to
 from tests.counterparts.storage.bucket_server import BucketServer
 from tests.portal.conftest import Town
-from tests.portal.keeping import bucket
+from tests.portal.upload_places import bucket
 from tests.portal.wire import Agent, SetClock
 
 

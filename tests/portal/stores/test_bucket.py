@@ -24,7 +24,7 @@ from tests.counterparts.portals.portal import Place, PortalProcess, in_process
 from tests.counterparts.storage.bucket_line import BucketLine
 from tests.counterparts.storage.bucket_server import BucketServer
 from tests.portal.conftest import Town
-from tests.portal.keeping import bucket, kept, lying
+from tests.portal.upload_places import bucket, kept, lying
 from tests.portal.wire import Agent, SetClock
 
 KEPT_IN = ("bucket",)

@@ -23,8 +23,8 @@ from tests.counterparts.portals.portal import Place, in_process
 from tests.counterparts.storage.bucket_line import NOTHING, BucketLine, Fault, cut, only, saying
 from tests.counterparts.storage.bucket_server import BucketServer
 from tests.portal.conftest import Town
-from tests.portal.keeping import bucket, kept, lying
 from tests.portal.stores.test_bucket import STEP, begin, hashed, name_of, offset
+from tests.portal.upload_places import bucket, kept, lying
 from tests.portal.wire import Agent, Answer, SetClock
 
 KEPT_IN = ("bucket",)
