@@ -16,6 +16,7 @@ from agent.recordings.holds import Holds
 from agent.recordings.layout import SegmentName
 from exchange.clock import HOUR, Window
 from exchange.durable import sync_folder
+from exchange.errors import DiskFull
 
 YOUNG = HOUR
 """Microseconds before now in which a segment is not removed for room: after the clock was set back, the newest
@@ -150,10 +151,16 @@ class Retention:
         return sum(size for _, size in sizes.values())
 
     def _remove(self, going: list[tuple[_Candidate, Removed]], now: int) -> None:
-        if going:
-            self.frontier.note(((each.camera_id, each.name.end) for each, _ in going), now)
+        reached = [(each.camera_id, each.name.end) for each, _ in going]
+        try:
+            self.frontier.note(reached, now)
+            noted = True
+        except DiskFull:  # it has no room of its own until something went
+            noted = False
         for each, _ in going:
             (each.folder / each.file).unlink(missing_ok=True)
+        if not noted:
+            self.frontier.note(reached, now)
         self._tidy([gone for _, gone in going])
 
     def _tidy(self, removed: list[Removed]) -> None:

@@ -1,15 +1,19 @@
 """What is held is never removed; what need not be kept goes, oldest first, whatever the clock says."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from agent.recordings import journal, layout
+from agent.recordings import frontier, journal, layout
 from agent.recordings.holds import Holds
 from agent.recordings.layout import SegmentName, SegmentState
 from agent.recordings.retention import Policy, Retention, Why
 from agent.recordings.segments import SegmentStore
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, Window, from_rfc3339
+from exchange.durable import DurableFile, durable_file
+from exchange.errors import DiskFull
 from tests.counterparts.files.footage import put
 
 NOON = from_rfc3339("2026-11-21T12:00:00Z")
@@ -220,3 +224,22 @@ def test_up_to_when_was_removed_is_noted_before_it_is_and_a_wrong_clock_passes(t
     put(tmp_path, "door", NOON + DAY)
     store.purge(NOW, ALL_GOES)
     assert store.purged_until("door") == NOON + DAY + MINUTE
+
+
+def test_a_disk_that_has_no_room_for_that_note_either_gets_room_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, written = SegmentStore(tmp_path, At()), durable_file
+    put(tmp_path, "door", NOON)
+
+    @contextmanager
+    def on_a_full_disk(target: Path, *, mode: int) -> Iterator[DurableFile]:
+        if names(store):
+            raise DiskFull("There is no room.")
+        with written(target, mode=mode) as file:
+            yield file
+
+    monkeypatch.setattr(frontier, "durable_file", on_a_full_disk)
+    assert len(store.purge(NOW, ALL_GOES).removed) == 1
+    assert names(store) == []
+    assert store.purged_until("door") == NOON + MINUTE
