@@ -10,7 +10,6 @@ from exchange.age.files import parse_recipient
 from exchange.clock import DAY, MINUTE, SECOND, Instant
 from exchange.custody.uses import Deed
 from exchange.documents.messages import Id, Part, Role, Signed
-from exchange.documents.people import PersonFile
 from exchange.documents.people.appeals import (
     Appeal,
     AppealCase,
@@ -23,7 +22,8 @@ from exchange.documents.people.appeals import (
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import document_sha256
 from portal.audit import uses
-from portal.problems import ProblemError, conflict, invalid, too_many, unknown
+from portal.people.received import file_shown, upload_of
+from portal.problems import conflict, invalid, too_many, unknown
 from portal.settings import Limits, PortalSettings
 from portal.storage import locks
 from portal.storage.appeal_tables import ContributionFile, StoredAppeal, StoredContribution
@@ -134,11 +134,7 @@ def begin_fetch(session: Session, caller: Caller, named: tuple[str, str, str], n
     contribution = _contribution(session, *named[:2])
     uses.record(session, caller.fingerprint, Deed.FETCHED, stored.crime_reference, now, stored.appeal_id)
     found = session.get(ContributionFile, (contribution.contribution_id, named[2]))
-    if found is None:
-        raise unknown("file")
-    if found.upload is None:
-        raise ProblemError(410, "The file is gone from the portal.", "Its time here is over.")
-    return found.upload, found.size
+    return upload_of(found)
 
 
 def record_use(session: Session, caller: Caller, appeal_id: str, deed: Deed, now: int) -> bool:
@@ -202,14 +198,5 @@ def _shown(session: Session, contribution: StoredContribution) -> Contribution:
         sent=contribution.sent,
         sealed_note=contribution.sealed_note,
         mark=Mark(contribution.mark) if contribution.mark is not None else None,
-        files=tuple(
-            PersonFile(
-                file_id=each.file_id,
-                size=each.size,
-                ciphertext_sha256=each.sha256,
-                sealed_name=each.sealed_name,
-                available=each.upload is not None,
-            )
-            for each in files
-        ),
+        files=tuple(map(file_shown, files)),
     )

@@ -20,7 +20,6 @@ from exchange.documents.people import (
     PersonAnswer,
     PersonCase,
     PersonCases,
-    PersonFile,
     PersonRequest,
     PersonWord,
 )
@@ -30,8 +29,8 @@ from exchange.signing.documents import document_sha256, read_unverified
 from portal.audit import uses
 from portal.people import links
 from portal.people.links import LinkFor
-from portal.people.received import take_uploads
-from portal.problems import ProblemError, conflict, forbidden, invalid, too_many, unknown
+from portal.people.received import file_shown, take_uploads, upload_of
+from portal.problems import conflict, forbidden, invalid, too_many, unknown
 from portal.settings import Limits, PortalSettings
 from portal.storage import locks
 from portal.storage.models import StoredRequest
@@ -133,11 +132,7 @@ def begin_fetch(session: Session, caller: Caller, request_id: str, file_id: str,
     stored = _seen(session, caller, request_id)
     uses.record(session, caller.fingerprint, Deed.FETCHED, stored.crime_reference, now, request_id)
     found = session.get(StoredPersonFile, (request_id, file_id))
-    if found is None:
-        raise unknown("file")
-    if found.upload is None:
-        raise ProblemError(410, "The file is gone from the portal.", "Its time here is over.")
-    return found.upload, found.size
+    return upload_of(found)
 
 
 def record_use(session: Session, caller: Caller, request_id: str, deed: Deed, now: int) -> bool:
@@ -263,16 +258,7 @@ def _case(session: Session, stored: StoredPersonRequest) -> PersonCase:
         message_trouble=stored.message_trouble,
         answer=PersonAnswer(stored.answer) if stored.answer is not None else None,
         answered=stored.answered,
-        files=tuple(
-            PersonFile(
-                file_id=each.file_id,
-                size=each.size,
-                ciphertext_sha256=each.sha256,
-                sealed_name=each.sealed_name,
-                available=each.upload is not None,
-            )
-            for each in files
-        ),
+        files=tuple(map(file_shown, files)),
     )
 
 
