@@ -10,27 +10,19 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from portal.audit import uses
-from portal.storage.database import Database
+from portal.storage.database import Database, InFront
 
 T = TypeVar("T")
 
 
-class LoggedDatabase:
+class LoggedDatabase(InFront):
     """``Database``, for who calls; whether a work writes deeds down, it finds out itself."""
 
     def __init__(self, db: Database) -> None:
-        self._db = db
+        super().__init__(db)
         self._asked = self._done = 0
         self._appending: asyncio.Task[None] | None = None
-        self.shared = db.shared
         self.read = db.read
-        self.write_now = db.write_now
-        self.read_now = db.read_now
-        self.keys = db.keys
-        self.use_keys = db.use_keys
-        self.forget_erased = db.forget_erased
-        self.rewrite_found = db.rewrite_found
-        self.close = db.close
 
     async def write(self, work: Callable[[Session], T], *, durable: bool = True) -> T:
         """StoreUnavailable also when the work is done and its deeds wait for their places: it may be done again."""

@@ -25,10 +25,13 @@ class Database(Protocol):
     again, so it does nothing but read and write rows. Either raises StoreUnavailable while the database can't be had.
     """
 
-    keys: KeyStore | None
-    """Where those of what is personal lie."""
     shared: bool
     """Whether other processes may serve from it at the same time."""
+
+    @property
+    def keys(self) -> KeyStore | None:
+        """Where those of what is personal lie."""
+        ...
 
     async def write(self, work: Callable[[Session], T], *, durable: bool = True) -> T:
         """Commit what ``work`` did, or nothing when it raises. Not ``durable``: a power cut, and only that, may
@@ -58,6 +61,24 @@ class Database(Protocol):
     def close(self) -> None:
         """Wait for what runs, then close every connection. Blocks: call it outside the event loop."""
         ...
+
+
+class InFront:
+    """What a database in front of another hands on unchanged: everything but ``read`` and ``write``."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.shared = db.shared
+        self.write_now = db.write_now
+        self.read_now = db.read_now
+        self.use_keys = db.use_keys
+        self.forget_erased = db.forget_erased
+        self.rewrite_found = db.rewrite_found
+        self.close = db.close
+
+    @property
+    def keys(self) -> KeyStore | None:
+        return self._db.keys
 
 
 class Databases:

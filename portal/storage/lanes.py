@@ -10,30 +10,22 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from exchange.errors import StoreUnavailable
-from portal.storage.database import Database
+from portal.storage.database import Database, InFront
 
 T = TypeVar("T")
 MOST_WAITING = 2000
 """Calls that wait for their turn in a lane; more are sent away, to come again."""
 
 
-class Lane:
+class Lane(InFront):
     """``Database`` for those who may have so many reads and writes at once, and no more."""
 
     def __init__(self, db: Database, reads: int, writes: int, most_waiting: int = MOST_WAITING) -> None:
-        self._db = db
+        super().__init__(db)
         self._reads = asyncio.Semaphore(reads)
         self._writes = asyncio.Semaphore(writes)
         self._waiting = 0
         self._most_waiting = most_waiting
-        self.shared = db.shared
-        self.write_now = db.write_now
-        self.read_now = db.read_now
-        self.keys = db.keys
-        self.use_keys = db.use_keys
-        self.forget_erased = db.forget_erased
-        self.rewrite_found = db.rewrite_found
-        self.close = db.close
 
     @property
     def waiting(self) -> int:

@@ -17,7 +17,8 @@ T = TypeVar("T")
 
 
 class _Database(Protocol):
-    keys: KeyStore | None
+    @property
+    def keys(self) -> KeyStore | None: ...
 
     async def write(self, work: Callable[[Session], T], *, durable: bool = True) -> T: ...
 
