@@ -26,7 +26,7 @@ from tests.counterparts.portals.portal import Place, PortalProcess, make_place
 from tests.counterparts.processes.npm import npm_package
 from tests.counterparts.storage.bucket_server import REGION, BucketServer
 from tests.counterparts.storage.seaweed_server import seaweed_server
-from tests.portal.keeping import bucket_of, kept
+from tests.portal.upload_places import bucket_of, kept
 from tests.portal.wire import Agent
 
 _SIZE = 256 << 20
