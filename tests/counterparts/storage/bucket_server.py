@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -62,14 +63,25 @@ class BucketServer:
 
     def client(self) -> Any:
         """Amazon's own client."""
-        return botocore.session.get_session().create_client(
-            "s3",
-            REGION,
-            endpoint_url=self.endpoint,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            config=Config(signature_version="s3v4"),
-        )
+        return _client("s3", self.endpoint, self.access_key, self.secret_key)
+
+
+@cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
+
+
+@cache
+def _client(service: str, endpoint: str, access_key: str, secret_key: str) -> Any:
+    """One for each login: to make one takes longer than most of the tests that ask it something."""
+    return _session().create_client(
+        service,
+        REGION,
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        config=Config(signature_version="s3v4"),
+    )
 
 
 _POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -116,9 +128,7 @@ def _wait_for(endpoint: str, process: "subprocess.Popen[bytes]") -> None:
 
 def _prepared(endpoint: str) -> BucketServer:
     """A user with a key, and a bucket: the four calls that need no signature. From then on each is checked."""
-    session = botocore.session.get_session()
-    made = {"endpoint_url": endpoint, "aws_access_key_id": "first", "aws_secret_access_key": "first"}
-    iam, s3 = session.create_client("iam", REGION, **made), session.create_client("s3", REGION, **made)
+    iam, s3 = (_client(service, endpoint, "first", "first") for service in ("iam", "s3"))
     iam.create_user(UserName="evidence")
     iam.put_user_policy(UserName="evidence", PolicyName="all", PolicyDocument=json.dumps(_POLICY))
     key = iam.create_access_key(UserName="evidence")["AccessKey"]
