@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from exchange.errors import SettingsInvalid
+from exchange.errors import HandoverError, SettingsInvalid
 from portal.console import FILE, FOLDER, json_option, one_line, portal_folder
 from portal.force.keys import read_public
 from portal.settings import PortalFolder, PortalSettings
@@ -41,7 +41,11 @@ def init(
         raise SettingsInvalid(f"--{option} can't be used: {complaint['msg']}.") from None
     portal = PortalFolder(folder) if settings.short_name is None else PortalFolder(folder).of_force(settings.short_name)
     portal.save(settings)
-    upgrade(portal.where(settings), settings.database_password_file, settings.short_name)
+    try:
+        upgrade(portal.where(settings), settings.database_password_file, settings.short_name)
+    except HandoverError:  # there is no portal yet: the same command may be given again
+        portal.settings_file.unlink()
+        raise
     if as_json:
         one_line({"folder": str(portal.path), "force": name, "fingerprint": key.fingerprint})
         return

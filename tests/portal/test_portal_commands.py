@@ -13,7 +13,7 @@ from exchange.signing.documents import SigningKey
 from portal import cli
 from portal.api.routes import ROUTES
 from portal.force.keys import write_public
-from portal.settings import GIB, Limits
+from portal.settings import GIB, Limits, PortalFolder
 from portal.storage.database import open_database
 from portal.storage.models import Device, StoredCheckpoint
 from tests.counterparts.portals.portal import Place as PortalPlace
@@ -51,6 +51,16 @@ def credential(tmp_path: Path, force: Path, name: str = "officer") -> Path:
     out = tmp_path / f"{name}.json"
     portal("force", "credential", force, "--officer", tmp_path / f"{name}.pub", *DETAILS, "--out", out)
     return out
+
+
+def test_a_portal_whose_database_is_not_there_yet_is_made_by_the_same_command_later(
+    tmp_path: Path, force: Path
+) -> None:
+    folder, made = tmp_path / "portal", ("--force", "Example Constabulary", "--force-key", force / "force.pub")
+    nowhere = f"postgresql://portal@/portal?host={tmp_path}"
+    portal("init", folder, *made, "--database", nowhere, code=36)
+    assert portal("init", folder, *made)["folder"] == str(folder)
+    assert PortalFolder(folder).load().database is None
 
 
 def test_an_officer_is_let_in_listed_and_shut_out(tmp_path: Path, force: Path, there: Path) -> None:
