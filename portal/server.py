@@ -20,11 +20,14 @@ from aiohttp import web
 
 from exchange.clock import Clock
 from exchange.errors import AlreadyRunning, SettingsInvalid
-from portal.api.app import READ_BUFFER, make_app
+from portal.api.app import READ_BUFFER, make_app, whole_answer
 from portal.api.connections import Connections, raise_descriptor_limit
 from portal.api.joined import join
 from portal.api.logs import of_connections
 from portal.api.metrics import METRICS, PATH, metrics_app
+from portal.api.probes import HEALTH, READY
+from portal.callers.arrivals import MOST_WAITING, Arrivals
+from portal.callers.turns import no_room
 from portal.public.app import add_pages
 from portal.service import PORTAL, Portal, open_portal
 from portal.settings import PortalFolder, PortalSettings
@@ -34,8 +37,10 @@ from portal.storage.names import ALONE
 log = logging.getLogger("handover.portal")
 GRACE_SECONDS = 3
 """How long calls that run may go on after the portal was told to stop; an upload resumes later anyway."""
-BACKLOG = 4096
-"""Connections that may wait to be taken: all agents come again at once when a replica or the proxy was started anew."""
+FIRST = ("/v1/officer/", HEALTH, READY)
+"""Paths of calls that are served before those of agents."""
+WAITING_PART = 20
+"""Of the connections that may be open, the part that may wait to begin; twice as many where they can't be refused."""
 DEFAULT_LISTEN = "127.0.0.1:8470"
 
 
@@ -116,12 +121,15 @@ async def running(
         for app in apps:
             await asyncio.to_thread(add_pages, app)
         joined = join(apps)
-        async with _answering(joined, listener, tls):
+        async with _answering(joined, apps, listener, tls):
             yield Running(tuple(portals), address, joined, showing)
 
 
 @contextlib.asynccontextmanager
-async def _answering(app: web.Application, listener: socket.socket, tls: ssl.SSLContext | None) -> AsyncIterator[None]:
+async def _answering(
+    app: web.Application, parts: Sequence[web.Application], listener: socket.socket, tls: ssl.SSLContext | None
+) -> AsyncIterator[None]:
+    """``parts``: the application of each force."""
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -132,15 +140,43 @@ async def _answering(app: web.Application, listener: socket.socket, tls: ssl.SSL
     )
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG).start()
         assert runner.server is not None
-        watching = asyncio.create_task(Connections(runner.server, raise_descriptor_limit()).watch())
+        most = raise_descriptor_limit()
+        arrivals = _arrivals(parts, listener, runner.server, tls, min(MOST_WAITING, most // WAITING_PART))
+        arrivals.open()
+        watching = asyncio.create_task(Connections(runner.server, most).watch())
         try:
             yield
         finally:
             watching.cancel()
+            await arrivals.close()
     finally:
         await runner.cleanup()
+
+
+def _arrivals(
+    apps: Sequence[web.Application],
+    listener: socket.socket,
+    server: web.Server,
+    tls: ssl.SSLContext | None,
+    most_waiting: int,
+) -> Arrivals:
+    def note_rush() -> None:
+        for app in apps:
+            app[PORTAL].turns.note_rush()
+
+    arrivals = Arrivals(
+        listener,
+        server,
+        tls,
+        first=FIRST,
+        refusal=lambda: whole_answer(no_room()),
+        when_waiting=note_rush,
+        most_waiting=most_waiting,
+    )
+    for app in apps:
+        app[METRICS].watch_arrivals(arrivals)
+    return arrivals
 
 
 @contextlib.asynccontextmanager

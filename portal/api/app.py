@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from aiohttp import ClientError, web
 from sqlalchemy.orm import Session
@@ -167,6 +168,21 @@ def _note(request: web.Request, status: int, seconds: float) -> None:
         return
     answered = Answered(method, route, status, round(seconds * 1000), caller)
     log.info("%s %s %d %.0f ms %s", method, route, status, seconds * 1000, who, extra={"answered": answered})
+
+
+def whole_answer(error: ProblemError) -> bytes:
+    """A problem as it goes over a connection that ends with it, of which nothing was read."""
+    body = api.Problem(title=error.title, status=error.status, detail=error.detail).model_dump_json().encode()
+    headers = {
+        **ALWAYS,
+        **error.headers,
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
+    first = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"
+    lines = [first, *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 def problem(status: int, title: str, detail: str = "", headers: dict[str, str] | None = None) -> web.Response:

@@ -8,12 +8,13 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from exchange.documents import api
+from portal.callers.arrivals import Arrivals
 from portal.service import Portal
 
 METRICS: "web.AppKey[Metrics]" = web.AppKey("metrics")
@@ -58,8 +59,23 @@ class Metrics:
         self.registry.register(_Now(portal))
         portal.uploads.watch(lambda call, ended, seconds: self._bucket.labels(call, ended).observe(seconds))
 
+    def watch_arrivals(self, arrivals: Arrivals) -> None:
+        """Of all forces that are served here: whose they are is not known before they begin."""
+        waiting = Gauge("handover_arrivals_waiting", "Connections that wait to begin.", registry=self.registry)
+        waiting.set_function(lambda: arrivals.waiting)
+        self.registry.register(_Refused(arrivals))
+
 
 _HELD = (api.INBOX, api.CONTENT)
+
+
+class _Refused(Collector):
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        says = "Connections that were told to come again before anything was read."
+        yield CounterMetricFamily("handover_arrivals_refused", says, self._arrivals.refused)
 
 
 class _Now(Collector):

@@ -1,7 +1,8 @@
 """Agents' calls take turns on the event loop, a few in each of its rounds, so that officers' calls are never behind
 thousands of them; when too many wait, more are told to come again, each at another time.
 
-Not for: turns at the database (``portal.storage.lanes``).
+Not for: connections before anything is asked on them (``portal.callers.arrivals``), or turns at the database
+(``portal.storage.lanes``).
 """
 
 import asyncio
@@ -20,6 +21,14 @@ RUSH_SECONDS = 60.0
 """For so long after calls had to wait, polls end at random times: else those that came together come together again."""
 SHORTEST = 0.5
 """Of the time asked for, that a poll is held in a rush."""
+
+
+def no_room() -> ProblemError:
+    """503, with another time to come again for each."""
+    after = random.randint(SOONEST, LATEST)  # noqa: S311  no secret
+    return ProblemError(
+        503, "Too many agents call at once.", f"Try again in {after} seconds.", {"Retry-After": str(after)}
+    )
 
 
 class Turns:
@@ -45,15 +54,16 @@ class Turns:
         if self._taken < self._a_round and not self._queue:
             self._taken += 1
             return
-        self._rush_until = loop.time() + RUSH_SECONDS
+        self.note_rush()
         if len(self._queue) >= self._most_waiting:
-            after = random.randint(SOONEST, LATEST)  # noqa: S311  no secret
-            raise ProblemError(
-                503, "Too many agents call at once.", f"Try again in {after} seconds.", {"Retry-After": str(after)}
-            )
+            raise no_room()
         turn = loop.create_future()
         self._queue.append(turn)
         await turn
+
+    def note_rush(self) -> None:
+        """Calls, or connections before them, have to wait."""
+        self._rush_until = asyncio.get_running_loop().time() + RUSH_SECONDS
 
     def held_for(self, seconds: float) -> float:
         """How long a poll that asks for so many seconds is held: less, at random, in a rush."""

@@ -1,6 +1,5 @@
-"""A county's agents at two replicas of a portal on PostgreSQL, and its officers at a third, behind nginx at one
-address: how soon a request is there, how long officers wait, what a held poll costs, and how all come back when one of
-the two is killed.
+"""A county's agents and officers at two replicas of a portal on PostgreSQL, behind nginx at one address: how soon a
+request is there, how long officers wait, what a held poll costs, and how all come back when one of the two is killed.
 
 Everything is on this machine. HANDOVER_BENCH_AGENTS sets how many agents (20,000, or as many as descriptors allow):
 each holds a poll of 55 s. When a replica is killed as many stay as the other one has descriptors for.
@@ -76,9 +75,9 @@ async def _measured(folder: Path, postgres: PostgresServer) -> AsyncGenerator[Ro
     keys = await asyncio.to_thread(_enrol, place, count)
     bench = _Bench(stand, place, keys)
     try:
-        for _ in range(3):
+        for _ in range(2):
             await stand.start_replica()
-        await stand.start_nginx(resource.getrlimit(resource.RLIMIT_NOFILE)[0], workers=6, officers=1)
+        await stand.start_nginx(resource.getrlimit(resource.RLIMIT_NOFILE)[0], workers=6)
         async for row in bench.rows():
             yield row
     finally:

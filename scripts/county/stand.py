@@ -45,14 +45,9 @@ http {{
         keepalive 64;
         {servers}
     }}
-    upstream officers {{
-        keepalive 16;
-        {officers}
-    }}
     server {{
         listen 127.0.0.1:{port} backlog=4096 reuseport;
         location / {{ proxy_pass http://portal; }}
-        location /v1/officer/ {{ proxy_pass http://officers; }}
         proxy_http_version 1.1;
         proxy_set_header Connection "";
         proxy_set_header Host $http_host;
@@ -174,18 +169,15 @@ class Stand:
             return replica
         raise CountyFailed(f"A replica did not start. It says:\n{self.log(f'replica-{number}')}")
 
-    async def start_nginx(self, descriptors: int, workers: int = 2, officers: int = 0) -> None:
-        """One address for all replicas; the last so many serve officers' calls and no others. A worker needs two
-        descriptors for each poll that it has."""
+    async def start_nginx(self, descriptors: int, workers: int = 2) -> None:
+        """One address for all replicas. A worker needs two descriptors for each poll that it has."""
         servers = [f"server {each.listening} max_fails=3 fail_timeout=2s;" for each in self.replicas]
-        theirs = servers[-officers:] if officers else servers
         config = self.folder / "nginx.conf"
         config.write_text(
             _NGINX.format(
                 folder=self.folder,
                 port=self.port,
-                servers="\n        ".join(servers[: len(servers) - officers]),
-                officers="\n        ".join(theirs),
+                servers="\n        ".join(servers),
                 descriptors=descriptors,
                 workers=workers,
                 connections=descriptors - 100,
