@@ -24,6 +24,7 @@ KEPT = 600 * SECOND
 MOST_KEYS = 200_000
 WATCH_SECONDS = 1
 """How soon a device that a command shut out is refused."""
+_COUNT_SHUT_OUT = select(func.count()).select_from(ShutOut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Devices:
 
     async def look_for_shut_out(self) -> None:
         """See whether a command shut a device out."""
-        count = await self._db.read(lambda session: session.scalar(select(func.count()).select_from(ShutOut)))
+        count = await self._db.read(lambda session: session.scalar(_COUNT_SHUT_OUT))
         if self._shut_out not in (None, count):
             self.forget_all()
         self._shut_out = count

@@ -20,6 +20,8 @@ class UsedTokens:
     def __init__(self) -> None:
         self._spans: dict[int, dict[str, set[str]]] = {}
         self._count = 0
+        self._forgot_in: int | None = None
+        """The span in which those were forgotten that can't be used any more: one look a span."""
 
     def take(self, claims: Claims, now: int) -> None:
         """Take a token that was checked; ``now`` in seconds. ProblemError 401 when it was taken before, 429 when its
@@ -29,16 +31,26 @@ class UsedTokens:
         taken = span.setdefault(claims.iss, set())
         if claims.jti in taken:
             raise unauthenticated()
-        if sum(len(each.get(claims.iss, ())) for each in self._spans.values()) >= MOST_OF_ONE:
+        if self._of_one(claims.iss) >= MOST_OF_ONE:
             raise too_many("Too many calls of this device.", "Try again in a minute.", 60)
         if self._count >= MOST:
             raise ProblemError(503, "Too many calls.", "Try again in a minute.", {"Retry-After": "60"})
         taken.add(claims.jti)
         self._count += 1
 
+    def _of_one(self, device: str) -> int:
+        count = 0
+        for span in self._spans.values():
+            if (taken := span.get(device)) is not None:
+                count += len(taken)
+        return count
+
     def __len__(self) -> int:
         return self._count
 
     def _forget(self, now: int) -> None:
+        if now // SPAN == self._forgot_in:
+            return
+        self._forgot_in = now // SPAN
         for number in [number for number in self._spans if (number + 1) * SPAN <= now]:
             self._count -= sum(map(len, self._spans.pop(number).values()))

@@ -24,6 +24,9 @@ Served = tuple[PortalFolder, PortalSettings]
 SWITCH_SECONDS = 0.001
 """After which the event loop, when it never rests, lets a thread with somebody's work at the database go on: a call
 has some twenty such moments, and each would take Python's usual 5 ms."""
+GARBAGE = 5000, 10, 20
+"""When Python looks for cycles that nothing holds: a held poll is some sixty objects, all of which are then looked at.
+By its usual numbers (700, 10, 10) that is a tenth of what polls cost, and a pause that grows with their number."""
 
 
 @click.command()
@@ -94,6 +97,7 @@ async def _serve(
         async with running(folder, settings, listen, tls, metrics=metrics, others=others) as now:
             gc.collect()
             gc.freeze()  # what is loaded by now stays; to look at it again would hold up every call
+            gc.set_threshold(*GARBAGE)
             line = {
                 "listening": now.address,
                 "origin": now.portal.origin,

@@ -15,21 +15,25 @@ class Ends:
     def __init__(self) -> None:
         self._due: dict[int, set[Ring]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._ended = 0
+        """The last tick whose polls were ended."""
 
     def add(self, ring: "Ring", seconds: float) -> set["Ring"]:
         """End its wait after so many seconds, or up to a tick later; where to take it out before."""
         loop = asyncio.get_running_loop()
-        due = self._due.setdefault(int((loop.time() + seconds) / TICK) + 1, set())
-        due.add(ring)
         if self._timer is None:
+            self._ended = int(loop.time() / TICK)
             self._timer = loop.call_later(TICK, self._tick, loop)
+        due = self._due.setdefault(max(self._ended, int((loop.time() + seconds) / TICK)) + 1, set())
+        due.add(ring)
         return due
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         now = int(loop.time() / TICK)
-        for number in [number for number in self._due if number <= now]:
-            for ring in self._due.pop(number):
+        for number in range(self._ended + 1, now + 1):
+            for ring in self._due.pop(number, ()):
                 ring.end_wait()
+        self._ended = max(self._ended, now)
         self._timer = loop.call_later(TICK, self._tick, loop) if self._due else None
 
 
