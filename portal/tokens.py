@@ -102,7 +102,8 @@ def verifier(key: PublicKey) -> Ed25519PublicKey:
 
 def take_officers(session: Session, token: Token, audience: str, now: int) -> Caller:
     """The officer whose token this is, once: the credential must be valid now, and not revoked. ProblemError 401."""
-    officer = session.get(Officer, token.claims.iss)
+    asked = select(Officer.public_key, Officer.revoked, Officer.valid_from, Officer.valid_to)
+    officer = session.execute(asked.where(Officer.fingerprint == token.claims.iss)).one_or_none()
     if officer is None or officer.revoked is not None or not officer.valid_from <= now < officer.valid_to:
         raise unauthenticated()
     key = PublicKey.parse(officer.public_key)

@@ -110,7 +110,7 @@ def record(
             previous=previous_of(None),
         )
     )
-    session.add(UseWaiting(use_id=secrets.token_hex(16), at=now, unplaced_line=said))
+    session.execute(insert(UseWaiting), [{"use_id": secrets.token_hex(16), "at": now, "unplaced_line": said}])
     if locks.is_shared(session):
         session.info[_WAITING] = True
     else:
@@ -125,11 +125,12 @@ def are_waiting(session: Session) -> bool:
 def append(session: Session) -> bool:
     """Give what waits its place at the end of the log, a batch at once; whether more waits. One at a time does it."""
     locks.queue_for(session, UseWaiting.__tablename__)
-    found = session.scalars(select(UseWaiting).order_by(UseWaiting.use_id).limit(MOST_AT_ONCE + 1)).all()
+    asked = select(UseWaiting.use_id, UseWaiting.at, UseWaiting.unplaced_line)
+    found = session.execute(asked.order_by(UseWaiting.use_id).limit(MOST_AT_ONCE + 1)).all()
     batch = sorted(found[:MOST_AT_ONCE], key=lambda waiting: (waiting.at, waiting.use_id))
     if not batch:
         return False
-    last = session.scalar(select(UseLine).order_by(UseLine.seq.desc()).limit(1))
+    last = session.execute(select(UseLine.seq, UseLine.line).order_by(UseLine.seq.desc()).limit(1)).one_or_none()
     tree = StoredTree(session, 0 if last is None else last.seq + 1)
     line = None if last is None else last.line
     rows = []

@@ -5,7 +5,7 @@ Not for: finding cameras (``portal.registry.cameras``).
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from exchange.clock import to_rfc3339
@@ -28,19 +28,18 @@ def record(session: Session, caller: Caller, query: SearchQuery, limits: Limits,
     quotas.check_searches(session, caller.fingerprint, limits, now)
     uses.record(session, caller.fingerprint, Deed.SEARCHED, query.crime_reference, now)
     box = query.box
-    session.add(
-        Search(
-            officer=caller.fingerprint,
-            made=now,
-            crime_reference=query.crime_reference,
-            south=box.south,
-            west=box.west,
-            north=box.north,
-            east=box.east,
-            window_start=query.start,
-            window_end=query.end,
-        )
-    )
+    made = {
+        "officer": caller.fingerprint,
+        "made": now,
+        "crime_reference": query.crime_reference,
+        "south": box.south,
+        "west": box.west,
+        "north": box.north,
+        "east": box.east,
+        "window_start": query.start,
+        "window_end": query.end,
+    }
+    session.execute(insert(Search), [made])
 
 
 def list_searches(
