@@ -3,6 +3,8 @@
 Not for: who may call (``portal.api.app``), or uploads (``portal.api.tus``).
 """
 
+import functools
+
 from aiohttp import web
 from sqlalchemy.orm import Session
 
@@ -14,10 +16,14 @@ from portal.api.tus import upload_id
 from portal.problems import unauthenticated
 from portal.registry import cameras as registry
 from portal.registry import checkpoints, devices, hours, offers, searches
+from portal.registry.nearest import GlobeGaveUp
 from portal.registry.search_query import SearchQuery
 from portal.requests import deliveries, feedback, inbox, requests
 from portal.service import Call, answer, done
 from portal.tokens import devices_key
+
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+
 
 # -- agents ------------------------------------------------------------------------------------------------------
 
@@ -110,9 +116,14 @@ async def read_inbox(call: Call) -> web.StreamResponse:
             if not await event.wait(left):
                 break
             # something came, or the portal closes: one more look
-        return answer(api.Inbox(items=(), cursor=query.after))
+        return _nothing(query.after)
     finally:
         bell.leave(device, event)
+
+
+def _nothing(after: int) -> web.Response:
+    """``answer`` with an empty ``api.Inbox``, which is what most calls get."""
+    return web.Response(body=b'{"cursor":%d,"items":[]}' % after, headers=_JSON)
 
 
 async def _find(call: Call, after: int, kinds: frozenset[api.InboxKind], *, rung: bool) -> api.Inbox:
@@ -186,7 +197,14 @@ async def witnessed(call: Call) -> web.StreamResponse:
 async def search(call: Call) -> web.StreamResponse:
     query, limits = call.query(SearchQuery), call.portal.settings.limits
     await call.portal.db.write(lambda session: searches.record(session, call.known, query, limits, call.now))
-    return answer(await call.portal.db.read(lambda session: registry.search(session, query, call.now)))
+
+    def look(session: Session, *, on_globe: bool) -> api.SearchResult:
+        return registry.search(session, query, call.now, on_globe=on_globe)
+
+    try:
+        return answer(await call.portal.db.read(functools.partial(look, on_globe=True)))
+    except GlobeGaveUp:
+        return answer(await call.portal.db.read(functools.partial(look, on_globe=False)))
 
 
 async def send_request(call: Call) -> web.StreamResponse:

@@ -4,6 +4,7 @@ Not for: the registry's rows (``portal.registry.cameras``). Degrees and metres t
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from exchange.ground import EARTH_RADIUS_M
@@ -72,9 +73,14 @@ def bearing(latitude: float, longitude: float, other_latitude: float, other_long
 
 
 def looks_at(
-    toward: float, away_m: float, direction: float | None, field_of_view: float | None, range_m: float | None
+    toward: Callable[[], float],
+    away_m: float,
+    direction: float | None,
+    field_of_view: float | None,
+    range_m: float | None,
 ) -> bool | None:
-    """Whether a place ``away_m`` metres away, in the bearing ``toward``, lies in a camera's view.
+    """Whether a place ``away_m`` metres away, in the bearing ``toward``, lies in a camera's view; most are too far away
+    for their bearing to be asked for.
 
     None without a direction. A place within a metre of the camera counts as seen: its bearing says nothing.
     """
@@ -82,7 +88,7 @@ def looks_at(
         return None
     if away_m > (ASSUMED_RANGE_M if range_m is None else range_m):
         return False
-    off = abs((toward - direction + 180) % 360 - 180)
+    off = abs((toward() - direction + 180) % 360 - 180)
     return away_m < 1 or off <= (ASSUMED_FIELD_OF_VIEW if field_of_view is None else field_of_view) / 2
 
 

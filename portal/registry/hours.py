@@ -52,13 +52,21 @@ def keep(session: Session, caller: Caller, signed: Signed, now: int) -> None:
 
 
 def recorded(session: Session, cameras: Iterable[tuple[str, str]], window: Window) -> dict[tuple[str, str], bool]:
-    """Of each (device, camera id) whether all of the window was recorded, or nothing of it, where it is known."""
+    """Of each (device, camera id) whether all of the window was recorded, or nothing of it, where it is known. Most
+    cameras were recorded at the same hours: that is judged once for all of them."""
     days: dict[tuple[str, str], dict[int, str]] = {}
     asked = {"wanted": json.dumps(list(cameras)), "days": list(days_of(window))}
-    for device, camera_id, day, said in session.execute(_SAID[session.get_bind().dialect.name], asked):
+    for device, camera_id, day, said in session.execute(_SAID[session.get_bind().dialect.name], asked).all():
         days.setdefault((device, camera_id), {})[day] = said
-    found = {camera: recorded_in(window, of_days) for camera, of_days in days.items()}
-    return {camera: said for camera, said in found.items() if said is not None}
+    judged: dict[tuple[tuple[int, str], ...], bool | None] = {}
+    found = {}
+    for camera, of_days in days.items():
+        same = tuple(sorted(of_days.items()))
+        if same not in judged:
+            judged[same] = recorded_in(window, of_days)
+        if (known := judged[same]) is not None:
+            found[camera] = known
+    return found
 
 
 def forget_old(session: Session, now: int) -> None:

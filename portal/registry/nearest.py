@@ -5,11 +5,12 @@ latitude, each sorted by longitude, gives the cameras around the middle, in a ri
 officers are told of them (``portal.registry.cameras``).
 """
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Float, Integer, Select, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Float, Integer, Result, Select, and_, bindparam, func, literal_column, or_, select
 from sqlalchemy.exc import InternalError
 from sqlalchemy.orm import Session
 
@@ -41,7 +42,7 @@ class FoundRow(NamedTuple):
 Row = tuple[float, FoundRow]
 """Metres from the middle, and the camera."""
 _COLUMNS = [*(getattr(Camera, name) for name in FoundRow._fields[:-1]), Device.last_seen]
-AS_FAR = 100
+AS_FAR = 25
 """Cameras more than are wanted of PostGIS: where more than so many are as far away, rings find which are wanted."""
 FIRST_RING_M = 250.0
 MOST_LOOKED_AT = 3000
@@ -59,10 +60,18 @@ _BAND = {
 security not at all."""
 
 
-def nearest(session: Session, query: SearchQuery, most: int) -> tuple[list[Row], bool]:
-    """The nearest ``most``, and whether there are more; of some that are as far away, by device and camera id."""
+class GlobeGaveUp(Exception):
+    """PostGIS's index can't answer ("index returned tuples in wrong order"), as with PostGIS 3.3 where the equator
+    meets the date line; nothing more can be asked in this transaction."""
+
+
+def nearest(session: Session, query: SearchQuery, most: int, *, on_globe: bool = True) -> tuple[list[Row], bool]:
+    """The nearest ``most``, and whether there are more; of some that are as far away, by device and camera id.
+
+    ``on_globe``: ask PostGIS where it is, and raise GlobeGaveUp when that can't answer; without it, rings are asked.
+    """
     found = None
-    if query.radius_m is not None and _engine_of(session) == "postgresql":
+    if on_globe and query.radius_m is not None and _engine_of(session) == "postgresql":
         found = _on_the_globe(session, middle_of(query), query.radius_m, most)
     if found is None:
         found = _in_rings(session, query, most)
@@ -82,13 +91,12 @@ def middle_of(query: SearchQuery) -> tuple[float, float]:
 
 def _on_the_globe(session: Session, middle: tuple[float, float], radius_m: float, most: int) -> list[Row] | None:
     """More than ``most`` with all that are as far away as the last of them, or all that there are. None when more
-    are as far away than were asked for, or PostgreSQL gives up ("index returned tuples in wrong order"), as with
-    PostGIS 3.3 where the equator meets the date line."""
+    are as far away than were asked for. GlobeGaveUp."""
+    values = {"latitude": middle[0], "longitude": middle[1], "most": most + AS_FAR, "furthest": radius_m + SLACK_M}
     try:
-        with session.begin_nested():
-            every = _rows(session, by_distance(middle, most + AS_FAR, radius_m), middle)
+        every = _rows(session.execute(by_distance(), values), middle)
     except InternalError:
-        return None
+        raise GlobeGaveUp from None
     found = [row for row in every if row[0] <= radius_m]
     if len(every) < most + AS_FAR:
         return found
@@ -96,21 +104,23 @@ def _on_the_globe(session: Session, middle: tuple[float, float], radius_m: float
     return found if sum(away < horizon for away, _ in found) > most else None
 
 
-def by_distance(middle: tuple[float, float], limit: int, radius_m: float) -> Select[*tuple[Any, ...]]:
-    """Of the nearest of all cameras, those in a circle: PostGIS's index gives them in the order of their distance on a
-    sphere."""
-    away = _away(middle)
-    closest = select(*_COLUMNS[:-1], away.label("away")).order_by(away).limit(limit).subquery()
+@functools.cache
+def by_distance() -> Select[*tuple[Any, ...]]:
+    """Of the ``most`` cameras nearest to ``latitude`` and ``longitude``, those within ``furthest`` metres: PostGIS's
+    index gives all in the order of their distance on a sphere. Made once: that takes as long as to find a few."""
+    away = _away()
+    most: ColumnElement[int] = bindparam("most", type_=Integer)
+    closest = select(*_COLUMNS[:-1], away.label("away")).order_by(away).limit(most).subquery()
     columns = [closest.c[name] for name in FoundRow._fields[:-1]]
     wanted = select(*columns, Device.last_seen).join(Device, Device.fingerprint == closest.c.device)
-    return wanted.where(closest.c.away <= radius_m + SLACK_M)
+    return wanted.where(closest.c.away <= bindparam("furthest", type_=Float))
 
 
-def _away(middle: tuple[float, float]) -> ColumnElement[float]:
+def _away() -> ColumnElement[float]:
     """PostGIS's distance from a place, by which its index sorts."""
-    latitude, longitude = middle
     place: ColumnElement[float] = literal_column("cameras.place", Float)
-    return place.op("<->")(func.geography(func.ST_SetSRID(func.ST_MakePoint(longitude, latitude), 4326)))
+    point = func.ST_MakePoint(bindparam("longitude", type_=Float), bindparam("latitude", type_=Float))
+    return place.op("<->")(func.geography(func.ST_SetSRID(point, literal_column("4326", Integer))))
 
 
 # -- in rings ----------------------------------------------------------------------------------------------------
@@ -120,7 +130,7 @@ def _in_rings(session: Session, query: SearchQuery, most: int) -> list[Row]:
     """As ``_on_the_globe``, of any shape, and always found."""
     radius = _wide_enough(session, query, most)
     wanted = select(*_COLUMNS).join(Device, Device.fingerprint == Camera.device)
-    near = _rows(session, in_ring(wanted, query, radius, _engine_of(session)), middle_of(query))
+    near = _rows(session.execute(in_ring(wanted, query, radius, _engine_of(session))), middle_of(query))
     return [row for row in near if row[0] <= radius and _holds(query, row[1].latitude, row[1].longitude)]
 
 
@@ -193,8 +203,8 @@ def _reach(query: SearchQuery) -> float:
     return max(distance_m(*box.middle, *corner) for corner in corners) + SLACK_M
 
 
-def _rows(session: Session, statement: Select[*tuple[Any, ...]], middle: tuple[float, float]) -> list[Row]:
-    found = map(FoundRow._make, session.execute(statement))
+def _rows(answer: Result[*tuple[Any, ...]], middle: tuple[float, float]) -> list[Row]:
+    found = map(FoundRow._make, answer.all())
     return [(distance_m(*middle, row.latitude, row.longitude), row) for row in found]
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, HOUR, MINUTE, to_rfc3339
@@ -81,7 +82,7 @@ def test_distance_and_bearing_lead_back_to_the_place(place: tuple[float, float],
 def test_whether_a_camera_looks_at_a_place(
     toward: float, away: float, direction: float | None, view: float | None, reach: float | None, seen: bool | None
 ) -> None:
-    assert looks_at(toward, away, direction, view, reach) is seen
+    assert looks_at(lambda: toward, away, direction, view, reach) is seen
 
 
 async def test_a_circle_finds_what_is_in_it_nearest_first(town: Town) -> None:
@@ -122,6 +123,22 @@ async def test_neighbours_across_the_antimeridian_and_the_poles_are_found(
 ) -> None:
     await town.agent().join(town.place, camera("neighbour", at=at))
     assert ids(await town.officer.search(lat=lat, lon=lon, radius_m=100)) == ["neighbour"]
+
+
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+async def test_what_postgis_can_not_answer_is_found_with_a_second_look(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its index gives up in the middle of the transaction, in which nothing more can be read then."""
+
+    def give_up(session: Session, *_: object) -> None:
+        with pytest.raises(DBAPIError):
+            session.execute(text("SELECT 1 / 0"))
+        raise nearest.GlobeGaveUp
+
+    monkeypatch.setattr(nearest, "_on_the_globe", give_up)
+    await town.agent().join(town.place, camera("near", at=(12.0, 10.0)))
+    assert ids(await town.officer.search(lat=12, lon=10, radius_m=100)) == ["near"]
 
 
 async def test_a_box_may_cross_the_antimeridian(town: Town) -> None:
@@ -293,7 +310,7 @@ async def plan(town: Town, query: SearchQuery) -> str:
     def ask(session: Session) -> str:
         session.execute(text("ANALYZE cameras"))
         engine = session.get_bind().dialect.name
-        wanted = nearest.by_distance((53.05, -1.9), MOST_FOUND, 20_000)
+        wanted = nearest.by_distance().params(latitude=53.05, longitude=-1.9, most=MOST_FOUND, furthest=20_000.0)
         if engine == "sqlite":
             wanted = nearest.in_ring(select(Camera, Device.last_seen).join(Device), query, 1000, engine)
         compiled = wanted.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
