@@ -4,6 +4,7 @@ Not for: calls that run; those have limits of their own.
 """
 
 import asyncio
+import itertools
 import resource
 
 from aiohttp import web
@@ -12,6 +13,8 @@ from aiohttp.web_protocol import RequestHandler
 IDLE_SECONDS = 30.0
 """How long a connection may be open without a whole request: a TLS handshake, half a header, or nothing more to ask."""
 _WATCH_SECONDS = 1.0
+_SELDOM = 5
+"""Of so many looks at how many are open, one goes through all of them, unless there are too many."""
 _MOST_DESCRIPTORS = 131_072
 _SPARE = 128
 """Descriptors for the database, uploads, and what the interpreter needs."""
@@ -31,14 +34,16 @@ class Connections:
     """``most``: connections that may be open; the idlest end when more than nine tenths of them are."""
 
     def __init__(self, server: web.Server, most: int, idle: float = IDLE_SECONDS) -> None:
-        self._server, self._most, self._idle = server, most, idle
+        self._server, self._idle = server, idle
+        self._allowed = most * 9 // 10
         self._idle_since: dict[RequestHandler, float] = {}
 
     async def watch(self, every: float = _WATCH_SECONDS) -> None:
         """Until it is cancelled."""
-        while True:
+        for looked in itertools.count(1):
             await asyncio.sleep(every)
-            self.end_idle(asyncio.get_running_loop().time())
+            if looked % _SELDOM == 0 or len(self._server.connections) > self._allowed:
+                self.end_idle(asyncio.get_running_loop().time())
 
     def end_idle(self, now: float) -> int:
         """End what was idle for too long, and the idlest of too many; how many."""
@@ -46,7 +51,7 @@ class Connections:
         idle = [each for each in live if not each._request_in_progress]
         self._idle_since = {each: self._idle_since.get(each, now) for each in idle}
         idlest = sorted(idle, key=self._idle_since.__getitem__)
-        too_many = max(0, len(live) - self._most * 9 // 10)
+        too_many = max(0, len(live) - self._allowed)
         ended = [each for at, each in enumerate(idlest) if at < too_many or now - self._idle_since[each] >= self._idle]
         for each in ended:
             if each.transport is not None:

@@ -90,6 +90,20 @@ async def test_when_there_are_too_many_the_idlest_end_at_once() -> None:
             writer.close()
 
 
+@pytest.mark.parametrize(("most", "idle"), [(1000, 0.0), (1, 1000.0)])
+async def test_while_it_is_watched_what_is_idle_or_too_much_ends(most: int, idle: float) -> None:
+    async with serving() as (runner, port, _):
+        assert runner.server is not None
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await until_open(runner.server, 1)
+        watching = asyncio.create_task(Connections(runner.server, most, idle).watch(every=0.001))
+        with suppress(ConnectionError):  # reset, or ended
+            assert await reader.read() == b""
+        await until_open(runner.server, 0)
+        writer.close()
+        watching.cancel()
+
+
 def test_as_many_descriptors_are_taken_as_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (1024, 4096))
