@@ -228,7 +228,7 @@ class _Matroska:
                 # Where it ends, others say by what follows (RFC 9559, 4): pictures would be hidden from this reader.
                 raise NotUnderstood("an element in it doesn't say how long it is")
             behind = end if length in _UNKNOWN else start + length
-            if behind > end:
+            if not start <= behind <= end:
                 raise NotUnderstood("an element in it is longer than what holds it")
             yield identifier, start, behind
             position = behind
