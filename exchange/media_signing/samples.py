@@ -196,11 +196,25 @@ _SEGMENT, _TRACKS, _ENTRY, _CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0x1F43B675
 _NUMBER, _TYPE, _CODEC, _PRIVATE = 0xD7, 0x83, 0x86, 0x63A2
 _ENCODINGS, _GROUP, _BLOCK, _SIMPLE = 0x6D80, 0xA0, 0xA1, 0xA3
 _MOST_TRACKS = 4 << 20
+# fmt: off
+_MASTERS = frozenset((
+    0x1A45DFA3, 0x4281, 0x114D9B74, 0x4DBB, 0x1549A966, 0x6924, 0x1C53BB6B, 0xBB, 0xB7, 0xDB, 0x1941A469, 0x61A7,
+    0x1654AE6B, 0xAE, 0x41E4, 0x6624, 0xE0, 0x55B0, 0x55D0, 0x7670, 0xE1, 0xE2, 0xE3, 0xE4, 0xE9,
+    0x6D80, 0x6240, 0x5034, 0x5035, 0x47E7, 0x1F43B675, 0x5854, 0xA0, 0x75A1, 0xA6, 0x8E, 0xE8, 0xC8,
+    0x1043A770, 0x45B9, 0x4520, 0xB6, 0x8F, 0x80, 0x6944, 0x6911, 0x1254C367, 0x7373, 0x63C0, 0x67C8,
+))
+# fmt: on
+"""Elements that hold elements (RFC 9559, section 5)."""
+_DEEPEST = 16
 _UNKNOWN = {(1 << 7 * size) - 1 for size in range(1, 9)}
 
 
 class _Matroska:
-    """Walks the elements by their heads; only the track entries are read whole."""
+    """Walks all elements by their heads; only the track entries are read whole.
+
+    One that is longer than what holds it is not passed over, wherever it is: a player that meets it looks for the next
+    thing that it knows, and may find there what this reader took for something else.
+    """
 
     def __init__(self, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
@@ -214,6 +228,8 @@ class _Matroska:
         for identifier, start, end in self._elements(0, self._size):
             if identifier == _SEGMENT:
                 self._segment(start, end)
+            else:
+                self._inside(identifier, start, end)
         if self._number < 0:
             raise NotUnderstood("it has no video track")
         return VideoTrack(self._hevc, self._lengths, self._samples)
@@ -243,12 +259,23 @@ class _Matroska:
                         self._entry(first, last)
             elif identifier == _CLUSTER:
                 self._cluster(begin, behind)
+            else:
+                self._inside(identifier, begin, behind)
+
+    def _inside(self, identifier: int, start: int, end: int, depth: int = 0) -> None:
+        """What an element holds is of no use here, but must lie in it."""
+        if identifier not in _MASTERS:
+            return
+        if depth > _DEEPEST:
+            raise NotUnderstood("its elements lie too deep in one another")
+        for inner, begin, behind in self._elements(start, end):
+            self._inside(inner, begin, behind, depth + 1)
 
     def _entry(self, start: int, end: int) -> None:
-        fields = {
-            identifier: os.pread(self._descriptor, behind - begin, begin)
-            for identifier, begin, behind in self._elements(start, end)
-        }
+        fields = {}
+        for identifier, begin, behind in self._elements(start, end):
+            self._inside(identifier, begin, behind)
+            fields[identifier] = os.pread(self._descriptor, behind - begin, begin)
         if int.from_bytes(fields.get(_TYPE, b"")) != 1:
             return
         codec = fields.get(_CODEC, b"").rstrip(b"\0")
@@ -266,6 +293,10 @@ class _Matroska:
                 for inner, first, last in self._elements(begin, behind):
                     if inner == _BLOCK:
                         self._block(first, last)
+                    else:
+                        self._inside(inner, first, last)
+            else:
+                self._inside(identifier, begin, behind)
 
     def _block(self, start: int, end: int) -> None:
         head = os.pread(self._descriptor, 12, start)
