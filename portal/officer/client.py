@@ -1,28 +1,17 @@
 """The officer's client of the portal: search, send, look, fetch, receipt. Every answer is read within limits.
 
-Not for: keys and files of the officer (``portal.officer.state``), or what is shown (``portal.officer.show``).
-
-Long because it is one interface, a few lines a call.
+Not for: how a call is made (``portal.officer.connection``), keys and files of the officer (``portal.officer.state``),
+or what is shown (``portal.officer.show``).
 """
 
-import asyncio
-import contextlib
-import hashlib
-import os
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Literal
 
-import aiohttp
-
-from exchange.certificates import certificate_problem
-from exchange.clock import Clock, SystemClock, to_rfc3339
+from exchange.clock import to_rfc3339
 from exchange.custody.restored import LogRestorations, SignedRestored
 from exchange.custody.uses import LogHead, SignedHead, UseReport, Uses
 from exchange.documents import api
-from exchange.documents.answers import not_understood, problem, read_bounded, retry_after
-from exchange.documents.messages import Part, Signed
+from exchange.documents.messages import Signed
 from exchange.documents.offer import Offers
 from exchange.documents.supervision import (
     AskedAuthorisations,
@@ -33,92 +22,19 @@ from exchange.documents.supervision import (
     SupervisorsWord,
 )
 from exchange.documents.teams import TeamBrief, Teams, TeamVersion
-from exchange.durable import sync_folder
-from exchange.errors import (
-    DocumentInvalid,
-    EvidenceMismatch,
-    PortalRefused,
-    PortalUnreachable,
-)
-from exchange.signing.documents import SigningKey, parse_strictly
-from exchange.signing.logins import SESSION_HEADER, WANTED_HEADER, LoginProof, LoginSession, LoginWanted
-from exchange.signing.tokens import mint
 from portal.officer.keeping.calls import KeepingCalls
-from portal.officer.login.session import CurrentLogin
 from portal.registry.search_query import SearchQuery
-
-P = TypeVar("P", bound=Part)
-_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)
-_FETCH_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
-_BLOCK = 1024 * 1024
-BUSY_TRIES = 2
-"""Times that a call is made again when the portal says that it is busy."""
-LONGEST_BUSY = 10
-"""Seconds that an officer is kept waiting for that; a portal that wants longer is told of."""
-FETCH_TRIES = 5
-"""How often a download that broke is taken up again without any progress."""
-
-
-class NoSuchCall(PortalRefused):
-    """The portal has no such thing, or not this way to call it."""
-
-
-class LoginNeeded(PortalRefused):
-    """The force wants the officer to log in with their account."""
 
 
 class OfficerClient(KeepingCalls):
-    """One officer at one portal. Use it as an async context manager, or give it a session of your own."""
-
-    def __init__(
-        self,
-        url: str,
-        key: SigningKey,
-        clock: Clock | None = None,
-        session: aiohttp.ClientSession | None = None,
-        login: CurrentLogin | None = None,
-    ) -> None:
-        """``url`` is the portal's origin, which tokens name too; with a path where several forces share a host."""
-        parts = urlsplit(url)
-        self.origin = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self._key = key
-        self._clock = clock or SystemClock()
-        self._session = session
-        self._login = login
-        self._own = session is None
-
-    async def __aenter__(self) -> "OfficerClient":
-        if self._session is None:
-            self._session = aiohttp.ClientSession(auto_decompress=False, read_bufsize=_BLOCK)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._own and self._session is not None:
-            await self._session.close()
-            self._session = None
+    """All calls of one officer at one portal, those about people, holds and disclosure among them."""
 
     async def force(self) -> api.ForceInfo:
         """Who runs the portal, as it says itself."""
         return await self._read("GET", api.FORCE, api.ForceInfo, token=False)
 
-    async def login_wanted(self) -> LoginWanted:
-        """What login the portal wants; none where it doesn't know the call."""
-        try:
-            return await self._read("GET", api.LOGIN, LoginWanted, token=False)
-        except NoSuchCall:
-            return LoginWanted()
-
-    async def begin_session(self, proof: LoginProof, before: str | None = None) -> LoginSession:
-        """Log in; or go on with the session ``before``. PortalRefused."""
-        headers = {} if before is None else {SESSION_HEADER: before}
-        return await self._read("POST", api.SESSION, LoginSession, body=proof, headers=headers)
-
-    async def end_session(self, session: str) -> None:
-        await self._call("DELETE", api.SESSION, headers={SESSION_HEADER: session})
-
     async def search(self, query: SearchQuery) -> api.SearchResult:
-        values = query.model_dump(mode="json", exclude_none=True, by_alias=True)
-        return await self._read("GET", api.SEARCH, api.SearchResult, query={k: str(v) for k, v in values.items()})
+        return await self._read("GET", api.SEARCH, api.SearchResult, query=query.as_sent)
 
     async def send(self, request: Signed) -> api.Case:
         """Send a signed request; sent again, it changes nothing."""
@@ -245,165 +161,3 @@ class OfficerClient(KeepingCalls):
         ``size`` and ``sha256`` are those of the device-signed delivery. EvidenceMismatch when the bytes are others.
         """
         await self._fetch(api.CONTENT.format(delivery_id=delivery_id), size, sha256, target)
-
-    async def _fetch(self, path: str, size: int, sha256: str, target: Path) -> None:
-        if await asyncio.to_thread(_is_complete, target, size, sha256):
-            return
-        part = target.with_name(target.name + ".part")
-        tries, reached = 0, -1
-        while (length := await asyncio.to_thread(_length, part)) < size:
-            tries, reached = (0, length) if length > reached else (tries + 1, reached)
-            if tries >= FETCH_TRIES:
-                raise PortalUnreachable(
-                    f"The download stands still at {length} of {size} bytes.",
-                    meaning="What came is kept.",
-                    do="Try again later; it goes on from there.",
-                )
-            with contextlib.suppress(aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, TimeoutError):
-                await self._fetch_from(path, length, size, part)
-        if not await asyncio.to_thread(_is_complete, part, size, sha256):
-            await asyncio.to_thread(part.unlink, missing_ok=True)
-            raise EvidenceMismatch(
-                "What the portal sent is not what the owner's device signed for.",
-                meaning="The sealed package was altered or mixed up on its way; it was thrown away.",
-                do="Try again; if it stays so, tell the force and ask the owner to hand it over again.",
-            )
-        await asyncio.to_thread(_settle, part, target)
-
-    async def _fetch_from(self, path: str, offset: int, size: int, part: Path) -> None:
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
-        async with self._answer("GET", path, headers=headers, timeout=_FETCH_TIMEOUT) as answer:
-            if answer.status not in (200, 206):
-                raise await _refusal(answer)
-            expected = f"bytes {offset}-{size - 1}/{size}"
-            if answer.status == 206 and answer.headers.get("Content-Range") != expected:
-                raise not_understood("another part of the package than was asked for")
-            mode = "ab" if answer.status == 206 else "wb"
-            room = size - (offset if answer.status == 206 else 0)
-            file = await asyncio.to_thread(open, part, mode, opener=_private)
-            try:
-                async for block in answer.content.iter_any():
-                    room -= len(block)
-                    if room < 0:
-                        raise not_understood("more than the package's size")
-                    await asyncio.to_thread(file.write, block)
-            finally:
-                await asyncio.to_thread(file.close)
-
-    async def _read(
-        self,
-        method: str,
-        path: str,
-        model: type[P],
-        *,
-        body: Part | None = None,
-        query: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        token: bool = True,
-    ) -> P:
-        content = await self._call(method, path, body=body, query=query, headers=headers, token=token)
-        try:
-            return parse_strictly(content, model, api.MAX_BODY)
-        except DocumentInvalid as error:
-            raise not_understood("an answer that is not the protocol's") from error
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Part | None = None,
-        query: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        token: bool = True,
-    ) -> bytes:
-        """A portal that has no room for a moment is asked again when it says."""
-        try:
-            for again in (*[True] * BUSY_TRIES, False):
-                async with self._answer(method, path, body=body, query=query, headers=headers, token=token) as answer:
-                    wait = retry_after(answer.headers) if again and answer.status == 503 else None
-                    if wait is None or wait > LONGEST_BUSY:
-                        if not 200 <= answer.status < 300:
-                            raise await _refusal(answer)
-                        return await read_bounded(answer)
-                await asyncio.sleep(wait)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _unreachable(self.origin, error) from error
-        raise AssertionError
-
-    @contextlib.asynccontextmanager
-    async def _answer(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Part | None = None,
-        query: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        token: bool = True,
-        timeout: aiohttp.ClientTimeout = _TIMEOUT,  # noqa: ASYNC109  aiohttp's own
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        assert self._session is not None, "use it in an async with block"
-        sent = dict(headers or {})
-        if token and self._login is not None and path != api.SESSION:
-            sent |= await self._login.headers(self.begin_session)
-        if token:
-            sent["Authorization"] = f"Bearer {mint(self._key, self.origin, self._clock)}"
-        if body is not None:
-            sent["Content-Type"] = "application/json"
-        try:
-            async with self._session.request(
-                method,
-                self.origin + path,
-                params=query,
-                data=body.model_dump_json().encode() if body is not None else None,
-                headers=sent,
-                allow_redirects=False,
-                timeout=timeout,
-            ) as answer:
-                yield answer
-        except (aiohttp.ClientConnectorError, aiohttp.ClientSSLError, ConnectionError) as error:
-            raise _unreachable(self.origin, error) from error
-
-
-async def _refusal(answer: aiohttp.ClientResponse) -> Exception:
-    title, detail = problem(await read_bounded(answer))
-    if answer.status in (408, 425, 429) or answer.status >= 500:
-        return PortalUnreachable(title or f"The portal can't answer now ({answer.status}).", do=detail)
-    kind = NoSuchCall if answer.status in (404, 405) else PortalRefused
-    if answer.status == 401 and WANTED_HEADER in answer.headers:
-        kind = LoginNeeded
-    return kind(title or f"The portal refused ({answer.status}).", do=detail)
-
-
-def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:
-    authority = "Check the address; if it is right, have the force's authority added to those that are trusted here."
-    words = certificate_problem(error, f"the portal at {origin}", to_rfc3339(SystemClock().now()), authority)
-    if words is not None:
-        return PortalUnreachable(words[0], do=words[1])
-    return PortalUnreachable(
-        f"The portal at {origin} does not answer ({type(error).__name__}).",
-        do="Check the network and the portal's address.",
-    )
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _length(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _is_complete(path: Path, size: int, sha256: str) -> bool:
-    if _length(path) != size:
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-
-
-def _settle(part: Path, target: Path) -> None:
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(target)
-    sync_folder(target.parent)

@@ -26,7 +26,8 @@ from exchange.documents.messages import Delivery, Request, Signed
 from exchange.errors import InputInvalid, NotFound
 from exchange.signing.documents import PublicKey, document_sha256, read_unverified, sign_document
 from exchange.signing.feedback import AnyOwners, open_owners
-from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import NoSuchCall
 from portal.officer.opening import Answer, Opened, mixed_up
 from portal.officer.state import OfficerState
 

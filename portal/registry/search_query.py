@@ -46,6 +46,12 @@ class SearchQuery(Part):
         return self
 
     @property
+    def as_sent(self) -> dict[str, str]:
+        """The call's query."""
+        values = self.model_dump(mode="json", exclude_none=True, by_alias=True)
+        return {name: str(value) for name, value in values.items()}
+
+    @property
     def box(self) -> Box:
         if self.lat is not None and self.lon is not None and self.radius_m is not None:
             return box_around(self.lat, self.lon, self.radius_m)

@@ -4,44 +4,29 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
 from exchange.age.files import Kind
 from exchange.clock import to_rfc3339
 from exchange.documents.copies import CHOSEN_KINDS
-from exchange.errors import InputInvalid
 from portal.console import FILE, json_option, one_line
 from portal.officer import show
-from portal.officer.asking import Signer, fields_of, read_form, read_place, sign_request
+from portal.officer.asking import Signer, fields_of, read_form, sign_request
+from portal.officer.nearby import nearby_options
 from portal.officer.supervised import supervision_cli
 from portal.officer.supervised.authorising import draft_of
 from portal.officer.teams.sealed_for import sealed_for
-from portal.officer.times import read_time, read_zone, show_time
+from portal.officer.times import read_zone, show_time
 from portal.officer.tools import Tools, tz_option
 from portal.officer.trust import check_known, remember
 from portal.registry.search_query import SearchQuery
 
 
 @click.command()
-@click.option("--near", required=True, metavar="LAT,LON", help="WGS 84 degrees.")
-@click.option("--crime", required=True, help="The crime reference; it is kept with your name and the place.")
-@click.option("--radius", type=click.FloatRange(1, 20_000), default=100.0, show_default=True, help="Metres.")
-@click.option("--from", "start", required=True)
-@click.option("--to", "end", required=True)
-@tz_option
+@nearby_options
 @json_option
 @click.pass_obj
-def search(
-    tools: Tools, near: str, crime: str, radius: float, start: str, end: str, tz: str | None, as_json: bool
-) -> None:
+def search(tools: Tools, query: SearchQuery, as_json: bool) -> None:
     """Cameras near a place, and whether they may have footage of the time."""
-    zone = read_zone(tz)
-    latitude, longitude = read_place(near)
-    first, last = read_time(start, zone), read_time(end, zone)
-    try:
-        query = SearchQuery(lat=latitude, lon=longitude, radius_m=radius, crime_reference=crime, start=first, end=last)
-    except ValidationError as error:
-        raise InputInvalid(f"This can't be searched: {error.errors()[0]['msg']}.", do="Correct it.") from None
     result = tools.run(lambda client: client.search(query))
     remember(tools.state, result)
     if as_json:

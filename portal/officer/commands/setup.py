@@ -14,7 +14,8 @@ from exchange.signing.documents import PublicKey
 from exchange.signing.teams import open_unit
 from portal.console import FILE, json_option, one_line
 from portal.force.keys import read_public, read_signed
-from portal.officer.client import LoginNeeded, OfficerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import LoginNeeded
 from portal.officer.state import Setup
 from portal.officer.token import TokenPlace
 from portal.officer.tools import Tools

@@ -1,5 +1,5 @@
 """The calls of legal holds, retention and disclosure, for the officer's client. Not for: the connection itself
-(``portal.officer.client``), or what the words mean (``portal.officer.keeping.holding``).
+(``portal.officer.connection``), or what the words mean (``portal.officer.keeping.holding``).
 """
 
 from exchange.custody.uses import UsesAbout

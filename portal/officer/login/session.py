@@ -81,6 +81,8 @@ class CurrentLogin:
         self._portal = portal
         self._clock = clock
         self._kept: KeptLogin | None = None
+        self.is_missing = False
+        """Whether the portal wanted one when it was asked last."""
         self._one_at_a_time = asyncio.Lock()
 
     async def headers(self, prove: Prove) -> dict[str, str]:
@@ -96,6 +98,10 @@ class CurrentLogin:
                     if self._is_ending(self._kept):
                         await self._go_on(self._kept, prove)
             return {SESSION_HEADER: self._kept.session}
+
+    def look_again(self) -> None:
+        """Somebody logged in: what is kept now counts."""
+        self._kept, self.is_missing = None, False
 
     def _is_ending(self, login: KeptLogin) -> bool:
         return login.expires - SOON <= self._clock.now()

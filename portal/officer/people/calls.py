@@ -1,16 +1,14 @@
 """The calls about people without an agent and about public appeals: a part of the officer's client.
 
-Not for: how a call is made (``portal.officer.client``).
+Not for: how a call is made (``portal.officer.connection``).
 """
 
-from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TypeVar
 
 from exchange.clock import to_rfc3339
 from exchange.documents import api
 from exchange.documents.feedback import CaseResult
-from exchange.documents.messages import Part, Signed
+from exchange.documents.messages import Signed
 from exchange.documents.people import PeopleNearby, PersonCase, PersonCases, PersonFile, PersonWord
 from exchange.documents.people.appeals import (
     Appeal,
@@ -22,42 +20,14 @@ from exchange.documents.people.appeals import (
     MarkOf,
 )
 from exchange.signing.documents import read_unverified
+from portal.officer.connection import Connection
 from portal.registry.search_query import SearchQuery
 
-P = TypeVar("P", bound=Part)
 
-
-class PeopleCalls(ABC):
-    @abstractmethod
-    async def _read(
-        self,
-        method: str,
-        path: str,
-        model: type[P],
-        *,
-        body: Part | None = None,
-        query: dict[str, str] | None = None,
-        token: bool = True,
-    ) -> P: ...
-
-    @abstractmethod
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Part | None = None,
-        query: dict[str, str] | None = None,
-        token: bool = True,
-    ) -> bytes: ...
-
-    @abstractmethod
-    async def _fetch(self, path: str, size: int, sha256: str, target: Path) -> None: ...
-
+class PeopleCalls(Connection):
     async def people_nearby(self, query: SearchQuery) -> PeopleNearby:
         """Cameras of people without an agent. NoSuchCall where the portal knows none."""
-        values = query.model_dump(mode="json", exclude_none=True, by_alias=True)
-        return await self._read("GET", api.PEOPLE_NEARBY, PeopleNearby, query={k: str(v) for k, v in values.items()})
+        return await self._read("GET", api.PEOPLE_NEARBY, PeopleNearby, query=query.as_sent)
 
     async def ask_person(self, request: Signed) -> PersonCase:
         """Send a signed request to somebody without an agent; sent again, it changes nothing."""

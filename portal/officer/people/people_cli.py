@@ -6,7 +6,6 @@ Not for: the work itself (``portal.officer.people``).
 from typing import Any
 
 import click
-from pydantic import ValidationError
 from rich.console import Console
 
 from exchange.age.files import Kind
@@ -15,8 +14,9 @@ from exchange.documents.letters import quoted
 from exchange.documents.people import PersonCase
 from exchange.errors import InputInvalid
 from portal.console import json_option, one_line
-from portal.officer.asking import Signer, read_place
+from portal.officer.asking import Signer
 from portal.officer.client import OfficerClient
+from portal.officer.nearby import nearby_options
 from portal.officer.people.brought import BROUGHT, BroughtFile, open_brought
 from portal.officer.people.questions import KEPT_AS, PersonQuestion, person_word, sign_question
 from portal.officer.people.words import tell_if_reached
@@ -28,27 +28,11 @@ from portal.registry.search_query import SearchQuery
 
 
 @click.command()
-@click.option("--near", required=True, metavar="LAT,LON", help="WGS 84 degrees.")
-@click.option("--crime", required=True, help="The crime reference; it is kept with your name and the place.")
-@click.option("--radius", type=click.FloatRange(1, 20_000), default=100.0, show_default=True, help="Metres.")
-@click.option("--from", "start", required=True)
-@click.option("--to", "end", required=True)
-@tz_option
+@nearby_options
 @json_option
 @click.pass_obj
-def people(
-    tools: Tools, near: str, crime: str, radius: float, start: str, end: str, tz: str | None, as_json: bool
-) -> None:
+def people(tools: Tools, query: SearchQuery, as_json: bool) -> None:
     """Cameras near a place whose owners have no agent, and can be asked by a message."""
-    zone = read_zone(tz)
-    latitude, longitude = read_place(near)
-    times = read_time(start, zone), read_time(end, zone)
-    try:
-        query = SearchQuery(
-            lat=latitude, lon=longitude, radius_m=radius, crime_reference=crime, start=times[0], end=times[1]
-        )
-    except ValidationError as error:
-        raise InputInvalid(f"This can't be searched: {error.errors()[0]['msg']}.", do="Correct it.") from None
     found = tools.run(lambda client: client.people_nearby(query))
     if as_json:
         click.echo(found.model_dump_json())

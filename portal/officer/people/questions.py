@@ -18,7 +18,8 @@ from exchange.documents.people import MessageState, PersonAnswer, PersonCase, Pe
 from exchange.errors import DocumentInvalid, InputInvalid, KeyDoesNotOpen, NotFound, PortalRefused
 from exchange.signing.documents import read_unverified, sign_document
 from portal.officer.asking import Signer
-from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import NoSuchCall
 from portal.officer.opening import mixed_up
 from portal.officer.state import OfficerState
 from portal.officer.teams.restoring import bring_key_of, of_own_team

@@ -17,7 +17,8 @@ from exchange.documents.messages import Credential, Role
 from exchange.errors import CustodyBroken, DocumentInvalid, PortalRefused, PortalUnreachable, SignatureInvalid
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, read_unverified
-from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import NoSuchCall
 from portal.officer.state import OfficerState
 from portal.officer.supervised import restored
 

@@ -16,7 +16,8 @@ from exchange.documents.messages import Credential, Role
 from exchange.errors import InputInvalid
 from exchange.signing.credentials import open_credential
 from exchange.signing.documents import PublicKey, document_sha256, open_document, read_unverified, sign_document
-from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import NoSuchCall
 from portal.officer.state import OfficerState
 
 _ATTEMPTS = 5

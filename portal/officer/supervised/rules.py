@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from exchange.documents.api import FoundCamera
 from exchange.documents.supervision import MOST_CAMERAS, CameraName, RulesQuestion, SupervisionLimits
-from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import NoSuchCall
 
 
 @dataclass(frozen=True, slots=True)

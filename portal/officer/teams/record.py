@@ -16,7 +16,8 @@ from exchange.errors import InputInvalid, NotFound
 from exchange.signing.documents import PublicKey
 from exchange.signing.teams import Team, check_follows, open_chain, open_team
 from portal.force.keys import read_signed, write_signed
-from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import NoSuchCall
 from portal.officer.opening import mixed_up
 from portal.officer.state import OfficerState
 from portal.officer.teams.sealed_keys import open_keys

@@ -8,7 +8,8 @@ import asyncio
 from exchange.age.files import Identity, Kind
 from exchange.documents.messages import Signed
 from exchange.errors import InputInvalid, NotFound
-from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import NoSuchCall
 from portal.officer.state import OfficerState
 from portal.officer.teams.changing import found_team
 from portal.officer.teams.record import KnownTeam, kept_team, take_keys, team_of

@@ -15,7 +15,8 @@ from exchange.documents import api
 from exchange.documents.messages import Role
 from exchange.errors import CustodyBroken
 from exchange.signing.documents import SigningKey
-from portal.officer.client import NoSuchCall, OfficerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import NoSuchCall
 from portal.storage.use_tables import UseHead, UseLine, UseNode
 from tests.portal.conftest import BOTH, Town
 from tests.portal.supervision.machines import Machine

@@ -10,7 +10,7 @@ from aiohttp import web
 from exchange.clock import Window, to_rfc3339
 from exchange.documents.people.appeals import Mark
 from exchange.errors import InputInvalid
-from portal.officer.client import NoSuchCall
+from portal.officer.connection import NoSuchCall
 from portal.officer.crime.spoken_times import read_window, show_window
 from portal.officer.desk.brought import BROUGHT_OPENINGS
 from portal.officer.desk.live import answer_part

@@ -10,7 +10,7 @@ from aiohttp import web
 from exchange.documents.messages import Role, Stretch
 from exchange.errors import NotFound, PortalRefused
 from exchange.signing.documents import PublicKey
-from portal.officer.client import NoSuchCall
+from portal.officer.connection import NoSuchCall
 from portal.officer.crime import batches
 from portal.officer.crime.spoken_times import show_window
 from portal.officer.desk.finds import FINDS

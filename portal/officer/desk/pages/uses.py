@@ -9,7 +9,7 @@ from exchange.custody.uses import Use
 from exchange.documents.messages import Role
 from exchange.documents.supervision import Quotas
 from exchange.errors import CustodyBroken, DocumentInvalid, NotPermitted, SignatureInvalid
-from portal.officer.client import NoSuchCall
+from portal.officer.connection import NoSuchCall
 from portal.officer.desk.page import Link, Page
 from portal.officer.desk.site import Site, render, site_of
 from portal.officer.supervised.log import read_log, sign_log, signed_log
