@@ -112,6 +112,41 @@ class MerkleTree:
         return node_hash(self._range(start, middle), self._range(middle, end))
 
 
+class MerkleFrontier:
+    """The same tree without its past: enough to append and to know its root, in about log2(size) hashes."""
+
+    def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
+        """``peaks``: the hashes of its complete subtrees, the largest first."""
+        self._size, self._peaks = size, list(peaks)
+        if len(self._peaks) != size.bit_count():
+            raise ValueError(f"a tree of {size} leaves has {size.bit_count()} complete subtrees")
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @property
+    def peaks(self) -> tuple[bytes, ...]:
+        return tuple(self._peaks)
+
+    def append(self, leaf: bytes) -> None:
+        """Add one leaf's hash (32 bytes)."""
+        position = self._size
+        while position & 1:
+            leaf = node_hash(self._peaks.pop(), leaf)
+            position >>= 1
+        self._peaks.append(leaf)
+        self._size += 1
+
+    def root(self) -> bytes:
+        if not self._peaks:
+            return EMPTY_ROOT
+        found = self._peaks[-1]
+        for peak in reversed(self._peaks[:-1]):
+            found = node_hash(peak, found)
+        return found
+
+
 def _split(count: int) -> int:
     """The largest power of two smaller than ``count``."""
     return 1 << (count - 1).bit_length() - 1

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from exchange.clock import Instant
 from exchange.custody.log import NO_LINE_BEFORE, line_leaf, line_sha256
-from exchange.custody.merkle import MerkleTree
+from exchange.custody.merkle import MerkleFrontier
 from exchange.documents.messages import Fingerprint, Id, Line, Part, Sha256, Signed
 from exchange.errors import CustodyBroken, DocumentInvalid
 from exchange.signing.documents import parse_strictly
@@ -65,21 +65,72 @@ def previous_of(line: str | None) -> str:
     return NO_LINE_BEFORE if line is None else line_sha256(line)
 
 
-def read_uses(lines: Iterable[str]) -> tuple[list[Use], MerkleTree]:
-    """A whole log from its first line, each held against the one before, and its tree. CustodyBroken."""
-    uses: list[Use] = []
-    tree, previous = MerkleTree(), None
-    for line in lines:
+class Checked(Part):
+    """How far a log was read and checked: its lines until then, the SHA-256 of the last one, and its tree."""
+
+    size: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
+    last: Sha256 = NO_LINE_BEFORE
+    peaks: tuple[Sha256, ...] = ()
+
+
+class UsesReader:
+    """A log, read piece by piece, each line held against the one before; what is kept does not grow with it.
+
+    It goes on from what was ``checked`` before; or from an earlier line, ``first``, whose followers must then lead to
+    that. ``roots`` are those of the ``wanted`` sizes, as they are passed; ``until`` is how long the log was, and its
+    root, before its first line of ``at`` or later.
+    """
+
+    def __init__(
+        self,
+        checked: Checked | None = None,
+        first: int | None = None,
+        wanted: Iterable[int] = (),
+        at: int | None = None,
+    ) -> None:
+        self._checked = checked = checked or Checked()
+        self._tree = MerkleFrontier(checked.size, [bytes.fromhex(peak) for peak in checked.peaks])
+        self.position = checked.size if first is None else min(first, checked.size)
+        """How many lines lie before the next one."""
+        self._last = checked.last if self.position == checked.size else None
+        if self.position == 0:
+            self._last = NO_LINE_BEFORE
+        self.roots = {size: self._tree.root() for size in wanted if size == self._tree.size}
+        self.until: tuple[int, bytes] | None = None
+        self._wanted, self._at = frozenset(wanted), at
+
+    @property
+    def checked(self) -> Checked:
+        """As far as it is now."""
+        if self._last is None or self.position < self._tree.size:
+            return self._checked
+        return Checked(size=self.position, last=self._last, peaks=tuple(peak.hex() for peak in self._tree.peaks))
+
+    def take(self, lines: Iterable[str]) -> list[Use]:
+        """CustodyBroken."""
+        return [self._take(line) for line in lines]
+
+    def root(self) -> bytes:
+        return self._tree.root()
+
+    def _take(self, line: str) -> Use:
         try:
             use = parse_strictly(line.encode(), Use, MAX_USE, nulls=False)
         except (DocumentInvalid, UnicodeEncodeError):
-            raise log_broken(f"Line {len(uses)} is none of such a log.") from None
-        if use.seq != len(uses) or use.previous != previous_of(previous):
-            raise log_broken(f"Line {len(uses)} does not follow the line before it.")
-        uses.append(use)
-        tree.append(line_leaf(line))
-        previous = line
-    return uses, tree
+            raise log_broken(f"Line {self.position} is none of such a log.") from None
+        if use.seq != self.position or use.previous != (self._last or use.previous):
+            raise log_broken(f"Line {self.position} does not follow the line before it.")
+        if self._at is not None and self.until is None and use.at >= self._at:
+            self.until = self.position, self.root()
+        self._last = line_sha256(line)
+        self.position += 1
+        if self.position > self._tree.size:
+            self._tree.append(line_leaf(line))
+            if self.position in self._wanted:
+                self.roots[self.position] = self.root()
+        elif self.position == self._tree.size and self._last != self._checked.last:
+            raise log_broken(f"Line {use.seq} is not the one that was checked here before.")
+        return use
 
 
 def log_broken(what: str) -> CustodyBroken:

@@ -97,15 +97,9 @@ class OfficerClient(KeepingCalls):
         """How long the log of use is, and that it begins with the ``since`` lines before. NoSuchCall."""
         return await self._read("GET", api.USES_HEAD, LogHead, query={"since": str(since)})
 
-    async def uses(self) -> list[str]:
-        """Every line of the log of use, for an auditor."""
-        lines: list[str] = []
-        more = True
-        while more:
-            found = await self._read("GET", api.USES, Uses, query={"after": str(len(lines))})
-            lines += found.lines
-            more = found.more and bool(found.lines)
-        return lines
+    async def uses(self, after: int) -> Uses:
+        """Lines of the log of use behind so many, a few hundred at once, for an auditor."""
+        return await self._read("GET", api.USES, Uses, query={"after": str(after)})
 
     async def sign_log(self, head: SignedHead) -> None:
         await self._call("POST", api.USES_HEAD, body=head)

@@ -18,6 +18,7 @@ from exchange.age.files import Identity, Kind, generate_identity, read_identitie
 from exchange.age.keys import identities_in
 from exchange.custody.merkle import EMPTY_ROOT
 from exchange.custody.restored import SignedRestored
+from exchange.custody.uses import Checked
 from exchange.documents.messages import Credential, Document, Id, Line, Part, PublicKeyLine, Signed
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, KeyFileUnusable, NotFound, SettingsInvalid
@@ -292,8 +293,22 @@ class OfficerState:
         heads = {int(each): root for each, root in self._read_map("log-heads.json").items() if int(each) <= size}
         return (max(heads), bytes.fromhex(heads[max(heads)])) if heads else (0, EMPTY_ROOT)
 
+    def log_sizes(self) -> list[int]:
+        """Of every head that is kept."""
+        return [int(size) for size in self._read_map("log-heads.json")]
+
+    def log_checked(self) -> Checked:
+        """How far an auditor's program read and checked it here."""
+        kept = self._read_map("log-checked.json")
+        return Checked.model_validate_json(kept["checked"]) if kept else Checked()
+
+    def save_log_checked(self, checked: Checked) -> None:
+        self._save_map("log-checked.json", {"checked": checked.model_dump_json()})
+
     def save_log_head(self, size: int, root: str, now: int, kept: int | None = None) -> None:
         """``kept``: of a log that was put back to an earlier state, the lines from which it goes on."""
+        if kept is not None and self.log_checked().size > kept:
+            self.save_log_checked(Checked())
         heads = self._read_map("log-heads.json")
         heads = {each: heads[each] for each in heads if kept is None or int(each) <= kept} | {str(size): root}
         sizes = sorted(map(int, heads))

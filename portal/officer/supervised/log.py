@@ -1,6 +1,6 @@
-"""Whether the portal's log of use only grew since it was last seen here, and what an auditor signs of it.
+"""Whether the portal's log of use only grew since it was last seen here, and begins with what an auditor signed.
 
-Not for: showing it (``portal.officer.supervised.log_cli``).
+Not for: reading its lines (``portal.officer.supervised.reading``).
 """
 
 import asyncio
@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from exchange.custody.checkpoint import TreeHead, open_checkpoint, sign_checkpoint
-from exchange.custody.merkle import MerkleTree, consistent
-from exchange.custody.restored import LogRestored
-from exchange.custody.uses import LogHead, SignedHead, Use, log_broken, read_uses
+from exchange.custody.checkpoint import TreeHead, open_checkpoint
+from exchange.custody.merkle import consistent
+from exchange.custody.uses import LogHead, SignedHead, log_broken
 from exchange.documents.messages import Credential, Role
 from exchange.errors import CustodyBroken, DocumentInvalid, PortalRefused, PortalUnreachable, SignatureInvalid
 from exchange.signing.credentials import open_credential
@@ -72,16 +71,6 @@ async def say_if_reached(client: OfficerClient, request_ids: Iterable[str], deed
             await client.say_used(request_id, deed)
 
 
-async def read_log(state: OfficerState, client: OfficerClient, now: int) -> tuple[list[Use], bytes]:
-    """The whole log, checked from its first line and against what was seen before; and its root. CustodyBroken."""
-    await check_log(state, client, now)
-    size, root = await asyncio.to_thread(state.log_head)
-    uses, tree = await _lines(state, client)
-    if tree.size < size or tree.root(size) != root:
-        raise log_broken(f"The lines that the portal shows are not those of its log's head with {size} lines.")
-    return uses, tree.root()
-
-
 @dataclass(frozen=True, slots=True)
 class SignedLog:
     """What an auditor signed last: so many lines."""
@@ -97,33 +86,6 @@ async def signed_log(state: OfficerState, client: OfficerClient) -> SignedLog | 
         return None
     auditor, found = await asyncio.to_thread(_open_signed, state, head.signed)
     return SignedLog(auditor.name, found.size)
-
-
-async def sign_log(state: OfficerState, client: OfficerClient, now: int) -> int:
-    """Read all of it, then sign how long it is; the number of lines. CustodyBroken."""
-    uses, root = await read_log(state, client, now)
-    (credential, _), key = await asyncio.to_thread(lambda: (state.credential(now), state.key()))
-    await client.sign_log(SignedHead(note=sign_checkpoint(len(uses), root, key), credential=credential))
-    return len(uses)
-
-
-async def say_restored(
-    state: OfficerState, client: OfficerClient, at: int, lost: int | None, reason: str, now: int
-) -> LogRestored:
-    """As an auditor, sign that the portal was put back to an earlier state and answers since ``at``; then believe it,
-    as every program does. InputInvalid, CustodyBroken."""
-    await restored.fetch(state, client)
-    uses, tree = await _lines(state, client)
-    said = await asyncio.to_thread(restored.sign, state, uses, tree, at, lost, reason, now)
-    await client.say_restored(said)
-    await check_log(state, client, now)
-    return read_unverified(said.statement, LogRestored)
-
-
-async def _lines(state: OfficerState, client: OfficerClient) -> tuple[list[Use], MerkleTree]:
-    uses, tree = read_uses(await client.uses())
-    restored.check_lines(uses, await asyncio.to_thread(state.restorations))
-    return uses, tree
 
 
 def _check_signed(state: OfficerState, head: LogHead) -> None:

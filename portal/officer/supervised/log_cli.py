@@ -1,11 +1,20 @@
-"""``handover-officer audit``: what officers did, for auditors. Not for: how it is checked (``…supervised.log``)."""
+"""``handover-officer audit``: what officers did, for auditors. Not for: how it is checked (``…supervised.reading``)."""
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from zoneinfo import ZoneInfo
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
 from exchange.clock import to_rfc3339
+from exchange.custody.uses import Use
 from exchange.documents.letters import harmless
 from portal.console import json_option, one_line
-from portal.officer.supervised.log import read_log, say_restored, sign_log
+from portal.officer.supervised.reading import News, read_log, say_restored, sign_log
 from portal.officer.times import read_time, read_zone, show_time
 from portal.officer.tools import Tools, tz_option
 
@@ -17,36 +26,76 @@ def log_of_use() -> None:
 
 @log_of_use.command("log")
 @click.option("--crime", "crime_reference", help="Only what was done about this crime.")
+@click.option(
+    "--after", type=click.IntRange(min=0), default=0, show_default=True, help="Only what follows so many lines."
+)
 @tz_option
 @json_option
 @click.pass_obj
-def show_log(tools: Tools, crime_reference: str | None, tz: str | None, as_json: bool) -> None:
+def show_log(tools: Tools, crime_reference: str | None, after: int, tz: str | None, as_json: bool) -> None:
     """Every search, request, fetch, opening and print, checked from the first one, oldest first."""
     zone = read_zone(tz)
     now = tools.clock.now()
-    uses, _ = tools.run(lambda client: read_log(tools.state, client, now))
-    wanted = [use for use in uses if crime_reference in (None, use.crime_reference)]
-    if as_json:
-        one_line({"lines": len(uses), "uses": [use.model_dump(mode="json", exclude={"previous"}) for use in wanted]})
-        return
-    for use in wanted:
-        who = f"{use.name} ({use.collar_number})"
-        line = f"{show_time(use.at, zone)}  {use.deed:<8}  {use.crime_reference}  {who}  {use.request_id or ''}"
-        tools.console.print(harmless(line.rstrip(), 1000), soft_wrap=True, markup=False)
-    tools.console.print(f"{len(wanted)} of {len(uses)} lines; all of them follow each other.")
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as kept:  # shown once all of it is checked
+        count = 0
+
+        def take(uses: Sequence[Use]) -> None:
+            nonlocal count
+            for use in uses:
+                if crime_reference in (None, use.crime_reference):
+                    kept.write(f"{_as_json(use) if as_json else _in_words(use, zone)}\n")
+                    count += 1
+
+        with _progress() as news:
+            lines, _ = tools.run(lambda client: read_log(tools.state, client, now, take, first=after, news=news))
+        kept.seek(0)
+        if as_json:
+            _print_json(lines, kept)
+            return
+        for line in kept:
+            click.echo(line, nl=False)
+    tools.console.print(f"{count} of {lines} lines; all of them follow each other.")
 
 
 @log_of_use.command("sign")
 @json_option
 @click.pass_obj
 def sign(tools: Tools, as_json: bool) -> None:
-    """Read and check the whole log, then sign how long it is: from then on nobody can cut it back unseen."""
+    """Check the whole log, then sign how long it is: from then on nobody can cut it back unseen."""
     now = tools.clock.now()
-    size = tools.run(lambda client: sign_log(tools.state, client, now))
+    with _progress() as news:
+        size = tools.run(lambda client: sign_log(tools.state, client, now, news))
     if as_json:
         one_line({"lines": size, "signed": to_rfc3339(now)})
         return
     tools.console.print(f"Signed: the log had {size} lines.")
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[News]:
+    """On a terminal, how far it is; what was checked stays checked when somebody ends it."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
+        bar = shown.add_task("Reading and checking the log", total=None)
+        yield lambda done, size: shown.update(bar, completed=done, total=size)
+
+
+def _as_json(use: Use) -> str:
+    return json.dumps(use.model_dump(mode="json", exclude={"previous"}), ensure_ascii=False)
+
+
+def _in_words(use: Use, zone: ZoneInfo | None) -> str:
+    who = f"{use.name} ({use.collar_number})"
+    line = f"{show_time(use.at, zone)}  {use.deed:<8}  {use.crime_reference}  {who}  {use.request_id or ''}"
+    return harmless(line.rstrip(), 1000)
+
+
+def _print_json(lines: int, kept: Iterable[str]) -> None:
+    """As one line, without having all of it in memory."""
+    click.echo(f'{{"lines": {lines}, "uses": [', nl=False)
+    for number, line in enumerate(kept):
+        click.echo((", " if number else "") + line.rstrip("\n"), nl=False)
+    click.echo("]}")
 
 
 @log_of_use.command("restored")

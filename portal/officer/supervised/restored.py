@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Container, Iterable, Sequence
 
 from exchange.clock import to_rfc3339
-from exchange.custody.merkle import MerkleTree, consistent
+from exchange.custody.merkle import EMPTY_ROOT, consistent
 from exchange.custody.restored import Head, LogRestored, SignedRestored
-from exchange.custody.uses import Deed, LogHead, Use, log_broken
+from exchange.custody.uses import Deed, LogHead, Use, UsesReader, log_broken
 from exchange.documents.messages import Credential, Role
 from exchange.errors import InputInvalid
 from exchange.signing.credentials import open_credential
@@ -106,15 +106,15 @@ def check_lines(uses: Sequence[Use], known: Container[str]) -> None:
             raise log_broken(f"Line {use.seq} names a statement that the log was put back, which nobody shows.")
 
 
-def sign(
-    state: OfficerState, uses: Sequence[Use], tree: MerkleTree, at: int, lost: int | None, reason: str, now: int
-) -> SignedRestored:
+def sign(state: OfficerState, log: UsesReader, at: int, lost: int | None, reason: str, now: int) -> SignedRestored:
     """An auditor's word that the portal answers again since ``at``, its log going on from its lines before that.
+
+    ``log``: read whole, with that time and the roots of all sizes that were seen here.
 
     InputInvalid when nothing was lost as far as this machine saw, and nobody told more (``lost``: lines in all).
     CustodyBroken when what was kept is not what this machine saw of it.
     """
-    kept = next((use.seq for use in uses if use.at >= at), len(uses))
+    kept, kept_root = log.until or (log.position, log.root())
     seen, _ = state.log_head()
     had = max(lost or 0, seen if state.log_seen() < at else 0)
     if had <= kept:
@@ -123,14 +123,14 @@ def sign(
             do="If officers' programs had more, give the greatest number that one of them shows: --lost N.",
         )
     size, root = state.log_head_until(kept)
-    if tree.root(size) != root:
+    if log.roots.get(size, EMPTY_ROOT) != root:
         raise log_broken(f"What was kept of the log is not what this machine saw of its first {size} lines.")
     credential, who = state.credential(now)
     said = LogRestored(
         force=who.force,
         auditor=state.key().public.fingerprint,
         restored=at,
-        kept=Head(size=kept, root=tree.root(kept).hex()),
+        kept=Head(size=kept, root=kept_root.hex()),
         lost=had,
         reason=reason,
         issued=now,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
-from exchange.custody.uses import Deed, Use, read_uses
+from exchange.custody.uses import Deed, Use, UsesReader
 from portal import sweep
 from portal.audit import uses
 from portal.audit.logged import LoggedDatabase
@@ -36,9 +36,10 @@ async def log(town: Town) -> list[Use]:
             uses.head(session, 0),
         )
     )
-    found, tree = read_uses(lines)
-    assert nodes == sum(tree.size >> level for level in range(tree.size.bit_length()))
-    assert (head.size, head.root) == (tree.size, tree.root().hex())
+    reader = UsesReader()
+    found, size = reader.take(lines), reader.position
+    assert nodes == sum(size >> level for level in range(size.bit_length()))
+    assert (head.size, head.root) == (size, reader.root().hex())
     return found
 
 

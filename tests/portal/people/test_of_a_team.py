@@ -7,7 +7,7 @@ import pytest
 
 from exchange.age.files import Encryptor, parse_recipient
 from exchange.clock import HOUR, Window
-from exchange.custody.uses import Deed
+from exchange.custody.uses import Deed, Use
 from exchange.documents import api
 from exchange.documents.feedback import CaseResult
 from exchange.documents.messages import Role
@@ -16,7 +16,8 @@ from portal.force import officers
 from portal.officer.asking import Signer
 from portal.officer.people.brought import open_brought
 from portal.officer.people.questions import KEPT_AS, PersonQuestion, sign_question, was_asked_of_a_person
-from portal.officer.supervised.log import read_log, say_opened
+from portal.officer.supervised.log import say_opened
+from portal.officer.supervised.reading import read_log
 from portal.officer.teams.sealed_for import sealed_for
 from tests.portal.conftest import BOTH, Town, on_a_file
 from tests.portal.people.letters import Letters
@@ -68,7 +69,8 @@ async def deeds(town: Town, unit: Unit, request_id: str) -> list[tuple[str, Deed
     await portal.db.write(lambda s: officers.add(s, member.credential, portal.settings, town.clock.now()))
     auditor = await unit.desk("auditor", "8")
     client = type(auditor.client)(town.origin, member.key, town.clock, town.session)
-    uses, _ = await read_log(auditor.state, client, town.clock.now())
+    uses: list[Use] = []
+    await read_log(auditor.state, client, town.clock.now(), uses.extend)
     return [(use.collar_number, use.deed) for use in uses if use.request_id == request_id]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from exchange.custody.checkpoint import sign_checkpoint
 from exchange.custody.merkle import EMPTY_ROOT, consistent
-from exchange.custody.uses import LogHead, SignedHead, UseReport, Uses, read_uses
+from exchange.custody.uses import LogHead, SignedHead, UseReport, Uses, UsesReader
 from exchange.documents import api
 from exchange.documents.messages import Role
 from exchange.errors import CustodyBroken
@@ -70,7 +70,8 @@ async def test_every_deed_is_a_line_with_its_officer_and_crime_and_no_place(town
     await some_use(town)
     answer = await auditor.who.call("GET", api.USES)
     lines = Uses.model_validate_json(answer.content).lines
-    uses, tree = read_uses(lines)
+    reader = UsesReader()
+    uses = reader.take(lines)
     assert [(use.deed, use.crime_reference, use.request_id) for use in uses] == [
         ("searched", "C-1", None),
         ("asked", "EX/26/004711", "r-1"),
@@ -80,7 +81,7 @@ async def test_every_deed_is_a_line_with_its_officer_and_crime_and_no_place(town
     assert {(use.name, use.officer) for use in uses} == {("Ada Okafor", town.officer.key.public.fingerprint)}
     assert "53.76" not in "".join(lines)
     found = await head(town.officer)
-    assert (found.size, found.root) == (4, tree.root().hex())
+    assert (found.size, found.root) == (4, reader.root().hex())
 
 
 async def test_the_stored_tree_grows_as_the_one_in_memory(town: Town) -> None:
@@ -215,4 +216,4 @@ async def test_no_head_by_somebody_who_is_no_auditor_is_believed(town: Town, off
 def test_a_line_that_is_none_is_refused() -> None:
     for lines in (["{}"], [json.dumps({"seq": 0})], ["\ud800"]):
         with pytest.raises(CustodyBroken):
-            read_uses(lines)
+            UsesReader().take(lines)

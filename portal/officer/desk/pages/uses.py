@@ -1,7 +1,10 @@
 """For auditors: the log of use, checked from its first line; its head, signed; and how much of their quotas is used.
 
-Not for: how it is checked (``portal.officer.supervised.log``).
+Not for: how it is checked (``portal.officer.supervised.reading``).
 """
+
+from collections import deque
+from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -12,7 +15,8 @@ from exchange.errors import CustodyBroken, DocumentInvalid, NotPermitted, Signat
 from portal.officer.connection import NoSuchCall
 from portal.officer.desk.page import Link, Page
 from portal.officer.desk.site import Site, render, site_of
-from portal.officer.supervised.log import read_log, sign_log, signed_log
+from portal.officer.supervised.log import signed_log
+from portal.officer.supervised.reading import read_log, sign_log
 
 MOST_LINES = 500
 """Shown at once, the newest first."""
@@ -20,20 +24,27 @@ MOST_LINES = 500
 
 async def show(request: web.Request) -> web.Response:
     site, crime = _auditors(request), request.query.get("crime", "").strip()
-    uses: list[Use] = []
-    signed, broken = None, None
+    shown: deque[Use] = deque(maxlen=MOST_LINES)
+    lines, count, signed, broken = 0, 0, None, None
+
+    def take(uses: Sequence[Use]) -> None:
+        nonlocal count
+        found = [use for use in uses if crime in ("", use.crime_reference)]
+        count += len(found)
+        shown.extend(found)
+
     try:
-        uses, _ = await read_log(site.state, site.client, site.now())
+        first = 0 if crime else -MOST_LINES
+        lines, _ = await read_log(site.state, site.client, site.now(), take, first=first)
         signed = await signed_log(site.state, site.client)
     except (CustodyBroken, SignatureInvalid, DocumentInvalid) as error:
         broken = error
-    found = [use for use in reversed(uses) if crime in ("", use.crime_reference)]
     return render(
         request,
         "audit.html",
-        uses=found[:MOST_LINES],
-        count=len(found),
-        lines=len(uses),
+        uses=list(reversed(shown)),
+        count=count if crime else lines,
+        lines=lines,
         crime=crime,
         broken=broken,
         signed=signed,
@@ -43,7 +54,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def sign(request: web.Request) -> web.Response:
-    """The whole log is read and checked once more before it is signed."""
+    """What was not checked here yet is, before all of it is signed."""
     site = _auditors(request)
     await sign_log(site.state, site.client, site.now())
     raise web.HTTPSeeOther("/audit?done=signed")
