@@ -258,6 +258,8 @@ class LoginSettings(Part):
     """What of the credential it must be."""
     required: bool = True
     """Whether an officer's key alone is not enough."""
+    codes: bool = False
+    """Whether a login by a code, typed on another device, counts where the provider's ID token then names no key."""
     minutes: Annotated[int, Field(ge=5, le=24 * 60)] = 60
     """After which the officer's program asks the provider again, without a person."""
     longest_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 12

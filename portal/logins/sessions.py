@@ -27,12 +27,21 @@ ISSUER = "login"
 def begin(
     session: Session, officer: str, proof: LoginProof, identity: Identity, settings: LoginSettings, now: int
 ) -> LoginSession:
-    """A new session. ProblemError 401 for a login that was used, or made for another key; 403 for another person's."""
-    if proof.secret is None or identity.nonce != login_nonce(officer, proof.secret):
+    """A new session. ProblemError 401 for a login that was used, or made for another key; 403 for another person's.
+
+    An ID token without a nonce is one of a login by code, of a provider that binds it to nothing: where the force
+    wants that, it is of use with the key of the same person, and once.
+    """
+    if proof.secret is None:
+        raise _wanted("The login was not made for this key.")
+    nonce = login_nonce(officer, proof.secret)
+    if identity.nonce is None and not settings.codes:
+        raise _wanted("The login is bound to no key; your force takes it with a browser only.")
+    if identity.nonce not in (None, nonce):
         raise _wanted("The login was not made for this key.")
     _take_once(session, proof.id_token, identity)
     _is_theirs(session, officer, identity, settings)
-    return _give(session, officer, identity, identity.nonce, now + settings.longest_hours * HOUR, settings, now)
+    return _give(session, officer, identity, nonce, now + settings.longest_hours * HOUR, settings, now)
 
 
 def go_on(

@@ -1,19 +1,18 @@
 """``handover-officer login`` and ``logout``: the force's account, where its portal wants one beside the key."""
 
 import contextlib
-import secrets
 import webbrowser
 
 import click
 
 from exchange.clock import to_rfc3339
 from exchange.errors import HandoverError
-from exchange.signing.logins import LoginIssuer, LoginProof, login_nonce
 from portal.console import json_option, one_line
 from portal.officer.client import OfficerClient
-from portal.officer.login.issuer import Attempt, IssuerClient, Tokens
+from portal.officer.login.device import DeviceCode
+from portal.officer.login.entering import by_browser, by_code, log_in
+from portal.officer.login.issuer import IssuerClient, Tokens
 from portal.officer.login.loopback import way_back
-from portal.officer.login.session import KeptLogin
 from portal.officer.tools import Tools
 
 
@@ -21,31 +20,23 @@ from portal.officer.tools import Tools
 @click.option("--no-browser", is_flag=True, help="Print the address to open, and open no browser.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True,
               help="Of this machine, at which the browser comes back; 0 is a free one.")  # fmt: skip
+@click.option("--device", is_flag=True, help="Without a browser here: print a code that you type on another device.")
 @json_option
 @click.pass_obj
-def login(tools: Tools, no_browser: bool, port: int, as_json: bool) -> None:
+def login(tools: Tools, no_browser: bool, port: int, device: bool, as_json: bool) -> None:
     """Log in with your force's account, in your browser, for some hours."""
 
-    async def work(client: OfficerClient) -> KeptLogin | None:
-        wanted = await client.login_wanted()
-        if wanted.accounts is None:
-            return None
-        secret = secrets.token_urlsafe(32)
-        nonce = login_nonce(tools.state.key().public.fingerprint, secret)
-        tokens = await _in_the_browser(wanted.accounts, nonce, port, tools, opens=not no_browser)
-        given = await client.begin_session(LoginProof(id_token=tokens.id_token, secret=secret))
-        kept = KeptLogin(
-            portal=client.origin,
-            accounts=wanted.accounts,
-            session=given.session,
-            expires=given.expires,
-            ends=given.ends,
-            refresh_token=tokens.refresh_token,
-        )
-        tools.state.logins.keep(kept)
-        return kept
+    def open_it(address: str) -> None:
+        if no_browser or not webbrowser.open(address):
+            click.echo(f"Open this in a browser on this machine:\n{address}", err=True)
 
-    kept = tools.run(work)
+    async def way(issuer: IssuerClient, nonce: str) -> Tokens:
+        if device:
+            return await by_code(issuer, nonce, _show_code)
+        async with way_back(port) as back:
+            return await by_browser(issuer, nonce, back, open_it)
+
+    kept = tools.run(lambda client: log_in(tools.state, client, way))
     until = None if kept is None else to_rfc3339(kept.ends if kept.refresh_token is not None else kept.expires)
     if as_json:
         one_line({"logged_in": kept is not None, "until": until})
@@ -80,13 +71,10 @@ def logout(tools: Tools, as_json: bool) -> None:
     tools.console.print("You are logged out." if kept is not None else "You were not logged in.")
 
 
-async def _in_the_browser(accounts: LoginIssuer, nonce: str, port: int, tools: Tools, *, opens: bool) -> Tokens:
-    client = IssuerClient(accounts)
-    endpoints = await client.discover()
-    async with way_back(port) as way:
-        attempt = Attempt(way.redirect, nonce)
-        way.state, way.issuer = attempt.state, accounts.issuer
-        address = client.address(endpoints, attempt)
-        if not opens or not webbrowser.open(address):
-            click.echo(f"Open this in a browser on this machine:\n{address}", err=True)
-        return await client.take_code(endpoints, attempt, await way.code())
+def _show_code(code: DeviceCode) -> None:
+    minutes = max(1, code.expires_in // 60)
+    click.echo(
+        f"On a device of yours that has a browser, open\n    {code.verification_uri}\nand type\n    {code.user_code}\n"
+        f"within {minutes} minutes. Type no code there that somebody else gave you.",
+        err=True,
+    )

@@ -26,6 +26,7 @@ from exchange.signing.authorisations import check_authorised
 from exchange.signing.documents import PublicKey, parse_strictly
 from portal.officer.asking import RequestForm, Signer, sign_request
 from portal.officer.client import OfficerClient
+from portal.officer.connection import LoginNeeded
 from portal.officer.crime.texts import CrimeText
 from portal.officer.state import OfficerState
 from portal.officer.supervised.rules import Rules, rules_for
@@ -70,6 +71,8 @@ class Progress:
     failed: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
     """Why sending stopped; empty while nothing hinders it."""
+    needs_login: bool = False
+    """Whether that is why."""
     is_left: bool = False
     """What is not sent is not to be sent any more."""
 
@@ -176,7 +179,7 @@ async def send(
 ) -> None:
     """Send what is not sent yet; ``news`` is called after each. What the portal refuses stands in ``progress.failed``;
     when it can't be reached, sending stops, and ``progress.trouble`` says so."""
-    progress.trouble = ""
+    progress.trouble, progress.needs_login = "", False
     progress.failed.clear()
     waiting = [each.request_id for each in progress.batch.sendings if each.request_id not in progress.sent]
 
@@ -190,8 +193,8 @@ async def send(
                 await client.send(signed)
                 await asyncio.to_thread(_write_down, _folder(state, progress.batch.batch_id), request_id)
                 progress.sent.add(request_id)
-            except PortalUnreachable as error:
-                progress.trouble = str(error)
+            except (PortalUnreachable, LoginNeeded) as error:
+                progress.trouble, progress.needs_login = str(error), isinstance(error, LoginNeeded)
             except HandoverError as error:
                 progress.failed[request_id] = str(error)
             news()

@@ -6,6 +6,7 @@ In memory: after the program's end a search is made again, and sending goes on f
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -65,11 +66,11 @@ class Finds:
             await asyncio.to_thread(batches.leave, state, batch_id)
             progress.is_left = True
 
-    async def send(self, state: OfficerState, client: OfficerClient, batch_id: str) -> None:
-        """Begin to send what is not sent yet, unless that goes on already. NotFound."""
+    async def send(self, state: OfficerState, client: OfficerClient, batch_id: str, news: Callable[[], None]) -> None:
+        """Begin to send what is not sent yet, unless that goes on already; ``news`` is called after each. NotFound."""
         progress, is_sent = await self.progress(state, batch_id)
         if not is_sent:
-            task = asyncio.create_task(batches.send(state, client, progress))
+            task = asyncio.create_task(batches.send(state, client, progress, news))
             self.sendings[batch_id] = progress, task
 
 

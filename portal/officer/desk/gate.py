@@ -16,18 +16,21 @@ from exchange.errors import (
     NotPermitted,
     PortalUnreachable,
 )
+from exchange.signing.logins import WANTED_HEADER
+from portal.officer.connection import LoginNeeded
 from portal.officer.desk.site import INSIDE, Site, render, site_of
+from portal.officer.login.loopback import PATH
 
 log = logging.getLogger(__name__)
 
-OPEN = ("/come-in", "/static")
+OPEN = ("/come-in", "/static", PATH)
 """What may be seen without a session."""
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
         "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
-    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Referrer-Policy": "same-origin",
@@ -49,8 +52,10 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await _pass(request, handler)
     except web.HTTPException as error:
         if error.status >= 400:
-            return _failed(request, error.status, HandoverError(error.reason))
+            return _failed(request, error.status, _told(error))
         raise
+    except LoginNeeded as error:
+        return _failed(request, _status(error), error, await _posted(request))
     except HandoverError as error:
         return _failed(request, _status(error), error)
     except ConnectionError:  # whoever asked has gone
@@ -94,17 +99,35 @@ async def set_headers(request: web.Request, response: web.StreamResponse) -> Non
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["Server"] = "Handover"
+    if INSIDE in request and site_of(request).client.is_login_missing:
+        response.headers[WANTED_HEADER] = "wanted"
 
 
 def _navigates(request: web.Request) -> bool:
     return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
 
 
-def _failed(request: web.Request, status: int, error: HandoverError) -> web.StreamResponse:
+def _told(error: web.HTTPException) -> HandoverError:
+    if error.reason in ("Not Found", "Method Not Allowed"):
+        return HandoverError("There is no such page here.", do="Begin at one of those that are named above.")
+    return HandoverError(error.reason)
+
+
+async def _posted(request: web.Request) -> list[tuple[str, str]]:
+    """What a person typed, to be sent again once they are logged in."""
+    if request.method != "POST" or not _navigates(request):
+        return []
+    return [(name, value) for name, value in (await request.post()).items() if isinstance(value, str)]
+
+
+def _failed(
+    request: web.Request, status: int, error: HandoverError, posted: list[tuple[str, str]] | None = None
+) -> web.StreamResponse:
     if not _navigates(request):
         told = {"what": error.what, "meaning": error.meaning, "do": error.do, "kind": type(error).__name__}
         return web.json_response(told, status=status)
-    return render(request, "error.html", status_code=status, error=error)
+    values = {"error": error, "posted": posted, "method": request.method, "action": request.path_qs}
+    return render(request, "error.html", status_code=status, **values)
 
 
 def _status(error: HandoverError) -> int:

@@ -20,6 +20,7 @@ from portal.officer.crime.gazetteer import Gazetteer, Geocoder
 from portal.officer.desk import entrance
 from portal.officer.desk.door import Door
 from portal.officer.desk.gate import gate, set_headers
+from portal.officer.desk.logins import look_whether_needed
 from portal.officer.desk.page import Page
 from portal.officer.desk.pages import PAGES
 from portal.officer.desk.settings import DeskSettings, path_of, read_settings
@@ -67,8 +68,10 @@ async def serve_desk(tools: Tools, zone: ZoneInfo, port: int = 0) -> AsyncIterat
             await runner.setup()
             try:
                 await web.SockSite(runner, listening).start()
+                looking = asyncio.create_task(look_whether_needed(site))
                 yield site
             finally:
+                looking.cancel()
                 await runner.cleanup()
 
 

@@ -92,6 +92,7 @@ def _context(request: web.Request) -> dict[str, Any]:
     return {
         "path": request.path,
         "inside": INSIDE in request,
+        "login_missing": site.client.is_login_missing,
         "officer": site.officer,
         "links": [link for link in site.links if not link.roles or any(map(site.officer.may, link.roles))],
         "zone": site.zone,

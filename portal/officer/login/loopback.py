@@ -24,10 +24,10 @@ _HEADERS = {
 
 
 class WayBack:
-    """Listens; ``redirect`` is what the provider is told."""
+    """Takes one answer; ``redirect`` is what the provider is told."""
 
-    def __init__(self) -> None:
-        self.redirect = ""
+    def __init__(self, redirect: str = "") -> None:
+        self.redirect = redirect
         self.state = ""
         self.issuer = ""
         self._code: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -45,7 +45,7 @@ class WayBack:
     async def take(self, request: web.Request) -> web.Response:
         """Whatever is not the answer to this login changes nothing: any page can send a browser here."""
         values = request.query
-        known = secrets.compare_digest(values.get("state", "").encode(), self.state.encode())
+        known = bool(self.state) and secrets.compare_digest(values.get("state", "").encode(), self.state.encode())
         if not known or values.get("iss", self.issuer) != self.issuer or self._code.done():
             return _page("This is no answer to a login of yours.", 400)
         if "code" not in values:

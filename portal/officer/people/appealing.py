@@ -160,7 +160,9 @@ def title_of(case: AppealCase) -> str:
 
 def _checked_name(appeal_id: str) -> str:
     if len(appeal_id) != 10 or not set(appeal_id) <= set(_LETTERS):
-        raise InputInvalid("This is no appeal's name.", do="handover-officer appeal list names them.")
+        raise InputInvalid(
+            "This is no appeal's name.", do="Look at Appeals on your page; handover-officer appeal list names them too."
+        )
     return appeal_id
 
 

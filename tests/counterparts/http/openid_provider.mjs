@@ -11,7 +11,7 @@ const client = (client_id) => ({
   token_endpoint_auth_method: "none",
   application_type: "native",
   redirect_uris: ["http://127.0.0.1/logged-in"],
-  grant_types: ["authorization_code", "refresh_token"],
+  grant_types: ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
   response_types: ["code"],
 });
 let number = 0; // no two ID tokens are the same, though made in one second
@@ -20,7 +20,7 @@ const provider = new Provider(issuer, {
   claims: { openid: ["sub", "number"], email: ["email", "email_verified"] },
   conformIdTokenClaims: false,
   cookies: { keys: ["for tests only"] },
-  features: { revocation: { enabled: true } },
+  features: { deviceFlow: { enabled: true }, revocation: { enabled: true } },
   findAccount: (_, id) => ({
     accountId: id,
     claims: () => ({ sub: id, number: (number += 1), email: id, email_verified: !id.startsWith("unverified") }),

@@ -50,18 +50,26 @@ def openid_provider() -> Iterator[OpenIdProvider]:
             provider.end()
 
 
-async def log_in_there(address: str, account: str) -> str:
-    """Open an address, fill in whatever form comes, and go wherever the provider leads; what is shown at the end."""
+async def log_in_there(address: str, account: str, refuses: bool = False) -> str:
+    """Open an address, fill in whatever form comes, and go wherever the provider leads; what is shown at the end.
+
+    ``refuses``: they give up where the provider asks whether a device is theirs.
+    """
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(cookie_jar=jar) as browser:
         answer = await browser.get(address)
         for _ in range(MOST_STEPS):
             shown = await answer.text()
-            form = re.search(r'<form[^>]*action="([^"]+)"[^>]*method="post"', shown)
+            form = re.search(r'<form(?=[^>]*method="post")[^>]*action="([^"]+)"', shown)
             if form is None:
                 return shown
-            fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w*)"', shown))
+            fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([\w-]*)"', shown))
             if 'name="login"' in shown:
                 fields |= {"login": account, "password": "any"}
+            ends = refuses and 'name="abort"' in shown
+            if ends:
+                fields["abort"] = "yes"
             answer = await browser.post(urljoin(str(answer.url), html.unescape(form[1])), data=fields)
+            if ends:
+                return await answer.text()
     raise AssertionError(shown)

@@ -31,9 +31,18 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def place(room: Path, provider: OpenIdProvider, limits: Limits, clock: SetClock) -> Place:
+def login_settings() -> dict[str, object]:
+    """What of the portal's ``login`` is not as it is by itself."""
+    return {}
+
+
+@pytest.fixture
+def place(
+    room: Path, provider: OpenIdProvider, limits: Limits, clock: SetClock, login_settings: dict[str, object]
+) -> Place:
     place = make_place(room, limits, clock)
-    settings = place.settings.model_copy(update={"login": LoginSettings(issuer=provider.issuer, client_id=CLIENT)})
+    login = LoginSettings.model_validate({"issuer": provider.issuer, "client_id": CLIENT, **login_settings})
+    settings = place.settings.model_copy(update={"login": login})
     place.folder.settings_file.unlink()
     place.folder.save(settings)
     return replace(place, settings=settings)

@@ -18,8 +18,10 @@ from exchange.errors import PortalAnswerInvalid, PortalRefused, PortalUnreachabl
 from exchange.signing.logins import LoginIssuer
 from portal.force.keys import write_signed
 from portal.officer.cli import main
-from portal.officer.client import LoginNeeded, OfficerClient
-from portal.officer.login.issuer import IssuerClient
+from portal.officer.client import OfficerClient
+from portal.officer.connection import LoginNeeded
+from portal.officer.login.device import DeviceCode
+from portal.officer.login.issuer import IssuerClient, Tokens
 from portal.officer.login.loopback import way_back
 from portal.officer.login.session import KeptLogin
 from portal.officer.state import OfficerState
@@ -95,6 +97,22 @@ def test_an_officer_logs_in_works_and_logs_out(set_up: None, typed: Typed, state
     with pytest.raises(LoginNeeded):
         tools(state).run(cases)
     assert "not logged in" in typed("logout").output or typed("logout").exit_code == 0
+
+
+def test_a_machine_without_a_browser_shows_a_code_to_be_typed_elsewhere(
+    set_up: None, typed: Typed, provider: OpenIdProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[DeviceCode] = []
+
+    async def refuse(issuer: IssuerClient, code: DeviceCode, pause: object) -> Tokens:
+        shown.append(code)
+        raise PortalRefused("Your force's login said no.", do="Ask who runs it.")
+
+    monkeypatch.setattr("portal.officer.login.entering.take_when_typed", refuse)
+    ended = typed("login", "--device")
+    assert ended.exit_code == PortalRefused.exit_code
+    assert f"{provider.issuer}/device\nand type\n    {shown[0].user_code}\n" in ended.stderr
+    assert shown[0].device_code not in ended.output
 
 
 def test_a_session_that_ends_is_gone_on_with_unless_the_provider_says_no(

@@ -6,6 +6,7 @@ from portal.officer.desk.pages import (
     cases,
     exports,
     ground,
+    logins,
     notes,
     packages,
     people,
@@ -29,4 +30,5 @@ PAGES: tuple[Page, ...] = (
     supervision.PAGE,
     uses.PAGE,
     ground.PAGE,
+    logins.PAGE,
 )

@@ -14,6 +14,7 @@ from portal.officer.crime.spoken_times import show_window
 from portal.officer.desk.finds import FINDS
 from portal.officer.desk.page import Link, Page
 from portal.officer.desk.site import render, site_of
+from portal.officer.desk.watch import WATCH
 
 _EVERY = 0.3
 _LONGEST = 2000
@@ -41,7 +42,7 @@ async def show(request: web.Request) -> web.Response:
 async def send(request: web.Request) -> web.Response:
     """Send what is not sent yet."""
     site, batch_id = site_of(request), request.match_info["batch_id"]
-    await request.config_dict[FINDS].send(site.state, site.client, batch_id)
+    await request.config_dict[FINDS].send(site.state, site.client, batch_id, request.config_dict[WATCH].forget)
     raise web.HTTPSeeOther(f"/requests/{batch_id}")
 
 
@@ -68,6 +69,7 @@ async def events(request: web.Request) -> web.StreamResponse:
                 "failed": progress.failed,
                 "trouble": progress.trouble,
                 "ended": not is_sent,
+                "login": progress.needs_login,
             }
         )
         if news != before:

@@ -23,6 +23,7 @@ from portal.officer.crime.spoken_times import read_window, show_window
 from portal.officer.desk.finds import FINDS, Finds, Found, set_up
 from portal.officer.desk.page import Link, Page
 from portal.officer.desk.site import Site, render, site_of
+from portal.officer.desk.watch import WATCH
 from portal.officer.supervised.asked import ask_supervisors
 from portal.officer.supervised.rules import rules_for
 from portal.officer.times import show_time
@@ -106,7 +107,7 @@ async def ask(request: web.Request) -> web.Response:
     except AuthorisationInvalid as error:
         do = "Press Ask a supervisor: those of your unit see it on their desk."
         raise AuthorisationInvalid(error.what, meaning=error.meaning, do=do) from None
-    await _finds(request).send(site.state, site.client, batch.batch_id)
+    await _finds(request).send(site.state, site.client, batch.batch_id, request.config_dict[WATCH].forget)
     return web.json_response({"to": f"/requests/{batch.batch_id}"})
 
 

@@ -16,6 +16,7 @@ from portal.officer.crime.spoken_times import show_window
 from portal.officer.desk.finds import FINDS
 from portal.officer.desk.page import Link, Page
 from portal.officer.desk.site import form_of, render, site_of
+from portal.officer.desk.watch import WATCH
 from portal.officer.supervised import asked
 from portal.officer.supervised.asked import Asked
 
@@ -59,7 +60,7 @@ async def send(request: web.Request) -> web.Response:
         raise NotFound("There is nothing here to send.", do="Look whether it is sent already: Requests.")
     batch = await batches.prepare(site.state, site.client, found.waiting.asking(signed), site.now())
     await asyncio.to_thread(asked.forget_waiting, site.state, found.asked.asked_id)
-    await request.config_dict[FINDS].send(site.state, site.client, batch.batch_id)
+    await request.config_dict[FINDS].send(site.state, site.client, batch.batch_id, request.config_dict[WATCH].forget)
     raise web.HTTPSeeOther(f"/requests/{batch.batch_id}")
 
 

@@ -7,6 +7,7 @@ async function freshen(part) {
   const headers = part.dataset.tag ? { "If-None-Match": part.dataset.tag } : {};
   const answer = await fetch(part.dataset.live, { headers, cache: "no-store" });
   if (answer.status === 401) return location.reload();
+  Login.heed(answer);
   if (answer.status !== 200) return;
   const first = !part.dataset.tag, text = await answer.text();
   part.dataset.tag = answer.headers.get("ETag");

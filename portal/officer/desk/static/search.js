@@ -15,6 +15,10 @@
     try { answer = await fetch(path, how); }
     catch { throw { what: "The program does not answer.", do: "Is handover-officer desk still running in its terminal?" }; }
     const told = await answer.json();
+    if (told.kind === "LoginNeeded") {
+      await Login.needed();
+      return call(path, body);
+    }
     if (!answer.ok) throw told;
     return told;
   }
@@ -22,6 +26,7 @@
   function wrong(id, error) {
     const place = $(id);
     place.hidden = !error;
+    if (error) requestAnimationFrame(() => place.scrollIntoView({ block: "nearest" }));
     place.replaceChildren(...(error ? [error.what, error.meaning, error.do] : []).filter(Boolean).map((text) => Object.assign(document.createElement("p"), { textContent: text })));
   }
 
@@ -63,6 +68,7 @@
   function typed(show) {
     const now = shape();
     plan.setShape(now);
+    if (now) $("blank").hidden = true;
     if (show && now) plan.showAll();
   }
 
@@ -134,7 +140,7 @@
     event.preventDefault();
     wrong("search-wrong", null);
     const place = shape();
-    if (!place) return wrong("search-wrong", { what: "Where was it?", do: "Type the place, or draw it on the map." });
+    if (!place) return wrong("search-wrong", { what: "Where was it?", do: "Type latitude and longitude, such as 50.6200, -3.4137, or draw it on the map." });
     search.querySelector("button:not([type])").disabled = true;
     try {
       found = await call("/search", { crime_reference: field("crime_reference").value, time: field("time").value, shape: place });
@@ -151,6 +157,8 @@
     const many = found.cameras.length;
     $("found").textContent = many === 0 ? "No registered camera is there" : many === 1 ? "1 camera" : `${many} cameras`;
     if (found.truncated) $("found").textContent += ", and more: search a smaller place to see them";
+    for (const part of $("result").querySelectorAll("[data-some]")) part.hidden = many === 0;
+    $("nobody").hidden = many !== 0;
     ask.hidden = many === 0;
     rows = [];
     $("cameras").replaceChildren();

@@ -23,6 +23,7 @@
       show("done", now.sent.length === rows.size);
       show("again", now.ended && now.sent.length < rows.size);
       if (now.ended) source.close();
+      if (now.ended && now.login) Login.needed().then(() => document.querySelector("#again form").requestSubmit());
     };
     addEventListener("pagehide", () => source.close());
   }
