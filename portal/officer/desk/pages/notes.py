@@ -90,6 +90,14 @@ async def paper(request: web.Request) -> web.Response:
     )
 
 
+async def sheet(request: web.Request) -> web.Response:
+    """What stands on top of every sheet of the case's pages: the policy allows no style in a page itself."""
+    case = await _case(request)
+    words = "".join(f"\\{ord(letter):06x}" for letter in case.crime_reference)
+    style = f'@page {{ @top-left {{ content: "{words}"; font: 9pt system-ui, sans-serif; }} }}\n'
+    return web.Response(text=style, content_type="text/css", charset="utf-8")
+
+
 async def _case(request: web.Request) -> CaseStanding:
     return (await look(request)).case(request.match_info["case_id"])
 
@@ -109,5 +117,6 @@ PAGE = Page(
         web.post("/cases/{case_id}/notes/{note_id}/strike", strike),
         web.get("/cases/{case_id}/notes.csv", table),
         web.get("/cases/{case_id}/paper", paper),
+        web.get("/cases/{case_id}/sheet.css", sheet),
     ),
 )
