@@ -8,6 +8,8 @@ from playwright.async_api import expect
 from tests.counterparts.processes.browser import PHONE
 from tests.portal.answers.casefiles import recorded
 from tests.portal.desk.desks import Desk, look_at
+from tests.portal.people.test_appeals import link_script as link_script
+from tests.portal.people.test_desk_pages import _no_blocking as _no_blocking
 from tests.portal.people.test_desk_pages import contribute, publish
 from tests.portal.people.test_desk_pages import desk as desk
 from tests.portal.people.visits import Visitor

@@ -8,10 +8,14 @@ const Login = (() => {
   const button = bar.querySelector("button"), said = document.getElementById("login-said"), words = said.textContent;
   let waiting = [], there = null, watching = 0;
 
-  const hide = () => { bar.hidden = true; };
+  function hide() {
+    bar.removeAttribute("role");
+    bar.hidden = true;
+  }
   function show() {
     if (!bar.hidden) return;
     said.textContent = words;
+    bar.setAttribute("role", "alert");
     bar.hidden = false;
   }
   function say(...texts) {
