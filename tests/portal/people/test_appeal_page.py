@@ -103,7 +103,7 @@ async def test_from_an_appeal_to_the_film(town: Town, desk: Desk, tmp_path: Path
             await look_at(officer, "appeal-queue")
             await second.get_by_role("button", name="Not relevant").click()
             await expect(cards).to_have_count(1)
-            await officer.get_by_role("button", name="Close it").click()
+            await officer.get_by_role("button", name="Close the appeal").click()
             await expect(officer.get_by_text("Closed")).to_be_visible()
     assert "\u202e" not in (await desk.get("/appeals")).text
     assert HARMFUL not in [path.read_bytes() for path in desk.state.folder.rglob("brought/*")]

@@ -136,7 +136,7 @@ async def test_marks_posters_and_the_end(desk: Desk, visitor: Visitor) -> None:
     assert (await desk.post(f"{at}/{one}/mark", {"mark": "good"})).status == 400
     assert (await desk.post(f"{at}/{one}/mark", {"mark": "duplicate"})).status == 303
     assert "I saw it" not in (await desk.get(at)).text
-    assert "There already" in (await desk.get(f"{at}?all=yes")).text
+    assert "We have it already" in (await desk.get(f"{at}?all=yes")).text
     poster = await desk.get(f"{at}/poster")
     assert f"/a/{appeal.appeal_id}" in poster.text
     code = await desk.get(f"{at}/code.svg")

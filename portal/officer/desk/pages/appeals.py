@@ -29,7 +29,7 @@ from portal.officer.people.appealing import (
 from portal.officer.people.brought import BROUGHT, BroughtFile
 from portal.officer.supervised.log import say_if_reached
 
-_MARKS = {Mark.RELEVANT: "Relevant", Mark.NOT_RELEVANT: "Not relevant", Mark.DUPLICATE: "There already"}
+_MARKS = {Mark.RELEVANT: "Relevant", Mark.NOT_RELEVANT: "Not relevant", Mark.DUPLICATE: "We have it already"}
 _FIELDS = ("crime_reference", "title", "area", "description", "when", "days")
 
 
