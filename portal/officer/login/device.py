@@ -20,13 +20,13 @@ SLOWEST = 60
 
 
 class DeviceCode(BaseModel):
-    """What the provider gave. ``interval`` and ``expires_in`` in seconds."""
+    """What the provider gave. ``wait`` between two questions, and ``expires_in``, in seconds."""
 
     device_code: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
     user_code: Annotated[str, Field(min_length=1, max_length=60)]
     verification_uri: Annotated[str, Field(max_length=500)]
     expires_in: Annotated[int, Field(ge=1, le=24 * 3600)]
-    interval: Annotated[int, Field(ge=1, le=600)] = 5
+    wait: Annotated[int, Field(ge=1, le=600, alias="interval")] = 5
 
 
 async def ask_for_code(issuer: IssuerClient, nonce: str) -> DeviceCode:
@@ -59,17 +59,17 @@ async def take_when_typed(
     """Ask, no more often than the provider wants, until somebody typed the code. PortalRefused when they refused, or
     nobody did in time. ``pause`` waits for so many seconds."""
     endpoints = await issuer.discover()
-    waited, interval = 0, code.interval
-    while waited + interval <= code.expires_in:
-        await pause(interval)
-        waited += interval
+    waited, wait = 0, code.wait
+    while waited + wait <= code.expires_in:
+        await pause(wait)
+        waited += wait
         try:
             return await issuer.tokens(endpoints, grant_type=GRANT, device_code=code.device_code)
         except PortalUnreachable:
-            interval = min(2 * interval, max(SLOWEST, code.interval))
+            wait = min(2 * wait, max(SLOWEST, code.wait))
         except LoginRefused as error:
             if error.code == "slow_down":
-                interval += SLOWER
+                wait += SLOWER
             elif error.code == "expired_token":
                 break
             elif error.code != "authorization_pending":
