@@ -24,9 +24,9 @@ MOST_WAITING = 4000
 """Others that wait: some three seconds'. More are told to come again; those who can't be told wait to be accepted."""
 ACCEPTED_A_ROUND = 500
 """So many that the system's own queue does not stay full: who finds it full tries again after a second, then two."""
-BACKLOG = 4096
-"""Connections in the system's own queue."""
-LOOKED_AT_A_ROUND = 50
+BACKLOG = 65_535
+"""Connections in the system's own queue; it allows as many as ``net.core.somaxconn`` says."""
+LOOKED_AT_A_ROUND = 200
 """Of those that had said nothing yet."""
 HEAD = 2048
 """Bytes that are looked at for what is asked."""
@@ -69,6 +69,8 @@ class Arrivals:
         self._loop = asyncio.get_running_loop()
         self._first: deque[_Arrival] = deque()
         self._others: deque[_Arrival] = deque()
+        self._passed_over = 0
+        """Of the others, those that were taken out of their turn."""
         self._silent: deque[_Arrival] = deque()
         """Of the others, those that had said nothing when they were looked at."""
         self._next_round: asyncio.Handle | None = None
@@ -78,7 +80,11 @@ class Arrivals:
 
     @property
     def waiting(self) -> int:
-        return len(self._first) + len(self._others)
+        return len(self._first) + self._others_waiting
+
+    @property
+    def _others_waiting(self) -> int:
+        return len(self._others) - self._passed_over
 
     def open(self) -> None:
         self._listener.listen(BACKLOG)
@@ -137,9 +143,9 @@ class Arrivals:
         if head is not None and self._goes_first(head):
             self._first.append(arrival)
             return
-        if len(self._others) >= self._a_round:
+        if self._others_waiting >= self._a_round:
             self._when_waiting()
-        if len(self._others) >= self._most_waiting and head is not None and self._refuse(arrival, head):
+        if self._others_waiting >= self._most_waiting and head is not None and self._refuse(arrival, head):
             return
         self._others.append(arrival)
         if head is None and self._tls is None:
@@ -180,6 +186,7 @@ class Arrivals:
             while waiting and begun < self._a_round:
                 arrival = waiting.popleft()
                 if waiting is self._others and arrival.taken:
+                    self._passed_over -= 1
                     continue
                 arrival.taken = True
                 begun += 1
@@ -188,10 +195,10 @@ class Arrivals:
                 task.add_done_callback(self._beginning.pop)
         if not self._reading and self._later is None and self.waiting < self._most_waiting:
             self._read(on=True)
-        self._next_round = self._loop.call_soon(self._begin_round) if self.waiting else None
+        self._next_round = self._loop.call_soon(self._begin_round) if self._first or self._others else None
 
     def _look_again(self) -> None:
-        """Officers' calls are found among those that were silent at first."""
+        """Officers' calls, and those for whom there is no room, are found among those that were silent at first."""
         for _ in range(min(len(self._silent), LOOKED_AT_A_ROUND)):
             arrival = self._silent.popleft()
             if arrival.taken:
@@ -201,7 +208,13 @@ class Arrivals:
                 self._silent.append(arrival)
             elif self._goes_first(head):
                 self._first.append(arrival)
-                arrival.taken = True
+                self._pass_over(arrival)
+            elif self._others_waiting > self._most_waiting and self._refuse(arrival, head):
+                self._pass_over(arrival)
+
+    def _pass_over(self, arrival: _Arrival) -> None:
+        arrival.taken = True
+        self._passed_over += 1
 
     async def _begin(self, connection: socket.socket) -> None:
         try:

@@ -162,6 +162,21 @@ async def test_polls_without_room_are_told_to_come_again_and_nothing_else_is_ref
     assert all(caller.recv(1) == b"" for caller in refused)
 
 
+async def test_who_asks_late_is_refused_too_when_there_is_no_room(shop: Shop) -> None:
+    coming = shop.open(most_waiting=5)
+    coming._a_round = 0
+    callers = shop.call(b"", times=9)
+    await until(lambda: coming.waiting == 9)
+    for caller in callers:
+        caller.sendall(POLL)
+    await until(lambda: coming.refused == 4)
+    assert coming.waiting == 5
+    coming._a_round = 5
+    await until(lambda: len(shop.began) == 5)
+    assert coming.waiting == 0
+    assert sum(caller.recv(12) == b"HTTP/1.1 503" for caller in callers[:4]) == 4
+
+
 async def test_what_can_not_be_refused_waits_with_the_system_when_there_is_no_room(shop: Shop) -> None:
     coming = shop.open(most_waiting=5)
     coming._a_round = 0
