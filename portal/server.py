@@ -39,8 +39,8 @@ GRACE_SECONDS = 3
 """How long calls that run may go on after the portal was told to stop; an upload resumes later anyway."""
 FIRST = ("/v1/officer/", HEALTH, READY)
 """Paths of calls that are served before those of agents."""
-WAITING_PART = 10
-"""Of the connections that may be open, the part that may wait to begin; twice as many where they can't be refused."""
+WAITING_PART = 4
+"""Of the connections that may be open, the part that may wait to begin: most of them are polls that are held then."""
 DEFAULT_LISTEN = "127.0.0.1:8470"
 
 

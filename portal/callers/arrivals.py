@@ -20,8 +20,10 @@ A_ROUND = 5
 """Connections that begin in one round of the event loop, of officers and of others each: some 5 ms."""
 A_ROUND_TLS = 2
 """The same where each begins with a handshake."""
-MOST_WAITING = 4000
-"""Others that wait: some three seconds'. More are told to come again; those who can't be told wait to be accepted."""
+MOST_WAITING = 8000
+"""Others that wait: some six seconds'. More are told to come again; a token lives longer than anybody waits here."""
+MOST_BEYOND = 1000
+"""More of them, who can't be told; then no more are taken from the system's queue."""
 ACCEPTED_A_ROUND = 500
 """So many that the system's own queue does not stay full: who finds it full tries again after a second, then two."""
 BACKLOG = 65_535
@@ -65,6 +67,7 @@ class Arrivals:
         self._refusal = refusal
         self._when_waiting = when_waiting
         self._most_waiting = most_waiting
+        self._most_taken = min(2 * most_waiting, most_waiting + MOST_BEYOND)
         self._a_round = A_ROUND if tls is None else A_ROUND_TLS
         self._loop = asyncio.get_running_loop()
         self._first: deque[_Arrival] = deque()
@@ -132,7 +135,7 @@ class Arrivals:
                 break
             connection.setblocking(False)
             self._sort(_Arrival(connection))
-            if self.waiting >= 2 * self._most_waiting:
+            if self.waiting >= self._most_taken:
                 self._read(on=False)
                 break
         if self._next_round is None:
