@@ -82,7 +82,7 @@ def rows(work: Path) -> Iterator[Row]:
     folder = work / "portal"
     folder.mkdir()
     place = make_place(folder, Limits(requests_per_officer_per_day=100_000, devices=1_000_000))
-    keys = _enrol(place, folder / "keys", count)
+    keys = enrol(place, folder / "keys", count)
     with PortalProcess(place, "--metrics", "127.0.0.1:0") as portal:
         with _agents(portal.origin, folder / "keys", count, 55, count / _RAMP_A_SECOND) as crowd:
             arriving, coming = asyncio.run(_until_all_are_held(place, portal, count))
@@ -111,7 +111,7 @@ def _how_many() -> int:
     return min(wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _SPARE)
 
 
-def _enrol(place: Place, path: Path, count: int) -> list[SigningKey]:
+def enrol(place: Place, path: Path, count: int) -> list[SigningKey]:
     """Devices with a camera each, written straight into the portal's file; their keys."""
     keys = [SigningKey(Ed25519PrivateKey.generate()) for _ in range(count)]
     path.write_bytes(b"".join(key.private.private_bytes_raw() for key in keys))
