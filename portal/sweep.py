@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from exchange.clock import DAY
 from portal import tokens
 from portal.audit import counts, quotas, uses
-from portal.keeping import classes, records
+from portal.keeping import appeals, classes, records
 from portal.keeping.holds import held_crimes
 from portal.logins import sessions
 from portal.people import forgetting
@@ -81,6 +81,7 @@ def _keep(session: Session, settings: PortalSettings, now: int) -> list[str]:
         return []
     limits, retention = settings.limits, settings.retention
     classes.assign(session, retention)
+    appeals.assign_appeals(session, retention)
     session.flush()
     searched = Search.crime_reference.not_in(held_crimes())
     session.execute(delete(Search).where(Search.made < now - limits.searches_days * DAY, searched))
@@ -88,6 +89,8 @@ def _keep(session: Session, settings: PortalSettings, now: int) -> list[str]:
     return [
         *classes.drop_packages(session, retention, limits, now),
         *classes.drop_files(session, retention, limits, now),
+        *appeals.drop_contributed(session, retention, limits, now),
         *records.drop_requests(session, retention, now),
         *records.drop_person_requests(session, retention, now),
+        *appeals.drop_appeals(session, retention, now),
     ]

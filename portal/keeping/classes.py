@@ -13,10 +13,12 @@ from exchange.clock import DAY
 from exchange.documents.keeping.holds import Retention, RetentionClass
 from portal.keeping.holds import held_crimes
 from portal.settings import Limits
+from portal.storage.appeal_tables import StoredAppeal
 from portal.storage.models import StoredDelivery, StoredRequest, StoredUpload
 from portal.storage.people_tables import StoredPersonFile, StoredPersonRequest
 from portal.storage.personal.keeping_tables import Removal
 
+Classed = StoredRequest | StoredPersonRequest | StoredAppeal
 AT_ONCE = 500
 """Requests of an older portal that are put into their class at once."""
 
@@ -29,10 +31,8 @@ def assign(session: Session, retention: Retention) -> None:
         row.retention_class = retention.of_kind(json.loads(row.document)["incident"]["kind"]).name
 
 
-def in_class(
-    table: type[StoredRequest] | type[StoredPersonRequest], each: RetentionClass, retention: Retention
-) -> ColumnElement[bool]:
-    """Of requests: that they are in the class; in the longest also those of classes that the settings have no more."""
+def in_class(table: type[Classed], each: RetentionClass, retention: Retention) -> ColumnElement[bool]:
+    """That they are in the class; in the longest also those of classes that the settings have no more."""
     inside = table.retention_class == each.name
     if each is retention.named(""):
         names = [known.name for known in retention.classes]
@@ -62,7 +62,7 @@ def drop_packages(session: Session, retention: Retention, limits: Limits, now: i
         )
         gone += note(session, each.name, "packages", session.scalars(lying).all(), now)
     session.execute(update(StoredDelivery).where(StoredDelivery.upload.in_(gone)).values(upload=None))
-    _end(session, gone, now)
+    end_uploads(session, gone, now)
     return gone
 
 
@@ -84,7 +84,7 @@ def drop_files(session: Session, retention: Retention, limits: Limits, now: int)
         )
         gone += note(session, each.name, "files", session.scalars(old).all(), now)
     session.execute(update(StoredPersonFile).where(StoredPersonFile.upload.in_(gone)).values(upload=None))
-    _end(session, gone, now)
+    end_uploads(session, gone, now)
     return gone
 
 
@@ -96,5 +96,5 @@ def note(session: Session, name: str, what: str, found: Sequence[str | None], no
     return gone
 
 
-def _end(session: Session, gone: list[str], now: int) -> None:
+def end_uploads(session: Session, gone: list[str], now: int) -> None:
     session.execute(update(StoredUpload).where(StoredUpload.upload_id.in_(gone)).values(gone=True, expires=now))

@@ -6,18 +6,18 @@ function is part of the sweep's transaction.
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from exchange.clock import DAY
 from exchange.documents.keeping.holds import Retention
 from portal.audit.counts import counted_until
-from portal.keeping.classes import in_class, note
+from portal.keeping.cases import forget_empty
+from portal.keeping.classes import end_uploads, in_class, note
 from portal.keeping.holds import held_crimes
-from portal.storage.appeal_tables import StoredAppeal
-from portal.storage.models import InboxEntry, StoredDelivery, StoredFeedback, StoredRequest, StoredUpload
+from portal.storage.models import InboxEntry, StoredDelivery, StoredFeedback, StoredRequest
 from portal.storage.people_tables import PersonLink, QueuedMessage, StoredPersonFile, StoredPersonRequest
-from portal.storage.team_tables import StoredTeam, TeamCase, TeamMember, TeamRequest
+from portal.storage.team_tables import TeamRequest
 
 AT_ONCE = 200
 """Of a class in one sweep; the next one takes more."""
@@ -64,8 +64,11 @@ def drop_person_requests(session: Session, retention: Retention, now: int) -> li
         found = note(session, each.name, "records", session.scalars(due.limit(AT_ONCE)).all(), now)
         if found:
             gone += _uploads(session, StoredPersonFile, found, now)
+            of_teams = select(StoredPersonRequest.case_id).where(StoredPersonRequest.request_id.in_(found)).distinct()
+            cases = [case for case in session.scalars(of_teams) if case is not None]
             for table in (StoredPersonFile, PersonLink, QueuedMessage, StoredPersonRequest):
                 session.execute(delete(table).where(table.request_id.in_(found)))
+            forget_empty(session, cases)
     return gone
 
 
@@ -75,11 +78,7 @@ def _drop(session: Session, requests: Sequence[str], now: int) -> list[str]:
     cases = session.scalars(of_teams).all()
     for table in (StoredFeedback, InboxEntry, StoredDelivery, TeamRequest, StoredRequest):
         session.execute(delete(table).where(table.request_id.in_(requests)))
-    used = (TeamRequest.case_id, StoredPersonRequest.case_id, StoredAppeal.case_id)
-    left = {case for column in used for case in session.scalars(select(column).where(column.in_(cases)))}
-    empty = [case for case in cases if case not in left]
-    for each in (TeamMember, StoredTeam, TeamCase):
-        session.execute(delete(each).where(each.case_id.in_(empty)))
+    forget_empty(session, cases)
     return gone
 
 
@@ -88,5 +87,5 @@ def _uploads(
 ) -> list[str]:
     lying = select(table.upload).where(table.request_id.in_(requests), table.upload.is_not(None))
     gone = [upload for upload in session.scalars(lying) if upload is not None]
-    session.execute(update(StoredUpload).where(StoredUpload.upload_id.in_(gone)).values(gone=True, expires=now))
+    end_uploads(session, gone, now)
     return gone

@@ -74,6 +74,7 @@ def accept(session: Session, caller: Caller, signed: Signed, settings: PortalSet
             document=signed.document,
             signature=signed.signature,
             closed=None,
+            retention_class=None,
         )
     )
     uses.record(session, caller.fingerprint, Deed.ASKED, appeal.crime_reference, now, appeal.appeal_id)

@@ -1,6 +1,7 @@
-"""What goes by itself: entries that nobody confirmed, links that ended, messages long sent.
+"""What goes by itself: entries that nobody confirmed, links that ended, messages long sent, what nobody
+wants of an appeal.
 
-Not for: leaving at one's own word (``portal.people.registered``).
+Not for: leaving at one's own word (``portal.people.registered``), or what a class ends (``portal.keeping.appeals``).
 """
 
 from sqlalchemy import delete, select, update
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from exchange.clock import DAY
 from exchange.documents.people.appeals import Mark
+from portal.keeping.appeals import forget_contents
 from portal.keeping.holds import held_crimes
 from portal.people import contributing
 from portal.people.sending import LINK_DAYS
@@ -36,7 +38,7 @@ def forget_old(session: Session, limits: Limits, now: int) -> list[str]:
 
 
 def _forget_contributions(session: Session, limits: Limits, now: int) -> list[str]:
-    """What nobody sent in time goes whole; of what is unwanted, or past its time, that it came and its mark stay."""
+    """What nobody sent in time goes whole; of what is unwanted, that it came and its mark stay."""
     row, file = StoredContribution, ContributionFile
     late = session.execute(
         select(row.contribution_id).where(row.sent.is_(None), row.begun <= now - contributing.TIME_TO_SEND)
@@ -45,18 +47,10 @@ def _forget_contributions(session: Session, limits: Limits, now: int) -> list[st
     unfinished = select(StoredUpload.upload_id).where(StoredUpload.device.in_(holders), ~StoredUpload.gone)
     gone = list(session.scalars(unfinished))
     session.execute(delete(row).where(row.sent.is_(None), row.begun <= now - contributing.TIME_TO_SEND))
-    unwanted = row.mark.in_([Mark.NOT_RELEVANT, Mark.DUPLICATE]) & (row.marked <= now - limits.not_relevant_days * DAY)
     held = select(StoredAppeal.appeal_id).where(StoredAppeal.crime_reference.in_(held_crimes()))
-    over = unwanted | (row.sent <= now - limits.person_file_days * DAY)
-    old = select(row.contribution_id).where(over, row.appeal_id.not_in(held))
+    unwanted = row.mark.in_([Mark.NOT_RELEVANT, Mark.DUPLICATE]) & (row.marked <= now - limits.not_relevant_days * DAY)
+    old = select(row.contribution_id).where(unwanted, row.appeal_id.not_in(held))
     uploads = select(file.upload).where(file.upload.is_not(None), file.contribution_id.in_(old))
     gone += [upload for upload in session.scalars(uploads) if upload is not None]
-    ended = {"upload": None, "sealed_name": ""}
-    session.execute(update(file).where(file.contribution_id.in_(old), file.upload.is_not(None)).values(ended))
-    session.execute(
-        update(row)
-        .where(row.contribution_id.in_(old), row.sealed_note.is_not(None))
-        .values(sealed_note=None)
-        .execution_options(synchronize_session=False)
-    )
+    forget_contents(session, old)
     return gone

@@ -11,7 +11,11 @@ class StoredAppeal(Table):
     """An appeal as its officer signed it."""
 
     __tablename__ = "appeals"
-    __table_args__ = (Index("appeals_by_officer", "officer", "issued"), Index("appeals_by_case", "case_id"))
+    __table_args__ = (
+        Index("appeals_by_officer", "officer", "issued"),
+        Index("appeals_by_case", "case_id"),
+        Index("appeals_by_class", "retention_class", "expires"),
+    )
 
     appeal_id: Mapped[str] = mapped_column(primary_key=True)
     officer: Mapped[str] = mapped_column(ForeignKey("officers.fingerprint"))
@@ -23,6 +27,7 @@ class StoredAppeal(Table):
     document: Mapped[str] = mapped_column(Text)
     signature: Mapped[str] = mapped_column(Text)
     closed: Mapped[int | None]
+    retention_class: Mapped[str | None]
 
     @property
     def signed(self) -> Signed:

@@ -25,8 +25,7 @@ ENGINES = BOTH
 NAME = "abcdefgh23"
 
 
-@pytest.fixture
-def link_script(room: Path) -> Path:
+def a_script(room: Path) -> Path:
     """A folder with a script; these tests run none."""
     folder = room / "link-script"
     folder.mkdir()
@@ -34,6 +33,11 @@ def link_script(room: Path) -> Path:
     (folder / "answer.js").write_bytes(content)
     (folder / "answer.js.sha256").write_text(f"{hashlib.sha256(content).hexdigest()}  answer.js\n")
     return folder
+
+
+@pytest.fixture
+def link_script(room: Path) -> Path:
+    return a_script(room)
 
 
 async def make(officer: Officer, **changed: object) -> AppealCase:
