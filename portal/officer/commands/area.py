@@ -121,7 +121,9 @@ def area(
         made = draft_for(asking, shape.middle, rules, tools.state.key().public)
         supervision_cli.write_draft(tools, made, draft, as_json=as_json)
         return
-    _confirm(tools, chosen, reasons, yes or as_json)
+    if authorisation is None:
+        _warn(tools, reasons, batches.why_refused(chosen, window, rules), quiet=yes or as_json)
+    _confirm(tools, chosen, yes or as_json)
     batch = tools.run(lambda client: batches.prepare(tools.state, client, asking, tools.clock.now()))
     _send(tools, batches.load(tools.state, batch.batch_id), as_json)
 
@@ -197,9 +199,18 @@ def _tell_found(tools: Tools, result: SearchResult, chosen: Sequence[FoundCamera
     tools.console.print(f"Chosen: {owners} {'owner' if owners == 1 else 'owners'}, {len(chosen)} cameras.")
 
 
-def _confirm(tools: Tools, chosen: Sequence[FoundCamera], reasons: Sequence[str], yes: bool) -> None:
-    if reasons and not yes:
+def _warn(tools: Tools, reasons: Sequence[str], warnings: Sequence[str], *, quiet: bool) -> None:
+    if reasons and not quiet:
         tools.console.print(f"A supervisor must allow this, because {'; '.join(reasons)}.", soft_wrap=True)
+    if warnings:
+        click.echo(
+            f"Most owners' programs will refuse this without a supervisor's signature, because {'; '.join(warnings)}. "
+            "Your force wants none, and owners have limits of their own: make a draft (--draft) for a supervisor.",
+            err=True,
+        )
+
+
+def _confirm(tools: Tools, chosen: Sequence[FoundCamera], yes: bool) -> None:
     owners = len(batches.by_owner(chosen))
     if not yes and not click.confirm(f"Sign and send {owners} request{'' if owners == 1 else 's'}?"):
         raise click.Abort

@@ -19,7 +19,7 @@ from exchange.age.files import Identity
 from exchange.clock import Instant, Window, to_rfc3339
 from exchange.documents.api import FoundCamera
 from exchange.documents.messages import Asked, Fingerprint, Id, Line, OwnerKind, Part, Place, Request, Signed, Stretch
-from exchange.documents.supervision import supervised_for
+from exchange.documents.supervision import SupervisionLimits, supervised_for
 from exchange.durable import durable_file
 from exchange.errors import DocumentInvalid, HandoverError, InputInvalid, NotFound, PortalUnreachable
 from exchange.signing.authorisations import check_authorised
@@ -103,9 +103,23 @@ def by_owner(cameras: Iterable[FoundCamera]) -> dict[str, list[FoundCamera]]:
 
 def why_supervised(cameras: Collection[FoundCamera], window: Window, rules: Rules) -> tuple[str, ...]:
     """Why a supervisor must allow that these are asked for; empty when nobody need to."""
+    return _beyond(cameras, window, rules, rules.limits)
+
+
+def why_refused(cameras: Collection[FoundCamera], window: Window, rules: Rules) -> tuple[str, ...]:
+    """Why most owners' programs refuse these without a supervisor's word, where the force wants none: they go by limits
+    of their owner's own, which are the usual ones unless somebody set others."""
+    if why_supervised(cameras, window, rules):
+        return ()
+    return _beyond(cameras, window, rules, SupervisionLimits())
+
+
+def _beyond(
+    cameras: Collection[FoundCamera], window: Window, rules: Rules, limits: SupervisionLimits
+) -> tuple[str, ...]:
     asked = tuple(Asked(camera_id=camera.camera_id, window=Stretch.of(window)) for camera in cameras)
     indoors = [camera.camera_id for camera in cameras if (camera.device, camera.camera_id) in rules.indoors]
-    return supervised_for(len(by_owner(cameras)), asked, indoors, rules.limits)
+    return supervised_for(len(by_owner(cameras)), asked, indoors, limits)
 
 
 async def prepare(state: OfficerState, client: OfficerClient, asking: Asking, now: int) -> Batch:

@@ -15,6 +15,7 @@ from portal.force.keys import write_signed
 from portal.officer import cli
 from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState
+from portal.settings import Limits
 from tests.portal.conftest import NOON, Town
 from tests.portal.desk.desks import MARKET, owners, set_up
 from tests.portal.desk.test_batches import word
@@ -116,6 +117,16 @@ async def test_an_address_a_box_and_a_supervisors_word(typed: Typed, town: Town,
     write_signed(tmp_path / "word.json", word(town, crime_reference="EX/26/004711"))
     told = await typed.run(*ASKED, "--box", box, "--authorisation", str(tmp_path / "word.json"))
     assert told["owners"] == 11
+
+
+@pytest.mark.parametrize("limits", [Limits(supervised_owners=50, enrolments_per_minute=100)])
+async def test_it_is_told_what_most_owners_programs_will_refuse_where_the_force_would_not(
+    typed: Typed, town: Town
+) -> None:
+    await owners(town, 11, recordings_since=NOON - 7 * DAY)
+    person = await typed.result(*ASKED, *TEXTS, "--near", NEAR, "--radius", "500", typed="n\n")
+    assert "Most owners' programs will refuse this" in person.output
+    assert "because 11 owners are asked" in person.output
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from exchange.clock import DAY
 from exchange.errors import PortalUnreachable
+from portal.settings import Limits
 from tests.portal.conftest import NOON, Town
 from tests.portal.desk.desks import MARKET, Desk, owners
 from tests.portal.desk.test_batches import TEXT, word
@@ -143,6 +144,19 @@ async def test_a_supervisors_file_goes_with_the_requests(desk: Desk, town: Town)
     good = word(town).model_dump_json()
     to = (await call(desk, "/ask", everything | {"authorisation": good}))["to"]
     assert len((await progress(desk, to))["sent"]) == len(agents)
+
+
+@pytest.mark.parametrize("limits", [Limits(supervised_owners=50, enrolments_per_minute=100)])
+async def test_what_a_force_allows_and_most_owners_programs_do_not_is_told_and_may_be_sent(
+    desk: Desk, town: Town
+) -> None:
+    await owners(town, 11, recordings_since=NOON - 7 * DAY)
+    found = await call(desk, "/search", SEARCH)
+    ten, eleven = ({"search": found["search"], "chosen": list(range(count)), "text": TEXT} for count in (20, 22))
+    assert await call(desk, "/summary", ten) == {"reasons": [], "warnings": []}
+    told = await call(desk, "/summary", eleven)
+    assert (told["reasons"], told["warnings"]) == ([], ["11 owners are asked, and more than 10 are many"])
+    assert (await call(desk, "/ask", eleven))["to"]
 
 
 async def test_what_was_written_and_the_templates_are_there_for_the_form(desk: Desk, town: Town) -> None:

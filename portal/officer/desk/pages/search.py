@@ -90,11 +90,16 @@ async def search(request: web.Request) -> web.Response:
 
 
 async def summarise(request: web.Request) -> web.Response:
-    """Whether a supervisor is needed for what is chosen, and why."""
+    """Whether a supervisor is needed for what is chosen, and why; or most owners' programs want one all the same."""
     body = await _body(request)
     found, cameras = _chosen(request, body)
     rules = await rules_for(site_of(request).client, cameras)
-    return web.json_response({"reasons": batches.why_supervised(cameras, found.window, rules)})
+    return web.json_response(
+        {
+            "reasons": batches.why_supervised(cameras, found.window, rules),
+            "warnings": batches.why_refused(cameras, found.window, rules),
+        }
+    )
 
 
 async def ask(request: web.Request) -> web.Response:

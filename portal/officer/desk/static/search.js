@@ -229,9 +229,12 @@
 
   const supervised = later(150, async () => {
     if (!found) return;
-    const { reasons } = await call("/summary", { search: found.search, chosen: [...chosen] }).catch(() => ({ reasons: [] }));
-    $("supervised").hidden = reasons.length === 0;
+    const { reasons, warnings } = await call("/summary", { search: found.search, chosen: [...chosen] }).catch(() => ({ reasons: [], warnings: [] }));
+    $("supervised").hidden = reasons.length + warnings.length === 0;
+    $("must").hidden = reasons.length === 0;
+    $("should").hidden = warnings.length === 0;
     $("reasons").textContent = reasons.join("; ");
+    $("warnings").textContent = warnings.join("; ");
   });
 
   const counted = (many, one) => `${many} ${one}${many === 1 ? "" : "s"}`;
