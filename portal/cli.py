@@ -6,10 +6,10 @@ from portal.console import HandoverGroup
 
 ELSEWHERE = {
     "portal.commands.backups": ("backup", "restore"),
-    "portal.commands.moving": ("move",),
+    "portal.commands.moving": ("move", "move-packages"),
     "portal.commands.devices": ("device", "logs"),
     "portal.commands.force": ("force",),
-    "portal.commands.keeping": ("retention",),
+    "portal.commands.keeping": ("retention", "room"),
     "portal.commands.keys": ("keys",),
     "portal.commands.making": ("init", "upgrade"),
     "portal.commands.officers": ("officer",),

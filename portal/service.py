@@ -39,6 +39,7 @@ from portal.storage.gathered import Gathered
 from portal.storage.lanes import Lane
 from portal.storage.names import ALONE
 from portal.tokens import Caller
+from portal.uploads import room
 from portal.uploads.opening import open_store
 from portal.uploads.store import Store
 from portal.wakeups.background import beside
@@ -50,6 +51,7 @@ log = logging.getLogger("handover.portal")
 BODY_SECONDS = 30
 """How long a caller may take to send a JSON body, or a form."""
 SWEEP_SECONDS = 600
+ROOM_SECONDS = 60
 MOST_ADDRESSES = 10_000
 MOST_FETCHING = 10_000
 AGENTS_READS = 2
@@ -118,6 +120,7 @@ class Portal:
     proxies: Proxies
     inboxes: Gathered[bool]
     """Whether anything is in a device's inbox; None for one that is not enrolled."""
+    room: room.Room
     turns: Turns = field(default_factory=Turns)
     """Of agents' calls."""
     fetching: Fetching = field(default_factory=Fetching)
@@ -214,6 +217,7 @@ def _put_together(
         agents_db,
         proxies,
         Gathered(agents_db, lambda session, asked: inbox.have_any(session, asked, clock.now())),
+        room.Room(settings.limits),
         logins=Issuer(settings.login, clock) if settings.login is not None else None,
         outbox=outbox,
     )
@@ -230,12 +234,16 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
         await asyncio.sleep(sweep.STRAY_SECONDS)
         await sweep.remove_strays(portal.db, portal.uploads)
 
+    async def roomed() -> None:
+        portal.room.note(await portal.db.read(room.taken))
+
     async def heard() -> None:
         await portal.devices.contacts.flush(portal.db)
 
     works = (
         (swept, SWEEP_SECONDS),
         (strays, 0),
+        (roomed, ROOM_SECONDS),
         (heard, FLUSH_SECONDS),
         (portal.devices.look_for_shut_out, WATCH_SECONDS),
     )

@@ -73,6 +73,7 @@ HOLDS = "/v1/officer/holds"  # GET ?after&crime_reference -> Holds
 HOLD = "/v1/officer/holds/{hold_id}"  # PUT Signed[HoldPlaced] -> HoldStands
 HOLD_LIFTED = "/v1/officer/holds/{hold_id}/lifted"  # PUT Signed[HoldLifted] -> 204
 RETENTION = "/v1/officer/retention"  # GET -> Retention
+ROOM = "/v1/officer/room"  # GET -> PortalRoom
 USES_ABOUT = "/v1/officer/uses/about"  # GET ?crime_reference&after -> UsesAbout (disclosure, auditors)
 USES_RESTORED = "/v1/officer/uses/restored"  # GET -> LogRestorations; POST SignedRestored -> 204 (auditors)
 COUNTS = "/v1/counts"  # GET -> Counts, for everybody

@@ -95,6 +95,12 @@ class _Now(Collector):
             ("handover_turns_waiting", "Agents' calls that wait for their turn here.", portal.turns.waiting),
         ):
             yield GaugeMetricFamily(name, says, value)
+        for name, says, known in (
+            ("handover_uploads_bytes", "Of all uploads here, and on their way.", portal.room.taken),
+            ("handover_uploads_most_bytes", "What limits.storage_bytes allows.", portal.room.most),
+        ):
+            if known is not None:
+                yield GaugeMetricFamily(name, says, known)
 
 
 def metrics_app(shown: Mapping[str, Metrics]) -> web.Application:

@@ -23,6 +23,7 @@ from portal.registry import devices
 from portal.service import Call
 from portal.settings import Limits
 from portal.storage.models import StoredUpload
+from portal.uploads import room
 from portal.uploads.bodies import CHECKSUMS, Checksum
 from portal.uploads.turns import Turn
 
@@ -214,13 +215,7 @@ def _check_room(session: Session, device: str, size: int, limits: Limits, free: 
         raise ProblemError(
             413, "This device's packages take all the room they may.", "Wait until the force has receipted some."
         )
-    if free is None:
-        return
-    promised = session.scalar(
-        select(func.sum(StoredUpload.size)).where(~StoredUpload.gone, StoredUpload.sha256.is_(None))
-    )
-    if free - (promised or 0) - size < limits.free_bytes:
-        raise ProblemError(507, "The portal has no room for the file now.", "Try again later; tell the force.")
+    room.check(session, size, limits, free)
 
 
 def _add(session: Session, upload: Upload, device: str, call: Call, free: int | None) -> None:

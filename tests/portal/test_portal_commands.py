@@ -13,7 +13,8 @@ from exchange.signing.documents import SigningKey
 from portal import cli
 from portal.api.routes import ROUTES
 from portal.force.keys import write_public
-from portal.settings import GIB, Limits, PortalFolder
+from portal.limits import GIB, Limits
+from portal.settings import PortalFolder
 from portal.storage.database import open_database
 from portal.storage.models import Device, StoredCheckpoint
 from tests.counterparts.portals.portal import Place as PortalPlace

@@ -1,4 +1,4 @@
-"""The calls of legal holds and retention: what each does, and their rows of the table of calls.
+"""The calls of legal holds, retention and room: what each does, and their rows of the table of calls.
 
 Not for: what a hold is (``portal.keeping.holds``).
 """
@@ -7,6 +7,7 @@ from aiohttp import web
 
 from exchange.documents import api
 from exchange.documents.keeping.holds import HoldLifted, HoldPlaced, Holds, HoldsQuery, HoldStands, Retention
+from exchange.documents.keeping.room import PortalRoom
 from exchange.documents.messages import Signed
 from portal.api.route import Route, Who
 from portal.keeping import holds
@@ -38,6 +39,10 @@ async def retention(call: Call) -> web.StreamResponse:
     return answer(call.portal.settings.retention)
 
 
+async def room(call: Call) -> web.StreamResponse:
+    return answer(PortalRoom(percent=call.portal.room.percent))
+
+
 _SETTLED = (403, 404, 409, 413, 415, 422)
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -53,4 +58,5 @@ ROUTES: tuple[Route, ...] = (
         {204: None}, body=Signed, document=HoldLifted, problems=_SETTLED,
     ),
     Route("GET", api.RETENTION, Who.OFFICER, retention, "How long what is kept", {200: Retention}),
+    Route("GET", api.ROOM, Who.OFFICER, room, "How full the portal is", {200: PortalRoom}),
 )  # fmt: skip

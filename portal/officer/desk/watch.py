@@ -12,11 +12,13 @@ from aiohttp import web
 
 from exchange.clock import SECOND
 from exchange.documents.api import Case
+from exchange.documents.keeping.room import SCARCE
 from exchange.documents.messages import Status
 from exchange.documents.people import PersonCase, PersonRequest
 from exchange.errors import HandoverError, NotFound, PortalRefused, VerificationFailed
 from portal.officer.casework.seen import News, all_news, unseen
 from portal.officer.casework.standing import CaseStanding, PersonStanding, Standing, by_case, refreshed, standing
+from portal.officer.client import NoSuchCall
 from portal.officer.desk.site import SITE, Site
 from portal.officer.feedback import OwnersReply, fetch_replies
 from portal.officer.people.questions import bring_question, person_cases
@@ -36,13 +38,14 @@ _APPROVED = (Status.APPROVED, Status.PARTLY_APPROVED)
 @dataclass(frozen=True, slots=True)
 class View:
     """How everything stood at ``at`` (microseconds UTC). ``trouble``: why it could not be asked anew since; ``log``:
-    what is wrong with the portal's log of use."""
+    what is wrong with the portal's log of use; ``room``: that it is nearly full."""
 
     cases: Sequence[CaseStanding] = ()
     replies: Sequence[OwnersReply] = ()
     at: int = 0
     trouble: str = ""
     log: str = ""
+    room: str = ""
 
     @property
     def standings(self) -> list[Standing]:
@@ -119,9 +122,10 @@ class Watch:
             people = [await self._person(site, case) for case in await person_cases(site.client)]
             replies = await fetch_replies(site.state, site.client)
             log = await log_trouble(site.state, site.client, site.now())
+            room = await _room_trouble(site)
         except HandoverError as error:
             return replace(self._view, trouble=str(error))
-        return View(by_case(standings, people), replies, site.now(), log=log or "")
+        return View(by_case(standings, people), replies, site.now(), log=log or "", room=room)
 
     async def _person(self, site: Site, case: PersonCase) -> PersonStanding:
         """What does not hold becomes its trouble, so that one bad request hides no other."""
@@ -165,6 +169,19 @@ class Watch:
 
     def _whole(self, case: Case) -> Case:
         return self._details[case.request_id][1] if self._is_known(case) else case
+
+
+async def _room_trouble(site: Site) -> str:
+    try:
+        percent = (await site.client.room()).percent
+    except NoSuchCall:  # of an older portal
+        return ""
+    if percent is None or percent < SCARCE:
+        return ""
+    return (
+        f"The portal is {percent} % full: when it is full, owners' programs wait with what they have for you. "
+        "Open and receipt what came: verified packages go by themselves. Tell who runs the portal."
+    )
 
 
 def _is_answered(case: Case) -> bool:

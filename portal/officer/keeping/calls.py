@@ -5,6 +5,7 @@
 from exchange.custody.uses import UsesAbout
 from exchange.documents import api
 from exchange.documents.keeping.holds import Hold, Holds, HoldStands, Retention
+from exchange.documents.keeping.room import PortalRoom
 from exchange.documents.messages import Signed
 from portal.officer.people.calls import PeopleCalls
 
@@ -32,6 +33,10 @@ class KeepingCalls(PeopleCalls):
     async def retention(self) -> Retention:
         """How long the force keeps what."""
         return await self._read("GET", api.RETENTION, Retention)
+
+    async def room(self) -> PortalRoom:
+        """How full the portal is."""
+        return await self._read("GET", api.ROOM, PortalRoom)
 
     async def uses_about(self, crime_reference: str) -> list[UsesAbout]:
         """What the log of use holds about a crime, a page each."""

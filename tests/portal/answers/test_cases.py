@@ -145,3 +145,13 @@ async def test_what_is_opened_and_printed_stands_in_the_log_of_use_and_a_log_cut
     shown = (await desk.get("/cases")).text
     assert "10000 lines" in shown
     assert 'role="alert"' in shown
+
+
+async def test_a_portal_that_is_nearly_full_is_told_before_it_is(desk: Desk) -> None:
+    room = desk.town.running.portal.room
+    assert "% full" not in (await desk.get("/cases")).text
+    room.most = 100
+    for taken, told in ((79, False), (80, True), (12, False)):
+        room.note(taken)
+        later(desk)
+        assert (f"The portal is {taken} % full" in (await desk.get("/cases")).text) is told

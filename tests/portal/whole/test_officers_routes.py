@@ -66,6 +66,7 @@ EXPECTED: dict[tuple[str, str], tuple[int, int]] = {
     ("PUT", api.HOLD): (415, 415),
     ("PUT", api.HOLD_LIFTED): (415, 415),
     ("GET", api.RETENTION): (OWN, OWN),
+    ("GET", api.ROOM): (OWN, OWN),
     ("GET", api.USES_ABOUT): (403, OWN),
 }
 """What another officer of the force is answered, and an auditor. 415: nothing is sent there, as it is about nothing of
