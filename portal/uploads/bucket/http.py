@@ -46,6 +46,10 @@ _PASSING = frozenset(
 _LOGIN = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 )
+SUM = "x-amz-checksum-sha256"
+_NO_SUMS = frozenset({"NotImplemented", "InvalidRequest", "InvalidArgument"})
+"""What storage says that takes no such header; Amazon's takes none with a part of an upload that was begun without, and
+checks what the signature names."""
 BROKE = (aiohttp.ClientError, TimeoutError, ConnectionError)
 
 
@@ -99,6 +103,8 @@ class BucketHttp:
             trust_env=False,
             auto_decompress=False,
         )
+        self._takes_no_sums: set[str] = set()
+        """Of what calls."""
         self.told: Callable[[str, str, float], None] = lambda what, how, seconds: None
 
     @property
@@ -117,26 +123,34 @@ class BucketHttp:
         body: bytes = b"",
         *,
         sha256: str | None = None,
+        extra: Mapping[str, str] | None = None,
         tries: int = TRIES,
     ) -> Answer:
         """The answer of a call that was understood. ``what`` is its name in figures, ``name`` the object's below the
-        prefix, "" the bucket; ``sha256`` that of the body, where it is known.
+        prefix, "" the bucket; ``sha256`` that of the body, where it is known. ``extra``: headers about checksums,
+        without which the call is made again where storage takes none.
 
         Gone; StoreUnavailable, of which BucketRefused is a kind; ProblemError 503 when the bucket is full.
         """
         sha256 = sha256 or (hashlib.sha256(body).hexdigest() if body else NO_BODY)
-        trouble, read_again = "", False
+        trouble, read_again, given_up = "", False, False
+        if what in self._takes_no_sums:
+            extra = None
         for attempt in range(tries):
             if attempt:
                 await pause_before(attempt)
             try:
-                answer = await self._once(what, method, name, query or {}, body, sha256)
+                answer = await self._once(what, method, name, query or {}, body, sha256, extra)
             except BROKE as error:
                 trouble = type(error).__name__
                 continue
             if answer.status < 300 and not answer.code:  # storage can say no in the body of a 200
+                if given_up:
+                    self._takes_no_sums.add(what)
                 return answer
-            if answer.code in _LOGIN and not read_again and await self._new_login():
+            if extra and answer.status in (400, 501) and answer.code in _NO_SUMS:
+                extra, given_up = None, True
+            elif answer.code in _LOGIN and not read_again and await self._new_login():
                 read_again = True
             else:
                 self._judge(answer)
@@ -165,7 +179,14 @@ class BucketHttp:
             self.told("read", how, time.monotonic() - begun)
 
     async def _once(
-        self, what: str, method: str, name: str, query: Mapping[str, str], body: bytes, sha256: str
+        self,
+        what: str,
+        method: str,
+        name: str,
+        query: Mapping[str, str],
+        body: bytes,
+        sha256: str,
+        extra: Mapping[str, str] | None,
     ) -> Answer:
         bucket = await self._bucket()
         url = bucket.url(bucket.key(name) if name else "", **query)
@@ -174,7 +195,7 @@ class BucketHttp:
             async with self._session.request(
                 method,
                 URL(url, encoded=True),  # as it was signed: nothing is quoted anew
-                headers=signed_headers(bucket, method, url, sha256),
+                headers=signed_headers(bucket, method, url, sha256, extra),
                 data=io.BytesIO(body) if body else None,
                 skip_auto_headers=("Content-Type", "Accept-Encoding"),
                 allow_redirects=False,

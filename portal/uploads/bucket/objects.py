@@ -3,13 +3,15 @@
 Not for: what an upload of an owner is made of there (``portal.uploads.bucket.layout``).
 """
 
+import base64
 import contextlib
+import hashlib
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from exchange.bounded_xml import Element
-from portal.uploads.bucket.http import BROKE, BucketHttp, BucketRefused, Gone, no_storage, pause_before
+from portal.uploads.bucket.http import BROKE, SUM, BucketHttp, BucketRefused, Gone, no_storage, pause_before
 
 BLOCK = 1 << 20
 READ_TRIES = 4
@@ -38,8 +40,12 @@ class SentPart:
 class Objects:
     """Errors as ``portal.uploads.bucket.http`` has them."""
 
-    def __init__(self, http: BucketHttp, prefix: str) -> None:
+    def __init__(self, http: BucketHttp, prefix: str, *, checksums: bool = True) -> None:
+        """``checksums``: whether storage is told the SHA-256 of each object and part in a header, so that it refuses
+        others. An upload in parts is begun without saying so: else some storage wants the checksums of all its parts
+        in the end, and tells no other replica what they were."""
         self.http = http
+        self._checksums = checksums
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     async def answers(self) -> None:
@@ -86,14 +92,18 @@ class Objects:
 
     async def put_part(self, name: str, multipart: str, number: int, body: bytes, sha256: str) -> str:
         """Its ETag. Storage takes no other bytes than those of ``sha256``."""
-        query = {"partNumber": str(number), "uploadId": multipart}
-        etag = (await self.http.send("part", "PUT", name, query, body, sha256=sha256)).etag
+        query, extra = {"partNumber": str(number), "uploadId": multipart}, self._sum(sha256)
+        etag = (await self.http.send("part", "PUT", name, query, body, sha256=sha256, extra=extra)).etag
         if not etag:
             raise no_storage()
         return etag
 
     async def put(self, name: str, body: bytes, sha256: str | None = None) -> None:
-        await self.http.send("put", "PUT", name, None, body, sha256=sha256)
+        sha256 = sha256 or hashlib.sha256(body).hexdigest()
+        await self.http.send("put", "PUT", name, None, body, sha256=sha256, extra=self._sum(sha256))
+
+    def _sum(self, sha256: str) -> dict[str, str] | None:
+        return {SUM: base64.b64encode(bytes.fromhex(sha256)).decode()} if self._checksums else None
 
     async def complete(self, name: str, multipart: str, etags: Mapping[int, str]) -> None:
         """Gone when it was completed or aborted already."""

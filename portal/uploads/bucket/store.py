@@ -40,7 +40,7 @@ class UploadBucket:
         self.turns = turns or Turns()
         self._login = Login(settings)
         self._http = BucketHttp(self._login)
-        self._objects = Objects(self._http, settings.prefix)
+        self._objects = Objects(self._http, settings.prefix, checksums=settings.checksums)
         self._spool = spool
         self._hashes = KnownHashes()
         self._parts = KnownProgress()

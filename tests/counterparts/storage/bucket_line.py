@@ -29,6 +29,9 @@ class BucketLine:
     fault: Fault | None = None
     loses_answers_to: str = NOTHING
     """Calls whose path and query hold this are done, and what the bucket says to them is lost: once."""
+    flips_in: str = NOTHING
+    """What is put to a path that holds this arrives with another byte than was sent, ``flips`` times."""
+    flips: int = 0
     calls: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[tuple[bytes, str]] = field(default_factory=list)
 
@@ -93,6 +96,9 @@ async def _carried(session: aiohttp.ClientSession, line: BucketLine, request: we
     body = await request.read()
     if request.method == "PUT":
         line.bodies.append((body, request.headers["x-amz-content-sha256"]))
+        if line.flips and line.flips_in in request.raw_path:
+            line.flips -= 1
+            body = bytes([body[0] ^ 1]) + body[1:]
     async with session.request(
         request.method,
         URL(line.upstream + request.raw_path, encoded=True),
