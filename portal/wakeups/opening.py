@@ -8,6 +8,17 @@ from portal.wakeups.bell import Bell, LocalBell
 from portal.wakeups.claims import Claims, LocalClaims
 
 
+def is_served(db: Database) -> bool:
+    """Whether a replica serves from a shared database now; False of a file, whose lock tells. Blocks."""
+    if not db.shared:
+        return False
+    from portal.storage.postgres import PostgresDatabase
+    from portal.wakeups.shared import has_replicas
+
+    assert isinstance(db, PostgresDatabase)
+    return has_replicas(db)
+
+
 @contextlib.asynccontextmanager
 async def open_wakeups(db: Database) -> AsyncIterator[tuple[Bell, Claims]]:
     """Within this process on a file; across all replicas on PostgreSQL."""

@@ -26,6 +26,8 @@ from portal.wakeups.background import beside
 from portal.wakeups.bell import LocalBell
 
 log = logging.getLogger("handover.portal")
+REPLICA = "handover-portal serves"
+"""How PostgreSQL's list of connections tells that a replica is there."""
 CHANNEL = "handover"
 """On which the replicas of a portal speak; each of several forces has one of its own."""
 BACK_SECONDS = 5
@@ -45,7 +47,7 @@ class Line:
 
     def __init__(self, db: PostgresDatabase) -> None:
         self._db = db
-        self._channel = CHANNEL if db.force in (None, ALONE) else f"{CHANNEL}_of_{db.force}"
+        self._channel = _channel(db)
         self._me = uuid.uuid4().hex
         self._heard: dict[str, Callable[[str], None]] = {}
         self._back: list[Callable[[], Any]] = []
@@ -71,7 +73,7 @@ class Line:
     async def _listen(self) -> None:
         while True:
             try:
-                async with await _connect(self._db.server) as connection:
+                async with await _connect(self._db.server, f"{REPLICA} {self._channel}") as connection:
                     await connection.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
                     await self._tell_silence()
                     while True:
@@ -216,6 +218,21 @@ def _notify(channel: str, words: list[str], session: Session) -> None:
     session.execute(say, {"channel": channel, "words": words})
 
 
-async def _connect(server: Server) -> Connection:
+def _channel(db: PostgresDatabase) -> str:
+    return CHANNEL if db.force in (None, ALONE) else f"{CHANNEL}_of_{db.force}"
+
+
+def has_replicas(db: PostgresDatabase) -> bool:
+    """Whether one serves this force now. Blocks."""
+    query = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = :name)"
+    )
+    return bool(db.read_now(lambda session: session.scalar(text(query), {"name": f"{REPLICA} {_channel(db)}"})))
+
+
+async def _connect(server: Server, name: str | None = None) -> Connection:
+    """``name``: as what PostgreSQL lists it."""
     parameters = await asyncio.to_thread(server.parameters)
+    if name is not None:
+        parameters["application_name"] = name
     return await psycopg.AsyncConnection.connect(**parameters, autocommit=True)

@@ -4,10 +4,8 @@ import asyncio
 import json
 import re
 import shutil
-import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,118 +16,21 @@ from click.testing import CliRunner
 
 from agent.portal.client import PortalClient
 from exchange.documents import api
-from exchange.documents.messages import Role
 from exchange.errors import SettingsInvalid
 from exchange.signing.documents import SigningKey
 from portal.api.route import Who
 from portal.api.routes import ROUTES
 from portal.cli import main
-from portal.force import officers
 from portal.force.keys import Force, validity
-from portal.server import Listen, Running, running
+from portal.server import Listen, running
 from portal.settings import MailSettings, PeopleSettings, PortalFolder, PortalSettings
-from portal.storage.database import open_database
 from tests.counterparts.portals.portal import DETAILS, Place, PortalProcess
 from tests.counterparts.storage.postgres_server import PostgresServer
-from tests.portal.conftest import on_a_file
-from tests.portal.wire import Agent, Officer, SetClock
+from tests.portal.conftest import BOTH, on_a_file
+from tests.portal.county.two_forces import FILM, NAMES, Two, free_port, hand_over
+from tests.portal.wire import SetClock
 
-ENGINES = ("sqlite", "postgres")
-NAMES = ("kent", "essex")
-FILM = b"sealed film"
-EVERY_ROLE = tuple(Role)
-
-
-@dataclass
-class Two:
-    """Both forces, served by one process."""
-
-    running: Running
-    places: dict[str, Place]
-    session: aiohttp.ClientSession
-    clock: SetClock
-
-    def origin(self, force: str) -> str:
-        return str(self.places[force].settings.origin)
-
-    def agent(self, force: str) -> Agent:
-        return Agent(self.session, self.origin(force), self.clock)
-
-    def officer(self, force: str, at: str | None = None) -> Officer:
-        """Of one force; ``at`` another's address."""
-        place = self.places[force]
-        origin = self.origin(at or force)
-        return Officer(self.session, origin, self.clock, place.officer, place.credential, place.force.name)
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Force]:
-    root = tmp_path_factory.mktemp("forces")
-    return {name: Force.create(root / name, f"{name.title()} Police") for name in NAMES}
-
-
-@pytest.fixture
-def places(
-    room: Path, keys: dict[str, Force], clock: SetClock, engine: str, request: pytest.FixtureRequest
-) -> Iterator[dict[str, Place]]:
-    """A folder for both, with a portal of each in it; one officer a force, who may do everything."""
-    database, ended = None, None
-    if engine == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        name = server.create(request.getfixturevalue("for_forces"), server.plain())
-        database, ended = server.plain_url(name), name
-    port = free_port()
-    found = {}
-    for name, force in keys.items():
-        folder = PortalFolder(room / "portal").of_force(name)
-        origin = f"http://127.0.0.1:{port}/forces/{name}"
-        settings = PortalSettings(
-            force=force.name, force_key=force.key.public.line, origin=origin, short_name=name, database=database
-        )
-        folder.save(settings)
-        key = SigningKey.generate()
-        details = replace(DETAILS, name=f"Officer of {name}", roles=EVERY_ROLE)
-        credential = force.credential(key.public, details, validity(clock.now(), 365))
-        db = open_database(folder.where(settings), None, name)
-        db.write_now(lambda session, credential=credential, settings=settings: officers.add(
-            session, credential, settings, clock.now()
-        ))  # fmt: skip
-        db.close()
-        found[name] = Place(folder, settings, force, room, key, credential)
-    yield found
-    if ended is not None:
-        server.drop(ended)
-
-
-@pytest.fixture
-async def two(places: dict[str, Place], clock: SetClock) -> AsyncIterator[Two]:
-    kent, essex = places["kent"], places["essex"]
-    port = int(str(kent.settings.origin).rpartition(":")[2].partition("/")[0])
-    serving = running(
-        kent.folder,
-        kent.settings,
-        Listen("127.0.0.1", port),
-        clock=clock,
-        metrics=Listen("127.0.0.1", 0),
-        others=[(essex.folder, essex.settings)],
-    )
-    async with serving as now, aiohttp.ClientSession() as session:
-        yield Two(now, places, session, clock)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-async def hand_over(two: Two, force: str) -> Agent:
-    """An owner's answer to a request of their force, with a package."""
-    agent = await two.agent(force).join(two.places[force])
-    asked = await two.officer(force).ask(agent)
-    assert (await agent.decide(asked)).status == 204
-    assert (await agent.deliver(asked, FILM, await agent.upload(FILM))).status == 204
-    return agent
+ENGINES = BOTH
 
 
 async def test_an_officer_of_one_force_is_nobody_at_another_and_a_token_for_one_is_none_there(two: Two) -> None:

@@ -17,8 +17,9 @@ from exchange.custody.merkle import consistent
 from exchange.custody.uses import LogHead
 from exchange.documents import api
 from exchange.errors import AlreadyRunning, HandoverError, SettingsInvalid, StoreDamaged
-from portal import backups, moving
+from portal import backups
 from portal.cli import main
+from portal.moving import rows as moving
 from portal.settings import PortalFolder
 from portal.storage.database import open_database
 from portal.storage.models import SchemaMark
@@ -26,7 +27,7 @@ from portal.storage.table import Table
 from portal.storage.use_tables import UseLine
 from tests.counterparts.portals.portal import in_process
 from tests.counterparts.storage.postgres_server import PostgresServer
-from tests.portal.conftest import Town
+from tests.portal.conftest import STORES, Town
 from tests.portal.people.visits import Visitor
 from tests.portal.people.visits import case as person_case
 from tests.portal.teams.test_teams import read as read_team
@@ -94,6 +95,7 @@ def write_by_hand(folder: PortalFolder) -> None:
         file.write("# kept by hand\n")
 
 
+@pytest.mark.parametrize("store", STORES, indirect=True)
 async def test_everything_is_there_and_it_goes_on(busy: BusyTown, stopped: PortalFolder, target: str) -> None:
     town = busy.town
     case, team = await busy.officer.case(), await read_team(busy.member)

@@ -1,15 +1,13 @@
 """Moves a portal from its file to PostgreSQL: every row in one transaction, counted and hashed on both sides.
 
-Uploads stay where they are. Not for: a portal that runs, whose lock is wanted here, or the way back.
+Of several forces each is moved by itself, also into one database. Uploads stay where they are, in a folder or a bucket.
+Not for: a portal that runs, whose lock is wanted here, or the way back.
 """
 
-import fcntl
 import functools
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,9 @@ from sqlalchemy.orm import Session
 from exchange.custody.log import line_leaf
 from exchange.custody.merkle import MerkleTree
 from exchange.durable import durable_file, sync_folder
-from exchange.errors import AlreadyRunning, SettingsInvalid, StoreDamaged
+from exchange.errors import SettingsInvalid, StoreDamaged
 from portal.audit import uses
+from portal.moving.alone import alone
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, open_database
 from portal.storage.models import SchemaMark
@@ -60,14 +59,19 @@ def move(folder: PortalFolder, address: str, password_file: Path | None, say: Sa
     SettingsInvalid when there is no portal in a file, or other rows are in the new database; AlreadyRunning while the
     portal runs; StoreDamaged when something is not the same on both sides. Blocks.
     """
-    with _alone(folder):
+    with alone(folder):
         settings = folder.load()
         wanted = _settings(settings, address, password_file)
         if settings.database is not None or not folder.database.exists():
             raise SettingsInvalid(
                 f"The portal in {folder.path} keeps nothing in a file.", do="There is nothing to be moved."
             )
-        source, target = open_database(folder.database), open_database(address, password_file)
+        source = open_database(folder.database)
+        try:
+            target = open_database(address, password_file, settings.short_name)
+        except BaseException:
+            source.close()
+            raise
         try:
             moved = source.read_now(lambda session: _move(session, target, say))
         finally:
@@ -75,21 +79,6 @@ def move(folder: PortalFolder, address: str, password_file: Path | None, say: Sa
             source.close()
         _switch(folder, wanted)
     return moved
-
-
-@contextmanager
-def _alone(folder: PortalFolder) -> Iterator[None]:
-    """The lock that a portal on a file holds while it serves."""
-    if not folder.path.is_dir():
-        folder.load()  # says that there is no portal
-    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise AlreadyRunning(f"The portal in {folder.path} runs.", do="Stop it, and move it then.") from None
-    finally:
-        os.close(descriptor)
 
 
 def _settings(settings: PortalSettings, address: str, password_file: Path | None) -> dict[str, str]:
@@ -140,8 +129,10 @@ def _count_on(session: Session, table: Columns) -> None:
         found = {"table": table.name, "column": column.name}
         sequence = session.scalar(text("SELECT pg_get_serial_sequence(:table, :column)"), found)
         last = session.scalar(select(func.max(column))) if sequence else None
-        if last is not None:
-            session.execute(text("SELECT setval(:sequence, :last)"), {"sequence": sequence, "last": last})
+        if last is not None:  # another force that shares the database may be further
+            last_there = "pg_sequence_last_value(CAST(:sequence AS regclass))"
+            further = text(f"SELECT setval(:sequence, GREATEST(:last, {last_there}))")
+            session.execute(further, {"sequence": sequence, "last": last})
 
 
 def _sum(session: Session, table: Columns) -> Sum:

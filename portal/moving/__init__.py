@@ -1,0 +1,1 @@
+"""A portal's rows from its file to PostgreSQL, and its packages from one store to another."""
