@@ -1,6 +1,6 @@
 """A whole portal put aside while it runs, and put back: its settings, its database, and every upload that is whole.
 
-Not for: a portal on PostgreSQL, whose database has tools of its own (``docs/portal-guide.md``).
+Of several forces each by itself, also where they share a database. Not for: what a bucket holds.
 """
 
 import asyncio
@@ -16,19 +16,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import yaml
 from pydantic import Field, ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from exchange.clock import DAY, SECOND, SystemClock
 from exchange.documents.messages import Part
 from exchange.durable import durable_file, sync_folder
 from exchange.errors import NotFound, SettingsInvalid, StoreDamaged
 from portal import erasing, key_copies
-from portal.settings import PortalFolder
+from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, open_database, upgrade
+from portal.storage.models import StoredUpload
 from portal.uploads.opening import open_store
 
 STAMP = "%Y%m%dT%H%M%SZ"
 LIST = "backup.json"
+FILE, DUMP = "portal.db", "portal.dump"
+"""The database: a file, or what PostgreSQL's own program wrote."""
 ATTEMPTS = 5
 """An upload may go while it is put aside, with its row: then the database is read again."""
 STEP = 2000
@@ -41,6 +47,7 @@ _FOUND = (
     "DELETE FROM people_cameras WHERE person_id IN (SELECT person_id FROM people WHERE entry IS NOT NULL)",
 )
 """What officers search lies in the clear: a backup has it not, and it is made anew of what is sealed."""
+MADE_ANEW = ("cameras", "day_hours", "people_cameras")
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 UploadName = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -53,6 +60,18 @@ class Contents(Part):
     settings: Sha256
     database: Sha256
     uploads: dict[UploadName, Sha256]
+    dumped: bool = False
+    """Whether the database is PostgreSQL's."""
+    sealed: bool = False
+    """Of one that is: whether there were keys for what is personal."""
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """A database on PostgreSQL."""
+
+    address: str
+    password_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +85,10 @@ class Backup:
 def back_up(folder: PortalFolder, into: Path, now: int, keep_days: int | None = None) -> Backup:
     """Make ``into``/<time>, whole or not at all, then remove those older than ``keep_days``. ``now`` in microseconds.
 
-    What a bucket keeps is not in it. SettingsInvalid when there is no portal, or its database is elsewhere;
-    StoreDamaged when an upload is not what the database says. Blocks.
+    What a bucket keeps is not in it. SettingsInvalid when there is no portal; StoreDamaged when an upload is not what
+    the database says; StoreUnavailable when PostgreSQL can't be had. Blocks.
     """
     portal = folder.load()
-    if portal.database is not None:
-        raise SettingsInvalid(
-            "This portal's database is PostgreSQL's, and not in its folder.",
-            do="Back it up with pg_dump or pg_basebackup first, and the folder 'uploads' after that.",
-        )
     name = datetime.fromtimestamp(now // SECOND, UTC).strftime(STAMP)
     partial, whole = into / f".{name}.partial", into / name
     if whole.exists():
@@ -83,8 +97,18 @@ def back_up(folder: PortalFolder, into: Path, now: int, keep_days: int | None = 
     (partial / "uploads").mkdir(mode=0o700, parents=True)
     try:
         settings = _copy(folder.settings_file, partial / "portal.yaml")
-        uploads = _put_aside(folder, partial, in_folder=portal.bucket is None)
-        contents = Contents(made=now, settings=settings, database=_hash(partial / "portal.db"), uploads=uploads)
+        if dumped := portal.database is not None:
+            uploads = _put_dump_aside(folder, portal, partial)
+        else:
+            uploads = _put_aside(folder, partial, in_folder=portal.bucket is None)
+        contents = Contents(
+            made=now,
+            settings=settings,
+            database=_hash(partial / (DUMP if dumped else FILE)),
+            uploads=uploads,
+            dumped=dumped,
+            sealed=dumped and folder.keys.is_there,
+        )
         with durable_file(partial / LIST) as file:
             file.write(contents.model_dump_json().encode())
         sync_folder(partial / "uploads")
@@ -96,13 +120,15 @@ def back_up(folder: PortalFolder, into: Path, now: int, keep_days: int | None = 
     return Backup(whole, len(uploads), 0 if keep_days is None else _remove_old(into, now - keep_days * DAY))
 
 
-def restore(backup: Path, folder: PortalFolder, keys: Path | None = None) -> int:
+def restore(backup: Path, folder: PortalFolder, keys: Path | None = None, database: To | None = None) -> int:
     """Make a portal of a backup, checking every file; how many uploads it has. Nothing is a portal until all is there.
 
     ``keys``: the newest copy of the keys, unless they lie in the folder already. Whoever's key is gone has left since,
-    and is erased.
+    and is erased. ``database``: of a portal on PostgreSQL, the empty one that it goes to, unless that is the one that
+    its settings name.
 
-    SettingsInvalid when a portal is there; NotFound or StoreDamaged when the backup is none, or not whole. Blocks.
+    SettingsInvalid when a portal is there; NotFound or StoreDamaged when the backup is none, or not whole;
+    StoreUnavailable when PostgreSQL can't be had. Blocks.
     """
     if folder.settings_file.exists() or folder.database.exists():
         raise SettingsInvalid(f"There is a portal in {folder.path} already.", do="Choose an empty folder.")
@@ -114,22 +140,72 @@ def restore(backup: Path, folder: PortalFolder, keys: Path | None = None) -> int
     for name, sha256 in contents.uploads.items():
         _bring(backup / "uploads" / name, folder.uploads / name, sha256)
     sync_folder(folder.uploads)
-    _bring(backup / "portal.db", folder.database, contents.database)
-    if not folder.keys.is_there and _is_sealed(folder.database):
-        folder.database.unlink()
-        raise SettingsInvalid(
-            "What is personal in this backup lies under keys that aren't here.",
-            do="Name their newest copy: --keys keys-….json; or put the folder 'keys' of the portal there first.",
-        )
-    upgrade(folder.database)
-    _bring(backup / "portal.yaml", folder.settings_file, contents.settings)
+    if database is not None and not contents.dumped:
+        raise SettingsInvalid("This backup is of a portal on a file.", do="Leave --database out, and move it then.")
+    if contents.dumped:
+        _put_dump_back(backup, folder, contents, database)
+    else:
+        _put_file_back(backup, folder, contents)
     if folder.keys.is_there:
-        db = open_database(folder.database)
+        settings = folder.load()
+        db = open_database(folder.where(settings), settings.database_password_file, settings.short_name)
         try:
             asyncio.run(_settle(db, folder))
         finally:
             db.close()
     return len(contents.uploads)
+
+
+def _put_file_back(backup: Path, folder: PortalFolder, contents: Contents) -> None:
+    _bring(backup / FILE, folder.database, contents.database)
+    if not folder.keys.is_there and _is_sealed(folder.database):
+        folder.database.unlink()
+        raise _keyless()
+    upgrade(folder.database)
+    _bring(backup / "portal.yaml", folder.settings_file, contents.settings)
+
+
+def _put_dump_back(backup: Path, folder: PortalFolder, contents: Contents, database: To | None) -> None:
+    from portal.dumps import put_back
+    from portal.storage.server import Server
+
+    if contents.sealed and not folder.keys.is_there:
+        raise _keyless()
+    dumped, said = folder.path / DUMP, folder.path / "portal.yaml.new"
+    _bring(backup / DUMP, dumped, contents.database)
+    _bring(backup / "portal.yaml", said, contents.settings)
+    settings = _settings(said, database)
+    assert settings.database is not None, "it was dumped from there"
+    server = Server.parse(settings.database, settings.database_password_file)
+    put_back(server, settings.short_name, dumped)
+    dumped.unlink()
+    upgrade(settings.database, settings.database_password_file, settings.short_name)
+    said.rename(folder.settings_file)
+    sync_folder(folder.path)
+
+
+def _settings(said: Path, database: To | None) -> PortalSettings:
+    """What the file sets; written into it, where it is to name another database. SettingsInvalid."""
+    content = yaml.safe_load(said.read_text())
+    if database is not None:
+        content |= {"database": database.address, "database_password_file": None}
+        if database.password_file is not None:
+            content["database_password_file"] = str(database.password_file.resolve())
+        with durable_file(said) as file:
+            file.write(yaml.safe_dump(content, sort_keys=False).encode())
+    try:
+        return PortalSettings.model_validate(content)
+    except ValidationError:
+        raise SettingsInvalid(
+            "The database's address can't be used.", do="Write it so: postgresql://user@host:5432/name"
+        ) from None
+
+
+def _keyless() -> SettingsInvalid:
+    return SettingsInvalid(
+        "What is personal in this backup lies under keys that aren't here.",
+        do="Name their newest copy: --keys keys-….json; or put the folder 'keys' of the portal there first.",
+    )
 
 
 async def _settle(db: Database, folder: PortalFolder) -> None:
@@ -143,10 +219,48 @@ async def _settle(db: Database, folder: PortalFolder) -> None:
             await store.remove(gone)
 
 
+def _put_dump_aside(folder: PortalFolder, portal: PortalSettings, partial: Path) -> dict[str, str]:
+    """The rows, and every upload that is whole before or after they were dumped: one that none of them speaks of goes
+    when the portal starts."""
+    from portal.dumps import dump
+    from portal.storage.server import Server
+
+    assert portal.database is not None
+    found: dict[str, str] = {}
+    db = open_database(portal.database, portal.database_password_file, portal.short_name)
+    try:
+        for dumped in (False, True):
+            if dumped:
+                server = Server.parse(portal.database, portal.database_password_file)
+                dump(server, portal.short_name, partial / DUMP, MADE_ANEW if folder.keys.is_there else ())
+            for name, size, sha256 in [] if portal.bucket is not None else db.read_now(_whole):
+                if name not in found and _keep_if_there(db, folder, partial, (name, size, sha256)):
+                    found[name] = sha256
+    finally:
+        db.close()
+    return found
+
+
+def _keep_if_there(db: Database, folder: PortalFolder, partial: Path, upload: tuple[str, int, str]) -> bool:
+    name, size, sha256 = upload
+    try:
+        _keep(folder.uploads / name, partial / "uploads" / name, size, sha256)
+    except FileNotFoundError:
+        if upload in db.read_now(_whole):
+            raise _lost(folder) from None
+        return False
+    return True
+
+
+def _whole(session: Session) -> list[tuple[str, int, str]]:
+    found = select(StoredUpload.upload_id, StoredUpload.size, StoredUpload.sha256).where(~StoredUpload.gone)
+    return [(name, size, sha256) for name, size, sha256 in session.execute(found) if sha256 is not None]
+
+
 def _put_aside(folder: PortalFolder, partial: Path, *, in_folder: bool) -> dict[str, str]:
     """The database as it is at one moment, then every upload that is whole in it: name and SHA-256."""
     for _ in range(ATTEMPTS):
-        whole = _copy_database(folder.database, partial / "portal.db")
+        whole = _copy_database(folder.database, partial / FILE)
         if not in_folder:
             return {}
         try:
@@ -157,7 +271,11 @@ def _put_aside(folder: PortalFolder, partial: Path, *, in_folder: bool) -> dict[
         for left in {path.name for path in (partial / "uploads").iterdir()} - set(whole):
             (partial / "uploads" / left).unlink()
         return {name: sha256 for name, (_, sha256) in whole.items()}
-    raise StoreDamaged(
+    raise _lost(folder)
+
+
+def _lost(folder: PortalFolder) -> StoreDamaged:
+    return StoreDamaged(
         f"A whole upload is missing in {folder.uploads}.",
         meaning="The database has a row of it, time after time.",
         do="Find out who removes files there; restore the portal from an earlier backup if it was lost.",

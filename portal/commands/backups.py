@@ -6,7 +6,7 @@ import click
 
 from exchange.clock import SystemClock
 from portal import backups
-from portal.console import FOLDER, json_option, one_line, portal_folder
+from portal.console import FILE, FOLDER, json_option, one_line, portal_folder
 from portal.settings import PortalFolder
 
 
@@ -30,10 +30,15 @@ def backup_command(folder: Path, into: Path, keep: int | None, as_json: bool) ->
 @click.argument("backup", type=FOLDER)
 @portal_folder
 @click.option("--keys", type=click.Path(dir_okay=False, path_type=Path), help="The newest copy of its keys.")
+@click.option("--database", help="Of a portal on PostgreSQL: an empty one, where it is not the one that it had.")
+@click.option("--database-password-file", "password_file", type=FILE, help="A file of mode 0600 with its password.")
 @json_option
-def restore_command(backup: Path, folder: Path, keys: Path | None, as_json: bool) -> None:
+def restore_command(
+    backup: Path, folder: Path, keys: Path | None, database: str | None, password_file: Path | None, as_json: bool
+) -> None:
     """Make a portal in FOLDER, where none is yet, of a BACKUP, checking every file."""
-    count = backups.restore(backup, PortalFolder(folder), keys)
+    to = None if database is None else backups.To(database, password_file)
+    count = backups.restore(backup, PortalFolder(folder), keys, to)
     if as_json:
         one_line({"folder": str(folder), "uploads": count})
         return

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from exchange.clock import DAY
 from exchange.documents import api
-from exchange.errors import NotFound, SettingsInvalid, StoreDamaged
+from exchange.errors import NotFound, SettingsInvalid, StoreDamaged, StoreUnavailable
 from portal import backups, key_copies
 from portal.cli import main
 from portal.settings import PortalFolder
@@ -158,7 +158,9 @@ def test_the_commands_say_where_the_backup_is_and_that_another_database_is_not_t
     assert PortalFolder(tmp_path / "again").load() == place.folder.load()
     (tmp_path / "far").mkdir()
     elsewhere = PortalFolder(tmp_path / "far")
-    elsewhere.save(place.settings.model_copy(update={"database": "postgresql://handover@db.example.org/handover"}))
+    elsewhere.save(place.settings.model_copy(update={"database": "postgresql://handover@/handover?host=/nowhere"}))
     refused = run.invoke(main, ["backup", str(elsewhere.path), str(tmp_path / "b")])
-    assert refused.exit_code == SettingsInvalid.exit_code
-    assert "pg_dump" in refused.output
+    assert refused.exit_code == StoreUnavailable.exit_code
+    assert list((tmp_path / "b").iterdir()) == [Path(told["backup"])]
+    refused = run.invoke(main, ["restore", told["backup"], str(tmp_path / "x"), "--database", "postgresql://h@/h"])
+    assert "of a portal on a file" in refused.output
