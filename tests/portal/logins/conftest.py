@@ -10,7 +10,8 @@ import pytest
 from exchange.clock import SystemClock
 from portal.settings import Limits, LoginSettings
 from tests.counterparts.http.openid_provider import CLIENT, OpenIdProvider, openid_provider
-from tests.counterparts.portals.portal import DETAILS, Place, in_process, make_place
+from tests.counterparts.portals.portal import DETAILS, Place, add_officer, in_process, make_place
+from tests.counterparts.storage.postgres_server import PostgresServer
 from tests.portal.conftest import Town
 from tests.portal.wire import SetClock
 
@@ -38,14 +39,32 @@ def login_settings() -> dict[str, object]:
 
 @pytest.fixture
 def place(
-    room: Path, provider: OpenIdProvider, limits: Limits, clock: SetClock, login_settings: dict[str, object]
-) -> Place:
+    room: Path,
+    provider: OpenIdProvider,
+    limits: Limits,
+    clock: SetClock,
+    login_settings: dict[str, object],
+    engine: str,
+    request: pytest.FixtureRequest,
+) -> Iterator[Place]:
     place = make_place(room, limits, clock)
     login = LoginSettings.model_validate({"issuer": provider.issuer, "client_id": CLIENT, **login_settings})
-    settings = place.settings.model_copy(update={"login": login})
+    changed: dict[str, object] = {"login": login}
+    if engine == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        name = server.create(request.getfixturevalue("prepared"))
+        changed["database"] = server.url(name)
+    settings = place.settings.model_copy(update=changed)
     place.folder.settings_file.unlink()
     place.folder.save(settings)
-    return replace(place, settings=settings)
+    place = replace(place, settings=settings)
+    if engine == "sqlite":
+        yield place
+        return
+    place.folder.database.unlink()
+    add_officer(place.folder, settings, place.force, place.officer, clock.now())
+    yield place
+    server.drop(name)
 
 
 @pytest.fixture

@@ -23,12 +23,14 @@ from portal.officer.login.issuer import Attempt, IssuerClient, Tokens
 from portal.officer.login.loopback import way_back
 from tests.counterparts.http.openid_provider import ANOTHER, CLIENT, OpenIdProvider, log_in_there, openid_provider
 from tests.counterparts.portals.portal import DETAILS, add_officer, in_process
-from tests.portal.conftest import Town
+from tests.portal.conftest import BOTH, Town
 from tests.portal.logins.conftest import ACCOUNT
 from tests.portal.wire import Answer, Officer
 
 SECRET = secrets.token_urlsafe(32)
 SCOPE = "openid email offline_access"
+on_both = pytest.mark.parametrize("engine", BOTH, indirect=True)
+"""Tests of what is kept of a login; what is only checked of one, no database changes."""
 
 
 async def log_in(
@@ -74,6 +76,7 @@ async def test_what_login_is_wanted_is_said_to_everybody(town: Town, provider: O
     }  # fmt: skip
 
 
+@on_both
 async def test_neither_a_key_without_a_session_nor_a_session_without_its_key_does_anything(
     town: Town, provider: OpenIdProvider
 ) -> None:
@@ -96,6 +99,7 @@ async def test_agents_and_everybody_else_need_no_login(town: Town) -> None:
     assert (await agent.inbox()).items == ()
 
 
+@on_both
 async def test_a_login_is_of_use_once_with_its_key_at_this_portal_for_its_person(
     town: Town, provider: OpenIdProvider
 ) -> None:
@@ -115,6 +119,7 @@ async def test_a_login_is_of_use_once_with_its_key_at_this_portal_for_its_person
     assert (await prove(officer, unsure.id_token)).status == 403
 
 
+@on_both
 async def test_a_session_ends_and_is_gone_on_with_until_a_person_must_log_in(
     town: Town, provider: OpenIdProvider
 ) -> None:
