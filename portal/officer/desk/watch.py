@@ -18,7 +18,7 @@ from exchange.documents.people import PersonCase, PersonRequest
 from exchange.errors import HandoverError, NotFound, PortalRefused, VerificationFailed
 from portal.officer.casework.seen import News, all_news, unseen
 from portal.officer.casework.standing import CaseStanding, PersonStanding, Standing, by_case, refreshed, standing
-from portal.officer.client import NoSuchCall
+from portal.officer.connection import NoSuchCall
 from portal.officer.desk.site import SITE, Site
 from portal.officer.feedback import OwnersReply, fetch_replies
 from portal.officer.people.questions import bring_question, person_cases
