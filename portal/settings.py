@@ -1,8 +1,6 @@
 """The portal's folder: its settings (``portal.yaml``), and where everything else in it lies.
 
 Not for: the force's private key, which has no business on the machine that runs the portal.
-
-Long because it is the one description of ``portal.yaml``, a line or two a setting.
 """
 
 import ipaddress
