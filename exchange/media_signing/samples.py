@@ -205,6 +205,13 @@ _MASTERS = frozenset((
 ))
 # fmt: on
 """Elements that hold elements (RFC 9559, section 5)."""
+_HEADER, _VOID, _CRC = 0x1A45DFA3, 0xEC, 0xBF
+_IN_FILE = frozenset((_HEADER, _SEGMENT, _VOID))
+_IN_SEGMENT = frozenset((
+    _TRACKS, _CLUSTER, 0x114D9B74, 0x1549A966, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367, _VOID, _CRC,
+))  # fmt: skip
+_IN_CLUSTER = frozenset((_SIMPLE, _GROUP, 0xE7, 0xA7, 0xAB, 0x5854, _VOID, _CRC))
+_IN_GROUP = frozenset((_BLOCK, 0x9B, 0xFA, 0xFB, 0xFD, 0xA4, 0x75A1, 0x75A2, 0x8E, 0xC8, _VOID, _CRC))
 _DEEPEST = 16
 _UNKNOWN = {(1 << 7 * size) - 1 for size in range(1, 9)}
 
@@ -212,8 +219,8 @@ _UNKNOWN = {(1 << 7 * size) - 1 for size in range(1, 9)}
 class _Matroska:
     """Walks all elements by their heads; only the track entries are read whole.
 
-    One that is longer than what holds it is not passed over, wherever it is: a player that meets it looks for the next
-    thing that it knows, and may find there what this reader took for something else.
+    One that is longer than what holds it is not passed over, nor one that is nobody's where pictures lie: a player that
+    meets it looks for the next thing that it knows, and may find there what this reader took for something else.
     """
 
     def __init__(self, descriptor: int, size: int) -> None:
@@ -225,11 +232,15 @@ class _Matroska:
         self._samples = Samples()
 
     def track(self) -> VideoTrack:
-        for identifier, start, end in self._elements(0, self._size):
+        segments = 0
+        for identifier, start, end in self._known(0, self._size, _IN_FILE):
             if identifier == _SEGMENT:
+                segments += 1
                 self._segment(start, end)
             else:
                 self._inside(identifier, start, end)
+        if segments > 1:
+            raise NotUnderstood(f"it is {segments} files in one")
         if self._number < 0:
             raise NotUnderstood("it has no video track")
         return VideoTrack(self._hevc, self._lengths, self._samples)
@@ -249,8 +260,14 @@ class _Matroska:
             yield identifier, start, behind
             position = behind
 
-    def _segment(self, start: int, end: int) -> None:
+    def _known(self, start: int, end: int, known: frozenset[int]) -> Iterator[tuple[int, int, int]]:
         for identifier, begin, behind in self._elements(start, end):
+            if identifier not in known:
+                raise NotUnderstood(f"it holds an element {identifier:X} where none of that kind belongs")
+            yield identifier, begin, behind
+
+    def _segment(self, start: int, end: int) -> None:
+        for identifier, begin, behind in self._known(start, end, _IN_SEGMENT):
             if identifier == _TRACKS:
                 if behind - begin > _MOST_TRACKS:
                     raise NotUnderstood("its tracks are described at more length than any honest ones")
@@ -286,11 +303,11 @@ class _Matroska:
         self._lengths = _codec_lengths(self._hevc, fields.get(_PRIVATE, b""))
 
     def _cluster(self, start: int, end: int) -> None:
-        for identifier, begin, behind in self._elements(start, end):
+        for identifier, begin, behind in self._known(start, end, _IN_CLUSTER):
             if identifier == _SIMPLE:
                 self._block(begin, behind)
             elif identifier == _GROUP:
-                for inner, first, last in self._elements(begin, behind):
+                for inner, first, last in self._known(begin, behind, _IN_GROUP):
                     if inner == _BLOCK:
                         self._block(first, last)
                     else:
