@@ -51,6 +51,8 @@ log = logging.getLogger("handover.portal")
 BODY_SECONDS = 30
 """How long a caller may take to send a JSON body, or a form."""
 SWEEP_SECONDS = 600
+FIRST_SWEEP_SECONDS = 10
+"""After the start: agents that come again all at once are answered first."""
 ROOM_SECONDS = 60
 MOST_ADDRESSES = 10_000
 MOST_FETCHING = 10_000
@@ -231,7 +233,6 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
         await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
 
     async def strays() -> None:
-        await asyncio.sleep(sweep.STRAY_SECONDS)
         await sweep.remove_strays(portal.db, portal.uploads)
 
     async def roomed() -> None:
@@ -241,13 +242,13 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
         await portal.devices.contacts.flush(portal.db)
 
     works = (
-        (swept, SWEEP_SECONDS),
-        (strays, 0),
-        (roomed, ROOM_SECONDS),
-        (heard, FLUSH_SECONDS),
-        (portal.devices.look_for_shut_out, WATCH_SECONDS),
+        (swept, FIRST_SWEEP_SECONDS, SWEEP_SECONDS),
+        (strays, sweep.STRAY_SECONDS, sweep.STRAY_SECONDS),
+        (roomed, 0, ROOM_SECONDS),
+        (heard, 0, FLUSH_SECONDS),
+        (portal.devices.look_for_shut_out, 0, WATCH_SECONDS),
     )
-    running = [_for_ever(work, seconds) for work, seconds in works]
+    running = [_for_ever(work, first, seconds) for work, first, seconds in works]
     if portal.outbox is not None:
         running.append(portal.outbox.run())
     try:
@@ -258,7 +259,8 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
             await heard()
 
 
-async def _for_ever(work: Callable[[], Awaitable[None]], seconds: float) -> None:
+async def _for_ever(work: Callable[[], Awaitable[None]], first: float, seconds: float) -> None:
+    await asyncio.sleep(first)
     while True:
         try:
             await work()

@@ -7,6 +7,7 @@ The database keeps the latest of these, so replicas are upgraded one after the o
 meanwhile is let in if it may. Not for: the steps (``portal.storage.migrations``).
 """
 
+from functools import cache
 from importlib.resources import files
 
 from alembic import command
@@ -24,8 +25,7 @@ def bring_up(connection: Connection, name: str) -> tuple[str | None, str]:
 
     StoreDamaged when it is of a portal so new that this one can't work on it. ``name`` says which database it is.
     """
-    config = configuration(connection)
-    scripts = ScriptDirectory.from_config(config)
+    scripts = _scripts()
     head = scripts.get_current_head()
     assert head is not None
     before = MigrationContext.configure(connection).get_current_revision()
@@ -34,18 +34,29 @@ def bring_up(connection: Connection, name: str) -> tuple[str | None, str]:
         _check_works(connection, steps, before, name)
         return before, before
     if before != head:
-        command.upgrade(config, "head")
+        command.upgrade(configuration(connection), "head")
         _mark(connection, scripts)
     return before, head
 
 
 def configuration(connection: Connection) -> Config:
     """Alembic's, for steps that run on this connection."""
+    config = _config()
+    config.attributes["connection"] = connection
+    return config
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(files("portal.storage") / "migrations"))
     config.set_main_option("recursive_version_locations", "true")
-    config.attributes["connection"] = connection
     return config
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """Read once, however many databases a process opens."""
+    return ScriptDirectory.from_config(_config())
 
 
 def must_know(scripts: ScriptDirectory) -> str:

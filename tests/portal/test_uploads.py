@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 
 from exchange.clock import DAY, SystemClock
 from exchange.documents import api
-from portal import sweep
+from portal import service, sweep
 from portal.settings import Limits
 from portal.storage.models import StoredUpload
 from portal.uploads import turns
@@ -173,6 +174,29 @@ async def test_an_upload_that_nobody_continues_expires_and_leaves_no_file(town: 
     await sweep.sweep(portal.db, portal.uploads, portal.settings, portal.clock.now())
     assert await town.running.portal.uploads.names() == set()
     assert (await agent.head(url)).status == 410
+
+
+@in_a_folder
+async def test_a_portal_that_starts_sweeps_by_itself(
+    place: Place, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_process(place, clock) as before, aiohttp.ClientSession() as session:
+        agent = Town(place, clock, before, session).agent()
+        await agent.enrol(place)
+        assert (await agent.patch(await begin(agent, 5), 0, b"x")).status == 204
+        assert len(await before.portal.uploads.names()) == 1
+    clock.forward(14 * DAY)
+    swept, sweeps = asyncio.Event(), sweep.sweep
+
+    async def sweeps_and_tells(*arguments: Any) -> None:
+        await sweeps(*arguments)
+        swept.set()
+
+    monkeypatch.setattr(sweep, "sweep", sweeps_and_tells)
+    monkeypatch.setattr(service, "FIRST_SWEEP_SECONDS", 0)
+    async with in_process(place, clock) as after:
+        await asyncio.wait_for(swept.wait(), 60)
+        assert await after.portal.uploads.names() == set()
 
 
 @pytest.mark.parametrize("limits", [Limits(device_bytes=100, open_uploads_per_device=2)])

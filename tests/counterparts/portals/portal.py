@@ -24,7 +24,9 @@ from portal.officer.client import OfficerClient
 from portal.server import Listen, Running, running
 from portal.settings import Limits, PortalFolder, PortalSettings
 from portal.storage.database import open_database
+from tests.counterparts.portals.statements import keep_statements
 
+keep_statements()
 STARTS_WITHIN = 60
 DETAILS = OfficerDetails("Ada Okafor", "Detective Constable", "4711", "CID Mill Road", "ada.okafor@example.police.uk")
 

@@ -50,7 +50,7 @@ class Newer:
     def installed(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """This process is the later portal meanwhile."""
 
-        def configuration(connection: Connection) -> Config:
+        def configuration(connection: Connection | None) -> Config:
             config = Config()
             config.set_main_option("script_location", str(self.folder))
             config.set_main_option("recursive_version_locations", "true")
@@ -59,6 +59,7 @@ class Newer:
 
         with monkeypatch.context() as patched:
             patched.setattr(schema, "configuration", configuration)
+            patched.setattr(schema, "_scripts", lambda: ScriptDirectory.from_config(configuration(None)))
             yield
 
 
