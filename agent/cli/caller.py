@@ -57,7 +57,14 @@ async def daemon_call(settings: Settings) -> AsyncIterator[Call]:
         except (OSError, EOFError, ValueError) as error:
             why = "it stopped before it answered"
             raise _not_running(settings, why, "See what was done with: handover status") from error
-        body: Json = await asyncio.to_thread(json.loads, data)
+        try:
+            body: Json = await asyncio.to_thread(json.loads, data)
+        except ValueError as error:
+            raise HandoverError(
+                "The daemon failed at this, by a mistake of its own.",
+                meaning="It runs on; whether anything was done, handover status tells.",
+                do="Its log says where: journalctl -u handover. handover support packs what a maintainer needs.",
+            ) from error
         if status != 200:
             raise _raised(body)
         return body

@@ -4,6 +4,8 @@ Not for: what is sent (``agent/membership``). Every question has a flag that ans
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +16,12 @@ from agent.cli.caller import ask_agent, daemon_listens
 from agent.cli.guide import Answers, carry_out, guide, read_answers
 from agent.cli.typed import answer, somebody_is_there
 from agent.host.privileges import require_writable
-from agent.settings.edit import fill_in
+from agent.settings.edit import fill_in, put_back
 from agent.settings.model import Settings
 from agent.settings.values import HttpsUrl
+from agent.settings.yaml_file import parse, read_text
 from exchange.documents.messages import Line, OwnerKind
-from exchange.errors import ForceKeyChanged
+from exchange.errors import ForceKeyChanged, HandoverError
 
 Json = dict[str, Any]
 
@@ -70,18 +73,42 @@ def setup(
         "name": answer(name, "--name", "Your name, or the business's", Line),
         "contact": answer(contact, "--contact", "How officers reach you (telephone or e-mail)", Line),
     }
-    settings = fill_in(config, ({} if url is None else {"portal": {"url": url}}) | {"owner": owner})
-    click.echo(f"Settings: {config}")
-    if url is None:
-        click.echo("No portal was joined. Write down what the police ask with: handover request new")
-        return _go_on(config, settings, given, guided=guided)
+    with _as_before_unless_joined(config):
+        settings = fill_in(config, ({} if url is None else {"portal": {"url": url}}) | {"owner": owner})
+        click.echo(f"Settings: {config}")
+        if url is None:
+            click.echo("No portal was joined. Write down what the police ask with: handover request new")
+        else:
+            _join(config, url, confirmed)
+    _go_on(config, settings, given, guided=guided)
+
+
+@contextmanager
+def _as_before_unless_joined(config: Path) -> Iterator[None]:
+    """Settings that name a portal read as before again where joining another fails or is stopped.
+
+    A file without a portal keeps what was typed.
+    """
+    before = read_text(config) if config.exists() else ""
+    try:
+        yield
+    except BaseException:
+        if ("portal", "url") in parse(before).scalars:
+            try:
+                put_back(config, before.encode())
+            except (OSError, HandoverError):
+                click.echo(f"{config} could not be put back: correct the portal's address in it.", err=True)
+        raise
+
+
+def _join(config: Path, url: str, confirmed: str | None) -> None:
+    """Join the portal, once the force's key is confirmed."""
     if confirmed is None:
         confirmed = _confirm(ask_agent(config, lambda call: call("introduce", url=url)))
     else:
         _show(ask_agent(config, lambda call: call("introduce", url=url)))
     reply = ask_agent(config, lambda call: call("enrol", url=url, fingerprint=confirmed))
     click.echo(f"This agent belongs to the portal of {reply['force']} now; its device key is {reply['device']}.")
-    return _go_on(config, settings, given, guided=guided)
 
 
 def _go_on(config: Path, settings: Settings, given: Answers | None, *, guided: bool | None) -> None:

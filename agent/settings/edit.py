@@ -27,11 +27,20 @@ def fill_in(path: Path, sections: Sections) -> Settings:
         for key, value in values.items():
             text = _with(text, section, key, value, path)
     settings = settings_from_text(text, path)
-    mode = path.stat().st_mode & 0o777 if exists else 0o644
-    with durable_file(path, mode=mode) as file:
-        file.write(text.encode())
-    path.chmod(mode)  # whatever the umask of the shell that runs setup: the recorder's user reads this file, too
+    _write(path, text.encode(), path.stat().st_mode & 0o777 if exists else 0o644)
     return settings
+
+
+def put_back(path: Path, text: bytes) -> None:
+    """The file reads as it did before, with its own mode. OSError, or DiskFull, where it can't be written."""
+    if path.read_bytes() != text:
+        _write(path, text, path.stat().st_mode & 0o777)
+
+
+def _write(path: Path, text: bytes, mode: int) -> None:
+    with durable_file(path, mode=mode) as file:
+        file.write(text)
+    path.chmod(mode)  # whatever the umask of the shell that runs setup: the recorder's user reads this file, too
 
 
 def _with(text: str, section: str, key: str, value: str, path: Path) -> str:

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from agent.cli import caller
 from agent.cli import cameras as camera_commands
 from agent.cli.main import main
+from agent.settings.model import settings_from_text
 from exchange.clock import SystemClock
-from exchange.errors import InputInvalid, NotFound, NotPermitted
+from exchange.errors import HandoverError, InputInvalid, NotFound, NotPermitted
 from tests.counterparts.http.hikvision_stand_in import HikvisionStandIn
 
 NOBODY = 65534
@@ -127,6 +129,24 @@ def test_a_bare_host_name_is_a_portal_over_https_and_is_said_to_be(tmp_path: Pat
     assert ended.exit_code == 30
     assert f"Portal: {url}\n" in ended.output
     assert f"{url}\n" in config.read_text().replace('"', "")
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:1", "portal example org"])
+def test_settings_that_name_a_portal_stay_as_they_are_where_another_one_can_not_be_joined(
+    tmp_path: Path, url: str
+) -> None:
+    config = tmp_path / "handover.yaml"
+    text = (
+        f"# ours\ndata: {tmp_path / 'data'}\nportal: {{url: https://portal.example.org}}\n"
+        "owner: {kind: household, name: Robin, contact: '01632'}\n"
+    )
+    config.write_text(text)
+    config.chmod(0o640)
+    ended = handover(config, "setup", "--portal", url, "--kind", "business", "--name", "R", "--contact", "1")
+    assert ended.exit_code in (17, 30), ended.output
+    assert "Nothing was changed" in ended.output
+    assert config.read_text() == text
+    assert config.stat().st_mode & 0o777 == 0o640
 
 
 def test_setup_by_flags_says_which_flag_cannot_be_used(tmp_path: Path) -> None:
@@ -269,3 +289,15 @@ def test_a_language_that_the_wording_lacks_and_a_backup_without_a_place_are_told
     said = handover(config, "register", "--language", "de", "--out", str(tmp_path / "r.html"))
     assert "uk has no German wording: it is in English." in said.output
     assert "No second place is set up." in handover(config, "backups", "run").output
+
+
+async def test_a_fault_of_the_daemon_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failed(*_: object) -> tuple[int, bytes]:
+        return 500, b"500 Internal Server Error"
+
+    monkeypatch.setattr(caller, "_exchange", failed)
+    settings = settings_from_text(f"data: {tmp_path}\nowner: {{kind: household, name: R, contact: '1'}}\n", tmp_path)
+    async with caller.daemon_call(settings) as call:
+        with pytest.raises(HandoverError, match="a mistake of its own") as told:
+            await call("statement")
+    assert "journalctl -u handover" in told.value.do
