@@ -251,10 +251,10 @@ class Home:
         assert row is not None
         return str(row["sha256"])
 
-    async def say(self, request_id: str, *, yes: bool, sound: bool = False) -> Decision:
-        """The owner's answer to all that is asked."""
+    async def say(self, request_id: str, *, yes: bool, sound: bool = False, **words: Any) -> Decision:
+        """The owner's answer to all that is asked; ``words``: what else a verdict says."""
         choices = (Choice(position=0, share=True, sound=sound),) if yes else ()
-        verdict = Verdict(plan_sha256=await self.plan_sha256(request_id), choices=choices)
+        verdict = Verdict(plan_sha256=await self.plan_sha256(request_id), choices=choices, **words)
         decided = await decide(self.agent.services, request_id, verdict, OWNER)
         assert decided is not None
         return decided

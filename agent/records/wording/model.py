@@ -231,6 +231,6 @@ def _texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(inner, f"{where}.{number}")
 
 
-def fill(text: str, **values: object) -> str:
+def fill(text: str, /, **values: object) -> str:
     """A text with its ``$names`` filled in. What is filled in is never read for names again."""
     return Template(text).substitute({name: str(value) for name, value in values.items()})

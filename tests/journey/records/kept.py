@@ -13,6 +13,7 @@ from pypdf import PdfReader
 from agent.devices.clock import ClockCheck
 from agent.owner.operations.context import Json
 from agent.owner.operations.table import call
+from agent.requests.decision import Note
 from exchange.clock import HOUR, SECOND, Window
 from exchange.documents.api import InboxKind
 from exchange.documents.messages import Asked, Stretch
@@ -68,12 +69,16 @@ async def put_clock_check(at: Siege, offset_us: int) -> None:
     await at.execute("INSERT INTO clock_checks VALUES (?, ?, ?)", CAMERA, check.at, check.model_dump_json())
 
 
-async def handed_over(at: Siege, **changed: object) -> str:
-    """A request with sound of which the pictures alone were handed over, and a receipt; closed."""
+async def handed_over(at: Siege, *, seen: str | None = None, **changed: object) -> str:
+    """A request with sound of which the pictures alone were handed over, and a receipt; closed.
+
+    ``seen``: what the owner wrote of a moment, and as a remark.
+    """
     window = Window(at.window.start + 2 * SECOND + SECOND // 3, at.window.end - 2 * SECOND)
     asked = (Asked(camera_id=CAMERA, window=Stretch.of(window), sound=True),)
     request_id = await at.asked(at.request(**({"asked": asked} | changed)))
-    await at.say(request_id, yes=True, sound=False)
+    notes = () if seen is None else (Note(position=0, at=window.start + SECOND, text=seen),)
+    await at.say(request_id, yes=True, sound=False, observations=seen, notes=notes)
     await at.walk()
     (package,) = await at.packages(request_id)
     at.portal.put(at.receipt_for(request_id, package), InboxKind.RECEIPT)

@@ -20,11 +20,12 @@ def words_of(page: str) -> str:
 async def test_it_produces_what_was_handed_over_with_clock_request_and_continuity(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         await put_clock_check(at, offset_us=-41 * SECOND)
-        request_id = await handed_over(at)
+        request_id = await handed_over(at, seen="the van $stops")
         (package,) = await at.packages(request_id)
         page = (await file_of(at, "statement", request_id=request_id)).decode()
         said = words_of(page)
         assert "41 s behind" in said
+        assert said.count("the van $stops") == 2  # the note of a moment, and the remark
         assert "the pictures show is that much earlier" in said
         assert "received a request from Detective Constable Ada Okafor 4711 of Example Constabulary" in said
         assert "04/1234/26" in said
