@@ -13,7 +13,7 @@ from pathlib import Path
 
 from exchange.errors import DiskFull
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 _WRITE_BACK = 32 << 20
 """Bytes. Written data is pushed to the disk in steps of this, so that the fsync at the end has little left to do."""
@@ -91,7 +91,7 @@ def raising_disk_full(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise _full(target) from error
         if error.errno == errno.EROFS:
             raise read_only(f"the disk that holds {target}") from error

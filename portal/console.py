@@ -18,6 +18,8 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 _FORCE = "handover.force"
 _AS_JSON = "handover.as_json"
+INTERRUPTED = 130
+"""How a command ends that a person stopped, or whose input ended at a question."""
 
 
 def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
@@ -86,6 +88,9 @@ class HandoverGroup(click.Group):
         except HandoverError as error:
             tell(error, as_json=ctx.meta.get(_AS_JSON, False))
             ctx.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt, EOFError):
+            click.echo("Stopped.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 def tell(error: HandoverError, *, as_json: bool) -> None:

@@ -104,7 +104,7 @@ def checked_setting(kind: str, address: str, options: dict[str, Any]) -> SourceS
 def _mistake(found: DeviceKind, error: Any) -> str:
     name = ".".join(map(str, error["loc"])) or "options"
     if error["type"] == "extra_forbidden":
-        return f"{name}: {found.title} have no such option; there are {', '.join(sorted(found.options.model_fields))}."
+        return f"{name}: there is no such option here; there are {', '.join(sorted(found.options.model_fields))}."
     if error["type"] == "missing":
         return f"{name}: this option is wanted."
     return f"{name}: {error['msg']}."

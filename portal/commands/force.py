@@ -48,7 +48,7 @@ def force_new(folder: Path, name: str, as_json: bool) -> None:
 @click.option("--unit", required=True)
 @click.option("--contact", required=True, help="How an owner reaches the officer.")
 @click.option(
-    "--role", "roles", multiple=True, type=click.Choice([*Role]),
+    "--role", "roles", multiple=True, type=click.Choice([role.value for role in Role], case_sensitive=False),
     help="What the bearer may do, once for each; an officer's unless given.",
 )  # fmt: skip
 @click.option("--recipient", help="The officer's own age recipient, for keys of cases: age1…, or officer.recipient.")

@@ -9,7 +9,7 @@ import click
 from exchange.clock import SystemClock
 from exchange.durable import durable_file
 from portal.commands.opened import opened, remove_uploads
-from portal.console import FILE, FOLDER, json_option, one_line
+from portal.console import FILE, json_option, one_line, portal_folder
 from portal.people import known
 
 
@@ -19,7 +19,7 @@ def people() -> None:
 
 
 @people.command("list")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @json_option
 def people_list(folder: Path, as_json: bool) -> None:
     """Everybody who registered, and whether they confirmed it."""
@@ -36,7 +36,7 @@ def people_list(folder: Path, as_json: bool) -> None:
 
 
 @people.command("export")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @click.argument("who")
 @click.option("--out", type=FILE, required=True, help="A new file, which only you may read.")
 @json_option
@@ -54,7 +54,7 @@ def people_export(folder: Path, who: str, out: Path, as_json: bool) -> None:
 
 
 @people.command("erase")
-@click.argument("folder", type=FOLDER)
+@portal_folder
 @click.argument("who")
 @json_option
 def people_erase(folder: Path, who: str, as_json: bool) -> None:

@@ -34,6 +34,7 @@ from exchange.errors import DocumentInvalid, InputInvalid, NotFound
 from exchange.signing.documents import SigningKey, sign_document
 from portal.force.keys import read_signed
 from portal.officer.times import read_time
+from portal.officer.typed import complaint
 
 MAX_FORM = 256 * 1024
 
@@ -204,7 +205,7 @@ def sign_request(
         )
         return request, sign_document(request, signer.key)
     except ValidationError as error:
-        raise InputInvalid(f"The request can't be made: {error.errors()[0]['msg']}.", do="Correct it.") from None
+        raise InputInvalid(f"The request can't be made: {complaint(error)}.", do="Correct it.") from None
     except DocumentInvalid as error:
         raise InputInvalid(error.what, do="Shorten its texts.") from None
 

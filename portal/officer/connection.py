@@ -19,8 +19,9 @@ from exchange.clock import Clock, SystemClock, to_rfc3339
 from exchange.documents import api
 from exchange.documents.answers import not_understood, problem, read_bounded, retry_after
 from exchange.documents.messages import Part
-from exchange.durable import sync_folder
+from exchange.durable import NO_ROOM, sync_folder
 from exchange.errors import (
+    DiskFull,
     DocumentInvalid,
     EvidenceMismatch,
     PortalRefused,
@@ -121,7 +122,16 @@ class Connection:
                     do="Try again later; it goes on from there.",
                 )
             with contextlib.suppress(aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, TimeoutError):
-                await self._fetch_from(path, length, size, part)
+                try:
+                    await self._fetch_from(path, length, size, part)
+                except OSError as error:
+                    if error.errno not in NO_ROOM:
+                        raise
+                    raise DiskFull(
+                        f"There is no room for {size} bytes beside {part}.",
+                        meaning="What came is kept.",
+                        do="Make room, and type it again: it goes on from there. Or take another folder.",
+                    ) from error
         if not await asyncio.to_thread(_is_complete, part, size, sha256):
             await asyncio.to_thread(part.unlink, missing_ok=True)
             raise EvidenceMismatch(

@@ -30,6 +30,7 @@ from portal.officer.client import OfficerClient
 from portal.officer.connection import NoSuchCall
 from portal.officer.opening import Answer, Opened, mixed_up
 from portal.officer.state import OfficerState
+from portal.officer.typed import as_typed
 
 _SENDABLE = 20 * HOUR
 """A document that was signed and not sent is sent as it is for so long; the portal takes none that is a day old."""
@@ -116,18 +117,17 @@ def _sign(
 ) -> Signed:
     credential, _ = state.credential(now)
     request = state.request(delivery.request_id, Request)
-    document = model.model_validate(
-        {
-            "feedback_id": str(uuid.uuid4()),
-            "request_id": delivery.request_id,
-            "device": request.device,
-            "issued": now,
-            "evidence_id": delivery.evidence_id,
-            "ciphertext_sha256": delivery.ciphertext_sha256,
-            "credential": credential,
-        }
-        | fields
-    )
+    said = {
+        "feedback_id": str(uuid.uuid4()),
+        "request_id": delivery.request_id,
+        "device": request.device,
+        "issued": now,
+        "evidence_id": delivery.evidence_id,
+        "ciphertext_sha256": delivery.ciphertext_sha256,
+        "credential": credential,
+    }
+    with as_typed("This can't be told"):
+        document = model.model_validate(said | fields)
     signed = sign_document(document, state.key())
     state.keep(delivery.request_id, f"{document.feedback_id}.{model.about()}", signed)
     return signed

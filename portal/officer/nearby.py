@@ -14,6 +14,7 @@ from exchange.errors import InputInvalid
 from portal.officer.asking import read_place
 from portal.officer.times import read_time, read_zone
 from portal.officer.tools import tz_option
+from portal.officer.typed import complaint
 from portal.registry.search_query import SearchQuery
 
 _OPTIONS = (
@@ -50,4 +51,4 @@ def _read(near: str, crime: str, radius: float, start: str, end: str, tz: str | 
             lat=latitude, lon=longitude, radius_m=radius, crime_reference=crime, start=times[0], end=times[1]
         )
     except ValidationError as error:
-        raise InputInvalid(f"This can't be searched: {error.errors()[0]['msg']}.", do="Correct it.") from None
+        raise InputInvalid(f"This can't be searched: {complaint(error)}.", do="Correct it.") from None

@@ -19,6 +19,7 @@ from exchange.verify.checking import verify_package
 from exchange.verify.stamp_checks import NO_TRUST, StampTrust
 from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState
+from portal.officer.typed import as_typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +148,19 @@ def _sign_receipt(state: OfficerState, opened: Opened, remarks: str | None, now:
     if (before := state.kept(delivery.request_id, name)) is not None:
         return before
     credential, _ = state.credential(now)
-    receipt = Receipt(
-        receipt_id=str(uuid.uuid4()),
-        delivery_id=delivery.delivery_id,
-        request_id=delivery.request_id,
-        evidence_id=delivery.evidence_id,
-        ciphertext_sha256=delivery.ciphertext_sha256,
-        size=delivery.size,
-        verified=opened.report.ok,
-        remarks=remarks,
-        credential=credential,
-        issued=now,
-    )
+    with as_typed("This can't be receipted"):
+        receipt = Receipt(
+            receipt_id=str(uuid.uuid4()),
+            delivery_id=delivery.delivery_id,
+            request_id=delivery.request_id,
+            evidence_id=delivery.evidence_id,
+            ciphertext_sha256=delivery.ciphertext_sha256,
+            size=delivery.size,
+            verified=opened.report.ok,
+            remarks=remarks,
+            credential=credential,
+            issued=now,
+        )
     signed = sign_document(receipt, state.key())
     state.keep(delivery.request_id, name, signed)
     return signed

@@ -15,7 +15,7 @@ from exchange.clock import DAY, HOUR, MINUTE, to_rfc3339
 from exchange.documents.api import InboxKind
 from exchange.documents.copies import CopyKind, WantedCopies
 from exchange.documents.messages import Receipt, Request, Signed, Stretch
-from exchange.errors import DeviceKeyChanged, InputInvalid
+from exchange.errors import DeviceKeyChanged, DiskFull, InputInvalid
 from exchange.signing.documents import document_sha256
 from exchange.signing.timestamps import make_query
 from portal.force.keys import Force, validity, write_public, write_signed
@@ -302,6 +302,20 @@ async def test_bytes_that_the_portal_changed_are_thrown_away(desk: Desk, agent: 
     assert "not what the owner's device signed" in (await desk.run("open", request_id, code=67))["error"]
     packages_ = desk.state.request_folder(request_id) / "packages"
     assert list(packages_.iterdir()) == []
+
+
+async def test_a_full_disk_is_told_and_words_that_can_not_be_sent_too(desk: Desk, agent: Agent, tmp_path: Path) -> None:
+    signed = await desk.ask(agent)
+    await hand_over(desk, agent, signed)
+    request_id = json.loads(signed.document)["request_id"]
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / f"{request_id}-del.zip.age.part").symlink_to("/dev/full")
+    told = await desk.run("open", request_id, "--into", str(full), code=DiskFull.exit_code)
+    assert "There is no room" in told["error"]
+    for words in (("ask", "--text", ""), ("keep", "--reason", "a\x07b"), ("receipt", "--remarks", "")):
+        refused = await desk.run(words[0], request_id, *words[1:], code=InputInvalid.exit_code)
+        assert "can't be" in refused["error"]
 
 
 async def test_a_download_goes_on_where_it_broke_off(desk: Desk, agent: Agent) -> None:

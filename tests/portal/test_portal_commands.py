@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from exchange.signing.documents import SigningKey
 from portal import cli
 from portal.api.routes import ROUTES
+from portal.console import HandoverGroup
 from portal.force.keys import write_public
 from portal.limits import GIB, Limits
 from portal.settings import PortalFolder
@@ -32,6 +34,18 @@ def portal(*args: str | Path, code: int = 0) -> Any:
     done = CliRunner().invoke(cli.main, [*map(str, args), "--json"], catch_exceptions=False)
     assert done.exit_code == code, done.output
     return json.loads(done.stdout if code == 0 else done.stderr)
+
+
+def test_what_a_person_stops_ends_as_the_list_of_codes_says() -> None:
+    @click.group(cls=HandoverGroup)
+    def group() -> None: ...
+
+    @group.command()
+    def ask() -> None:
+        click.confirm("Sign it?", abort=True)
+
+    ended = CliRunner().invoke(group, ["ask"], input="")
+    assert (ended.exit_code, ended.stderr) == (130, "Stopped.\n")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``handover places``: disks, SFTP accounts and buckets that packages and backups can be put.
+"""``handover places``: disks, SFTP accounts and buckets where packages and backups can be put.
 
 Not for: putting anything there. A password or secret key is read from a file or typed unseen, and never shown.
 """
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @click.group()
 def places() -> None:
-    """Disks, SFTP accounts and buckets that packages and backups can be put."""
+    """Disks, SFTP accounts and buckets where packages and backups can be put."""
 
 
 @places.command("list")

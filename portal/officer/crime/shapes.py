@@ -17,6 +17,7 @@ from exchange.documents.messages import Latitude, Longitude, Part
 from exchange.errors import InputInvalid
 from exchange.ground import EARTH_RADIUS_M
 from portal.officer.client import OfficerClient
+from portal.officer.typed import complaint
 from portal.registry.geo import Box, box_around, distance_m
 from portal.registry.search_query import MOST_SIDE_M, SearchQuery
 
@@ -148,9 +149,7 @@ def _query(values: dict[str, Any]) -> SearchQuery:
     try:
         return SearchQuery.model_validate(values)
     except ValidationError as error:
-        raise InputInvalid(
-            f"This can't be searched: {error.errors()[0]['msg'].removeprefix('Value error, ')}.", do="Correct it."
-        ) from None
+        raise InputInvalid(f"This can't be searched: {complaint(error)}.", do="Correct it.") from None
 
 
 def _sides(box: Box) -> dict[str, float]:

@@ -14,6 +14,7 @@ from exchange.errors import InputInvalid, NotFound, SignatureInvalid
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import PublicKey, document_sha256, read_unverified, sign_document
 from portal.officer.state import OfficerState
+from portal.officer.typed import as_typed
 
 W = TypeVar("W", HoldPlaced, HoldLifted)
 
@@ -34,27 +35,31 @@ class ShownHold:
 
 def sign_hold(state: OfficerState, crime_reference: str, reason: str, now: int) -> tuple[HoldPlaced, Signed]:
     """A new hold. InputInvalid when the force did not give the officer the role."""
-    placed = HoldPlaced(
-        hold_id=str(uuid.uuid4()),
-        crime_reference=crime_reference,
-        reason=reason,
-        issued=now,
-        credential=_may_hold(state, now),
-    )
+    credential = _may_hold(state, now)
+    with as_typed("This can't be held"):
+        placed = HoldPlaced(
+            hold_id=str(uuid.uuid4()),
+            crime_reference=crime_reference,
+            reason=reason,
+            issued=now,
+            credential=credential,
+        )
     return placed, sign_document(placed, state.key())
 
 
 def sign_end(state: OfficerState, hold: Hold, reason: str, now: int) -> Signed:
     """Lift it. InputInvalid as ``sign_hold``."""
     placed = read_unverified(hold.placed, HoldPlaced)
-    lifted = HoldLifted(
-        hold_id=placed.hold_id,
-        crime_reference=placed.crime_reference,
-        placed_sha256=document_sha256(hold.placed),
-        reason=reason,
-        issued=now,
-        credential=_may_hold(state, now),
-    )
+    credential = _may_hold(state, now)
+    with as_typed("The hold can't be lifted"):
+        lifted = HoldLifted(
+            hold_id=placed.hold_id,
+            crime_reference=placed.crime_reference,
+            placed_sha256=document_sha256(hold.placed),
+            reason=reason,
+            issued=now,
+            credential=credential,
+        )
     return sign_document(lifted, state.key())
 
 

@@ -28,6 +28,7 @@ from portal.officer.people.brought import BroughtFile, Sender, brought_folder, o
 from portal.officer.state import OfficerState
 from portal.officer.teams.restoring import bring_key_of, of_own_team
 from portal.officer.teams.sealed_for import sealed_for
+from portal.officer.typed import complaint
 
 KEPT_AS = "appeal"
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -108,7 +109,7 @@ def _sign(text: AppealText, signer: Signer, sealed: tuple[Identity, Signed | Non
         )
         return appeal, sign_document(appeal, signer.key)
     except ValidationError as error:
-        raise InputInvalid(f"Such an appeal can't be made: {error.errors()[0]['msg']}.", do="Correct it.") from None
+        raise InputInvalid(f"Such an appeal can't be made: {complaint(error)}.", do="Correct it.") from None
     except DocumentInvalid as error:
         raise InputInvalid(error.what, do="Shorten its texts.") from None
 

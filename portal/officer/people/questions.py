@@ -23,6 +23,7 @@ from portal.officer.connection import NoSuchCall
 from portal.officer.opening import mixed_up
 from portal.officer.state import OfficerState
 from portal.officer.teams.restoring import bring_key_of, of_own_team
+from portal.officer.typed import complaint
 
 KEPT_AS = "person-request"
 _ANSWERS = {
@@ -83,7 +84,7 @@ def sign_question(
         )
         return request, sign_document(request, signer.key)
     except ValidationError as error:
-        raise InputInvalid(f"This can't be asked: {error.errors()[0]['msg']}.", do="Correct it.") from None
+        raise InputInvalid(f"This can't be asked: {complaint(error)}.", do="Correct it.") from None
     except DocumentInvalid as error:
         raise InputInvalid(error.what, do="Shorten its texts.") from None
 

@@ -21,8 +21,9 @@ from exchange.signing.documents import PublicKey, read_unverified, sign_document
 from exchange.signing.teams import Team, check_follows, open_team, same_officer
 from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState
-from portal.officer.teams.record import KnownTeam, force_key, keep_team, kept_team, teams_of
+from portal.officer.teams.record import KnownTeam, force_key, keep_team, kept_team, mark_founding, teams_of
 from portal.officer.teams.sealed_keys import seal_keys
+from portal.officer.typed import complaint
 
 
 async def found_team(
@@ -102,7 +103,8 @@ def _read(signed: Signed) -> Credential:
 
 def _hybrid_first(state: OfficerState, crime_reference: str) -> list[Identity]:
     """The case's keys; before them a new one where its newest is of a kind that no team can have."""
-    state.case_key(crime_reference)
+    if not state.knows_case(crime_reference):
+        return [generate_identity("hybrid")]
     keys = state.case_keys(crime_reference)
     return keys if keys[0].kind == "hybrid" else [generate_identity("hybrid"), *keys]
 
@@ -121,6 +123,7 @@ async def _put(
     signed, wrapped, team = await asyncio.to_thread(
         _sign, state, known, crime_reference, tuple(members), unit, keys, now
     )
+    await asyncio.to_thread(mark_founding, state, crime_reference)
     await asyncio.to_thread(state.save_case_keys, crime_reference, keys)
     body = TeamVersion(signed=signed, wrapped=base64.b64encode(wrapped).decode())
     await client.put_team(team.document.case_id, team.document.version, body)
@@ -159,7 +162,7 @@ def _sign(
             issued=now if before is None else max(now, before.document.issued),
         )
     except ValidationError as error:
-        raise InputInvalid(f"Such a team can't be: {error.errors()[0]['msg']}.", do="Correct it.") from None
+        raise InputInvalid(f"Such a team can't be: {complaint(error)}.", do="Correct it.") from None
     signed = sign_document(document, state.key())
     team = open_team(signed, force_key(state))
     if before is not None:

@@ -72,6 +72,11 @@ def keep_team(state: OfficerState, known: KnownTeam) -> None:
             write_signed(path, signed)
 
 
+def mark_founding(state: OfficerState, crime_reference: str) -> None:
+    """The case is to belong to a team, also where the portal was not told of it before the program ended."""
+    state.make_case_folder(crime_reference, "teams")
+
+
 def _folders(state: OfficerState, crime_reference: str) -> list[Path]:
     return sorted((state.case_folder(crime_reference) / "teams").glob("[0-9]*-*"))
 

@@ -20,14 +20,15 @@ async def sealed_for(
 ) -> tuple[Identity, Signed | None]:
     """The case's key, and the version of its team that stands; None where the case is the officer's alone.
 
-    A case that is new here belongs to a team from its start where the officer set up a unit. ``kind``: of a new key, if
+    A case that is new here belongs to a team from its start where the officer set up a unit; so does one whose founding
+    broke off. ``kind``: of a new key, if
     the officer said so. InputInvalid where the team's key is of another.
     """
     fresh = not await asyncio.to_thread(state.knows_case, crime_reference)
     kept = await asyncio.to_thread((state.case_folder(crime_reference) / "teams").exists)
     known = await _known(state, client, crime_reference) if fresh or kept else None
     unit = await asyncio.to_thread(state.kept_unit)
-    if known is None and fresh and unit is not None and kind != "x25519":
+    if known is None and (fresh or kept) and unit is not None and kind != "x25519":
         known = await found_team(state, client, crime_reference, unit, (), now)
     if known is None:
         return await asyncio.to_thread(state.case_key, crime_reference, kind), None

@@ -206,6 +206,7 @@ def test_the_commands_make_serve_and_administer_several(room: Path, keys: dict[s
     assert "--force NAME" in without.output
     assert "essex, kent" in without.output
     assert runner.invoke(main, ["officer", "list", str(folder), "--force", "../kent"]).exit_code == 2
+    assert runner.invoke(main, ["people", "list", str(folder), "--force", "kent", "--json"]).stdout == "[]\n"
     listed = runner.invoke(main, ["officer", "list", str(folder), "--force", "kent", "--json"])
     assert (listed.exit_code, json.loads(listed.output)) == (0, [])
     assert runner.invoke(main, ["upgrade", "--force", "essex", str(folder)]).exit_code == 0

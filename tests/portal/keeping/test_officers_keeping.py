@@ -53,9 +53,11 @@ async def test_from_a_hold_to_its_end(town: Town, officer: Machine, discloser: M
     )
 
 
-async def test_who_may_not_hold_is_told_before_anything_is_sent(officer: Machine) -> None:
+async def test_who_may_not_hold_is_told_before_anything_is_sent(officer: Machine, discloser: Machine) -> None:
     refused = await officer.run("hold", "place", CRIME, "--reason", "x", code=17)
     assert "neither the role" in refused["error"]
+    unsaid = await discloser.run("hold", "place", CRIME, "--reason", "", code=17)
+    assert "reason: " in unsaid["error"]
 
 
 async def test_a_case_goes_once_it_is_due_and_not_before(town: Town, officer: Machine) -> None:

@@ -4,12 +4,20 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import delete, update
 
 from exchange.documents.messages import Request
-from exchange.errors import EvidenceMismatch, InputInvalid, KeyDoesNotOpen, NotFound, SignatureInvalid
+from exchange.errors import (
+    EvidenceMismatch,
+    InputInvalid,
+    KeyDoesNotOpen,
+    NotFound,
+    PortalUnreachable,
+    SignatureInvalid,
+)
 from exchange.signing.documents import sign_document
 from portal.force import officers
 from portal.officer.client import OfficerClient
@@ -299,3 +307,18 @@ async def test_a_team_whose_founding_was_not_heard_of_is_not_founded_twice(unit:
     with pytest.raises(InputInvalid, match="belongs to a team already"):
         await unit.found(ada)
     assert (await ada.team()).case_id == known.case_id
+
+
+async def test_a_case_whose_team_could_not_be_founded_gets_it_with_the_next_request(unit: Unit) -> None:
+    ada = await unit.desk("ada", "1")
+    ada.state.keep_unit(unit.unit.unit())
+    ada.state.save_setup(ada.state.setup(), unit.unit.member("1", key=ada.member.key, recipient=None).credential)
+    for _ in range(2):
+        with pytest.raises(InputInvalid, match="names no recipient"):
+            await sealed_for(ada.state, ada.client, CRIME, None, NOON)
+    ada.state.save_setup(ada.state.setup(), ada.member.credential)
+    with patch.object(ada.client, "put_team", side_effect=PortalUnreachable("gone")), pytest.raises(PortalUnreachable):
+        await sealed_for(ada.state, ada.client, CRIME, None, NOON)
+    key, team = await sealed_for(ada.state, ada.client, CRIME, None, NOON)
+    assert team is not None
+    assert (await ada.team()).latest.document.recipient == str(key.recipient)

@@ -8,10 +8,12 @@ from click.testing import CliRunner, Result
 
 from exchange.age.files import generate_identity, read_identities
 from exchange.clock import SystemClock
+from exchange.documents.messages import Credential, Role
 from exchange.errors import InputInvalid, NotFound, SettingsInvalid
+from exchange.signing.documents import SigningKey, read_unverified
 from exchange.signing.teams import open_unit
 from portal import cli
-from portal.force.keys import Force, read_signed
+from portal.force.keys import Force, read_signed, write_public
 
 UNIT = ("force", "unit")
 
@@ -45,6 +47,18 @@ def test_a_recovery_key_that_is_there_is_taken_and_never_overwritten(force: Path
     (force / "recovery.key").write_text("somebody's")
     assert sign(force, "--new-key", force / "recovery.key").exit_code == SettingsInvalid.exit_code
     assert (force / "recovery.key").read_text() == "somebody's"
+
+
+@pytest.mark.parametrize("role", ["supervisor", "SUPERVISOR"])
+def test_a_role_is_typed_as_the_guides_write_it(force: Path, role: str) -> None:
+    officer = SigningKey.generate()
+    write_public(force / "officer.pub", officer.public, "officer")
+    details = ("--name", "Sam", "--rank", "Sergeant", "--collar", "4712", "--unit", "CID", "--contact", "s@example.org")
+    command = ["force", "credential", str(force), "--officer", str(force / "officer.pub"), *details]
+    out = force / "sam.json"
+    made = CliRunner().invoke(cli.main, [*command, "--role", role, "--out", str(out)], catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+    assert read_unverified(read_signed(out), Credential).roles == (Role.SUPERVISOR,)
 
 
 @pytest.mark.parametrize(

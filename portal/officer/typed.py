@@ -1,0 +1,28 @@
+"""What an officer typed, where a document can't be made of it.
+
+Not for: values that have a flag of their own to be named by (``portal.officer.commands.asking``).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydantic import ValidationError
+
+from exchange.errors import InputInvalid
+
+
+@contextmanager
+def as_typed(what: str) -> Iterator[None]:
+    """InputInvalid, which says of which value of ``what`` ("This can't be told") it is, for a model that refuses it."""
+    try:
+        yield
+    except ValidationError as error:
+        raise InputInvalid(f"{what}: {complaint(error)}.", do="Correct it, and type it again.") from None
+
+
+def complaint(error: ValidationError) -> str:
+    """The first thing that is wrong, behind the name of its field."""
+    first = error.errors()[0]
+    where = ".".join(str(step) for step in first["loc"])
+    said = str(first["msg"]).removeprefix("Value error, ")
+    return f"{where}: {said}" if where else said
