@@ -300,6 +300,8 @@ class _Matroska:
         if self._number >= 0 or _ENCODINGS in fields or not (self._hevc or codec == b"V_MPEG4/ISO/AVC"):
             raise NotUnderstood(f"its pictures are of the kind {codec[:40]!r}, or there are two tracks of them")
         self._number = int.from_bytes(fields.get(_NUMBER, b""))
+        if not self._number:
+            raise NotUnderstood("its track of pictures has no number")
         self._lengths = _codec_lengths(self._hevc, fields.get(_PRIVATE, b""))
 
     def _cluster(self, start: int, end: int) -> None:
@@ -332,7 +334,7 @@ def _vint(content: bytes, position: int, *, keep: bool) -> tuple[int, int]:
     """A variable-size integer (RFC 8794 section 4), and where it ends; ``keep`` leaves its marker, as in an id."""
     first = content[position]
     size = 9 - first.bit_length()
-    if size > 8 or position + size > len(content):
+    if size > (4 if keep else 8) or position + size > len(content):
         raise NotUnderstood("a number in it is cut short")
     value = int.from_bytes(content[position : position + size])
     return (value if keep else value & ((1 << 7 * size) - 1)), position + size

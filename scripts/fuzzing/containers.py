@@ -46,7 +46,7 @@ def _same_to_a_player(data: bytes, track: VideoTrack, path: Path) -> None:
     form = _FORMATS.get(data[:4]) or _FORMATS[data[4:8]]
     with contextlib.suppress(av.FFmpegError), av.open(str(path), format=form, metadata_errors="replace") as file:
         must(len(file.streams.video) <= 1, "a player finds another track of pictures")
-        for packet in file.demux(video=0):
+        for packet in file.demux(video=0) if file.streams.video else ():
             if packet.size:
                 must(any(bytes(packet) == each for each in ours), "a player finds a picture that was not checked")
 
