@@ -47,6 +47,17 @@ def put_aside(keys: KeyStore, into: Path, now: int) -> tuple[Path, int]:
     return path, len(copy.keys)
 
 
+def refuse_together(keys_in: Path | None, backups_in: Path | None, name: str) -> None:
+    """SettingsInvalid where copies of keys would come beside backups, or backups beside them. ``name``: a list's."""
+    beside = keys_in is not None and any(keys_in.glob(f"*/{name}"))
+    if beside or (backups_in is not None and any(backups_in.glob("keys-*.json"))):
+        raise SettingsInvalid(
+            f"{keys_in or backups_in} holds {'backups of a portal' if beside else 'copies of its keys'}.",
+            meaning="Whoever has both can read what owners had erased.",
+            do="Name another folder, best on another machine.",
+        )
+
+
 def bring_back(path: Path, keys: KeyStore) -> int:
     """Make the store of a copy: how many keys. SettingsInvalid when there is one; NotFound, StoreDamaged."""
     if keys.is_there:

@@ -74,5 +74,5 @@ def custody_log(config: Path, request_id: str | None, most: int, plain: bool) ->
     for event in reply["events"]:
         click.echo(f"{prompt.local(event['at'])}  {custody_line(event)}")
     if not reply["events"]:
-        click.echo("Nothing happened yet.")
+        click.echo("Nothing happened yet." if request_id is None else f"Nothing is noted of a request {request_id}.")
     return None

@@ -53,6 +53,8 @@ def officer_list(folder: Path, as_json: bool) -> None:
     if as_json:
         one_line(found)
         return
+    if not found:
+        click.echo(f"No officer is served yet. Let one in: handover-portal officer add {folder} CREDENTIAL")
     for entry in found:
         until = f"revoked {entry['revoked']}" if entry["revoked"] else f"until {entry['valid_to']}"
         click.echo(f"{entry['collar_number']}  {entry['rank']} {entry['name']}, {entry['unit']}  {until}")

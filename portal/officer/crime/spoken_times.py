@@ -28,6 +28,7 @@ _SPACE = re.compile(r"(?:[\s,]|\b(?:at|on|the|from|between|about|around|circa|ca
 _JOIN = re.compile(r"(?:-|to\b|until\b|till?\b|and\b)")
 _LENGTH = re.compile(r"for\s+(\d{1,4}|an?)\s*(minutes?|mins?|hours?|hrs?|h|m)\b")
 _EITHER_SIDE = re.compile(r"(?:±|\+/?-)\s*(\d{1,4})\s*(minutes?|mins?|hours?|hrs?|h|m)\b")
+_TOMORROW = re.compile(r"(the day after )?tomorrow\b")
 _AGO = re.compile(r"(\d{1,4}|an?)\s*(minutes?|mins?|hours?|hrs?)\s+ago\b")
 _RFC = re.compile(r"\d{4}-\d\d-\d\dt\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:z|[+-]\d\d:\d\d)")
 _CLOCK = re.compile(
@@ -149,6 +150,8 @@ class _Reader:
         said = self._time(said)
         if said.day is None and (later := self._day()):
             said = replace(later, clock=said.clock, next_day=said.next_day, offset=said.offset)
+        if self._take(_TOMORROW):
+            raise InputInvalid(f"{self.text!r} lies in the future.", do="Say which day you mean: yesterday 15:00.")
         if said.clock is None:
             raise InputInvalid(
                 f"{self.text!r} doesn't say at what time of the day.", do="Say it as in: yesterday 15:00 to 15:30."

@@ -91,7 +91,7 @@ def test_what_people_type_is_read_as_they_mean_it(said: str, start: str, end: st
         ("31 June 12:00", "no day"),
         ("05/13/2026 12:00", "no day"),
         ("0000-01-01 12:00", "no day"),
-        ("tomorrow 12:00", "time of the day"),
+        ("tomorrow 12:00", "in the future"),
         ("today 13:00", "in the future"),
         ("13:00 to 14:00", "in the future"),
         ("3 May 2027 12:00", "in the future"),

@@ -279,6 +279,19 @@ def test_the_commands_of_keys(place: Place, tmp_path: Path) -> None:
     assert copy.stat().st_mode & 0o077 == 0
 
 
+@on_a_file
+def test_keys_and_backups_are_not_put_into_one_folder(place: Place, tmp_path: Path) -> None:
+    folder, run = str(place.folder.path), CliRunner()
+    for first, second in (("keys", "backup"), ("backup", "keys")):
+        into = str(tmp_path / first)
+        words = {"keys": ["keys", "backup", folder, into], "backup": ["backup", folder, into]}
+        assert run.invoke(main, words[first]).exit_code == 0
+        refused = run.invoke(main, words[second])
+        assert refused.exit_code == SettingsInvalid.exit_code
+        assert "Name another folder" in refused.output
+        assert len(list((tmp_path / first).iterdir())) == 1
+
+
 class served:
     """Another portal of the place, and its officer."""
 
