@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
+from exchange.complaints import complaint
 from exchange.documents.keeping.holds import Retention, RetentionClass
 from exchange.documents.messages import Line, Part, PublicKeyLine, Text
 from exchange.durable import durable_file
@@ -304,8 +305,7 @@ class PortalFolder:
                 raise ValueError(f"it is larger than {MAX_SETTINGS} bytes")
             return PortalSettings.model_validate(yaml.safe_load(content))
         except ValidationError as error:
-            complaint = error.errors(include_url=False, include_input=False)[0]
-            raise self._unusable(f"{'.'.join(map(str, complaint['loc']))}: {complaint['msg']}") from None
+            raise self._unusable(complaint(error)) from None
         except (ValueError, yaml.YAMLError) as error:
             raise self._unusable(str(error)) from None
 

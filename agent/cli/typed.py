@@ -14,6 +14,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from exchange.clock import SECOND, from_rfc3339, to_rfc3339
+from exchange.complaints import wrong
 from exchange.errors import InputInvalid
 
 
@@ -44,16 +45,10 @@ def checked(text: str, kind: Any) -> str:
 
 
 def _wanted(error: ValidationError) -> str:
-    complaint = error.errors(include_url=False, include_input=False)[0]
-    context = complaint.get("ctx", {})
-    kind = complaint["type"]
-    if kind == "string_too_short":
-        return "it is empty"
-    if kind == "string_too_long":
-        return f"it is longer than {context['max_length']} letters"
-    if kind in ("url", "path"):
-        return f"wanted {complaint['msg']}"
-    return str(complaint["msg"]).removeprefix("Value error, ")
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] in ("url", "path"):
+        return f"wanted {first['msg']}"
+    return wrong(first)
 
 
 def typed_time(text: str, near: str) -> str:

@@ -5,11 +5,17 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
+from exchange.complaints import wrong
 from exchange.errors import HandoverError, SettingsInvalid
 from portal.console import FILE, FOLDER, json_option, one_line, portal_folder
 from portal.force.keys import read_public
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import upgrade
+
+_WANTED = {
+    "short-name": "Give a word of small letters, digits and hyphens, such as kent.",
+    "origin": "Give it as in https://share.example.police.uk.",
+}
 
 
 @click.command()
@@ -36,9 +42,9 @@ def init(
     try:
         settings = PortalSettings.model_validate({"force": name, "force_key": key.line, **given})
     except ValidationError as error:
-        complaint = error.errors(include_url=False, include_input=False)[0]
-        option = str(complaint["loc"][0]).replace("_", "-")
-        raise SettingsInvalid(f"--{option} can't be used: {complaint['msg']}.") from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise SettingsInvalid(f"--{option} can't be used: {wrong(first)}.", do=_WANTED.get(option, "")) from None
     portal = PortalFolder(folder) if settings.short_name is None else PortalFolder(folder).of_force(settings.short_name)
     portal.save(settings)
     try:

@@ -7,6 +7,7 @@ import click
 import yaml
 from pydantic import ValidationError
 
+from exchange.complaints import complaint
 from exchange.documents.messages import Part
 from exchange.errors import SettingsInvalid
 from portal.console import FILE, json_option, one_line, portal_folder
@@ -93,8 +94,7 @@ def _read(path: Path) -> BucketSettings:
     except OSError as error:
         raise SettingsInvalid(f"{path} can't be read ({error.strerror}).") from None
     except ValidationError as error:
-        complaint = error.errors(include_url=False, include_input=False)[0]
-        why = f"{'.'.join(map(str, complaint['loc']))}: {complaint['msg']}"
+        why = complaint(error)
         raise SettingsInvalid(f"{path} describes no bucket: {why}.", do="Write 'bucket' as in portal.yaml.") from None
     except (ValueError, yaml.YAMLError):
         raise SettingsInvalid(f"{path} describes no bucket.", do="Write 'bucket' as in portal.yaml.") from None

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from exchange.age.files import Identity
 from exchange.clock import DAY, Window
+from exchange.complaints import complaint
 from exchange.documents.copies import WantedCopies
 from exchange.documents.exhibits import ExhibitPrefix, typed_prefix
 from exchange.documents.messages import (
@@ -34,7 +35,6 @@ from exchange.errors import DocumentInvalid, InputInvalid, NotFound
 from exchange.signing.documents import SigningKey, sign_document
 from portal.force.keys import read_signed
 from portal.officer.times import read_time
-from portal.officer.typed import complaint
 
 MAX_FORM = 256 * 1024
 

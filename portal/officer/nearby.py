@@ -10,11 +10,11 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from exchange.complaints import complaint
 from exchange.errors import InputInvalid
 from portal.officer.asking import read_place
 from portal.officer.times import read_time, read_zone
 from portal.officer.tools import tz_option
-from portal.officer.typed import complaint
 from portal.registry.search_query import SearchQuery
 
 _OPTIONS = (

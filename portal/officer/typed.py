@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from pydantic import ValidationError
 
+from exchange.complaints import complaint
 from exchange.errors import InputInvalid
 
 
@@ -18,11 +19,3 @@ def as_typed(what: str) -> Iterator[None]:
         yield
     except ValidationError as error:
         raise InputInvalid(f"{what}: {complaint(error)}.", do="Correct it, and type it again.") from None
-
-
-def complaint(error: ValidationError) -> str:
-    """The first thing that is wrong, behind the name of its field."""
-    first = error.errors()[0]
-    where = ".".join(str(step) for step in first["loc"])
-    said = str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {said}" if where else said

@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from exchange.clock import Window
+from exchange.complaints import complaint
 from exchange.documents.api import FoundCamera, SearchResult
 from exchange.documents.messages import Latitude, Longitude, Part
 from exchange.errors import InputInvalid
 from exchange.ground import EARTH_RADIUS_M
 from portal.officer.client import OfficerClient
-from portal.officer.typed import complaint
 from portal.registry.geo import Box, box_around, distance_m
 from portal.registry.search_query import MOST_SIDE_M, SearchQuery
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from exchange.age.files import Decryptor, Identity
 from exchange.clock import DAY, Window
+from exchange.complaints import complaint
 from exchange.documents.letters import harmless
 from exchange.documents.messages import Signed, Stretch
 from exchange.documents.people import PersonFile
@@ -28,7 +29,6 @@ from portal.officer.people.brought import BroughtFile, Sender, brought_folder, o
 from portal.officer.state import OfficerState
 from portal.officer.teams.restoring import bring_key_of, of_own_team
 from portal.officer.teams.sealed_for import sealed_for
-from portal.officer.typed import complaint
 
 KEPT_AS = "appeal"
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from exchange.age.files import Identity
 from exchange.clock import DAY, Window
+from exchange.complaints import complaint
 from exchange.documents.messages import Asked, Incident, Signed, Stretch
 from exchange.documents.people import MessageState, PersonAnswer, PersonCase, PersonRequest
 from exchange.errors import DocumentInvalid, InputInvalid, KeyDoesNotOpen, NotFound, PortalRefused
@@ -23,7 +24,6 @@ from portal.officer.connection import NoSuchCall
 from portal.officer.opening import mixed_up
 from portal.officer.state import OfficerState
 from portal.officer.teams.restoring import bring_key_of, of_own_team
-from portal.officer.typed import complaint
 
 KEPT_AS = "person-request"
 _ANSWERS = {

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from exchange.age.files import Identity, generate_identity
+from exchange.complaints import complaint
 from exchange.documents.messages import Credential, Signed
 from exchange.documents.teams import CaseTeam, TeamVersion, Unit
 from exchange.errors import InputInvalid
@@ -23,7 +24,6 @@ from portal.officer.client import OfficerClient
 from portal.officer.state import OfficerState
 from portal.officer.teams.record import KnownTeam, force_key, keep_team, kept_team, mark_founding, teams_of
 from portal.officer.teams.sealed_keys import seal_keys
-from portal.officer.typed import complaint
 
 
 async def found_team(

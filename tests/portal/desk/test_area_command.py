@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from exchange.clock import DAY
 from exchange.documents.messages import Request
 from exchange.errors import PortalUnreachable
+from portal.console import INTERRUPTED
 from portal.force.keys import write_signed
 from portal.officer import cli
 from portal.officer.client import OfficerClient
@@ -63,7 +64,7 @@ async def test_one_line_asks_every_owner_near_and_a_person_is_asked_back(typed: 
     agents = await owners(town, 2, recordings_since=NOON - 7 * DAY)
     unsure = await town.agent().join(town.place, camera("lane", at=MARKET, recordings_since=None))
     no = await typed.result(*ASKED, *TEXTS, "--near", NEAR, typed="n\n")
-    assert no.exit_code == 1
+    assert no.exit_code == INTERRUPTED
     assert "Saturday 21 November 2026, 10:00 to 11:00 GMT" in no.output
     assert "Chosen: 2 owners, 4 cameras." in no.output
     assert [len((await agent.inbox()).items) for agent in (*agents, unsure)] == [0, 0, 0]

@@ -6,6 +6,7 @@ import pytest
 
 from exchange.clock import DAY
 from exchange.documents.messages import Role
+from portal.console import INTERRUPTED
 from tests.portal.conftest import Town
 from tests.portal.keeping.holders import CRIME, bring, placed, renewed
 from tests.portal.supervision.machines import Machine
@@ -69,7 +70,7 @@ async def test_a_case_goes_once_it_is_due_and_not_before(town: Town, officer: Ma
     await renewed(town, officer.who)
     assert (await officer.run("keeping", "list"))[0]["due"]
     declined = await officer.result("keeping", "remove", CRIME, said="n\n")
-    assert declined.exit_code == 1
+    assert declined.exit_code == INTERRUPTED
     assert officer.state.knows_case(CRIME)
     assert (await officer.run("keeping", "remove", CRIME, "--yes"))["requests"] == 1
     assert not officer.state.knows_case(CRIME)

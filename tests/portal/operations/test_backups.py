@@ -159,8 +159,8 @@ def test_the_commands_say_where_the_backup_is_and_that_another_database_is_not_t
     (tmp_path / "far").mkdir()
     elsewhere = PortalFolder(tmp_path / "far")
     elsewhere.save(place.settings.model_copy(update={"database": "postgresql://handover@/handover?host=/nowhere"}))
-    refused = run.invoke(main, ["backup", str(elsewhere.path), str(tmp_path / "b")])
+    refused = run.invoke(main, ["backup", str(elsewhere.path), str(tmp_path / "c")])
     assert refused.exit_code == StoreUnavailable.exit_code
-    assert list((tmp_path / "b").iterdir()) == [Path(told["backup"])]
+    assert list((tmp_path / "c").iterdir()) == []
     refused = run.invoke(main, ["restore", told["backup"], str(tmp_path / "x"), "--database", "postgresql://h@/h"])
     assert "of a portal on a file" in refused.output

@@ -14,6 +14,7 @@ from exchange.documents import api
 from exchange.documents.messages import Role
 from exchange.errors import CustodyBroken, InputInvalid
 from exchange.signing.documents import SigningKey, sign_document
+from portal.console import INTERRUPTED
 from portal.storage.use_tables import UseHead, UseRestoration
 from tests.portal.conftest import BOTH, Town
 from tests.portal.supervision.machines import Machine
@@ -124,7 +125,7 @@ async def test_an_auditor_who_saw_no_more_must_say_how_many_were_lost(town: Town
     refused = await auditor.run("audit", "restored", "--at", at, "--reason", WHY, code=InputInvalid.exit_code)
     assert "this machine saw no more" in refused["error"]
     asked = await auditor.result("audit", "restored", "--at", at, "--reason", WHY, "--lost", "3", said="n\n")
-    assert asked.exit_code == 1
+    assert asked.exit_code == INTERRUPTED
     signed = await auditor.result("audit", "restored", "--at", at, "--reason", WHY, "--lost", "3", said="y\n")
     assert "goes on from 2 lines; 1 are lost" in signed.output
 
