@@ -9,6 +9,7 @@ from exchange.clock import HOUR, to_rfc3339
 from exchange.documents.messages import Request
 from exchange.documents.supervision import Authorisation
 from exchange.signing.documents import open_document
+from portal.console import INTERRUPTED
 from portal.force.keys import read_signed
 from tests.portal.conftest import NOON, Town
 from tests.portal.supervision.machines import Machine
@@ -33,7 +34,7 @@ async def test_from_a_draft_to_a_request_that_the_portal_takes(
     said = await officer.result(*request, "--draft", draft)
     assert "Nothing was sent" in said.output
     declined = await supervisor.result("authorise", "--draft", draft, "--out", word, said="n\n")
-    assert (declined.exit_code, Path(word).exists()) == (1, False)
+    assert (declined.exit_code, Path(word).exists()) == (INTERRUPTED, False)
     assert "at most 40 owners" in declined.output
     assert "A series of burglaries in one night." in declined.output
     signed = await supervisor.result("authorise", "--draft", draft, "--out", word, "--owners", "50", said="y\n")
