@@ -21,6 +21,7 @@ from rich.markup import escape
 
 from agent.cli.caller import daemon_call
 from agent.settings.model import load_settings
+from exchange.errors import DaemonNotRunning
 
 BIN = Path(sys.executable).parent
 STARTS_WITHIN = 60
@@ -110,7 +111,7 @@ class Stage:
         """Wait with a sign of life; DemoFailed when it does not come."""
         begun = time.monotonic()
         with out.status(f"waiting for {what} …"):
-            while not await done():
+            while not await _is(done):
                 self.check_alive()
                 if time.monotonic() - begun > seconds:
                     raise DemoFailed(f"Waited {seconds:.0f} s for {what}.\n{self.log('daemon')}")
@@ -169,6 +170,14 @@ class Stage:
 
     def _shorter(self, text: str) -> str:
         return text.replace(str(self.folder), "…")
+
+
+async def _is(done: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether it is. A daemon that does not listen is no answer: whether it ended is looked at apart."""
+    try:
+        return await done()
+    except DaemonNotRunning:
+        return False
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
