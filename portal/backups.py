@@ -32,7 +32,7 @@ from portal.storage.models import StoredUpload
 from portal.uploads.opening import open_store
 
 STAMP = "%Y%m%dT%H%M%SZ"
-LIST = "backup.json"
+LIST = key_copies.BACKUP
 FILE, DUMP = "portal.db", "portal.dump"
 """The database: a file, or what PostgreSQL's own program wrote."""
 ATTEMPTS = 5
@@ -85,9 +85,10 @@ class Backup:
 def back_up(folder: PortalFolder, into: Path, now: int, keep_days: int | None = None) -> Backup:
     """Make ``into``/<time>, whole or not at all, then remove those older than ``keep_days``. ``now`` in microseconds.
 
-    What a bucket keeps is not in it. SettingsInvalid when there is no portal; StoreDamaged when an upload is not what
-    the database says; StoreUnavailable when PostgreSQL can't be had. Blocks.
+    What a bucket keeps is not in it. SettingsInvalid when there is no portal, or keys lie there; StoreDamaged when an
+    upload is not what the database says; StoreUnavailable when PostgreSQL can't be had. Blocks.
     """
+    key_copies.apart(into, key_copies.COPIES, "copies of a portal's keys")
     portal = folder.load()
     name = datetime.fromtimestamp(now // SECOND, UTC).strftime(STAMP)
     partial, whole = into / f".{name}.partial", into / name

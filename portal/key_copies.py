@@ -18,6 +18,9 @@ from exchange.errors import NotFound, SettingsInvalid, StoreDamaged
 from portal.keystore import KeyStore, destroy_file
 
 NAME = "keys-%Y%m%dT%H%M%SZ.json"
+COPIES = "keys-*.json"
+BACKUP = "backup.json"
+"""The list in each backup of a portal: no keys are put beside these."""
 MOST_BYTES = 256 * 1024 * 1024
 KeyText = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 
@@ -30,7 +33,11 @@ class KeyCopy(Part):
 
 
 def put_aside(keys: KeyStore, into: Path, now: int) -> tuple[Path, int]:
-    """A new copy, whole or not at all, and then every older one destroyed: its path, and how many keys it holds."""
+    """A new copy, whole or not at all, and then every older one destroyed: its path, and how many keys it holds.
+
+    SettingsInvalid where backups lie.
+    """
+    apart(into, f"*/{BACKUP}", "backups of a portal")
     copy = KeyCopy(secret=_text(keys.marker()), keys={})
     for key_id in keys.names():
         key = keys.get(key_id)
@@ -41,19 +48,18 @@ def put_aside(keys: KeyStore, into: Path, now: int) -> tuple[Path, int]:
     with durable_file(path) as file:
         file.write(copy.model_dump_json().encode())
     sync_folder(into)
-    for older in into.glob("keys-*.json"):
+    for older in into.glob(COPIES):
         if older != path:
             destroy_file(older)
     return path, len(copy.keys)
 
 
-def refuse_together(keys_in: Path | None, backups_in: Path | None, name: str) -> None:
-    """SettingsInvalid where copies of keys would come beside backups, or backups beside them. ``name``: a list's."""
-    beside = keys_in is not None and any(keys_in.glob(f"*/{name}"))
-    if beside or (backups_in is not None and any(backups_in.glob("keys-*.json"))):
+def apart(folder: Path, others: str, what: str) -> None:
+    """That nothing of the pattern ``others`` lies in the folder, which is ``what``. SettingsInvalid."""
+    if any(folder.glob(others)):
         raise SettingsInvalid(
-            f"{keys_in or backups_in} holds {'backups of a portal' if beside else 'copies of its keys'}.",
-            meaning="Whoever has both can read what owners had erased.",
+            f"{folder} holds {what}.",
+            meaning="Whoever has keys and backups can read what owners had erased.",
             do="Name another folder, best on another machine.",
         )
 

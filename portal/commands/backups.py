@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from exchange.clock import SystemClock
-from portal import backups, key_copies
+from portal import backups
 from portal.console import FILE, FOLDER, json_option, one_line, portal_folder
 from portal.settings import PortalFolder
 
@@ -17,7 +17,6 @@ from portal.settings import PortalFolder
 @json_option
 def backup_command(folder: Path, into: Path, keep: int | None, as_json: bool) -> None:
     """Put the portal in FOLDER aside, while it runs, as a new folder in INTO."""
-    key_copies.refuse_together(None, into, backups.LIST)
     made = backups.back_up(PortalFolder(folder), into, SystemClock().now(), keep)
     if as_json:
         one_line({"backup": str(made.path), "uploads": made.uploads, "removed": made.removed})

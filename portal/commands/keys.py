@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from exchange.clock import SystemClock
-from portal import backups, erasing, key_copies
+from portal import erasing, key_copies
 from portal.commands.opened import opened, remove_uploads
 from portal.console import FOLDER, json_option, one_line, portal_folder
 from portal.settings import PortalFolder
@@ -39,7 +39,6 @@ def begin(folder: Path, as_json: bool) -> None:
 @json_option
 def backup(folder: Path, into: Path, as_json: bool) -> None:
     """Put the keys aside in INTO, and destroy the copies before. Not beside backups of the database."""
-    key_copies.refuse_together(into, None, backups.LIST)
     path, count = key_copies.put_aside(PortalFolder(folder).keys, into, SystemClock().now())
     if as_json:
         one_line({"copy": str(path), "keys": count})
