@@ -5,26 +5,21 @@ Not for: the copying itself, which a worker does (``agent/media/cut/cut.py``).
 
 import asyncio
 import json
-import logging
 
-from agent.requests.camera_signing.looking import look_for_signatures
+from agent.requests.copies.looks import looks
 from agent.requests.copies.making import make_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval, void
 from agent.requests.states import State
 from agent.requests.step import Move
 from agent.services import Job, Services
 from agent.store.database import RequestRow, Transaction
-from agent.workers.process import CLIP, PICTURE
+from agent.workers.process import CLIP
 from exchange.clock import to_rfc3339
 from exchange.custody.log import CustodyKind
-from exchange.errors import ClipFailed, FootageChanged, HandoverError
-
-log = logging.getLogger(__name__)
+from exchange.errors import ClipFailed, FootageChanged
 
 _TRIES = 6
 """Some five minutes: a disk or a recorder that is away for a moment comes back within."""
-
-CONTACT_SHEET = "working/contact-sheet.jpg"
 
 
 async def clip(services: Services, row: RequestRow) -> Move:
@@ -64,19 +59,24 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
     total = max(1, cut.camera.video_bytes + (cut.camera.sound_bytes if cut.sound else 0))
 
     def show(report: Job) -> None:
-        services.progress.doing[request_id] = f"cutting {cut.camera.label}, {report.get('bytes', 0) * 100 // total} %"
+        services.progress.doing[request_id] = f"cutting {cut.camera.label}, {report['bytes'] * 100 // total} %"
 
-    async with services.footage.open_window(request_id, cut.camera.camera_id, cut.camera.requested.window):
-        stretches = await services.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
-        plan = {"stretches": stretches, "sound": cut.sound, "name": "master"}
-        result = await services.run_job(
-            "agent.media.cut.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
-        )
-    _check_window(cut, result)
-    cut_at = [began, services.clock.now()]
-    signing, sheet = await asyncio.gather(
-        look_for_signatures(services, folder, result), _contact_sheet(services, folder, result)
-    )
+    async with looks(services, folder) as looking:
+
+        def told(report: Job) -> None:
+            looking.report(report)
+            if "bytes" in report:
+                show(report)
+
+        async with services.footage.open_window(request_id, cut.camera.camera_id, cut.camera.requested.window):
+            stretches = await services.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
+            plan = {"stretches": stretches, "sound": cut.sound, "name": "master"}
+            result = await services.run_job(
+                "agent.media.cut.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=told
+            )
+        _check_window(cut, result)
+        cut_at = [began, services.clock.now()]
+        look = await looking.at(result)
     async with services.store.transaction() as tx:
         await tx.insert(
             "packages",
@@ -87,9 +87,9 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
                 {
                     "folder": str(folder),
                     "result": result,
-                    "contact_sheet": sheet,
+                    "contact_sheet": look.sheet,
                     "cut_at": cut_at,
-                    "signing": signing,
+                    "signing": look.signing,
                 }
             ),
         )
@@ -111,17 +111,3 @@ def _check_window(cut: ApprovedCut, result: Job) -> None:
             f"The cut runs from {to_rfc3339(first)} to {to_rfc3339(last)}, which is not what was approved.",
             meaning="It is not sent.",
         )
-
-
-async def _contact_sheet(services: Services, folder: object, result: Job) -> str | None:
-    """A working copy for people in a hurry; its absence never holds up the evidence."""
-    job = {
-        "masters": [f"{folder}/{master['file']}" for master in result["masters"]],
-        "target": f"{folder}/{CONTACT_SHEET}",
-    }
-    try:
-        await services.run_job("agent.media.pictures:contact_sheet_job", job, limits=PICTURE)
-    except HandoverError as error:
-        log.warning("no contact sheet was made: %s", error)
-        return None
-    return CONTACT_SHEET

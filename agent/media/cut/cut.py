@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,8 @@ MASTERS = "master"
 COPIER = "1"
 """Raised whenever the same plan would give other bytes."""
 _TOLD = 8 * 1024 * 1024
+TOLD_COPIED = 256 * 1024 * 1024
+"""Bytes of packets from which on a cut's proof takes long enough to do something beside it."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 Report = Callable[[JsonObject], None]
@@ -54,6 +56,8 @@ def cut(plan: CutPlan, out_dir: Path, report: Report = lambda _: None) -> CutRes
     """Cut the plan into ``out_dir``/master, which is made. The same plan gives the same bytes.
 
     ``report`` is told ``{"bytes", "total"}`` of the packets: half when they are copied, half when they are read again.
+    Of a large cut also ``{"copied": [path]}`` when all its masters are copied: where they lie, the last one until it is
+    proven.
     Raises ClipFailed when it can't be exactly what was approved, DiskFull; then no file of this cut is left.
     ValueError when the plan's name is not one.
     """
@@ -67,8 +71,15 @@ def cut(plan: CutPlan, out_dir: Path, report: Report = lambda _: None) -> CutRes
         ThreadPoolExecutor(1) as beside,
         _nothing_left(out_dir, finished),
     ):
-        for stretch in plan.stretches:
-            finished += [_Cut(stretch, plan, out_dir, progress, later, beside).master()]
+        for number, stretch in enumerate(plan.stretches, 1):
+            before = [str(out_dir / master.file) for master in finished]
+            tell = total >= TOLD_COPIED and number == len(plan.stretches)
+
+            def copied(path: Path, before: list[str] = before, tell: bool = tell) -> None:
+                if tell:
+                    report({"copied": [*before, str(path)]})
+
+            finished += [_Cut(stretch, plan, out_dir, progress, copied, later, beside).master()]
     progress.end()
     return CutResult(tuple(finished), _tools(finished))
 
@@ -116,6 +127,7 @@ class _Cut:
     plan: CutPlan
     out_dir: Path
     progress: _Progress
+    copied: Callable[[Path], None]
     later: ThreadPoolExecutor
     beside: ThreadPoolExecutor
 
@@ -163,6 +175,7 @@ class _Cut:
                 from agent.media.cut import copy_mp4
 
                 written = copy_mp4.write(unfinished.path, what, self.progress)
+                self.copied(unfinished.path)
                 unfinished.sync()
                 sources = copy_mp4.prove(unfinished.path, what, written, self.progress)
                 return _Copied(written.sha256, written.crc32, written.hashes, sources)
@@ -170,6 +183,7 @@ class _Cut:
 
             hashed = [self.later.submit(sha256, source.path, source.size) for source in self.stretch.sources]
             hashes = matroska_out.write(unfinished.path, what, self.progress)
+            self.copied(unfinished.path)
             unfinished.sync()
             read = self.beside.submit(sha256_and_crc32, unfinished.path)
             matroska_out.prove(unfinished.path, what, hashes, self.progress)
@@ -214,8 +228,12 @@ class _Unfinished:
 
 @contextmanager
 def _durable(path: Path, beside: ThreadPoolExecutor) -> Iterator[_Unfinished]:
-    """A file beside ``path`` that takes its place, synced, when all went well; otherwise nothing is left."""
-    unfinished = _Unfinished(path.with_name(f".{path.name}.unfinished"), beside)
+    """A file that takes the place of ``path``, synced, when all went well; otherwise nothing is left.
+
+    It has the same name all along, which says when it begins, in a folder of its own.
+    """
+    unfinished = _Unfinished(path.parent / ".unproven" / path.name, beside)
+    unfinished.path.parent.mkdir(exist_ok=True)
     try:
         yield unfinished
         if unfinished.synced is not None:
@@ -232,6 +250,8 @@ def _durable(path: Path, beside: ThreadPoolExecutor) -> Iterator[_Unfinished]:
         raise _failed(f"a file could not be read or written ({error.strerror})") from error
     finally:
         unfinished.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.path.parent.rmdir()
 
 
 def _sync(path: Path) -> None:
@@ -274,7 +294,7 @@ def _tools(masters: Sequence[Master]) -> dict[str, str]:
 
 
 def job(job: JsonObject, report: Report) -> JsonObject:
-    """``{"plan": CutPlan as JSON, "out_dir": folder}`` to ``CutResult`` as JSON; reports ``{"bytes", "total"}``."""
+    """``{"plan": CutPlan as JSON, "out_dir": folder}`` to ``CutResult`` as JSON; reports as ``cut`` does."""
     # Threads that hash ask for the interpreter often, and briefly.
     sys.setswitchinterval(0.0005)
     return to_json(cut(cut_plan(job["plan"]), Path(job["out_dir"]), report))

@@ -34,14 +34,14 @@ class Signing:
         return f"{name}: whether the camera signed these pictures was not looked at: {self.why}."
 
 
-async def look_for_signatures(services: Services, folder: Path, result: Job) -> list[Job]:
+async def look_for_signatures(services: Services, masters: list[Path]) -> list[Job]:
     """What was found in each master of a cut, to be kept with it until the manifest is made."""
-    job = {"masters": [str(folder / master["file"]) for master in result["masters"]]}
+    job = {"masters": [str(master) for master in masters]}
     try:
         found: list[Job] = (await services.run_job("agent.media.signing:job", job, limits=CLIP))["masters"]
     except HandoverError as error:
         log.warning("whether the camera signed its pictures was not looked at: %s", error)
-        return [{"why": error.what[:500]} for _ in result["masters"]]
+        return [{"why": error.what[:500]} for _ in masters]
     return found
 
 

@@ -92,6 +92,32 @@ def test_any_window_is_cut_to_the_frame(
     assert_exact(recording, out, master)
 
 
+@pytest.mark.parametrize("kind", ["h264-aac", "h264-opus"])
+def test_a_large_cut_tells_where_its_copy_lies_while_it_is_proven(
+    folder: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.media.cut.cut.TOLD_COPIED", 0)
+    told: list[dict[str, int | list[str]]] = []
+    seen: list[tuple[str, str]] = []
+
+    def report(what: dict[str, int | list[str]]) -> None:
+        told.append(what)
+        if isinstance(paths := what.get("copied"), list):
+            seen.extend((Path(path).name, sha256(Path(path))) for path in paths)
+
+    (master,) = cut(plan_of(shared(folder, kind).files, 1.5, 7.5), tmp_path, report).masters
+    assert seen == [(Path(master.file).name, master.sha256)]
+    assert [*tmp_path.rglob("*")] == [tmp_path / "master", tmp_path / master.file]
+    assert "copied" not in told[-1]
+
+
+def test_a_small_cut_is_proven_before_anybody_could_look(folder: Path, tmp_path: Path) -> None:
+    told: list[dict[str, int]] = []
+    cut(plan_of(shared(folder, "h264-aac").files, 1.5, 7.5), tmp_path, told.append)
+    assert told
+    assert all(set(each) == {"bytes", "total"} for each in told)
+
+
 @pytest.mark.parametrize("kind", ["h264-aac", "h264-opus", "h264-g711", "h265"])
 def test_a_whole_recording_has_the_same_hashes_as_ffmpeg_finds_in_its_segments(
     folder: Path, tmp_path: Path, kind: str
@@ -202,8 +228,9 @@ def test_the_same_plan_gives_the_same_bytes_again_even_over_what_a_crash_left(
     once = cut(plan, tmp_path / "once")
     (master,) = once.masters
     name = Path(master.file).name
-    (tmp_path / "again" / "master").mkdir(parents=True)
-    (tmp_path / "again" / "master" / f".{name}.unfinished").write_bytes(b"half")
+    unproven = tmp_path / "again" / "master" / ".unproven"
+    unproven.mkdir(parents=True)
+    (unproven / name).write_bytes(b"half")
     assert cut(plan, tmp_path / "again") == once
     assert cut(plan, tmp_path / "again") == once
     assert left(tmp_path / "again") == left(tmp_path / "once")
@@ -227,7 +254,7 @@ def test_killed_in_the_middle_it_leaves_no_master_and_ends_well_the_next_time(fo
         check=False,
     )
     assert order.returncode == -signal.SIGKILL
-    assert [name for name in left(tmp_path / "out") if not name.endswith(".unfinished")] == []
+    assert [path for path in (tmp_path / "out" / "master").iterdir() if path.is_file()] == []
     assert cut(plan, tmp_path / "out") == cut(plan, tmp_path / "fresh")
     assert left(tmp_path / "out") == left(tmp_path / "fresh")
 
