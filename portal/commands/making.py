@@ -1,6 +1,7 @@
 """``handover-portal init`` and ``upgrade``: the portal's folder and its database. Not for: the force's key."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from pydantic import ValidationError
@@ -46,6 +47,7 @@ def init(
         option = str(first["loc"][0]).replace("_", "-")
         raise SettingsInvalid(f"--{option} can't be used: {wrong(first)}.", do=_WANTED.get(option, "")) from None
     portal = PortalFolder(folder) if settings.short_name is None else PortalFolder(folder).of_force(settings.short_name)
+    _alone_at(PortalFolder(folder), portal, settings)
     portal.save(settings)
     try:
         upgrade(portal.where(settings), settings.database_password_file, settings.short_name)
@@ -56,6 +58,25 @@ def init(
         one_line({"folder": str(portal.path), "force": name, "fingerprint": key.fingerprint})
         return
     click.echo(f"The portal of {name} is made in {portal.path}; start it with: handover-portal serve {folder}")
+
+
+def _alone_at(whole: PortalFolder, wanted: PortalFolder, settings: PortalSettings) -> None:
+    """SettingsInvalid when a force beside it has the same origin: nobody could be led to either of them."""
+    for beside in whole.served():
+        if beside == wanted or not beside.settings_file.exists():
+            continue
+        there = beside.load()
+        if settings.origin is not None and there.origin == settings.origin:
+            raise SettingsInvalid(
+                f"{there.force} has the origin {there.origin} already.",
+                meaning="Each force on a portal is told by its origin. Nothing was made.",
+                do=f"Give --origin with another host or path, such as {_beside(settings.origin, wanted)}.",
+            )
+
+
+def _beside(origin: str, wanted: PortalFolder) -> str:
+    parts = urlsplit(origin)
+    return f"{parts.scheme}://{parts.netloc}/forces/{wanted.path.name}"
 
 
 @click.command("upgrade")

@@ -83,7 +83,7 @@ def move_packages_command(folder: Path, bucket: Path | None, to_folder: bool, fi
     if not moved.finished:
         click.echo(f"{moved.on_their_way} are on their way still. Stop the portal, and type it again with --finish.")
         return
-    click.echo(f"{moved.on_their_way} that are on their way go on from where they are, {moved.anew} begin anew.")
+    click.echo(f"{moved.on_their_way} that are on their way go on from where they are.")
     _tell_what_to_change(folder, named)
 
 

@@ -39,11 +39,15 @@ class Force:
         """SettingsInvalid when there is a key already: a new one would make every credential worthless."""
         if (folder / "force.key").exists():
             raise SettingsInvalid(f"There is a force key in {folder} already.", do="Choose another folder.")
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             content = yaml.safe_dump(_ForceFile(force=name).model_dump(), allow_unicode=True).encode()
         except ValidationError:
-            raise SettingsInvalid("The force's name must be one line of at most 200 characters.") from None
+            raise SettingsInvalid(
+                "The force's name can't be used.",
+                meaning="Nothing was made.",
+                do="Give one line of 1 to 200 characters, as owners are to read it: --name 'Example Constabulary'.",
+            ) from None
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = SigningKey.generate()
         key.save(folder / "force.key")
         write_public(folder / "force.pub", key.public, name)

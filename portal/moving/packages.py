@@ -9,7 +9,9 @@ Not for: rows (``portal.moving.rows``), or a store itself (``portal.uploads.stor
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
+import os
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -34,6 +36,8 @@ AT_ONCE = 4
 ATTEMPTS = 2
 NOTES = "moving-packages"
 """The file with the names of those that are the same on both sides already."""
+LOCK = "moving-packages.lock"
+_BEGUN = "begun "
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
@@ -49,13 +53,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """``on_their_way`` go on from where they were; ``anew``, which no bucket lets anybody read before they are whole,
-    are begun again by their senders. ``finished``: nothing is missing, and the settings may be changed."""
+    """``on_their_way`` go on from where they were. ``finished``: nothing is missing, and the settings may be
+    changed."""
 
     packages: int
     bytes: int
     on_their_way: int
-    anew: int
     finished: bool
 
 
@@ -80,7 +83,7 @@ def move_packages(folder: PortalFolder, bucket: BucketSettings | None, *, finish
     settings = folder.load()
     if settings.bucket == bucket:
         raise SettingsInvalid("The packages are kept there already.", do="There is nothing to be moved.")
-    with alone(folder) if finish and settings.database is None else contextlib.nullcontext():
+    with _once(folder), alone(folder) if finish and settings.database is None else contextlib.nullcontext():
         db = open_database(folder.where(settings), settings.database_password_file, settings.short_name)
         try:
             if finish and is_served(db):
@@ -89,8 +92,22 @@ def move_packages(folder: PortalFolder, bucket: BucketSettings | None, *, finish
             return asyncio.run(_move(db, (folder, settings), bucket, notes, finish, say))
         except ProblemError as error:  # of a bucket that is full
             raise StoreUnavailable(error.title, do="Make room there, and type it again: it goes on.") from None
+        except OSError as error:
+            do = "See to the disk, and type it again: it goes on."
+            raise StoreUnavailable(f"A package can't be read or written ({error.strerror}).", do=do) from None
         finally:
             db.close()
+
+
+@contextlib.contextmanager
+def _once(folder: PortalFolder) -> Iterator[None]:
+    """Two that wrote the same package would spoil it for each other."""
+    with (folder.path / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning("Packages of this portal are being moved already.", do="Let that end.") from None
+        yield
 
 
 def _name_of(bucket: BucketSettings | None) -> str:
@@ -102,19 +119,23 @@ async def _move(
     finish: bool, say: Say,
 ) -> Moved:  # fmt: skip
     folder, settings = of
-    there = settings.model_copy(update={"bucket": bucket})
-    async with open_store(folder, settings) as source, open_store(folder, there) as target:
+    wanted = settings.model_copy(update={"bucket": bucket})
+    async with open_store(folder, settings) as source, open_store(folder, wanted) as target:
         rows = await db.read(_rows)
-        await _check_ours(target, {row.upload for row in rows} | await db.read(_gone) | notes.names)
+        there, known = await target.names(), {row.upload for row in rows}
+        went = (notes.names | notes.begun | await db.read(_gone)) - known
+        _check_ours(there - known - went)
+        await _check_room(target, rows, there, settings.limits.free_bytes)
+        if there & went:
+            await target.remove(there & went)
         moving = _Moving(db, source, target, notes, say)
         moved = await moving.whole([row for row in rows if row.sha256 is not None])
         unfinished = [row for row in rows if row.sha256 is None]
         if not finish:
             return replace(moved, on_their_way=len(unfinished))
         moved = await moving.unfinished(unfinished, moved)
-        strays = await target.names() - {row.upload for row in rows}
-        if strays:  # they went meanwhile
-            await target.remove(strays)
+        if await db.read(_rows) != rows or is_served(db):
+            raise AlreadyRunning("The portal was started meanwhile.", do="Stop every replica of it, and finish again.")
     await asyncio.to_thread(notes.remove)
     return replace(moved, finished=True)
 
@@ -133,13 +154,24 @@ def _is_left(session: Session, upload: str) -> bool:
     return row is not None and not row.gone
 
 
-async def _check_ours(target: Store, known: set[str]) -> None:
-    strangers = await target.names() - known
+def _check_ours(strangers: set[str]) -> None:
     if strangers:
         raise SettingsInvalid(
             f"Where the packages are to go lie {len(strangers)} uploads that this portal knows nothing of.",
             meaning="Another portal, or another force, may keep its own there: this one would delete them.",
             do="Choose another prefix or bucket, or an empty folder.",
+        )
+
+
+async def _check_room(target: Store, rows: list[_Row], there: set[str], free_bytes: int) -> None:
+    """A disk keeps what the portal never touches. StoreUnavailable."""
+    free = await target.free()
+    missing = sum(row.size for row in rows if row.upload not in there)
+    if free is not None and free - missing < free_bytes:
+        raise StoreUnavailable(
+            f"{missing / 1e9:.1f} GB are to come, and the disk has {free / 1e9:.1f} GB.",
+            meaning=f"{free_bytes / 1e9:.1f} GB of it stay free (limits.free_bytes). Nothing was copied.",
+            do="Make room there, and type it again.",
         )
 
 
@@ -167,22 +199,16 @@ class _Moving:
                     group.create_task(self._some(left))
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
-        return Moved(self._so_far.packages, self._so_far.bytes, 0, 0, finished=False)
+        return Moved(self._so_far.packages, self._so_far.bytes, 0, finished=False)
 
     async def unfinished(self, rows: Iterable[_Row], moved: Moved) -> Moved:
         """Each from where the other side has it."""
         for row in rows:
             try:
-                length = await self._source.length(row.upload, row.size)
+                await self._bring(row, await self._source.give_up(row.upload, row.size))
             except FileNotFoundError:  # its sender is told to begin anew, here as there
                 continue
-            readable = self._source.path(row.upload) is not None
-            if length == row.size and not readable:  # its last parts came just before a crash
-                await self._source.sha256(row.upload, row.size)
-                readable = True
-            await self._bring(row, length if readable else 0)
-            anew = not readable and length > 0
-            moved = replace(moved, on_their_way=moved.on_their_way + (not anew), anew=moved.anew + anew)
+            moved = replace(moved, on_their_way=moved.on_their_way + 1)
         return moved
 
     async def _some(self, rows: Iterator[_Row]) -> None:
@@ -212,6 +238,7 @@ class _Moving:
     async def _bring(self, row: _Row, length: int) -> str | None:
         """The first ``length`` bytes, going on from what is there of them; the SHA-256 of what was read, if that was
         all of it. FileNotFoundError when it is gone."""
+        await asyncio.to_thread(self._notes.begin, row.upload)
         at = await self._begun(row)
         if at > length:
             await self._target.remove([row.upload])
@@ -256,7 +283,8 @@ class _Blocks:
 
 
 class _Notes:
-    """Names of packages that are the same on both sides, a line each, below where they went."""
+    """Names of packages that are the same on both sides, and of those that were begun, a line each, below where they
+    went. What was begun is this portal's, also when no row knows of it any more."""
 
     def __init__(self, path: Path, where: str) -> None:
         self._path = path
@@ -266,12 +294,24 @@ class _Notes:
             with durable_file(path) as file:
                 file.write(f"{where}\n".encode())
         self.names = {line for line in lines if _NAME.fullmatch(line)}
+        self.begun = {line.removeprefix(_BEGUN) for line in lines if line.startswith(_BEGUN)}
 
     def add(self, name: str) -> None:
         """One that a crash loses is compared again."""
-        with self._path.open("a") as file:
-            file.write(f"{name}\n")
+        self._write(name)
         self.names.add(name)
+
+    def begin(self, name: str) -> None:
+        """Before anything of it lies there."""
+        if name not in self.begun:
+            self._write(f"{_BEGUN}{name}")
+            self.begun.add(name)
+
+    def _write(self, line: str) -> None:
+        with self._path.open("a") as file:
+            file.write(f"{line}\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def remove(self) -> None:
         self._path.unlink()

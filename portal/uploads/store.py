@@ -47,12 +47,17 @@ class Store(Protocol):
         """Of a whole upload; read again only if it wasn't hashed on the way. FileNotFoundError when it is gone."""
         ...
 
+    async def give_up(self, upload: str, size: int) -> int:
+        """What is here of one that will go on in another store can be ``read`` from now on: so many bytes. In a bucket
+        its sender begins anew, should it come here again. FileNotFoundError when it is gone."""
+        ...
+
     def path(self, upload: str) -> Path | None:
         """Where a whole upload lies on this machine; None where it is to be ``read``."""
         ...
 
     def read(self, upload: str, first: int, end: int) -> AsyncGenerator[bytes, None]:
-        """Bytes [first, end) of a whole upload. FileNotFoundError when it is gone."""
+        """Bytes [first, end) of a whole upload, or one that was given up. FileNotFoundError when it is gone."""
         ...
 
     async def remove(self, uploads: Iterable[str], *, ends_calls: bool = True) -> None:

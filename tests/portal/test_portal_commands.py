@@ -143,6 +143,27 @@ def test_a_force_key_is_never_overwritten(force: Path) -> None:
     assert (force / "force.key").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["", "two\nlines"])
+def test_a_force_whose_name_cannot_be_used_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    said = portal("force", "new", tmp_path / "new", "--name", name, code=10)
+    assert "--name" in said["do"]
+    assert not (tmp_path / "new").exists()
+
+
+def test_two_forces_of_one_portal_have_an_origin_each(tmp_path: Path, force: Path) -> None:
+    def made(name: str, origin: str, code: int = 0) -> dict[str, str]:
+        where = ("--short-name", name, "--force", name, "--force-key", force / "force.pub")
+        answer: dict[str, str] = portal("init", tmp_path / "both", *where, "--origin", origin, code=code)
+        return answer
+
+    made("kent", "https://share.example.org/forces/kent")
+    refused = made("essex", "https://SHARE.example.org/forces/kent/", code=10)
+    assert "kent has the origin" in refused["error"]
+    assert "https://share.example.org/forces/essex" in refused["do"]
+    assert [path.name for path in (tmp_path / "both" / "forces").iterdir()] == ["kent"]
+    made("essex", "https://share.example.org/forces/essex")
+
+
 def test_beyond_this_machine_the_portal_wants_tls(there: Path) -> None:
     done = CliRunner().invoke(cli.main, ["serve", str(there), "--listen", "0.0.0.0:0"])
     assert (done.exit_code, "TLS only" in done.stderr) == (10, True)

@@ -43,6 +43,8 @@ class Progress:
     etags: dict[int, str] = field(default_factory=dict)
     rests: list[Rest] = field(default_factory=list)
     """All that lie there, also those that count no more."""
+    given_up: int | None = None
+    """Bytes of an object of its name that is not whole: of one that was to go on in another store."""
 
     @property
     def part_count(self) -> int:
@@ -126,6 +128,7 @@ async def look(objects: Objects, upload: str, size: int, known: KnownProgress) -
             continue
         if found[2] is None:
             progress.whole = stored.size == size
+            progress.given_up = None if progress.whole else min(stored.size, size)
         elif stored.size == int(found[3]) < progress.size_of(int(found[2])):
             progress.rests.append(Rest(stored.name, int(found[2]), stored.size))
     if progress.whole or progress.is_single:

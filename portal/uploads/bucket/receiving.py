@@ -186,6 +186,27 @@ async def complete(objects: Objects, progress: Progress) -> None:
     progress.whole = True
 
 
+async def put_together(objects: Objects, progress: Progress) -> None:
+    """What came of one that isn't whole becomes an object. FileNotFoundError when it was removed meanwhile."""
+    if progress.whole or len(progress.etags) == progress.part_count:
+        await complete(objects, progress)
+        return
+    etags, rest = dict(progress.etags), progress.rest
+    try:
+        body = await objects.get(rest.name, rest.length) if rest else b""
+        if progress.multipart is None or not etags:
+            await objects.put(progress.upload, body)
+            return
+        if body:
+            sent = objects.put_part(progress.upload, progress.multipart, progress.next, body, _sha256(body))
+            etags[progress.next] = await sent
+        await objects.complete(progress.upload, progress.multipart, etags)
+        for each in progress.rests:  # should it begin anew, it is not to go on from one of these
+            await objects.delete(each.name)
+    except Gone:
+        raise FileNotFoundError(progress.upload) from None
+
+
 def _cut(pieces: list[bytes], length: int) -> tuple[bytes, str, bytes]:
     """The first ``length`` bytes, their SHA-256, and what is left."""
     joined = b"".join(pieces)

@@ -19,7 +19,7 @@ from portal.uploads.bucket.http import BucketHttp, BucketRefused, Gone
 from portal.uploads.bucket.layout import KnownProgress, Progress, look, upload_of
 from portal.uploads.bucket.login import Login
 from portal.uploads.bucket.objects import Objects
-from portal.uploads.bucket.receiving import BLOCK, Receiving, complete
+from portal.uploads.bucket.receiving import BLOCK, Receiving, complete, put_together
 from portal.uploads.hashes import KnownHashes, RunningHash
 from portal.uploads.threads import Threads
 from portal.uploads.turns import Turn, Turns
@@ -115,6 +115,16 @@ class UploadBucket:
                 async for block in blocks:
                     await self._threads.run(running.update, block)
         return running.hash.hexdigest()
+
+    async def give_up(self, upload: str, size: int) -> int:
+        """One object of all that came: its parts, and the rest as the last of them."""
+        self._parts.forget(upload)
+        progress = await look(self._objects, upload, size, self._parts)
+        self._parts.forget(upload)
+        if progress.offset == 0:
+            return progress.given_up or 0
+        await put_together(self._objects, progress)
+        return progress.offset
 
     def path(self, upload: str) -> Path | None:
         return None

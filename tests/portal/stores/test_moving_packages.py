@@ -13,11 +13,13 @@ import aiohttp
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from sqlalchemy import delete
 
 from exchange.documents import api
 from portal.cli import main
 from portal.moving import packages
 from portal.settings import BucketSettings
+from portal.storage.models import StoredUpload
 from portal.uploads.bucket import http
 from tests.counterparts.portals.portal import Place, in_process
 from tests.counterparts.storage.bucket_line import BucketLine, only, saying
@@ -131,7 +133,7 @@ async def test_packages_go_into_a_bucket_and_back_while_the_portal_runs_and_the_
     async with served(place, clock) as town:
         had = await sends(town)
         assert await moved(place, *into) == {
-            "packages": 2, "bytes": len(FILM), "on_their_way": 1, "anew": 0, "finished": False,
+            "packages": 2, "bytes": len(FILM), "on_their_way": 1, "finished": False,
         }  # fmt: skip
         assert "Stop" in await refused(place, *into, "--finish")
         assert (await had.agent.patch(had.begun, STEP + 100, FILM[STEP + 100 : STEP + 200])).status == 204
@@ -155,13 +157,13 @@ async def test_packages_go_into_a_bucket_and_back_while_the_portal_runs_and_the_
     for path in place.folder.uploads.iterdir():
         path.unlink()
     assert await moved(bucketed, "--to-folder", "--finish") == {
-        "packages": 3, "bytes": 2 * len(FILM), "on_their_way": 0, "anew": 1, "finished": True,
+        "packages": 3, "bytes": 2 * len(FILM), "on_their_way": 1, "finished": True,
     }  # fmt: skip
     async with served(place, clock) as town:
         agent = await still_there(town, had)
         half = at(town, half)
-        assert await offset(agent, half) == 0
-        assert (await agent.patch(half, 0, FILM)).status == 204
+        assert await offset(agent, half) == STEP + 5
+        assert (await agent.patch(half, STEP + 5, FILM[STEP + 5 :])).status == 204
         assert kept(place, None, half) == FILM
 
 
@@ -218,3 +220,57 @@ async def test_a_file_that_describes_no_bucket_is_told(place: Place, tmp_path: P
     path.write_text(text)
     assert "describes no bucket" in await refused(place, "--bucket", str(path))
     assert "can't be read" in await refused(place, "--bucket", str(tmp_path / "none"))
+
+
+async def test_what_was_copied_and_then_went_is_taken_away_there_and_is_no_strangers(
+    place: Place, clock: SetClock, storage: BucketServer, to: BucketSettings, room: Path
+) -> None:
+    into = ("--bucket", described(to, room))
+    bucketed = replace(place, settings=place.settings.model_copy(update={"bucket": to}))
+    async with served(place, clock) as town:
+        had = await sends(town)
+        gone = await had.agent.upload(b"gone again")
+        await moved(place, *into)
+        assert name_of(gone) in lying(bucketed, storage)
+        await town.running.portal.db.write(
+            lambda session: session.execute(delete(StoredUpload).where(StoredUpload.upload_id == name_of(gone)))
+        )
+        await moved(place, *into)
+        assert name_of(gone) not in lying(bucketed, storage)
+
+
+async def test_a_large_upload_goes_on_out_of_a_bucket_with_its_parts_and_what_came_after_them(
+    place: Place, clock: SetClock, storage: BucketServer, to: BucketSettings
+) -> None:
+    bucketed = changed(place, yaml.safe_dump({"bucket": to.model_dump(mode="json", exclude_none=True)}))
+    large = os.urandom(2 * STEP + 1000)
+    async with served(bucketed, clock) as town:
+        agent = await town.agent().join(bucketed)
+        begun = await begin(agent, len(large))
+        assert (await agent.patch(begun, 0, large[: STEP + 77])).status == 204
+    for _ in range(2):  # it broke off behind the first
+        told = await moved(bucketed, "--to-folder", "--finish")
+        assert (told["packages"], told["on_their_way"]) == (0, 1)
+    assert (place.folder.uploads / name_of(begun)).read_bytes() == large[: STEP + 77]
+    assert lying(bucketed, storage) == {name_of(begun)}
+    async with served(bucketed, clock) as town:
+        again = replace(agent, session=town.session, origin=town.origin)
+        assert await offset(again, at(town, begun)) == 0
+    plain = changed(bucketed, "bucket: null")
+    async with served(plain, clock) as town:
+        again = replace(agent, session=town.session, origin=town.origin)
+        assert (await again.patch(at(town, begun), STEP + 77, large[STEP + 77 :])).status == 204
+    assert (place.folder.uploads / name_of(begun)).read_bytes() == large
+
+
+async def test_a_disk_that_would_be_too_full_and_a_second_command_beside_the_first_are_told(
+    place: Place, clock: SetClock, to: BucketSettings, room: Path
+) -> None:
+    await sent(place, clock)
+    with packages._once(place.folder):
+        assert "being moved already" in await refused(place, "--bucket", described(to, room))
+    limits = f"limits: {{free_bytes: {1 << 60}}}\n"
+    bucketed = changed(place, limits + yaml.safe_dump({"bucket": to.model_dump(mode="json", exclude_none=True)}))
+    for path in place.folder.uploads.iterdir():
+        path.unlink()
+    assert "limits.free_bytes" in await refused(bucketed, "--to-folder")
