@@ -38,7 +38,10 @@ _IDLE_SECONDS = 8
 
 
 def rows(work: Path) -> Iterator[Row]:
-    """Wall time in seconds; memory in MB (PSS, the agent's processes together at the worst moment)."""
+    """Wall time in seconds; memory in MB (PSS, the agent's processes together at the worst moment), of a second time.
+
+    The disk has nothing left to do when a side begins.
+    """
     size = int(os.environ.get("HANDOVER_BENCH_SIZE", 1 << 30))
     folder = work / "journey"
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,20 +122,27 @@ async def _ours(
     idle = megabytes(psutil.Process(pid))
     async with daemon_call(settings) as call, place.client(origin) as officer:
         device = (await call("status"))["device"]
-        request_id = await ask(officer, place, device, window)
-        told = await until(call, request_id, "asked")
-        with Watch(pid) as watch:
-            begun = time.monotonic()
-            await call(
-                "decide",
-                request_id=request_id,
-                plan_sha256=told["plan_sha256"],
-                choices=[{"position": 0, "share": True, "sound": False}],
-            )
-            await _receipt(officer, place, request_id)
-            await until(call, request_id, "closed")
-            took = time.monotonic() - begun
+        took = await _walked(call, officer, place, device, window)
+        with Watch(pid) as watch:  # looking at memory takes time itself
+            await _walked(call, officer, place, device, window)
     return took, {"idle": idle, "all": watch.worst_all, "daemon": watch.worst_daemon}
+
+
+async def _walked(call: Call, officer: OfficerClient, place: Place, device: str, window: Window) -> float:
+    """Seconds from the yes to a new request to its receipt."""
+    request_id = await ask(officer, place, device, window)
+    told = await until(call, request_id, "asked")
+    os.sync()
+    begun = time.monotonic()
+    await call(
+        "decide",
+        request_id=request_id,
+        plan_sha256=told["plan_sha256"],
+        choices=[{"position": 0, "share": True, "sound": False}],
+    )
+    await _receipt(officer, place, request_id)
+    await until(call, request_id, "closed")
+    return time.monotonic() - begun
 
 
 async def ask(officer: OfficerClient, place: Place, device: str, window: Window) -> str:
@@ -180,6 +190,7 @@ def _theirs(folder: Path, segments: list[Path], origin: str, settings: Settings)
     listed.write_text("".join(f"file '{path}'\nduration 60\n" for path in segments))
     recipient = str(generate_identity("x25519").recipient)
     clip, sealed = folder / "clip.mp4", folder / "clip.mp4.age"
+    os.sync()
     begun = time.monotonic()
     subprocess.run(
         ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", listed, "-c", "copy", clip],
