@@ -15,7 +15,7 @@ from exchange.errors import DiskFull
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-_WRITE_BACK = 32 << 20
+_WRITE_BACK = 8 << 20
 """Bytes. Written data is pushed to the disk in steps of this, so that the fsync at the end has little left to do."""
 
 
