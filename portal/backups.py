@@ -125,8 +125,8 @@ def restore(backup: Path, folder: PortalFolder, keys: Path | None = None, databa
     """Make a portal of a backup, checking every file; how many uploads it has. Nothing is a portal until all is there.
 
     ``keys``: the newest copy of the keys, unless they lie in the folder already. Whoever's key is gone has left since,
-    and is erased. ``database``: of a portal on PostgreSQL, the empty one that it goes to, unless that is the one that
-    its settings name.
+    and is erased. ``database``: of a portal on PostgreSQL, the one that it goes to, empty or of other forces, unless
+    that is the one that its settings name.
 
     SettingsInvalid when a portal is there; NotFound or StoreDamaged when the backup is none, or not whole;
     StoreUnavailable when PostgreSQL can't be had. Blocks.
@@ -179,10 +179,10 @@ def _put_dump_back(backup: Path, folder: PortalFolder, contents: Contents, datab
     assert settings.database is not None, "it was dumped from there"
     server = Server.parse(settings.database, settings.database_password_file)
     put_back(server, settings.short_name, dumped)
+    said.rename(folder.settings_file)  # what breaks off before finds its rows there, and goes on
     dumped.unlink()
-    upgrade(settings.database, settings.database_password_file, settings.short_name)
-    said.rename(folder.settings_file)
     sync_folder(folder.path)
+    upgrade(settings.database, settings.database_password_file, settings.short_name)
 
 
 def _settings(said: Path, database: To | None) -> PortalSettings:

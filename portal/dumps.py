@@ -5,19 +5,27 @@ more rights than the portal's own. Not for: dumps of all forces at once, which a
 """
 
 import os
+import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, sql
 
-from exchange.errors import SettingsInvalid, StoreUnavailable
+from exchange.errors import SettingsInvalid, StoreDamaged, StoreUnavailable
+from portal.storage import models as models
 from portal.storage.names import ALONE
-from portal.storage.separation import SETTING
+from portal.storage.separation import OF_NO_FORCE, SETTING
 from portal.storage.server import Server
+from portal.storage.table import Table
 
 _AS_IT_IS = ("--no-owner", "--no-privileges", "--no-comments", "--schema=public", "--single-transaction")
+_COPY = re.compile(rb'COPY public\.([a-z_]+) \(([a-z0-9_", ]+)\) FROM stdin;\n')
+_WHERE = ("public.", "pg_temp.staged_")
+Connection = psycopg.Connection[Any]
 
 
 def dump(server: Server, force: str | None, target: Path, without: Iterable[str]) -> None:
@@ -28,18 +36,115 @@ def dump(server: Server, force: str | None, target: Path, without: Iterable[str]
 
 
 def put_back(server: Server, force: str | None, source: Path) -> None:
-    """Into an empty database, all of it or nothing. Blocks. SettingsInvalid when it holds a portal already."""
+    """Into an empty database, or beside other forces in one of the same version: all of it or nothing. Where these very
+    rows lie already, an earlier try broke off behind them. Blocks.
+
+    SettingsInvalid when other rows of the force are there, or the versions differ; StoreUnavailable.
+    """
+    name = force or ALONE
     try:
-        with psycopg.connect(**server.parameters()) as connection:
-            row = connection.execute("SELECT to_regclass('public.alembic_version') IS NULL").fetchone()
+        with psycopg.connect(**server.parameters(f"-c {SETTING}={name}")) as connection:
+            filled = _one(connection, "SELECT to_regclass('public.alembic_version') IS NOT NULL")
+            if filled:
+                _beside(connection, server, name, source)
     except psycopg.Error as error:
         raise _unavailable(server, str(error)) from None
-    if not row or not row[0]:
+    if not filled:
+        _run(server, force, "pg_restore", *_AS_IT_IS, str(source))
+
+
+def _beside(connection: Connection, server: Server, force: str, source: Path) -> None:
+    dumped = b"".join(line for copied in _copied(source, "--table=alembic_version") for line in copied.lines)
+    version = str(_one(connection, "SELECT version_num FROM alembic_version"))
+    if dumped.decode().strip() != version:
         raise SettingsInvalid(
-            f"The database {server.name} holds a portal already.",
-            do="Make an empty one: createdb, and CREATE EXTENSION postgis; name it with --database.",
+            f"The backup's tables are at {dumped.decode().strip()}, those of the database {server.name} at {version}.",
+            meaning="Beside others a force is put back only where both are the same. Nothing was changed.",
+            do="Put it back into an empty database: createdb, and CREATE EXTENSION postgis; name it with --database.",
         )
-    _run(server, force, "pg_restore", *_AS_IT_IS, str(source))
+    found = {copied.table: copied.columns for copied in _copied(source) if _stage(connection, copied)}
+    order = [table.name for table in Table.metadata.sorted_tables if table.name in found]
+    any_row = "SELECT EXISTS (SELECT FROM public.{} WHERE force = %s)"
+    if any(_one(connection, any_row.format(table), force) for table in order):
+        if all(_is_same(connection, table, found[table], force) for table in order):
+            return
+        raise SettingsInvalid(
+            f"The database {server.name} holds rows of the force {force} already.",
+            meaning="They are not those of this backup. Nothing was changed.",
+            do="Name another database with --database: an empty one, or one of other forces.",
+        )
+    for table in order:
+        columns = found[table]
+        staged = f"SELECT {columns} FROM pg_temp.staged_{table} WHERE force = %s"  # noqa: S608  names of ours
+        connection.execute(_sql(f"INSERT INTO public.{table} ({columns}) {staged}"), [force])
+        _count_on(connection, table, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """A table's rows as PostgreSQL's COPY has them; ``lines`` are read before the next one is."""
+
+    table: str
+    columns: str
+    lines: Iterator[bytes]
+
+
+def _copied(source: Path, *options: str) -> Iterator[_Copied]:
+    """SettingsInvalid; StoreDamaged when it can't be read."""
+    command = ["pg_restore", "--data-only", "--file=-", *options, str(source)]
+    try:
+        reading = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise _not_here("pg_restore") from None
+    with reading:
+        assert reading.stdout is not None
+        for line in reading.stdout:
+            if head := _COPY.fullmatch(line):
+                yield _Copied(head[1].decode(), head[2].decode(), iter(reading.stdout.readline, b"\\.\n"))
+    if reading.returncode != 0:
+        raise StoreDamaged(f"{source} can't be read by pg_restore.", do="Is it of the server's version or later?")
+
+
+def _stage(connection: Connection, copied: _Copied) -> bool:
+    """Row security lets nobody COPY into its tables: so into one of this transaction's own. False for what is of no
+    force."""
+    if copied.table in OF_NO_FORCE:
+        for _ in copied.lines:
+            pass
+        return False
+    rows = f"SELECT {copied.columns} FROM public.{copied.table} WITH NO DATA"  # noqa: S608  names of ours
+    connection.execute(_sql(f"CREATE TEMP TABLE staged_{copied.table} ON COMMIT DROP AS {rows}"))
+    with connection.cursor().copy(_sql(f"COPY pg_temp.staged_{copied.table} FROM STDIN")) as copy:
+        for line in copied.lines:
+            copy.write(line)
+    return True
+
+
+def _is_same(connection: Connection, table: str, columns: str, force: str) -> bool:
+    here, staged = (f"SELECT ROW({columns})::text FROM {each}{table} WHERE force = %s" for each in _WHERE)  # noqa: S608
+    differ = f"SELECT EXISTS (({here} EXCEPT {staged}) UNION ALL ({staged} EXCEPT {here}))"
+    return not _one(connection, differ, force, force, force, force)
+
+
+def _count_on(connection: Connection, table: str, columns: str) -> None:
+    """Numbers that the database gives go on behind those that came, and those of the other forces."""
+    for column in columns.split(", "):
+        sequence = _one(connection, "SELECT pg_get_serial_sequence(%s, %s)", f"public.{table}", column.strip('"'))
+        if sequence is None:
+            continue
+        last = _one(connection, f"SELECT max({column}) FROM public.{table}")  # noqa: S608  names of ours
+        if last is not None:
+            further = "SELECT setval(%s::regclass, GREATEST(%s, pg_sequence_last_value(%s::regclass)))"
+            connection.execute(further, [sequence, last, sequence])
+
+
+def _one(connection: Connection, query: str, *values: object) -> Any:
+    row = connection.execute(_sql(query), values or None).fetchone()
+    return row[0] if row else None
+
+
+def _sql(query: str) -> sql.SQL:
+    return sql.SQL(query)
 
 
 def _run(server: Server, force: str | None, program: str, *options: str) -> None:
@@ -50,12 +155,16 @@ def _run(server: Server, force: str | None, program: str, *options: str) -> None
     try:
         done = subprocess.run(command, env=known, capture_output=True, text=True, errors="replace", check=False)
     except FileNotFoundError:
-        raise SettingsInvalid(
-            f"{program} is not installed here.",
-            do="Install PostgreSQL's client programs, of the server's version or later: postgresql-client.",
-        ) from None
+        raise _not_here(program) from None
     if done.returncode != 0:
         raise _unavailable(server, done.stderr)
+
+
+def _not_here(program: str) -> SettingsInvalid:
+    return SettingsInvalid(
+        f"{program} is not installed here.",
+        do="Install PostgreSQL's client programs, of the server's version or later: postgresql-client.",
+    )
 
 
 def _unavailable(server: Server, said: str) -> StoreUnavailable:

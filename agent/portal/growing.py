@@ -37,14 +37,17 @@ class GrowingFile:
         self._changed.set()
 
     async def open(self) -> FileIO:
-        """What there is of it, to be read from the front. PackageDamaged when it was broken off."""
-        self.check()
-        try:
-            return await asyncio.to_thread(FileIO, self._path)
-        except FileNotFoundError:  # it was given its last name in this moment, or is gone
-            await asyncio.sleep(0)
-            self.check()
-            raise
+        """What there is of it, to be read from the front. PackageDamaged when it was broken off, FileNotFoundError when
+        it is whole and gone. Between its last name and the word of it that it is whole, this waits."""
+        while True:
+            whole, path = self.check() == self.size, self._path
+            self._changed.clear()
+            try:
+                return await asyncio.to_thread(FileIO, path)
+            except FileNotFoundError:
+                if whole and path == self._path:
+                    raise
+            await self._changed.wait()
 
     async def until(self, offset: int) -> int:
         """Wait until the byte at ``offset`` is final; how many are. PackageDamaged when it was broken off."""

@@ -30,7 +30,7 @@ def backup_command(folder: Path, into: Path, keep: int | None, as_json: bool) ->
 @click.argument("backup", type=FOLDER)
 @portal_folder
 @click.option("--keys", type=click.Path(dir_okay=False, path_type=Path), help="The newest copy of its keys.")
-@click.option("--database", help="Of a portal on PostgreSQL: an empty one, where it is not the one that it had.")
+@click.option("--database", help="Of one on PostgreSQL: empty, or of other forces; if not its own.")
 @click.option("--database-password-file", "password_file", type=FILE, help="A file of mode 0600 with its password.")
 @json_option
 def restore_command(

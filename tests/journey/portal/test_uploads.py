@@ -84,6 +84,25 @@ async def test_a_file_is_sent_while_it_is_made_and_breaks_cost_nothing(tmp_path:
         assert resumed == [70_000]
 
 
+async def test_a_piece_that_begins_between_the_files_last_name_and_the_word_that_it_is_whole_waits(
+    tmp_path: Path,
+) -> None:
+    async with uploading(tmp_path) as (portal, upload, resumed):
+        content, whole_file = (tmp_path / "package.zip.age").read_bytes(), tmp_path / "whole"
+        whole_file.write_bytes(content)
+        source, sending, url = await growing(tmp_path, portal, upload)
+        source.grew(100_000)
+        await asyncio.sleep(0.05)
+        source.finished(whole_file)
+        await sending
+        assert bytes(portal.uploads[url.rpartition("/")[2]].content) == content
+        assert len([call for call in portal.calls if call.method == "PATCH"]) == 1
+        assert resumed == []
+        whole_file.unlink()
+        with pytest.raises(FileNotFoundError):
+            await source.open()
+
+
 async def test_a_file_whose_making_breaks_off_is_not_sent_any_further(tmp_path: Path) -> None:
     async with uploading(tmp_path) as (portal, upload, _):
         (tmp_path / ".being-made").write_bytes(bytes(SIZE))

@@ -6,8 +6,10 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psycopg
@@ -15,6 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from exchange.documents import api
+from exchange.errors import StoreUnavailable
+from portal import dumps
 from portal.cli import main
 from portal.key_copies import put_aside
 from portal.settings import PortalFolder
@@ -81,9 +85,66 @@ async def test_a_force_is_put_aside_and_back_without_a_row_of_another_and_withou
         assert {camera.device for camera in found.cameras} == {agents["kent"].name}
     shutil.rmtree(again.path)
     once_more = await typed("restore", backup["backup"], str(tmp_path / "again"), *to, "--keys", str(newest))
-    assert "holds a portal already" in once_more.output
+    assert "holds rows of the force kent already" in once_more.output
     odd = await typed("restore", backup["backup"], str(tmp_path / "odd"), *to[:3], "mysql://x", "--keys", str(newest))
     assert "can't be used" in odd.output
+    postgres.drop(other)
+
+
+def broken_behind(done: Callable[..., None]) -> Callable[..., None]:
+    """The rows are there, and then it breaks off."""
+
+    def broken(*args: Any) -> None:
+        done(*args)
+        raise StoreUnavailable("It broke off.")
+
+    return broken
+
+
+async def test_a_force_is_put_back_beside_others_and_goes_on_where_that_broke_off(
+    places: dict[str, Place], clock: SetClock, postgres: PostgresServer, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    backups, newest = {}, {}
+    async with served(places, clock) as two:
+        for force in NAMES:
+            await hand_over(two, force)
+            folder = places[force].folder
+            backups[force] = json.loads((await typed("backup", str(folder.path), str(tmp_path / "b"), "--json")).stdout)
+            shutil.move(backups[force]["backup"], tmp_path / force)
+            newest[force], _ = put_aside(folder.keys, tmp_path / "k" / force, clock.now())
+    other = postgres.create(owner=postgres.plain())
+    postgres.execute("CREATE EXTENSION postgis", other)
+
+    async def put_back(force: str) -> Result:
+        where = (str(tmp_path / force), str(tmp_path / "again"), "--force", force)
+        return await typed("restore", *where, "--keys", str(newest[force]), "--database", postgres.plain_url(other))
+
+    def count(force: str) -> int:
+        with psycopg.connect(postgres.url(other)) as reading:
+            row = reading.execute("SELECT count(*) FROM devices WHERE force = %s", [force]).fetchone()
+        return int(row[0]) if row else 0
+
+    assert (await put_back("kent")).exit_code == 0
+    with monkeypatch.context() as breaking:
+        breaking.setattr(dumps, "put_back", broken_behind(dumps.put_back))
+        assert (await put_back("essex")).exit_code != 0
+    assert (count("kent"), count("essex")) == (1, 1)
+    shutil.rmtree(PortalFolder(tmp_path / "again").of_force("essex").path)
+    done = await put_back("essex")
+    assert done.exit_code == 0, done.output
+    assert (count("kent"), count("essex")) == (1, 1)
+    back = {name: replace(places[name], folder=PortalFolder(tmp_path / "again").of_force(name)) for name in NAMES}
+    for name, place in back.items():
+        back[name] = replace(place, settings=place.folder.load())
+    async with served(back, clock) as two:
+        for force in NAMES:
+            assert two.places[force].folder == back[force].folder
+            content = await two.officer(force).call("GET", api.CONTENT.format(delivery_id="r-1-del"))
+            assert content.content == FILM
+    shutil.rmtree(back["essex"].folder.path)
+    postgres.execute("UPDATE alembic_version SET version_num = 'older'", other)
+    assert "those of the database" in (await put_back("essex")).output
     postgres.drop(other)
 
 
