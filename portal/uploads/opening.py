@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from portal.settings import PortalFolder, PortalSettings
-from portal.uploads.bucket.store import UploadBucket
 from portal.uploads.files import UploadFolder
 from portal.uploads.store import Store
 from portal.uploads.turns import Turns
@@ -19,6 +18,8 @@ async def open_store(
     turns = Turns(claims)
     store: Store = UploadFolder(folder.uploads, turns)
     if settings.bucket is not None:
+        from portal.uploads.bucket.store import UploadBucket  # slow to load: most portals have a folder
+
         store = UploadBucket(settings.bucket, folder.uploads, turns)
     try:
         await store.start()
