@@ -23,6 +23,7 @@ from agent.sources.device.kind import DeviceKind
 from agent.sources.fetched import Brought, FetchedFootage
 from agent.store.database import CameraRow, Store
 from exchange.clock import DAY, HOUR, Window
+from exchange.complaints import wrong
 from exchange.documents.messages import Part
 from exchange.errors import NoFootage, SettingsInvalid
 
@@ -107,7 +108,7 @@ def _mistake(found: DeviceKind, error: Any) -> str:
         return f"{name}: there is no such option here; there are {', '.join(sorted(found.options.model_fields))}."
     if error["type"] == "missing":
         return f"{name}: this option is wanted."
-    return f"{name}: {error['msg']}."
+    return f"{name}: {wrong(error).removesuffix('.')}."
 
 
 class Sources:

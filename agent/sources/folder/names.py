@@ -11,15 +11,16 @@ from functools import cache
 
 from exchange.clock import HOUR, MINUTE, SECOND
 
-_DATE = r"(?P<Y>20\d\d)[-_.]?(?P<m>[01]\d)[-_.]?(?P<d>[0-3]\d)"
+_DATE = r"(?P<Y>20\d\d)[-_.年]?(?P<m>[01]\d)[-_.月]?(?P<d>[0-3]\d)日?"
 _SHORT_DATE = r"(?P<y>[2-4]\d)(?P<m>[01]\d)(?P<d>[0-3]\d)"
 _FOLDERS = r"(?P<Y>20\d\d)[-/]?(?P<m>[01]\d)[-/]?(?P<d>[0-3]\d)"
 _BETWEEN = r"(?:[T\s_.-]{0,3}|,?[\s_]+(?:[^\W\d_]{1,4}[\s_]+)?)"
-_TIME = r"(?P<H>[0-2]\d)(?P<sep>[-_.:hH]?)(?P<M>[0-5]\d)[-_.:mM]?(?P<S>[0-5]\d)s?"
+_TIME = r"(?P<H>[0-2]\d)(?P<sep>[-_.:hH时時]?)(?P<M>[0-5]\d)[-_.:mM分]?(?P<S>[0-5]\d)[s秒]?"
 _TWELVE = r"(?P<H>[01]?\d)(?P<sep>[-_.:])(?P<M>[0-5]\d)[-_.:](?P<S>[0-5]\d)"
 _NOON = r"[\s_.]*(?P<p>[AaPp])\.?[Mm](?![A-Za-z])"
 _FRACTION = r"(?:[.,](?P<f>\d{3}|\d{6})(?!\d))?"
-_ZONE = r"(?:[\s_]?(?P<z>Z(?![A-Za-z])|(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?:[:_.]?\d\d)?(?!\d)))?"
+_OFFSET = r"(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?:[:_.]?\d\d)?(?!\d)"
+_ZONE = rf"(?:(?:[\s_]?|-(?=[A-Z]))(?P<z>{_OFFSET}|Z(?![A-Za-z])|(?:GMT|UTC)(?![A-Za-z])))?"
 _BUILT_IN = tuple(
     re.compile(pattern)
     for pattern in (
@@ -49,6 +50,8 @@ _MONTH_FIRST = _BUILT_IN[1]
 _EVENT = re.compile(r"(?:^|/)(\d{5,})/\1(?!\d)[^/]*$")
 """A folder and a file in it of the same number: an event's, as ZoneMinder has them, and no time."""
 _END = re.compile(rf"^[-_ ~\s]*(?:to[-_ ])?(?P<date>{_DATE}[T _.-]{{0,3}})?{_TIME}(?:\d{{3}})?(?!\d)(?:{_NOON})?")
+_ESCAPED = re.compile(r"%(3[aA]|2[bB]|20)")
+"""A colon, a plus or a space, as a browser or an API's client saves them in a name."""
 _SIX = re.compile(r"^[-_](\d{6})(?!\d)")
 _FIELDS = {
     "Y": r"(?P<Y>\d{4})",
@@ -119,6 +122,7 @@ def read_name(relative: str, pattern: re.Pattern[str] | None = None) -> NameTime
 def readings(relative: str, pattern: re.Pattern[str] | None = None) -> list[NameTime]:
     """What a path relative to the folder may say, what is likeliest first; empty when it has no time."""
     stem = re.sub(r"\.[A-Za-z0-9]{2,5}$", "", relative)
+    stem = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), stem)
     if pattern is not None:
         return _found(pattern, stem, stem)
     event = _EVENT.search(stem)
@@ -143,10 +147,11 @@ def _found(pattern: re.Pattern[str], read: str, stem: str) -> list[NameTime]:
             return [NameTime(start.replace(microsecond=int(six[1])), resolution=SECOND)]
         found = [NameTime(start, end, sure, resolution)]
         zone = fields.get("z") or ""
-        if pattern in _BUILT_IN and re.fullmatch(r"-\d{4}", zone) and "T" not in match.group():
-            # Behind a time without a T it may also be the file's number, which -0001 certainly is.
+        if pattern in _BUILT_IN and re.fullmatch(r"-\d\d(\d\d)?", zone) and "T" not in match.group():
+            # Behind a time without a T it may also be the file's number, which -0001 certainly is, and -01 likely.
             without = _moment(fields | {"z": None})
-            found += [] if without is None else [NameTime(without, resolution=resolution)]
+            number = [] if without is None else [NameTime(without, resolution=resolution)]
+            found = number + found if len(zone) == 3 else found + number
         if pattern is _MONTH_FIRST and not zone:
             # Only UniFi, which tells the zone, is known to put the month first.
             other = _moment(fields | {"m": fields["d"], "d": fields["m"]})
@@ -222,7 +227,7 @@ def _offset(text: str | None) -> timezone | None:
     """An offset from UTC; None when there is none, or when it is one that no zone has, as of a file's number."""
     if not text:
         return None
-    if text == "Z":
+    if text in ("Z", "GMT", "UTC"):
         return UTC
     match = re.fullmatch(r"(?:GMT|UTC)?([+-])(\d\d?)[:_.]?(\d\d)?", text)
     if match is None or int(match[2]) > 14 or match[3] not in (None, "00", "15", "30", "45"):

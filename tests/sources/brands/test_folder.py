@@ -65,6 +65,15 @@ def test_the_documents_name_the_products() -> None:
         ("Front 2026-06-10 10.05.00p.m..mp4", "2026-06-10T22:05:00", None),
         ("Bildschirmaufnahme 2026-06-10 um 10.00.00.mov", "2026-06-10T10:00:00", None),
         ("ch01_20260610100000123_20260610101000456.mp4", "2026-06-10T10:00:00.123000", "2026-06-10T10:10:00"),
+        ("front_2026-06-10_10-00-00_UTC.mp4", "2026-06-10T10:00:00+00:00", None),
+        ("2026-06-10 10-00-00 GMT.mp4", "2026-06-10T10:00:00+00:00", None),
+        ("20260610_100000UTC_front.mp4", "2026-06-10T10:00:00+00:00", None),
+        ("20260610_100000-GMT-5.mp4", "2026-06-10T10:00:00-05:00", None),
+        ("20260610_100000_GMTcam.mp4", "2026-06-10T10:00:00", None),
+        ("20260610-100000-01.mp4", "2026-06-10T10:00:00", None),
+        ("2026-06-10T10%3A00%3A00%2B01%3A00.mp4", "2026-06-10T10:00:00+01:00", None),
+        ("2026年06月10日10时00分00秒.mp4", "2026-06-10T10:00:00", None),
+        ("2026年06月10日 10時00分00秒.mp4", "2026-06-10T10:00:00", None),
         ("clip 7.mp4", None, None),
         ("20261399_106100.mp4", None, None),
     ],
@@ -110,6 +119,17 @@ def test_a_name_with_two_meanings_is_read_by_the_file_s_last_change_or_with_all_
     (span,) = folder.look()["spans"]
     assert to_rfc3339(span["start"]) == start
     assert span["uncertainty_us"] == SECOND + unsure
+
+
+def test_two_digits_behind_a_name_s_time_are_a_number_unless_the_last_change_says_that_they_are_a_zone(
+    tmp_path: Path,
+) -> None:
+    folder = Folder(tmp_path, now=NOON + 24 * HOUR, zone="UTC")
+    folder.add("20260610-100000-05.mp4", changed=from_rfc3339("2026-06-10T15:00:07Z"))
+    folder.add("20260610-110000-01.mp4", changed=from_rfc3339("2026-06-10T11:00:07Z"))
+    folder.add("20260610-120000-02.mp4", changed=from_rfc3339("2026-06-11T09:00:00Z"))
+    found = [(to_rfc3339(each["start"])[11:16], each["uncertainty_us"]) for each in folder.look()["spans"]]
+    assert found == [("11:00", SECOND), ("12:00", SECOND + 2 * HOUR), ("15:00", SECOND)]
 
 
 def test_a_month_or_a_day_is_not_guessed(tmp_path: Path) -> None:
