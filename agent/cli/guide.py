@@ -16,6 +16,7 @@ from agent.cli.cameras import CameraName, PlaceText, known_text
 from agent.cli.typed import answer
 from agent.owner.notify.recipients import Recipient
 from agent.owner.people.register import NewPerson
+from exchange.complaints import complaint
 from exchange.documents.messages import Line, Part
 from exchange.errors import CameraRefused, HandoverError, InputInvalid
 
@@ -41,11 +42,7 @@ def read_answers(path: Path) -> Answers:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputInvalid(f"{path} can't be read: {error}.", do="It is YAML; docs/commands.md shows one.") from error
     except ValidationError as error:
-        complaint = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in complaint["loc"])
-        raise InputInvalid(
-            f"{path}: {where}: {complaint['msg']}.", meaning="Nothing was done.", do="Correct it."
-        ) from None
+        raise InputInvalid(f"{path}: {complaint(error)}.", meaning="Nothing was done.", do="Correct it.") from None
 
 
 def carry_out(config: Path, answers: Answers) -> None:

@@ -4,8 +4,9 @@ Not for: sending it (``portal.officer.client``), or what owners' agents refuse.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -15,8 +16,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from exchange.age.files import Identity
 from exchange.clock import DAY, Window
-from exchange.complaints import complaint
-from exchange.documents.copies import WantedCopies
+from exchange.complaints import complaint, wrong
+from exchange.documents.copies import CopyKind, WantedCopies
 from exchange.documents.exhibits import ExhibitPrefix, typed_prefix
 from exchange.documents.messages import (
     Asked,
@@ -97,10 +98,10 @@ def read_form(path: Path | None, flags: Mapping[str, Any]) -> RequestForm:
     try:
         return RequestForm.model_validate(fields)
     except ValidationError as error:
-        complaint = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in complaint["loc"])
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
         raise InputInvalid(
-            f"The request's {where} can't be used: {complaint['msg']}.",
+            f"The request's {where} can't be used: {wrong(first)}.",
             do="Give it as a flag or in the file; handover-officer request --help names every one.",
         ) from None
 
@@ -133,9 +134,23 @@ def fields_of(flags: dict[str, Any]) -> dict[str, Any]:
     if flags["no_preserve"]:
         fields["preserve"] = False
     if flags["copies"] or flags["largest_mb"] is not None:
-        largest = None if flags["largest_mb"] is None else round(flags["largest_mb"] * 1_000_000)
-        fields["copies"] = {"kinds": flags["copies"], "most_bytes": largest}
+        fields["copies"] = {"kinds": flags["copies"], "most_bytes": _largest(flags["copies"], flags["largest_mb"])}
     return fields
+
+
+def _largest(copies: Sequence[str], megabytes: float | None) -> int | None:
+    """Bytes of the largest file that the force takes. InputInvalid."""
+    if (CopyKind.SMALLER in copies) != (megabytes is not None):
+        raise InputInvalid(
+            "--copy smaller and --largest-mb go together.",
+            meaning="Nothing was sent.",
+            do="Give both, such as --copy smaller --largest-mb 25, or neither.",
+        )
+    if megabytes is None:
+        return None
+    if not isfinite(megabytes):
+        raise InputInvalid("--largest-mb is no size.", meaning="Nothing was sent.", do="Type it as --largest-mb 25.")
+    return round(megabytes * 1_000_000)
 
 
 def read_place(text: str) -> tuple[float, float]:

@@ -187,6 +187,18 @@ asked:
     assert kept.asked[0].window == Stretch(start=NOW - 4 * HOUR, end=NOW - 4 * HOUR + 10 * MINUTE)
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [("--copy", "smaller"), ("--copy", "tight", "--largest-mb", "25"), ("--copy", "smaller", "--largest-mb", "nan")],
+)
+async def test_a_smaller_copy_and_its_largest_size_go_together(
+    desk: Desk, agent: Agent, flags: tuple[str, ...]
+) -> None:
+    result = await desk.result("request", "--device", agent.name, *flags)
+    assert result.exit_code == 17
+    assert "--largest-mb 25" in result.output
+
+
 async def test_a_time_without_its_zone_is_refused_with_a_clear_word(desk: Desk, agent: Agent) -> None:
     times = ("--from", "2026-03-14T08:00", "--to", "2026-03-14T09:00")
     said = await desk.run("request", "--device", agent.name, "--camera", "front", *times, *REQUEST, code=17)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from exchange.complaints import wrong
 from exchange.documents.messages import Part
 from exchange.errors import DocumentInvalid, InputInvalid
 from exchange.signing.documents import parse_strictly
@@ -31,11 +32,11 @@ def _unfit(data: bytes, model: type[Part]) -> InputInvalid | None:
     try:
         model.model_validate_json(data, strict=True)
     except ValidationError as error:
-        complaints = error.errors(include_url=False, include_input=False, include_context=False)
+        complaints = error.errors(include_url=False, include_input=False)
         if any(complaint["type"] == "json_invalid" for complaint in complaints):
             return None
         texts = dict.fromkeys(
-            f"{_named(complaint['loc'])}: {_message(complaint['msg'])}" for complaint in complaints[:10]
+            f"{_named(complaint['loc'])}: {wrong(complaint).removesuffix('.')}" for complaint in complaints[:10]
         )
         return InputInvalid(
             f"This can't be used: {'; '.join(texts)}.", meaning="Nothing was changed.", do="Type it again, corrected."
@@ -49,7 +50,3 @@ def _named(steps: tuple[str | int, ...]) -> str:
     """As the option is called where it is typed."""
     words = [str(step) for step in steps if str(step).isprintable()]
     return ".".join(words)[:100].replace("_", "-").removeprefix("camera-") or "it"
-
-
-def _message(message: str) -> str:
-    return message.removeprefix("Value error, ").removesuffix(".")

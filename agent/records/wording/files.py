@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from agent.records.wording.model import Wording
+from exchange.complaints import wrong
 from exchange.errors import SettingsInvalid
 
 LARGEST = 256 * 1024
@@ -61,7 +62,7 @@ def _read(data: bytes, path: Path, jurisdiction: str, language: str) -> Wording:
         raise _unusable(path, f"it is no YAML{where}") from error
     except ValidationError as error:
         complaints = [
-            f"{'.'.join(str(step) for step in each['loc']) or 'the file'}: {each['msg'].removeprefix('Value error, ')}"
+            f"{'.'.join(str(step) for step in each['loc']) or 'the file'}: {wrong(each)}"
             for each in error.errors(include_url=False, include_input=False)[:10]
         ]
         raise _unusable(path, "; ".join(complaints)) from error

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from exchange.clock import Window
-from exchange.complaints import complaint
+from exchange.complaints import complaint, wrong
 from exchange.documents.api import FoundCamera, SearchResult
 from exchange.documents.messages import Latitude, Longitude, Part
 from exchange.errors import InputInvalid
@@ -109,9 +109,9 @@ def read_shape(value: Any) -> Shape:
     try:
         return _SHAPE.validate_python(value)
     except ValidationError as error:
-        complaint = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in complaint["loc"][1:])
-        what = complaint["msg"].removeprefix("Value error, ")
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"][1:])
+        what = wrong(first)
         raise InputInvalid(
             f"The place can't be used{f' ({where})' if where else ''}: {what}.",
             do="Draw it again, or type it: a middle and a radius, two corners, or the points of a way.",

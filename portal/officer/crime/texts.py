@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError
 
+from exchange.complaints import wrong
 from exchange.documents.exhibits import ExhibitPrefix
 from exchange.documents.messages import Line, Part, Text
 from exchange.durable import durable_file
@@ -60,7 +61,7 @@ def read_text(values: Any) -> CrimeText:
         complaint = error.errors(include_url=False, include_input=False)[0]
         name = str(next(iter(complaint["loc"]), "text")).replace("_", " ")
         missing = complaint["type"] in ("missing", "string_too_short")
-        what = "is missing" if missing else f"can't be used: {complaint['msg']}"
+        what = "is missing" if missing else f"can't be used: {wrong(complaint)}"
         raise InputInvalid(f"The {name} {what}.", do="Write it as owners are to read it.") from None
 
 
@@ -93,7 +94,7 @@ def templates(state: OfficerState) -> list[Template]:
             complaint = error.errors(include_url=False, include_input=False)[0]
             where = " ".join(str(step) for step in complaint["loc"][1:])
             raise SettingsInvalid(
-                f"The templates in {path} can't be used: {where}: {complaint['msg']}.",
+                f"The templates in {path} can't be used: {where}: {wrong(complaint)}.",
                 do="Correct it: a list with kind, description, purpose, legal_basis, necessity.",
             ) from None
         for template in read.templates:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from exchange.clock import DAY
+from exchange.complaints import wrong
 from exchange.documents.messages import Credential, Fingerprint, Line, Part, Role, Signed, Stretch, Text
 from exchange.documents.supervision import Area, Authorisation
 from exchange.errors import DocumentInvalid, InputInvalid, NotFound
@@ -59,7 +60,7 @@ def read_draft(path: Path | None, flags: Mapping[str, Any]) -> Draft:
         complaint = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in complaint["loc"])
         raise InputInvalid(
-            f"What is to be authorised can't be used: {where}: {complaint['msg']}.",
+            f"What is to be authorised can't be used: {where}: {wrong(complaint)}.",
             do="Give it as a flag or in the draft; handover-officer authorise --help names every one.",
         ) from None
 

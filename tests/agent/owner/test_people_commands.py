@@ -23,6 +23,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnerHome]:
         yield made
 
 
+def test_a_short_name_that_is_none_is_refused_in_words_and_with_what_is_wanted(home: OwnerHome) -> None:
+    refused = home.handover("people", "add", "Bob B", "--name", "Bob B")
+    assert refused.exit_code == 17
+    assert "person-id: it must be 1 to 64 small letters (a to z), digits and hyphens" in refused.output
+    assert "pattern" not in refused.output
+
+
 def test_people_are_listed_with_what_they_may_do(home: OwnerHome) -> None:
     assert "Nobody is written down yet" in home.handover("people", "list").output
     added = home.handover("people", "add", "anna", "--name", "Anna Example", "--role", "administrator")
