@@ -31,7 +31,7 @@ from exchange.package.report import Finding, Report, fails, holds, mismatch, unc
 from exchange.package.stamps import STAMPS
 from exchange.signing.credentials import open_by_officer
 from exchange.signing.documents import PublicKey, document_sha256, open_document, read_unverified
-from exchange.verify.opening import open_bag
+from exchange.verify.opening import may_be_package, open_bag
 from exchange.verify.signature_checks import NO_CAMERAS, CameraTrust, check_camera_signatures
 from exchange.verify.stamp_checks import NO_TRUST, StampTrust, check_stamps
 
@@ -71,10 +71,11 @@ def verify_package(
             room = into or path
         check = _Check(path, force_key, device_key)
         bag, check.findings = open_bag(path, room, identities, kept=into is not None, deep=deep)
-        folder = path if path.is_dir() else bag.folder if bag else None
+        given = path if path.is_dir() and may_be_package(path) else None
+        folder = given or (bag.folder if bag else None)
         if folder is not None:
             check.run(folder, bag, deep, trust, cameras)
-        kept = folder if into is not None or path.is_dir() else None
+        kept = folder if into is not None or given is not None else None
         return Report(path, check.findings, kept, check.request, check.officer, check.decision, check.evidence)
 
 

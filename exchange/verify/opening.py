@@ -38,7 +38,7 @@ def open_bag(
     A bag that isn't in a folder already is unpacked into ``room``: all of it when it is ``kept`` there or will be read
     ``deep``, otherwise without the recordings, of which the hashes are enough. InputInvalid, DiskFull, HandoverError.
     """
-    if not _may_be_package(path):
+    if not may_be_package(path):
         return None, [fails("bag", _NO_PACKAGE)]
     if path.is_dir():
         return _judged(lambda: check_bag(path))
@@ -127,7 +127,8 @@ def _recipients(kinds: Sequence[str]) -> str:
     return f"{len(kinds)} recipient{'' if len(kinds) == 1 else 's'} ({known})"
 
 
-def _may_be_package(path: Path) -> bool:
+def may_be_package(path: Path) -> bool:
+    """Whether a file or folder has anything of a package at all."""
     if path.is_dir():
         return any(os.path.lexists(path / name) for name in ("data", "bagit.txt", "manifest-sha256.txt"))
     if _is_sealed(path):

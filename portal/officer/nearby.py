@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from exchange.complaints import complaint
 from exchange.errors import InputInvalid
 from portal.officer.asking import read_place
-from portal.officer.times import read_time, read_zone
+from portal.officer.times import HOW_TO_WRITE, read_time, read_zone
 from portal.officer.tools import tz_option
 from portal.registry.search_query import SearchQuery
 
@@ -21,8 +21,8 @@ _OPTIONS = (
     click.option("--near", required=True, metavar="LAT,LON", help="WGS 84 degrees."),
     click.option("--crime", required=True, help="The crime reference; it is kept with your name and the place."),
     click.option("--radius", type=click.FloatRange(1, 20_000), default=100.0, show_default=True, help="Metres."),
-    click.option("--from", "start", required=True),
-    click.option("--to", "end", required=True),
+    click.option("--from", "start", required=True, help=HOW_TO_WRITE),
+    click.option("--to", "end", required=True, help=HOW_TO_WRITE),
     tz_option,
 )
 

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from exchange.clock import from_rfc3339, to_rfc3339
 from exchange.errors import InputInvalid
 
+HOW_TO_WRITE = "As '2026-05-03 18:30' with --tz, or 2026-05-03T18:30:00+01:00 (Z for UTC)."
+"""Of an option that ``read_time`` reads, for its help."""
+
 
 def read_zone(name: str | None) -> ZoneInfo | None:
     """``Europe/London``. InputInvalid for a zone that doesn't exist."""

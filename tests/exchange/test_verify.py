@@ -182,6 +182,8 @@ def test_what_is_no_package_is_called_so(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "text"):
         answer = run(path)
         assert (answer.returncode, "This is no evidence package." in answer.stdout) == (61, True)
+        assert "lies in" not in answer.stdout
+        assert "is missing" not in answer.stdout
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from portal.officer.nearby import nearby_options
 from portal.officer.supervised import supervision_cli
 from portal.officer.supervised.authorising import draft_of
 from portal.officer.teams.sealed_for import sealed_for
-from portal.officer.times import read_zone, show_time
+from portal.officer.times import HOW_TO_WRITE, read_zone, show_time
 from portal.officer.tools import Tools, tz_option
 from portal.officer.trust import check_known, remember
 from portal.registry.search_query import SearchQuery
@@ -39,8 +39,8 @@ def search(tools: Tools, query: SearchQuery, as_json: bool) -> None:
 @click.option("--file", "path", type=FILE, help="YAML or JSON with the request's fields; flags go over it.")
 @click.option("--device", help="From search.")
 @click.option("--camera", "cameras", multiple=True, help="From search; again for more cameras of the same device.")
-@click.option("--from", "start")
-@click.option("--to", "end")
+@click.option("--from", "start", help=HOW_TO_WRITE)
+@click.option("--to", "end", help=HOW_TO_WRITE)
 @click.option("--sound", is_flag=True, help="Ask for sound too.")
 @click.option("--crime", "crime_reference", help="Crime reference.")
 @click.option("--incident", "kind", help="What kind of crime or incident.")

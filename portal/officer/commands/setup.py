@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from exchange.documents.messages import Signed
+from exchange.documents.messages import Credential, Signed
 from exchange.errors import ForceKeyChanged, InputInvalid, PortalAnswerInvalid
 from exchange.signing.credentials import open_credential
-from exchange.signing.documents import PublicKey
+from exchange.signing.documents import PublicKey, read_unverified
 from exchange.signing.teams import open_unit
 from portal.console import FILE, json_option, one_line
 from portal.force.keys import read_public, read_signed
@@ -52,6 +52,8 @@ def setup(
         raise InputInvalid(f"Missing: {missing}.", do="Give --portal, --force-key and --credential together.")
     ready = False
     if portal is not None and force_key is not None and credential is not None:
+        if unit is not None:
+            _check_can_be_on_a_team(read_unverified(read_signed(credential), Credential))
         _set_up(tools, portal, read_public(force_key), credential)
         ready = True
     if unit is not None:
@@ -71,10 +73,22 @@ def setup(
 
 
 def _checked_unit(tools: Tools, path: Path) -> Signed:
-    """TeamInvalid when the force of this setup did not sign it."""
+    """TeamInvalid when the force of this setup did not sign it; InputInvalid for who can be on no team."""
+    _check_can_be_on_a_team(tools.state.credential(tools.clock.now())[1])
     signed = read_signed(path)
     open_unit(signed, PublicKey.parse(tools.state.setup().force_key), tools.clock.now())
     return signed
+
+
+def _check_can_be_on_a_team(credential: Credential) -> None:
+    """InputInvalid where a case's key could not be sealed for the officer: no case of theirs could have a team."""
+    if credential.recipient is None or not credential.recipient.startswith("age1pq1"):
+        raise InputInvalid(
+            "The credential names no recipient of yours, so no case of yours could belong to a team.",
+            meaning="Nothing was set up with --unit.",
+            do="Give officer.pub and officer.recipient to the force, which signs a credential for both, and set up "
+            "with that one; or leave --unit out.",
+        )
 
 
 def _set_up(tools: Tools, portal: str, force_key: PublicKey, credential: Path) -> None:

@@ -27,7 +27,7 @@ from portal.officer.people.appealing import (
 from portal.officer.people.brought import BroughtFile
 from portal.officer.people.people_cli import files_as_json, show_files
 from portal.officer.supervised.log import say_opened
-from portal.officer.times import read_time, read_zone, show_time
+from portal.officer.times import HOW_TO_WRITE, read_time, read_zone, show_time
 from portal.officer.tools import Tools, tz_option
 
 
@@ -41,8 +41,8 @@ def appeal() -> None:
 @click.option("--title", required=True, help="What the page is headed with.")
 @click.option("--area", required=True, help="Where, in words.")
 @click.option("--description", required=True, help="What happened: everybody reads it. Name nobody.")
-@click.option("--from", "start", required=True)
-@click.option("--to", "end", required=True)
+@click.option("--from", "start", required=True, help=HOW_TO_WRITE)
+@click.option("--to", "end", required=True, help=HOW_TO_WRITE)
 @click.option("--days", type=click.IntRange(1, 365), default=28, show_default=True, help="How long the page is there.")
 @tz_option
 @json_option

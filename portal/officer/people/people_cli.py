@@ -22,7 +22,7 @@ from portal.officer.people.questions import KEPT_AS, PersonQuestion, person_word
 from portal.officer.people.words import tell_if_reached
 from portal.officer.supervised.log import say_opened
 from portal.officer.teams.sealed_for import sealed_for
-from portal.officer.times import read_time, read_zone, show_time
+from portal.officer.times import HOW_TO_WRITE, read_time, read_zone, show_time
 from portal.officer.tools import Tools, tz_option
 from portal.registry.search_query import SearchQuery
 
@@ -48,8 +48,8 @@ def people(tools: Tools, query: SearchQuery, as_json: bool) -> None:
 @click.command("ask-person")
 @click.option("--person", required=True, help="From people.")
 @click.option("--camera", "cameras", multiple=True, required=True, help="From people; again for more of the same.")
-@click.option("--from", "start", required=True)
-@click.option("--to", "end", required=True)
+@click.option("--from", "start", required=True, help=HOW_TO_WRITE)
+@click.option("--to", "end", required=True, help=HOW_TO_WRITE)
 @click.option("--crime", "crime_reference", required=True, help="Crime reference.")
 @click.option("--incident", "incident_kind", required=True, help="What kind of crime or incident.")
 @click.option("--place", required=True, help="Where it happened, as a person says it.")

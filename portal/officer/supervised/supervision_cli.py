@@ -17,7 +17,7 @@ from exchange.signing.documents import read_unverified
 from portal.console import FILE, json_option, one_line
 from portal.force.keys import read_public, write_signed
 from portal.officer.supervised import authorising
-from portal.officer.times import read_time, read_zone
+from portal.officer.times import HOW_TO_WRITE, read_time, read_zone
 from portal.officer.tools import Tools, tz_option
 
 
@@ -36,8 +36,8 @@ def write_draft(tools: Tools, draft: authorising.Draft, path: Path, *, as_json: 
 @click.option("--draft", "path", type=FILE, help="From request --draft; flags go over it.")
 @click.option("--officer", "public", type=FILE, help="The public key of the officer who may ask (officer.pub).")
 @click.option("--crime", "crime_reference", help="The one crime that it is for.")
-@click.option("--from", "start", help="Nothing before this may be asked for.")
-@click.option("--to", "end", help="Nor after this.")
+@click.option("--from", "start", help=f"Nothing before this may be asked for. {HOW_TO_WRITE}")
+@click.option("--to", "end", help=f"Nor after this. {HOW_TO_WRITE}")
 @click.option("--area", metavar="LAT,LON,METRES", help="A circle that all cameras must lie in; anywhere without it.")
 @click.option("--owners", "most_owners", type=click.IntRange(1, 10_000), help="At most so many owners.")
 @click.option("--indoors", is_flag=True, help="Cameras inside of buildings too.")

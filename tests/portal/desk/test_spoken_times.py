@@ -4,11 +4,13 @@ import contextlib
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.clock import DAY, MINUTE, Window, from_rfc3339, to_rfc3339
 from exchange.errors import InputInvalid
+from portal.officer import cli
 from portal.officer.crime.spoken_times import read_window, show_window
 
 LONDON = ZoneInfo("Europe/London")
@@ -152,3 +154,13 @@ def test_whatever_is_typed_gives_a_past_window_or_a_word_of_help(said: str) -> N
     with contextlib.suppress(InputInvalid):
         found = read_window(said, LONDON, SUMMER)
     assert found is None or (found.start < SUMMER and 0 < found.duration <= 31 * DAY)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("search",), ("request",), ("people",), ("ask-person",), ("appeal", "new"), ("authorise",)],
+    ids=" ".join,
+)
+def test_help_says_how_a_time_is_typed(command: str) -> None:
+    said = CliRunner().invoke(cli.main, [*command.split(), "--help"], catch_exceptions=False)
+    assert " ".join(said.output.split()).count("2026-05-03 18:30") == 2

@@ -103,7 +103,16 @@ async def test_from_an_appeal_to_the_film(town: Town, desk: Desk, tmp_path: Path
             await look_at(officer, "appeal-queue")
             await second.get_by_role("button", name="Not relevant").click()
             await expect(cards).to_have_count(1)
-            await officer.get_by_role("button", name="Close the appeal").click()
+            closing = officer.get_by_text("Close the appeal", exact=True)
+            await expect(officer.get_by_role("button", name="Close it for good")).to_be_hidden()
+            await closing.click()
+            await expect(officer.get_by_text("This can’t be taken back")).to_be_visible()
+            await look_at(officer, "appeal-closing")
+            await closing.click()
+            await expect(officer.get_by_role("button", name="Close it for good")).to_be_hidden()
+            await expect(officer.get_by_text("Everybody can send until")).to_be_visible()
+            await closing.click()
+            await officer.get_by_role("button", name="Close it for good").click()
             await expect(officer.get_by_text("Closed")).to_be_visible()
     assert "\u202e" not in (await desk.get("/appeals")).text
     assert HARMFUL not in [path.read_bytes() for path in desk.state.folder.rglob("brought/*")]
