@@ -17,20 +17,25 @@ from portal.storage.models import StoredRequest
 MOST_MONTHS = 120
 LATE = 7 * DAY
 """How long after a request's end an answer may still come."""
+MOST_AT_ONCE = 120
+"""Months that one transaction counts."""
 _ANSWERS = (Status.APPROVED, Status.PARTLY_APPROVED, Status.DECLINED, Status.UNAVAILABLE)
 
 
 def close_months(session: Session, now: int) -> None:
     """Count each month that is over, and of which no request can be answered any more; once, and for good.
 
-    Until then nothing of it is shown: a number that grows would tell whoever asked when an owner answered.
+    Until then nothing of it is shown: a number that grows would tell whoever asked when an owner answered. Of very many
+    (a clock that was wrong) the first ``MOST_AT_ONCE``: no transaction may last longer than its caller waits.
     """
     counted = session.scalar(select(func.max(MonthCounts.month)))
     first = session.scalar(select(func.min(StoredRequest.received)))
     if first is None:
         return
     month = _after(counted) if counted is not None else _month_of(first)
-    while month < _month_of(now):
+    for _ in range(MOST_AT_ONCE):
+        if month >= _month_of(now):
+            return
         within = (StoredRequest.received >= _start(month)) & (StoredRequest.received < _start(_after(month)))
         waiting = select(StoredRequest.request_id).where(
             within, StoredRequest.answered.is_(None), StoredRequest.status.is_(None), StoredRequest.expires > now - LATE

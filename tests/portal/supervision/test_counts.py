@@ -5,6 +5,7 @@ import pytest
 from exchange.clock import DAY
 from exchange.documents import api
 from exchange.documents.api import Counts, MonthCount
+from portal.audit import counts as months
 from portal.audit.counts import _shown
 from portal.settings import Limits
 from portal.storage.count_tables import MonthCounts
@@ -42,6 +43,15 @@ async def test_a_month_appears_once_nothing_of_it_can_be_answered(town: Town) ->
     assert "<td>5</td><td>5</td><td>too few to say</td><td>2</td>" in page.content.decode()
     town.clock.forward(31 * DAY)
     assert [month.month for month in (await counts(town)).months] == ["2026-12", "2026-11"]
+
+
+@FEW
+async def test_very_many_months_are_counted_some_at_a_time(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(months, "MOST_AT_ONCE", 2)
+    await town.officer.ask(await town.agent().join(town.place))
+    town.clock.forward(100 * DAY)
+    assert [month.month for month in (await counts(town)).months] == ["2026-12", "2026-11"]
+    assert [month.month for month in (await counts(town)).months] == ["2027-02", "2027-01", "2026-12", "2026-11"]
 
 
 @pytest.mark.parametrize(
