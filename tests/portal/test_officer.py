@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner, Result
 
-from exchange.age.files import encrypt_file, generate_identity, parse_recipient
+from exchange.age.files import encrypt_file, parse_recipient
 from exchange.clock import DAY, HOUR, MINUTE, to_rfc3339
 from exchange.documents.api import InboxKind
 from exchange.documents.copies import CopyKind, WantedCopies
@@ -238,21 +238,6 @@ async def test_a_portal_with_another_force_key_is_not_set_up(desk: Desk, tmp_pat
     given = ("--force-key", str(tmp_path / "other" / "force.pub"), "--credential", str(tmp_path / "other.json"))
     await desk.run("setup", "--portal", desk.town.origin, *given, code=33)
     assert desk.state.setup().force_key == desk.town.place.force.key.public.line
-
-
-async def test_a_unit_is_not_set_up_where_no_case_could_have_a_team(desk: Desk, tmp_path: Path) -> None:
-    place = desk.town.place
-    key = generate_identity("hybrid")
-    write_signed(tmp_path / "unit.json", place.force.unit("CID", str(key.recipient), validity(NOW, 1)))
-    result = await desk.result("setup", "--unit", str(tmp_path / "unit.json"))
-    assert result.exit_code == InputInvalid.exit_code
-    assert "officer.recipient to the force" in " ".join(result.stderr.split())
-    given = ("--force-key", str(desk.folder / "force.pub"), "--credential", str(desk.folder / "credential.json"))
-    before = (desk.state.folder / "officer.yaml").stat().st_mtime_ns
-    unit = ("--unit", str(tmp_path / "unit.json"))
-    await desk.run("setup", "--portal", desk.town.origin, *given, *unit, code=InputInvalid.exit_code)
-    assert (desk.state.folder / "officer.yaml").stat().st_mtime_ns == before
-    assert desk.state.kept_unit() is None
 
 
 # -- opening -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,12 @@ from exchange.errors import InputInvalid, NotFound, SettingsInvalid
 from exchange.signing.documents import SigningKey, read_unverified
 from exchange.signing.teams import open_unit
 from portal import cli
-from portal.force.keys import Force, read_signed, write_public
+from portal.force.keys import Force, read_signed, validity, write_public, write_signed
+from tests.portal.test_officer import NOW, Desk
+from tests.portal.test_officer import _no_blocking as _no_blocking
+from tests.portal.test_officer import clock as clock
+from tests.portal.test_officer import desk as desk
+from tests.portal.test_officer import place as place
 
 UNIT = ("force", "unit")
 
@@ -75,3 +80,18 @@ def test_a_recovery_key_that_can_not_be_one_is_refused(
 ) -> None:
     assert sign(force, *flags).exit_code == error.exit_code
     assert not (force / "unit.json").exists()
+
+
+async def test_a_unit_is_not_set_up_where_no_case_could_have_a_team(desk: Desk, tmp_path: Path) -> None:
+    place = desk.town.place
+    key = generate_identity("hybrid")
+    write_signed(tmp_path / "unit.json", place.force.unit("CID", str(key.recipient), validity(NOW, 1)))
+    result = await desk.result("setup", "--unit", str(tmp_path / "unit.json"))
+    assert result.exit_code == InputInvalid.exit_code
+    assert "officer.recipient to the force" in " ".join(result.stderr.split())
+    given = ("--force-key", str(desk.folder / "force.pub"), "--credential", str(desk.folder / "credential.json"))
+    before = (desk.state.folder / "officer.yaml").stat().st_mtime_ns
+    unit = ("--unit", str(tmp_path / "unit.json"))
+    await desk.run("setup", "--portal", desk.town.origin, *given, *unit, code=InputInvalid.exit_code)
+    assert (desk.state.folder / "officer.yaml").stat().st_mtime_ns == before
+    assert desk.state.kept_unit() is None
