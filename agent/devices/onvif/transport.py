@@ -16,6 +16,8 @@ from yarl import URL
 
 from agent.devices import http_digest
 from agent.devices.address import CameraAddress, Credentials
+from agent.devices.onvif import odd_http
+from agent.devices.onvif.odd_http import Answer
 from exchange.bounded_xml import Element, XmlRefused, read_xml
 from exchange.clock import Clock
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, CertificateChanged
@@ -36,11 +38,16 @@ _CONNECT_SECONDS = 5.0
 _REFUSALS = ("notauthorized", "not authorized", "unauthorized", "sender not authorized", "failedauthentication")
 
 
+_AROUND = b" \t\r\n\0"
 _PACKED = frozenset({"gzip", "x-gzip", "deflate", "compress", "br", "zstd"})
 
 
 class _BrokeOff(Exception):
     """The connection ended before an answer began."""
+
+
+class _OddlyFramed(Exception):
+    """The library does not read the answer."""
 
 
 class SoapFault(Exception):
@@ -76,7 +83,10 @@ class CameraTransport:
         self.last: Reply | None = None
         self.date: tuple[str, int, int] | None = None
         """The last HTTP Date header, with when it was asked for and had."""
+        self._fingerprint = fingerprint
         self._tls: aiohttp.Fingerprint | bool = aiohttp.Fingerprint(fingerprint) if fingerprint else True
+        self._is_odd = False
+        """Whether its answers are framed against HTTP's rules."""
         self._digest: http_digest.Digest | None = None
 
     @property
@@ -122,6 +132,9 @@ class CameraTransport:
                 if self._digest:
                     self._digest.count -= 1  # most likely it was never read, and some count strictly
                 continue
+            except _OddlyFramed:
+                self._is_odd = True
+                continue
             again = False
             if reply.status_code != 401 or not challenges:
                 return reply
@@ -132,17 +145,27 @@ class CameraTransport:
             self._digest, fresh = chosen, True
 
     async def _exchange(self, url: str, data: bytes, headers: dict[str, str]) -> tuple[Reply, list[str]]:
+        sent = self.clock.now()
+        answer = await (self._ask_oddly if self._is_odd else self._ask)(url, data, headers)
+        received, status, content = self.clock.now(), answer.status, answer.content
+        fields = dict(answer.fields)
+        challenges = [value for name, value in answer.fields if name.lower() == "www-authenticate"]
+        if date := fields.get("Date"):
+            self.date = (date, sent, received)
+        if 300 <= status < 400:
+            raise invalid("it sends us on to another address", do="Name the address where its ONVIF service really is.")
+        root = Element("") if status in (401, 403) else _read(content, status)
+        return Reply(status, fields, content, root, sent, received), challenges
+
+    async def _ask(self, url: str, data: bytes, headers: dict[str, str]) -> Answer:
         where = f"{self.address.host}:{self.address.port}"
         limit = aiohttp.ClientTimeout(total=_ANSWER_SECONDS, sock_connect=_CONNECT_SECONDS)
-        sent = self.clock.now()
         try:
             async with self.session.post(
                 url, data=data, headers=headers, allow_redirects=False, ssl=self._tls, timeout=limit
             ) as response:
                 content = await _bounded(response)
-                received = self.clock.now()
-                challenges = response.headers.getall("WWW-Authenticate", [])
-                status, fields = response.status, dict(response.headers)
+                return Answer(response.status, list(response.headers.items()), content)
         except aiohttp.ServerFingerprintMismatch as mismatch:
             raise certificate_changed(mismatch.got.hex(), mismatch.expected.hex()) from None
         except (TimeoutError, aiohttp.ServerTimeoutError):
@@ -151,14 +174,29 @@ class CameraTransport:
             raise unreachable(where, "no connection could be made") from None
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             raise _BrokeOff from None
-        except aiohttp.ClientError as error:
-            raise invalid(f"its answer is not proper HTTP ({type(error).__name__})") from None
-        if date := fields.get("Date"):
-            self.date = (date, sent, received)
-        if 300 <= status < 400:
-            raise invalid("it sends us on to another address", do="Name the address where its ONVIF service really is.")
-        root = Element("") if status in (401, 403) else _read(content, status)
-        return Reply(status, fields, content, root, sent, received), challenges
+        except aiohttp.ClientError:
+            raise _OddlyFramed from None
+
+    async def _ask_oddly(self, url: str, data: bytes, headers: dict[str, str]) -> Answer:
+        where = f"{self.address.host}:{self.address.port}"
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer = await odd_http.ask(
+                    URL(url), data, headers,
+                    fingerprint=self._fingerprint, most=MOST_BYTES, connect_seconds=_CONNECT_SECONDS,
+                )  # fmt: skip
+        except odd_http.OtherCertificate as other:
+            raise certificate_changed(other.args[0].hex(), other.args[1].hex()) from None
+        except TimeoutError:
+            raise unreachable(where, f"it did not answer within {_ANSWER_SECONDS:g} s") from None
+        except odd_http.TooLarge:
+            raise _too_large() from None
+        except odd_http.NotHttp as why:
+            raise invalid(f"its answer is not proper HTTP: {why}") from None
+        except (EOFError, OSError):
+            raise _BrokeOff from None
+        _refuse_packed(dict(answer.fields))
+        return Answer(answer.status, answer.fields, answer.content.strip(_AROUND))
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
@@ -166,18 +204,26 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
     Without what some put around it: blank lines, NULs.
     """
-    if response.headers.get("Content-Encoding", "").strip().lower() in _PACKED:
-        raise invalid("it packed its answer in a way that was not asked for")
+    _refuse_packed(response.headers)
     content = bytearray()
     try:
         async for chunk in response.content.iter_chunked(64 * 1024):
             content += chunk
             if len(content) > MOST_BYTES:
-                raise invalid(f"its answer is larger than {MOST_BYTES // 1024 // 1024} MiB")
+                raise _too_large()
     except (aiohttp.ClientPayloadError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
         if not content:
             raise
-    return bytes(content.strip(b" \t\r\n\0"))
+    return bytes(content.strip(_AROUND))
+
+
+def _refuse_packed(fields: Mapping[str, str]) -> None:
+    if fields.get("Content-Encoding", "").strip().lower() in _PACKED:
+        raise invalid("it packed its answer in a way that was not asked for")
+
+
+def _too_large() -> CameraAnswerInvalid:
+    return invalid(f"its answer is larger than {MOST_BYTES // 1024 // 1024} MiB")
 
 
 def _read(content: bytes, status: int) -> Element:

@@ -107,6 +107,21 @@ async def test_a_camera_is_read_however_its_web_server_frames_the_answers(oddity
     assert facts.notes == ()
 
 
+@pytest.mark.parametrize("oddity", ["its length twice", "a length beside pieces"])
+async def test_a_camera_that_counts_how_often_its_nonce_was_used_is_read_however_it_frames_the_answers(
+    oddity: str,
+) -> None:
+    camera = SoapCamera(login="digest")
+    async with (
+        soap_camera(camera),
+        odd_http(int(camera.where.partition(":")[2]), ODDITIES[oddity]) as odd,
+    ):
+        camera.named = odd.where
+        facts = await probe(f"http://{odd.where}/onvif/device_service")
+    assert facts.model == "Dome 4"
+    assert [each.token for each in facts.profiles if each.stream_uri] == ["m1"]
+
+
 @pytest.mark.parametrize("login", ["token", "digest"])
 async def test_a_camera_that_resets_a_connection_that_was_used_once_is_asked_over_new_ones(login: str) -> None:
     camera = SoapCamera(login=login)

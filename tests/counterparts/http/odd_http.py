@@ -78,6 +78,49 @@ def _called_packed(answer: Answer) -> None:
     answer.fields.append("Content-Encoding: utf-8")
 
 
+def _length_twice(answer: Answer) -> None:
+    answer.fields.append(answer.length)
+
+
+def _two_lengths(answer: Answer) -> None:
+    answer.fields.append("Content-Length: 0")
+
+
+def _length_in_words(answer: Answer) -> None:
+    answer.length += " bytes"
+
+
+def _length_beside_pieces(answer: Answer) -> None:
+    length = answer.length
+    _chunked(answer)
+    answer.length = length
+
+
+def _blank_before_colons(answer: Answer) -> None:
+    answer.fields = [field.replace(":", " :", 1) for field in answer.fields]
+
+
+def _line_without_a_colon(answer: Answer) -> None:
+    answer.fields.insert(0, "Copyright Acme Werke")
+
+
+def _padded_pieces(answer: Answer) -> None:
+    answer.fields.append("Transfer-Encoding: chunked")
+    answer.length, answer.body = "", b"%06X  \r\n%b\r\n0\r\n\r\n" % (len(answer.body), answer.body)
+
+
+def _not_yet(answer: Answer) -> None:
+    answer.status = f"HTTP/1.1 100 Continue\r\n\r\n{answer.status}"
+
+
+def _blank_lines_first(answer: Answer) -> None:
+    answer.status = f"\r\n\r\n{answer.status}"
+
+
+def _folded(answer: Answer) -> None:
+    answer.fields.append("Server: Acme\r\n\tWerke")
+
+
 ODDITIES: dict[str, Oddity] = {
     "HTTP/1.0": _http10,
     "closes after each answer": _closing,
@@ -89,6 +132,16 @@ ODDITIES: dict[str, Oddity] = {
     "blank lines and a NUL around the XML": _wrapped,
     "bare line feeds": _bare_lines,
     "a charset for an encoding": _called_packed,
+    "its length twice": _length_twice,
+    "two lengths": _two_lengths,
+    "a length in words": _length_in_words,
+    "a length beside pieces": _length_beside_pieces,
+    "blanks before colons": _blank_before_colons,
+    "a line without a colon": _line_without_a_colon,
+    "padded sizes of pieces": _padded_pieces,
+    "an answer that says to go on first": _not_yet,
+    "blank lines before the answer": _blank_lines_first,
+    "a folded line": _folded,
 }
 
 
