@@ -3,7 +3,7 @@
 Not for: how they are opened (``portal.storage.database``) or upgraded (``portal.storage.migrations``).
 """
 
-from sqlalchemy import ForeignKey, Index, Integer, Text
+from sqlalchemy import ForeignKey, Index, Integer, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange.documents.messages import Signed
@@ -221,7 +221,16 @@ class StoredUpload(Table):
     """A tus upload. How much of it is here, the length of its file says."""
 
     __tablename__ = "uploads"
-    __table_args__ = (Index("uploads_by_device", "device"), Index("uploads_by_expiry", "expires"))
+    __table_args__ = (
+        Index("uploads_by_device", "device"),
+        Index("uploads_by_expiry", "expires"),
+        Index(
+            "uploads_on_their_way",
+            "size",
+            sqlite_where=text("gone = 0 AND sha256 IS NULL"),
+            postgresql_where=text("NOT gone AND sha256 IS NULL"),
+        ),
+    )
 
     upload_id: Mapped[str] = mapped_column(primary_key=True)
     device: Mapped[str]

@@ -17,6 +17,8 @@ log = logging.getLogger("handover.portal")
 TOLD_AT = (100, 95, 90, SCARCE)
 """Percent of ``limits.storage_bytes``."""
 AGAIN_SECONDS = 600
+PROMISED = select(func.sum(StoredUpload.size)).where(~StoredUpload.gone, StoredUpload.sha256.is_(None))
+"""Bytes of the uploads that are on their way."""
 
 
 def check(session: Session, size: int, limits: Limits, free: int | None) -> None:
@@ -26,8 +28,7 @@ def check(session: Session, size: int, limits: Limits, free: int | None) -> None
         raise _none_left()
     if free is None:
         return
-    promised = select(func.sum(StoredUpload.size)).where(~StoredUpload.gone, StoredUpload.sha256.is_(None))
-    if free - (session.scalar(promised) or 0) - size < limits.free_bytes:
+    if free - (session.scalar(PROMISED) or 0) - size < limits.free_bytes:
         raise _none_left()
 
 
