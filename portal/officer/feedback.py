@@ -81,6 +81,7 @@ async def send(
     signed = await asyncio.to_thread(_sign, state, delivery, model, now, fields)
     document = read_unverified(signed, model)
     await client.feedback(document.request_id, document.feedback_id, signed)
+    await asyncio.to_thread(state.note_sent, document.request_id, f"{document.feedback_id}.{model.about()}")
     return document
 
 

@@ -137,7 +137,9 @@ async def send_receipt(
     Nothing is receipted as verified that did not verify: ``verified`` is the report's own word.
     """
     signed = await asyncio.to_thread(_sign_receipt, state, opened, remarks, now)
-    await client.receipt(opened.delivery.delivery_id, signed)
+    delivery = opened.delivery
+    await client.receipt(delivery.delivery_id, signed)
+    await asyncio.to_thread(state.note_sent, delivery.request_id, f"{delivery.delivery_id}.receipt")
     return Receipt.model_validate_json(signed.document)
 
 

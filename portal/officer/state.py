@@ -258,6 +258,22 @@ class OfficerState:
         path = self.request_folder(request_id) / f"{name}.json"
         return read_signed(path) if path.exists() else None
 
+    def kept_names(self, request_id: str) -> list[str]:
+        """Of every document of a request that is kept, as ``kept`` takes them."""
+        return sorted(path.name.removesuffix(".json") for path in self.request_folder(request_id).glob("*.json"))
+
+    def note_sent(self, request_id: str, name: str) -> None:
+        """The portal took this document, which was kept before."""
+        with durable_file(self._sent(request_id, name)) as file:
+            file.write(b"")
+
+    def was_sent(self, request_id: str, name: str) -> bool:
+        """Whether that was noted; of what earlier versions sent it was not."""
+        return self._sent(request_id, name).exists()
+
+    def _sent(self, request_id: str, name: str) -> Path:
+        return self.request_folder(request_id) / f"{name}.sent"
+
     def request(self, request_id: str, model: type[D]) -> D:
         """The officer's own request. NotFound when it was sent from elsewhere."""
         signed = self.kept(request_id, "request")

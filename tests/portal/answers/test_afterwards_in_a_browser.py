@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from exchange.documents import api
 from exchange.documents.messages import Signed
+from tests.counterparts.processes.browser import DESKTOP, PHONE
 from tests.portal.answers.casefiles import CRIME, hand_over, owner
 from tests.portal.answers.test_cases import CASE, later
 from tests.portal.desk.desks import Desk, look_at
@@ -49,8 +50,10 @@ async def test_an_officer_asks_tells_receipts_and_prints_without_leaving_the_pag
         await page.get_by_role("link", name="Package ev-1").click()
         await page.get_by_role("button", name="Yes, tell them").click()
         await expect(page.get_by_text("The owner is told that you opened it.")).to_be_visible()
+        desk.town.clock.forward(1)
         await tell(page, "It can’t be played", "Tell the owner", reason="no-sound", text="Silent <b>from</b> 9:00.")
         await expect(page.get_by_text("If they send it again, it appears here.")).to_be_visible()
+        desk.town.clock.forward(1)
         await tell(page, "A question", "Ask the owner", text="Which door is that?")
         await expect(page.get_by_text("What they answer appears here.")).to_be_visible()
         question = (await heard(agent))[-1]
@@ -65,15 +68,35 @@ async def test_an_officer_asks_tells_receipts_and_prints_without_leaving_the_pag
         await expect(page.get_by_text("“Which door is that?”: “The back one.”")).to_be_visible()
         await tell(page, "What became of it", "Tell the owner", result="helped-identify", text="Thank you.")
         await expect(page.get_by_text("The owner is told.")).to_be_visible()
+        desk.town.clock.forward(1)
         await page.get_by_label("Remarks for the owner").fill("It came.")
         await page.get_by_role("button", name="Sign and send the receipt").click()
         await expect(page.get_by_text("The receipt is sent.")).to_be_visible()
+        await _all_that_was_said_stands_in_its_order(page)
         await look_at(page, "told")
+        await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        await look_at(page, "told-narrow")
+        await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
         await page.emulate_media(color_scheme="dark")
         await look_at(page, "told-dark")
         kinds = [json.loads(each.document)["kind"] for each in await heard(agent)]
         assert kinds == ["opened.v1", "cannot-play.v1", "question.v1", "outcome.v1", "receipt.v1"]
         await _notes_on_paper(page, tmp_path)
+
+
+async def _all_that_was_said_stands_in_its_order(page: Page) -> None:
+    said = page.get_by_role("region", name="Said until now")
+    words = [
+        "Told that it was opened: every check holds.",
+        "Told that it can’t be played: it plays without the sound. “Silent <b>from</b> 9:00.”",
+        "Asked: “Which door is that?”",
+        "The owner answers “Which door is that?”: “The back one.”",
+        "Told what became of it: it helped to identify somebody. “Thank you.”",
+        "Receipt: received, verified. “It came.”",
+    ]
+    await expect(said.get_by_role("listitem")).to_contain_text(words)
+    await expect(said.get_by_text("is not known")).to_have_count(0)
+    await expect(said.get_by_text("other members of the team")).to_be_visible()
 
 
 async def _notes_on_paper(page: Page, folder: Path) -> None:

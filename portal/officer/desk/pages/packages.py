@@ -28,6 +28,7 @@ from exchange.errors import InputInvalid, NotFound
 from exchange.package.clock_words import clock_sentences, display_sentences, host_warning
 from exchange.package.report import Report
 from exchange.verify.words import HEADINGS, conclusion, report_lines
+from portal.officer.casework.correspondence import correspondence
 from portal.officer.casework.standing import CaseStanding, PackageStanding, Standing
 from portal.officer.desk.live import answer_part, moments
 from portal.officer.desk.openings import OPENINGS, Opening, set_up
@@ -75,13 +76,13 @@ async def _meant(request: web.Request) -> _Meant:
 async def show(request: web.Request) -> web.Response:
     meant = await _meant(request)
     said = _SAID.get(request.query.get("done", ""), "")
-    replies = [each for each in meant.view.replies if each.request_id == meant.standing.case.request_id]
+    state, answer, delivery = site_of(request).state, meant.standing.answer, meant.package.delivery
     return render(
         request,
         "package.html",
         **await _values(request, meant),
         said=said,
-        replies=replies,
+        correspondence=await asyncio.to_thread(correspondence, state, answer, delivery),
         reasons=REASON_WORDS,
         results=RESULT_WORDS,
     )
