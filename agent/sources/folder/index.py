@@ -15,7 +15,8 @@ from typing import Any, Self
 
 from exchange.clock import DAY, Window
 
-_VERSION = 2
+_VERSION = 3
+Learn = Callable[[str, list[str]], str]
 MOST_FILES = 500_000
 MOST_DEPTH = 12
 _SCHEMA = """
@@ -40,7 +41,7 @@ CREATE INDEX IF NOT EXISTS unusable_by_start ON files (start) WHERE container = 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One file; see the table. A file that can't be used has no container, and says why in ``note``; when its time is
-    known, that is there."""
+    known, that is there; where its name can be read in two ways, ``end`` is how long it is, and ``start`` 0."""
 
     path: str
     size: int
@@ -85,6 +86,7 @@ class FolderIndex:
         known = self._db.execute("SELECT value FROM about WHERE name = 'settings'").fetchone()
         if known != (settings,):
             self._db.execute("DELETE FROM files")
+            self._db.execute("DELETE FROM about WHERE name = 'learned'")
             self._db.execute("INSERT OR REPLACE INTO about VALUES ('settings', ?)", [settings])
 
     def __enter__(self) -> Self:
@@ -97,24 +99,39 @@ class FolderIndex:
         self._db.close()
 
     def update(
-        self, root: Path, read: Callable[[Path, Seen, Seen | None], Row], wanted: frozenset[str], only: str = ""
+        self,
+        root: Path,
+        read: Callable[[Path, Seen, Seen | None], Row],
+        wanted: frozenset[str],
+        only: str = "",
+        learn: Learn | None = None,
+        rests: str = "",
     ) -> int:
         """Bring the rows up to date with the folder; how many files were read.
 
         ``read(root, seen, before)`` makes the row of a file that is new or has changed since ``before``; see
-        ``files_below`` for ``wanted`` and ``only``. Raises OSError when the folder itself can't be listed.
+        ``files_below`` for ``wanted`` and ``only``. ``learn(known, paths)`` is told the new paths before any is read;
+        when what it answers is not what was known, rows whose note has ``rests`` in it are made again.
+        Raises OSError when the folder itself can't be listed.
         """
-        with closing(self._db.execute("SELECT path, size, mtime, whole, container FROM files")) as cursor:
+        asked = "SELECT path, size, mtime, whole, container, ?1 <> '' AND instr(note, ?1) > 0 FROM files"
+        with closing(self._db.execute(asked, [rests])) as cursor:
             known = {os.fsdecode(path): tuple(rest) for path, *rest in cursor}
-        changed: list[Row] = []
+        waiting: list[tuple[Seen, Seen | None]] = []
+        resting: list[tuple[Seen, Seen | None]] = []
         for seen in files_below(root, wanted, only):
             before = known.pop(seen.path, None)
             # What was not whole is looked at again: being written ends without a change of the file.
             if before is not None and before[:2] == (seen.size, seen.mtime) and (before[2] or not before[3]):
+                if before[4]:
+                    resting.append((seen, Seen(seen.path, before[0], before[1])))
                 continue
-            earlier = Seen(seen.path, before[0], before[1]) if before is not None else None
-            changed.append(read(root, seen, earlier))
+            waiting.append((seen, Seen(seen.path, before[0], before[1]) if before is not None else None))
+        learned = self._learned()
+        proven = learn(learned, [seen.path for seen, before in waiting if before is None]) if learn else learned
+        changed = [read(root, *each) for each in (*waiting, *(resting if proven != learned else ()))]
         self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("INSERT OR REPLACE INTO about VALUES ('learned', ?)", [proven])
         self._db.executemany("DELETE FROM files WHERE path = ?", [[os.fsencode(path)] for path in known])
         self._db.executemany(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -126,6 +143,10 @@ class FolderIndex:
         )
         self._db.execute("COMMIT")
         return len(changed)
+
+    def _learned(self) -> str:
+        row = self._db.execute("SELECT value FROM about WHERE name = 'learned'").fetchone()
+        return str(row[0]) if row else ""
 
     def reaching(self, window: Window) -> list[Row]:
         """The files that reach into a window, by start."""
@@ -144,6 +165,11 @@ class FolderIndex:
             [window.end, window.start, most],
         )
         return [_row(row) for row in rows]
+
+    def noted(self, note: str, most: int) -> list[Row]:
+        """The rows without a time that have this note."""
+        asked = "SELECT * FROM files WHERE container = '' AND start = 0 AND note = ? ORDER BY path LIMIT ?"
+        return [_row(row) for row in self._db.execute(asked, [note, most])]
 
     def file(self, path: str) -> Row | None:
         row = self._db.execute("SELECT * FROM files WHERE path = ?", [os.fsencode(path)]).fetchone()

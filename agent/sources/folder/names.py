@@ -4,7 +4,7 @@ Not for: what the file says inside (``probe``). Times are local unless the name 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
@@ -18,16 +18,40 @@ _BETWEEN = r"(?:[T\s_.-]{0,3}|,?[\s_]+(?:[^\W\d_]{1,4}[\s_]+)?)"
 _TIME = r"(?P<H>[0-2]\d)(?P<sep>[-_.:hH时時]?)(?P<M>[0-5]\d)[-_.:mM分]?(?P<S>[0-5]\d)[s秒]?"
 _TWELVE = r"(?P<H>[01]?\d)(?P<sep>[-_.:])(?P<M>[0-5]\d)[-_.:](?P<S>[0-5]\d)"
 _NOON = r"[\s_.]*(?P<p>[AaPp])\.?[Mm](?![A-Za-z])"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = rf"(?P<b>(?i:{'|'.join(_MONTHS)}))(?i:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?"
+_EITHER = r"(?P<d>\d\d?)(?P<dash>[-._/])(?P<m>\d\d?)(?P=dash)(?P<Y>20\d\d)(?!\d)"
+"""A day and a month, which of them first nobody knows, and the year behind."""
+_NO_ZEROS = (
+    r"(?P<Y>20\d\d)(?P<dash>[-_.])(?P<m>\d\d?)(?P=dash)(?P<d>\d\d?)[T\s_-]{1,3}"
+    r"(?P<H>\d\d?)(?P<sep>[-_.:])(?P<M>\d\d?)(?P=sep)(?P<S>\d\d?)"
+)
 _FRACTION = r"(?:[.,](?P<f>\d{3}|\d{6})(?!\d))?"
-_OFFSET = r"(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?:[:_.]?\d\d)?(?!\d)"
+_OFFSET = r"(?:(?:GMT|UTC)[+-]\d\d?|[+-]\d\d)(?:[:_.]?\d\d)?(?!\d|[:_.]\d\d(?!\d))"
+_PLAIN = (
+    rf"20\d\d(?P<plain>[-_.]?)[01]\d(?P=plain)[0-3]\d{_BETWEEN}"
+    r"[0-2]\d[-_.:]?[0-5]\d[-_.:]?[0-5]\d(?![-_.:]?\d\d(?!\d))"
+)
 _ZONE = rf"(?:(?:[\s_]?|-(?=[A-Z]))(?P<z>{_OFFSET}|Z(?![A-Za-z])|(?:GMT|UTC)(?![A-Za-z])))?"
 _BUILT_IN = tuple(
     re.compile(pattern)
     for pattern in (
         # Front 2026-06-10 at 10.05.00 PM, with whatever space there is
         rf"(?<!\d){_DATE}{_BETWEEN}{_TWELVE}{_NOON}{_ZONE}[^/]*$",
-        # 6-10-2026, 10.00.00am GMT+1: the month comes first
-        rf"(?<!\d)(?P<m>\d\d?)[-./](?P<d>\d\d?)[-./](?P<Y>20\d\d){_BETWEEN}{_TWELVE}{_NOON}{_ZONE}[^/]*$",
+        # 6-10-2026, 10.00.00am GMT+1
+        rf"(?<!\d){_EITHER}{_BETWEEN}{_TWELVE}{_NOON}{_ZONE}[^/]*$",
+        # 10.06.2026 10-00-00, but 1_2_2026_06_10_10_00_00 has two numbers before an ordinary time
+        rf"(?<!\d)(?!\d\d?[-._/]\d\d?[-._/]{_PLAIN}){_EITHER}(?:/|{_BETWEEN}){_TIME}(?!\d){_FRACTION}{_ZONE}[^/]*$",
+        # 10Jun2026_100000, Jun-10-2026_10-00-00, 2026-Jun-10 10.00.00 PM
+        *(
+            rf"{date}{_BETWEEN}{time}{_ZONE}[^/]*$"
+            for date in (
+                rf"(?<!\d)(?P<d>[0-3]?\d)[-_.\s]?{_MONTH}[-_.,\s]{{0,2}}(?P<Y>20\d\d)(?!\d)",
+                rf"(?<![^\W\d_]){_MONTH}[-_.\s]?(?P<d>[0-3]?\d)[-_.,\s]{{1,2}}(?P<Y>20\d\d)(?!\d)",
+                rf"(?<!\d)(?P<Y>20\d\d)[-_.\s]?{_MONTH}[-_.\s]?(?P<d>[0-3]?\d)(?!\d)",
+            )
+            for time in (rf"{_TWELVE}{_NOON}", rf"{_TIME}(?!\d){_FRACTION}")
+        ),
         # 20260610_100000, 2026-06-10T10:00:00Z, Ring_2026_06_10_10_00_00, ch01_20260610100000123, 2026-06-10 10.00.00
         rf"(?<!\d){_DATE}{_BETWEEN}{_TIME}(?P<ms>\d{{3}})?(?!\d){_FRACTION}{_ZONE}[^/]*$",
         # 260610_100000
@@ -36,6 +60,8 @@ _BUILT_IN = tuple(
         r"(?<!\d)(?P<Y>20\d\d)Y?(?P<m>[01]\d)M?(?P<d>[0-3]\d)D?(?P<H>[0-2]\d)H?/[A-Z]?(?P<M>[0-5]\d)M(?P<S>[0-5]\d)S[^/]*$",
         # 2026-06-10/001/dav/10/10.00.00-10.10.00[M][0@0][0].dav, 20260610/front/10-00-00.mp4
         rf"(?<!\d){_DATE}/(?:[^/]*/){{0,4}}(?:[^/0-9]*[^/0-9A-Za-z])?{_TIME}(?!\d){_FRACTION}[^/]*$",
+        # 2026-06-10/192.168.1.30_1_S10-00-00 E10-15-30.mp4
+        rf"(?<!\d){_DATE}/(?:[^/]*/){{0,4}}[^/]*_S{_TIME}(?!\d)[^/]*$",
         # 2026/06/10/10/00/00.mp4, 2026-06-10/10/front/00.00.mp4
         rf"(?<!\d){_FOLDERS}/(?P<H>[0-2]\d)/(?:[^/]*/)?(?P<M>[0-5]\d)[-_./](?P<S>[0-5]\d)(?!\d)[^/]*$",
         # 20260610/10/00.mp4: a minute a file
@@ -44,14 +70,17 @@ _BUILT_IN = tuple(
         r"(?<!\d)(?P<Y>20\d\d)(?P<m>[01]\d)(?P<d>[0-3]\d)(?P<H>[0-2]\d)(?!\d)[^/]*$",
         # 1781085600.mp4, front-1781085600.123-abc.mp4: seconds since 1970, or milliseconds
         r"(?<!\d)(?P<s>1[5-9]\d{8}|2[0-4]\d{8})(?:\.(?P<f>\d{1,6})|(?P<milli>\d{3}))?(?!\d)[^/]*$",
+        # 2026-6-1 9-5-7
+        rf"(?<!\d){_NO_ZEROS}(?!\d){_ZONE}[^/]*$",
     )
 )
-_MONTH_FIRST = _BUILT_IN[1]
+_TWELVE_EITHER, _DAY_OR_MONTH = _BUILT_IN[1], _BUILT_IN[1:3]
 _EVENT = re.compile(r"(?:^|/)(\d{5,})/\1(?!\d)[^/]*$")
 """A folder and a file in it of the same number: an event's, as ZoneMinder has them, and no time."""
-_END = re.compile(rf"^[-_ ~\s]*(?:to[-_ ])?(?P<date>{_DATE}[T _.-]{{0,3}})?{_TIME}(?:\d{{3}})?(?!\d)(?:{_NOON})?")
+_END = re.compile(rf"^[-_ ~\s]*(?:to[-_ ]|E)?(?P<date>{_DATE}[T _.-]{{0,3}})?{_TIME}(?:\d{{3}})?(?!\d)(?:{_NOON})?")
 _ESCAPED = re.compile(r"%(3[aA]|2[bB]|20)")
 """A colon, a plus or a space, as a browser or an API's client saves them in a name."""
+_WORD = re.compile(r"^(?:[\s_]{0,2}|-)\(?([A-Z]{3,5})(?![A-Za-z0-9])")
 _SIX = re.compile(r"^[-_](\d{6})(?!\d)")
 _FIELDS = {
     "Y": r"(?P<Y>\d{4})",
@@ -74,13 +103,18 @@ class NameTime:
     """What a name says: naive local times, or, with an offset, times that are sure.
 
     ``end`` where it says that too; ``end_sure``: whether that can be nothing else, such as a serial number.
-    ``resolution``: what it tells the start to, in microseconds.
+    ``resolution``: what it tells the start to, in microseconds. ``word``: what stands behind a local time in capitals,
+    as a zone's name does. ``order``: "day" or "month", whichever this reading takes to be first; ``shape`` is alike in
+    names that one program wrote.
     """
 
     start: datetime
     end: datetime | None = None
     end_sure: bool = False
     resolution: int = SECOND
+    word: str = ""
+    order: str = ""
+    shape: str = ""
 
 
 @cache
@@ -131,10 +165,32 @@ def readings(relative: str, pattern: re.Pattern[str] | None = None) -> list[Name
     return next((found for known in _BUILT_IN if (found := _found(known, read, stem))), [])
 
 
+def orders(paths: Iterable[str]) -> dict[str, str]:
+    """By shape, what those names prove that can be read in one way alone: "day" or "month" first, or "both" where they
+    contradict each other."""
+    proven: dict[str, str] = {}
+    for path in paths:
+        if any(pattern.search(path) for pattern in _DAY_OR_MONTH):
+            read = readings(path)
+            if len(read) == 1 and read[0].order:
+                merge_orders(proven, {read[0].shape: read[0].order})
+    return proven
+
+
+def merge_orders(known: dict[str, str], more: dict[str, str]) -> None:
+    for shape, order in more.items():
+        known[shape] = order if known.get(shape, order) == order else "both"
+
+
 def _found(pattern: re.Pattern[str], read: str, stem: str) -> list[NameTime]:
     """What one pattern finds: of several times in a name the first."""
     for match in _overlapping(pattern, read):
         fields = match.groupdict()
+        if pattern in _DAY_OR_MONTH:
+            found = _either(fields, pattern, stem[_after(match) :])
+            if found:
+                return found
+            continue
         start = _moment(fields)
         if start is None:
             continue
@@ -145,19 +201,42 @@ def _found(pattern: re.Pattern[str], read: str, stem: str) -> list[NameTime]:
         if six is not None and fields.get("sep") and not sure:
             # A time with signs between, then six digits without: millionths of a second, or a number of the file.
             return [NameTime(start.replace(microsecond=int(six[1])), resolution=SECOND)]
-        found = [NameTime(start, end, sure, resolution)]
+        word = _word(rest, start) if pattern in _BUILT_IN else ""
+        found = [NameTime(start, end, sure, resolution, word)]
         zone = fields.get("z") or ""
         if pattern in _BUILT_IN and re.fullmatch(r"-\d\d(\d\d)?", zone) and "T" not in match.group():
             # Behind a time without a T it may also be the file's number, which -0001 certainly is, and -01 likely.
             without = _moment(fields | {"z": None})
             number = [] if without is None else [NameTime(without, resolution=resolution)]
             found = number + found if len(zone) == 3 else found + number
-        if pattern is _MONTH_FIRST and not zone:
-            # Only UniFi, which tells the zone, is known to put the month first.
-            other = _moment(fields | {"m": fields["d"], "d": fields["m"]})
-            found += [] if other is None or other == start else [NameTime(other, resolution=resolution)]
         return found
     return []
+
+
+def _either(fields: dict[str, str | None], pattern: re.Pattern[str], rest: str) -> list[NameTime]:
+    """The one or two days that a date may be whose day or month comes first.
+
+    UniFi puts the month first, and is known by a zone behind a time of twelve hours.
+    """
+    shape = f"{fields['dash']}{'12' if pattern is _TWELVE_EITHER else '24'}"
+    turned = fields | {"m": fields["d"], "d": fields["m"]}
+    starts = {"day": _moment(fields), "month": _moment(turned)}
+    if starts["month"] is not None and (
+        starts["day"] == starts["month"] or (pattern is _TWELVE_EITHER and fields.get("z"))
+    ):
+        del starts["day"]
+    found = []
+    for order, start in starts.items():
+        if start is not None:
+            end, sure = _end(rest, start, fields)
+            told = "" if fields["d"] == fields["m"] else order
+            found.append(NameTime(start, end, sure, _resolution(fields), _word(rest, start), told, shape))
+    return found
+
+
+def _word(rest: str, start: datetime) -> str:
+    match = _WORD.match(rest) if start.tzinfo is None else None
+    return match[1] if match else ""
 
 
 def _overlapping(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
@@ -213,10 +292,11 @@ def _moment(read: dict[str, str | None]) -> datetime | None:
         if hour > 12:
             return None
         hour = hour % 12 + (12 if half.lower() == "p" else 0)
+    month = _MONTHS.index(name.lower()) + 1 if (name := read.get("b")) else int(read.get("m") or 0)
     year = int(read.get("Y") or 2000 + int(read.get("y") or 0))
     try:
         return datetime(
-            year, int(read["m"] or 0), int(read["d"] or 0), hour, int(read.get("M") or 0), int(read.get("S") or 0),
+            year, month, int(read["d"] or 0), hour, int(read.get("M") or 0), int(read.get("S") or 0),
             micro, _offset(read.get("z")),
         )  # fmt: skip
     except (ValueError, KeyError):

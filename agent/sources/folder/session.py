@@ -18,7 +18,7 @@ from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Look
 from agent.sources.device.session import DeviceSession
 from agent.sources.folder.index import FolderIndex, Row
 from agent.sources.folder.options import Options
-from agent.sources.folder.time import UNTIMED, Reader, end_in_name, is_fresh, machine_zone
+from agent.sources.folder.time import ORDER, TWO_WAYS, UNTIMED, Reader, end_in_name, is_fresh, machine_zone
 from exchange.clock import DAY, SECOND, Window
 from exchange.durable import raising_disk_full, sync_folder
 from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage
@@ -49,7 +49,7 @@ class Session(DeviceSession[Options]):
         options, reader = self.options, Reader(self.options, self.order.now())
         suffixes = frozenset(options.suffixes.lower().split())
         try:
-            self.index.update(Path(options.path), reader.row, suffixes, options.only)
+            self.index.update(Path(options.path), reader.row, suffixes, options.only, reader.learn, ORDER)
         except OSError as error:
             raise CameraUnreachable(
                 f"The folder {options.path} can't be read ({error.strerror}).",
@@ -67,7 +67,9 @@ class Session(DeviceSession[Options]):
         ]
         spans = [self._span(row) for row in rows]
         usable, unusable = self.index.counts()
-        broken = self.index.unusable(window, 20)
+        doubtful = self.index.noted(TWO_WAYS, _MOST_NAMES)
+        reader = Reader(self.options, self.order.now())
+        broken = self.index.unusable(window, 20) + [row for row in doubtful if reader.may_be_of(row, window)][:20]
         core = Window(window.start, max(window.start + 1, window.end - 2 * SECOND))  # what is fetched around it counts
         margin = self.options.margin * SECOND
         if broken and not any(span.start < core.end and span.end > core.start + margin for span in spans):
@@ -230,6 +232,13 @@ def _copy(source: Path, into: Path, name: str, size: int, report: Report) -> Non
 
 def _unreadable(broken: list[Row]) -> FootageUnreadable:
     names = ", ".join(printable(row.path)[-80:] for row in broken[:3]) + (" and more" if len(broken) > 3 else "")
+    if broken[0].note == TWO_WAYS:
+        return FootageUnreadable(
+            f"What may be of this time can't be used: {names}: {broken[0].note.partition('. ')[0]}.",
+            meaning="It may be of this time or of another: nothing is handed over, and nobody is told that there is "
+            "none.",
+            do=broken[0].note.partition(". ")[2],
+        )
     return FootageUnreadable(
         f"What there is of this time can't be read: {names}: {broken[0].note.partition('. ')[0]}.",
         meaning="The footage may still be in there, but not as it stands; nothing is handed over, and nobody is told "

@@ -5,23 +5,34 @@ wrote inside (DAV), or from the file's own creation time.
 Not for: reading names (``names``) or containers (``probe``).
 """
 
+import json
 import os
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from agent.devices.device_time import DeviceTime
+from agent.devices.time_zones import zone_of
 from agent.footage.source import ClockQuality
 from agent.sources.folder import names
 from agent.sources.folder.index import Row, Seen
 from agent.sources.folder.options import Options
-from exchange.clock import DAY, HOUR, MINUTE, SECOND, from_rfc3339
+from agent.sources.folder.zone_words import OFFSETS
+from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 
 UNTIMED = frozenset({"avi", "h264", "hevc"})
 """Containers whose frames have no time of their own, only a rate that the file claims."""
 UNKNOWN = (
     "it is no kind of video that is known here. Export it again as MP4, MKV, AVI or TS, by the program that came with "
     "what recorded it."
+)
+ORDER = "the day or the month comes first"
+"""In the notes of all rows that rest on what the names prove together, or wait for that."""
+TWO_WAYS = (
+    f"its name can be read in two ways, days apart, as nothing tells whether {ORDER}. Tell which by the option "
+    "pattern, such as %d-%m-%Y_%H.%M.%S."
 )
 _UNKNOWN_END = MINUTE
 """How long a file is believed to be that does not tell, until it is fetched."""
@@ -38,7 +49,16 @@ class Reader:
         self._pattern = names.compiled(options.pattern) if options.pattern else None
         zone = machine_zone() if options.zone == "local" else options.zone
         self._time = DeviceTime(round(options.clock_ahead * SECOND), 0, zone)
+        self._zone = zone_of(zone)
+        self._orders: dict[str, str] = {}
         self._unsure = round(options.clock_unsure * SECOND)
+
+    def learn(self, known: str, paths: Iterable[str]) -> str:
+        """What names prove together of the order of day and month, as text; ``known``: what earlier ones did."""
+        self._orders = json.loads(known or "{}")
+        if self._pattern is None and self.options.times != "file":
+            names.merge_orders(self._orders, names.orders(paths))
+        return json.dumps(self._orders, sort_keys=True)
 
     def row(self, root: Path, seen: Seen, before: Seen | None) -> Row:
         from agent.sources.folder.probe import probe
@@ -59,7 +79,7 @@ class Reader:
                 or "neither its name nor the file tells when it was recorded"
             )
             if names.readings(seen.path, self._pattern) and self.options.times != "file":
-                why = "its name can be read in two ways, days apart: tell which by the option pattern"
+                return Row(seen.path, seen.size, seen.mtime, "", 0, length or _UNKNOWN_END, note=TWO_WAYS)
             return Row(seen.path, seen.size, seen.mtime, note=why)
         start, end, clock, uncertainty, note = timed
         writing = is_fresh(seen.mtime, self.options, self.now)
@@ -76,6 +96,11 @@ class Reader:
             seen.path, seen.size, seen.mtime, found.container, start, max(end, start + 1), clock.value,
             uncertainty + self._unsure, whole, note,
         )  # fmt: skip
+
+    def may_be_of(self, row: Row, window: Window) -> bool:
+        """Whether one of the times that the name of a row without a time may tell lies in a window."""
+        starts = [self._choices(each.start)[0] for each in names.readings(row.path, self._pattern)]
+        return any(start < window.end and start + row.end > window.start for start in starts)
 
     def _timed(
         self, path: str, found: Any, changed: int, length: int | None
@@ -106,14 +131,22 @@ class Reader:
 
         None when there is nothing, or nothing that is sure to a day: then the owner must say.
         """
-        starts = [(each, self._choices(each.start)[0]) for each in read]
+        starts = [(each, self._choices(each.start)[0]) for told in read for each in self._by_word(told)]
         latest = max(self.now, changed) + DAY
         fit = [(each, start) for each, start in starts if start <= latest] or starts
         if len({start for _, start in fit}) < 2:
             return (fit[0][0], 0, "") if fit else None
         near = [(each, start) for each, start in fit if -2 * SECOND <= changed - start - (length or 0) <= 20 * MINUTE]
+        ordered = [pair for pair in fit if pair[0].order and self._orders.get(pair[0].shape) == pair[0].order]
+        told = ""
+        if ordered and (not near or any(pair in near for pair in ordered)):
+            fit, near = ordered, [pair for pair in near if pair in ordered]
+            told = f"Other files' names tell whether {ORDER} in its name."
         if len(near) == 1:
-            return near[0][0], 0, "Its name can be read in two ways; its last change tells which it was."
+            how = f" ({ORDER})" if near[0][0].order else ""
+            return near[0][0], 0, f"Its name can be read in two ways{how}; its last change tells which it was."
+        if len({start for _, start in fit}) < 2:
+            return fit[0][0], 0, told
         doubt = max(abs(start - fit[0][1]) for _, start in fit)
         shown = " or ".join(f"{each.start:%Y-%m-%d %H:%M:%S%z}" for each, _ in fit)
         if doubt > DAY:
@@ -121,8 +154,23 @@ class Reader:
         return (
             fit[0][0],
             doubt,
-            f"Its name can be read in two ways ({shown}), and nothing tells which: the first was taken.",
+            f"{told} Its name can be read in two ways ({shown}), and nothing tells which: the first was taken.".strip(),
         )
+
+    def _by_word(self, read: names.NameTime) -> list[names.NameTime]:
+        """What a name means by the zone's name behind its time: one time where the folder's zone is called so then.
+
+        Where it isn't, all that the word may mean, and the folder's own zone. A word that is no zone's means nothing.
+        """
+        if not read.word:
+            return [read]
+        known = [timedelta(minutes=minutes) for minutes in OFFSETS.get(read.word, ())]
+        here = [read.start.replace(fold=fold, tzinfo=self._zone) for fold in (0, 1)]
+        called = {each.utcoffset() or timedelta() for each in here if each.tzname() == read.word}
+        meant = called or {offset for each in here if (offset := each.utcoffset() or timedelta()) in known}
+        if len(meant) == 1:
+            return [_east(read, *meant)]
+        return [read] if meant else [*(_east(read, offset) for offset in known), read]
 
     def _by_name(
         self,
@@ -164,6 +212,11 @@ class Reader:
             return near[0], 0, "Its name lies in the hour that came twice; its last change tells which it was."
         note = "Its name lies in the hour that came twice, and nothing tells which it was: the first one was taken."
         return choices[0], HOUR, note
+
+
+def _east(read: names.NameTime, offset: timedelta) -> names.NameTime:
+    zone = timezone(offset)
+    return replace(read, start=read.start.replace(tzinfo=zone), end=read.end and read.end.replace(tzinfo=zone))
 
 
 def _may_last(claimed: int, length: int | None, container: str) -> bool:
