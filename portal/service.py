@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from exchange.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
+from exchange.counted import counted
 from exchange.documents.api import MAX_BODY
 from exchange.documents.messages import Part
 from exchange.errors import StoreDamaged, StoreUnavailable
@@ -180,7 +181,8 @@ async def _check_keys(db: Database, folder: PortalFolder) -> None:
     await erasing.seal_all(db)
     if found := await erasing.keyless(db, folder.keys):
         raise StoreDamaged(
-            f"The keys of {len(found.devices)} devices and {len(found.people)} people are gone.",
+            f"The keys of {counted(len(found.devices), 'device')} and "
+            f"{counted(len(found.people), 'person', 'people')} are gone.",
             meaning="They left after the backup that the database was put back from, or keys were lost.",
             do="Put the newest copy of the keys back; those who then are left have left: handover-portal keys check "
             f"{folder.path} --erase",

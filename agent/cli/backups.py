@@ -13,6 +13,7 @@ import click
 from agent.cli.caller import Call, ask_agent
 from agent.cli.requests import as_json, print_json
 from agent.owner.terminal import prompt
+from exchange.counted import counted
 
 Json = dict[str, Any]
 _LOOK = 0.5
@@ -33,12 +34,16 @@ def backups(ctx: click.Context, plain: bool) -> None:
 
 def _show(reply: Json) -> None:
     own = reply["own"]
-    click.echo(f"{_count(own['copies'], 'copy', 'copies')}, {prompt.size(own['size'])}, filed in {reply['filed']}")
+    click.echo(f"{counted(own['copies'], 'copy', 'copies')}, {prompt.size(own['size'])}, filed in {reply['filed']}")
     if own["damaged"]:
         click.echo(f"DAMAGED here: {', '.join(own['damaged'])}")
     if own["copies"]:
         since = prompt.local(own["oldest_check"]) if own["oldest_check"] else None
-        click.echo(f"All were found good since {since}." if since else f"{own['unchecked']} were not checked yet.")
+        click.echo(
+            f"All were found good since {since}."
+            if since
+            else f"{counted(own['unchecked'], 'was', 'were')} not checked yet."
+        )
     _show_due(own, "")
     for place in reply["places"]:
         _show_place(place)
@@ -56,7 +61,7 @@ def _show(reply: Json) -> None:
 
 
 def _show_place(place: Json) -> None:
-    parts = [_count(place["copies"], "copy", "copies")] if place["packages"] else []
+    parts = [counted(place["copies"], "copy", "copies")] if place["packages"] else []
     if place["missing"]:
         parts.append(f"{place['missing']} still to come")
     if place["state"]:
@@ -78,10 +83,6 @@ def _show_due(health: Json, before: str) -> None:
     """The check that is put off, if one is."""
     if health["check_due_since"]:
         click.echo(f"{before}A check is due since {prompt.local(health['check_due_since'])}")
-
-
-def _count(number: int, one: str, more: str) -> str:
-    return f"{number} {one if number == 1 else more}"
 
 
 @backups.command()
@@ -125,9 +126,9 @@ def _go(config: Path, plain: bool, *, check: bool) -> None:
         print_json(done)
     else:
         for place, count in done["put"].items():
-            click.echo(f"{place}: {_count(count, 'copy', 'copies')} put there.")
+            click.echo(f"{place}: {counted(count, 'copy', 'copies')} put there.")
         if check:
-            click.echo(f"{_count(done['checked'], 'copy', 'copies')} checked, {done['damaged']} damaged.")
+            click.echo(f"{counted(done['checked'], 'copy', 'copies')} checked, {done['damaged']} damaged.")
         elif not done["put"] and not done["failures"]:
             click.echo("No second place is set up. Name one below `backups` in the settings (docs/backups.md).")
     for place, error in done["failures"].items():

@@ -20,6 +20,7 @@ from rich.text import Text
 from agent.cli.caller import Call, ask_agent
 from agent.cli.typed import answer, read_secret, require_all, somebody_is_there
 from agent.owner.operations.channels import add_channels, channel_numbers
+from exchange.counted import counted
 from exchange.errors import HandoverError, InputInvalid
 
 Json = dict[str, Any]
@@ -165,7 +166,7 @@ def _add_channels(config: Path, given: Json, wanted: list[int] | None, plain: bo
     if plain:
         click.echo(json.dumps({"added": added}, indent=2))
     else:
-        click.echo(f"{len(added)} of {of} channels were added.")
+        click.echo(f"Added: {len(added)} of {counted(of, 'channel')}.")
     if failed:
         sys.exit(failed[0].exit_code)
 
@@ -313,7 +314,7 @@ def known_text(camera: Json) -> str:
     if camera["field_of_view"] is not None:
         words.append(f"seeing {camera['field_of_view']:.0f}°")
     words.append("with sound" if camera["sound"] else "without sound")
-    words.append(f"recordings of {camera['retention_days']} days")
+    words.append(f"recordings of {counted(camera['retention_days'], 'day')}")
     words += [f"{camera['make']} {camera['model'] or ''}".strip()] if camera["make"] else []
     return ", ".join(words)
 

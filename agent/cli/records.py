@@ -11,6 +11,7 @@ from agent.cli.caller import ask_agent
 from agent.cli.requests import as_json, print_json
 from agent.owner.operations.custody_words import custody_line
 from agent.owner.terminal import prompt
+from exchange.counted import counted
 
 
 @click.command()
@@ -52,11 +53,11 @@ def records(config: Path, plain: bool) -> None:
         if package["path"]:
             click.echo(f"  {package['path']} ({prompt.size(package['size'] or 0)})")
         click.echo(f"  SHA-256 {package['ciphertext_sha256']}")
-    count = len(reply["packages"])
+    count, lines = len(reply["packages"]), counted(reply["custody_events"], "line")
     click.echo(
-        f"{count} package{'' if count == 1 else 's'}; the custody log has {reply['custody_events']} lines."
+        f"{counted(count, 'package')}; the custody log has {lines}."
         if count
-        else f"Nothing was handed over yet; the custody log has {reply['custody_events']} lines."
+        else f"Nothing was handed over yet; the custody log has {lines}."
     )
     return None
 

@@ -23,6 +23,7 @@ from agent.records.backups import state_file
 from agent.settings.folders import make_folders
 from agent.settings.model import DEFAULT_DATA, load_settings
 from exchange.clock import SystemClock, to_rfc3339
+from exchange.counted import counted
 from exchange.errors import InputInvalid
 
 
@@ -92,9 +93,9 @@ def _put_back(
         if not without_copies:
             fetched, missing = asyncio.run(putting_back.fetch_copies(settings, place, _show))
             _show("")
-            click.echo(f"{fetched} of your copies were fetched.")
+            click.echo(f"{counted(fetched, 'of your copies was', 'of your copies were')} fetched.")
             if missing:
-                click.echo(f"{missing} of them are not there, or could not be fetched.")
+                click.echo(f"{counted(missing, 'of them is', 'of them are')} not there, or could not be fetched.")
     owner = settings.data.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
         putting_back.give_to(owner, settings.data)

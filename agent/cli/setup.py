@@ -20,6 +20,7 @@ from agent.settings.edit import fill_in, put_back
 from agent.settings.model import Settings
 from agent.settings.values import HttpsUrl
 from agent.settings.yaml_file import parse, read_text
+from exchange.counted import counted
 from exchange.documents.messages import Line, OwnerKind
 from exchange.errors import ForceKeyChanged, HandoverError
 
@@ -153,5 +154,7 @@ def _confirm(shown: Json) -> str:
 def withdraw(config: Path) -> None:
     """Leave the portal: your registration is erased, open requests end. What you keep here stays yours."""
     reply = ask_agent(config, lambda call: call("withdraw"))
-    click.echo(f"You have left the portal. {reply['stopped']} open requests were stopped.")
+    click.echo(
+        f"You have left the portal. {counted(reply['stopped'], 'open request was', 'open requests were')} stopped."
+    )
     click.echo("Recordings, packages and receipts on this machine are still here.")

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from agent.host.privileges import name_of
+from exchange.counted import counted
 from exchange.durable import takes_writes
 
 _UNIT = "handover.service"
@@ -75,7 +76,7 @@ def _faults(recordings: Path) -> Iterator[Finding]:
     except (OSError, ValueError):
         return
     if count:
-        text = f"The file system with the recordings has counted {count} errors."
+        text = f"The file system with the recordings has counted {counted(count, 'error')}."
         yield Finding("disk", State.BAD, text, "Back it up, check it with fsck, and replace the disk if they go on.")
 
 

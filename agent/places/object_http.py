@@ -20,6 +20,7 @@ from agent.places.disk import full
 from agent.places.pace import Pace, unhindered
 from exchange.bounded_xml import Element, XmlRefused, read_xml
 from exchange.clock import MINUTE, SECOND, Clock
+from exchange.counted import counted
 from exchange.errors import HandoverError, PlaceRefused, PlaceUnreachable
 
 MOST_XML = 4 << 20
@@ -224,7 +225,7 @@ class ObjectHttp:
         if theirs:
             difference = self._clock.now() - theirs
             minutes = max(1, abs(difference) // MINUTE)
-            off = f" It is about {minutes} minutes {'ahead' if difference > 0 else 'behind'}."
+            off = f" It is about {counted(minutes, 'minute')} {'ahead' if difference > 0 else 'behind'}."
         return PlaceRefused(
             f"{self._title} refuses because of this machine's clock.{off}",
             meaning="Nothing was sent. Clock errors stand in what you hand over, so see to it first.",

@@ -21,6 +21,7 @@ from agent.places.pieces import Part as FilePart
 from agent.places.pieces import hashed_in_pieces
 from agent.places.place import Progress
 from exchange.clock import SECOND, Clock, SystemClock, from_rfc3339
+from exchange.counted import counted
 from exchange.documents.messages import Part
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, PlaceRefused
@@ -138,7 +139,7 @@ class SignedAddresses:
         addresses = upload.part_urls or (upload.url or "",)
         if len(parts) > len(addresses):
             raise PlaceRefused(
-                f"The force gave addresses for {len(addresses)} parts, and {name} has {len(parts)}.",
+                f"The force gave addresses for {counted(len(addresses), 'part')}, and {name} has {len(parts)}.",
                 meaning="Nothing of it was sent.",
                 do="Ask for more addresses, or for larger parts.",
             )

@@ -13,6 +13,7 @@ from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY, Window, to_rfc3339
+from exchange.counted import counted
 from exchange.custody.log import CustodyKind
 from exchange.documents.messages import Credential, Refusal, RefusalReason, Request, Signed
 from exchange.documents.noted import NotedRequest
@@ -162,7 +163,8 @@ def check(request: Request, device: str, cameras: set[str], longest: int, now: i
             raise RequestRefused("It asks for a time that is still to come.", reason=RefusalReason.IN_THE_FUTURE)
     if (piece := _longest_piece(request)) > longest:
         raise RequestRefused(
-            f"It asks for {piece / 60_000_000:.4g} minutes in one piece; this owner allows {longest / 60_000_000:.4g}.",
+            f"It asks for {counted(piece / 60_000_000, 'minute')} in one piece; this owner allows "
+            f"{longest / 60_000_000:.4g}.",
             reason=RefusalReason.TOO_LONG,
         )
     try:

@@ -13,6 +13,7 @@ from agent.requests.states import UNDECIDED, UNSENT, State, change_state
 from agent.services import Services
 from agent.store.database import RequestRow, Transaction
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.custody.checkpoint import TreeHead, open_checkpoint
 from exchange.custody.log import CustodyKind
 from exchange.documents.api import Witnessed
@@ -166,7 +167,7 @@ def _error(found: dict[str, Any]) -> HandoverError:
     if found["portal_lines"] is not None:
         held, here = found["portal_lines"], found["lines"]
         what = f"only {here} are here" if here < held else "other lines are here in their place"
-        shown.append(f"this agent signed a log of {held} lines, as the portal shows, and {what}")
+        shown.append(f"this agent signed a log of {counted(held, 'line')}, as the portal shows, and {what}")
     if count := len(found["answered"]):
         which = "1 request that waits here was" if count == 1 else f"{count} requests that wait here were"
         shown.append(f"{which} answered already")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent.store.database import Transaction
 from exchange.age.files import Identity, generate_identity, read_identities
+from exchange.counted import counted
 from exchange.durable import durable_file
 from exchange.errors import HandoverError
 from exchange.signing.documents import PublicKey, SigningKey
@@ -73,7 +74,8 @@ async def changed_keys(tx: Transaction, keys: AgentKeys) -> HandoverError | None
     before, now = json.loads(await tx.note(_ARCHIVE_KEYS) or "[]"), _hashes(keys.archive)
     if missing := set(before) - set(now):
         return HandoverError(
-            f"This machine has another archive key than before ({len(missing)} of {len(before)} are gone).",
+            "This machine has another archive key than before "
+            f"({counted(len(missing), f'of {len(before)} is', f'of {len(before)} are')} gone).",
             meaning="Your copies from before don't open with it, and the recovery sheet is not of these keys.",
             do="Put it back from the sheet: handover archive-key put. Without a sheet: handover archive-key new",
         )

@@ -7,6 +7,8 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator
 
+from exchange.counted import counted
+
 MOST_MARKS = 8
 """Combining marks in a row: more than any script writes over one letter, fewer than spill over other lines."""
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
@@ -76,5 +78,5 @@ def quoted_lines(text: str, most: int = 12, rest: str = "") -> str:
     ]
     shown = [f"> {line}" for line in lines[:most]]
     if len(lines) > most:
-        shown.append(f"(and {len(lines) - most} more lines{f': {rest}' if rest else ''})")
+        shown.append(f"(and {counted(len(lines) - most, 'more line')}{f': {rest}' if rest else ''})")
     return "\n".join(shown)

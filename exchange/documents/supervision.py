@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from exchange.clock import HOUR, Instant
+from exchange.counted import counted
 from exchange.documents.messages import (
     Asked,
     Document,
@@ -101,9 +102,9 @@ def supervised_for(
     """The same before there is a request: of so many owners, this much is to be asked."""
     reasons = []
     if owners > limits.owners:
-        reasons.append(f"{owners} owners are asked, and more than {limits.owners} are many")
+        reasons.append(f"{counted(owners, 'owner is', 'owners are')} asked, and more than {limits.owners} are many")
     if longest_of_a_camera(asked) > limits.window:
-        reasons.append(f"it asks for more than {limits.window / HOUR:.4g} hours of a camera")
+        reasons.append(f"it asks for more than {counted(limits.window / HOUR, 'hour')} of a camera")
     if limits.indoors and any(each.camera_id in indoors for each in asked):
         reasons.append("it asks for a camera inside of a building")
     return tuple(reasons)

@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from exchange.counted import counted
 from exchange.documents.camera_signatures import (
     CameraSignature,
     ChainVerdict,
@@ -160,14 +161,16 @@ class _Judged:
                 "over pictures before it, or came after its end."
             )
         if self.groups.failed:
-            return SignatureVerdict.NOT_AUTHENTIC, f"{self.groups.failed} signed groups are not as they were signed."
+            why = counted(self.groups.failed, "signed group is not as it was", "signed groups are not as they were")
+            return SignatureVerdict.NOT_AUTHENTIC, f"{why} signed."
         if self.holes:
-            return SignatureVerdict.NOT_AUTHENTIC, f"No signature covers {self.holes} pictures between signed ones."
+            why = f"No signature covers {counted(self.holes, 'picture')} between signed ones."
+            return SignatureVerdict.NOT_AUTHENTIC, why
         words = []
         if self.broken_links:
             words.append(
-                f"In {self.broken_links} places a signed group does not follow the one that the camera signed before "
-                "it: something between is missing, or the camera began anew."
+                f"In {counted(self.broken_links, 'place')} a signed group does not follow the one that the "
+                "camera signed before it: something between is missing, or the camera began anew."
             )
         if self.missing or self.groups.incomplete:
             what = f"{self.missing} slice{'' if self.missing == 1 else 's'} that the camera signed"
@@ -244,7 +247,7 @@ def _count(
         some and sum(place < before[0] for place in opens) > _MOST_WITHOUT,
         some and sum(place >= before[-1] for place in opens) > _MOST_WITHOUT,
         found.broken_links if some else 0,
-        f"{bad} signatures do not hold under the camera's key." if bad else None,
+        f"{counted(bad, 'signature does', 'signatures do')} not hold under the camera's key." if bad else None,
         min(times, default=None),
         max(times, default=None),
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.documents.evidence import Evidence
 from exchange.documents.footage_facts import Master, SourceSegment, Tool, WorkingCopy
 from exchange.documents.messages import Credential, Decision, Request
@@ -389,6 +390,6 @@ def _hashed(graph: _Graph, path: str, content: tuple[int, str], words: str) -> J
 def _master_words(master: Master) -> str:
     hashes = "; ".join(f"{track.kind} stream SHA-256 {track.stream_sha256_after}" for track in master.tracks)
     return (
-        f"{master.codec} in {master.container}, {master.width} by {master.height}, {master.frames} frames, "
+        f"{master.codec} in {master.container}, {master.width} by {master.height}, {counted(master.frames, 'frame')}, "
         f"{to_rfc3339(master.first_frame)} to {to_rfc3339(master.end)}; {hashes}."
     )

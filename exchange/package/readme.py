@@ -13,6 +13,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from exchange.counted import counted
 from exchange.documents.copies import CopyKind
 from exchange.documents.evidence import DisplayedStretch, Evidence, KeyFrameMode, Widening, Windows
 from exchange.documents.footage_facts import WorkingCopy
@@ -147,7 +148,7 @@ def _setting(evidence: Evidence) -> str | None:
     if setting is None:
         return None
     size = f"{setting.width} × {setting.height}" if setting.width and setting.height else None
-    rate = f"{setting.frames_per_second:g} frames a second" if setting.frames_per_second else None
+    rate = f"{counted(setting.frames_per_second, 'frame')} a second" if setting.frames_per_second else None
     flow = f"{setting.kilobits_per_second:,} kbit/s" if setting.kilobits_per_second else None
     sound = f"sound {setting.sound}" if setting.sound else None
     return ", ".join(filter(None, (setting.codec, size, rate, flow, sound))) or None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from exchange.counted import counted
 from exchange.documents.evidence import Evidence
 from exchange.documents.messages import Credential, Decision, Request
 from exchange.documents.noted import NotedRequest
@@ -110,7 +111,7 @@ class Report:
         """The last line of a report."""
         counts = {verdict: sum(finding.verdict is verdict for finding in self.findings) for verdict in Verdict}
         if self.ok:
-            return f"Everything holds ({counts[Verdict.HOLDS]} checks)."
+            return f"Everything holds ({counted(counts[Verdict.HOLDS], 'check')})."
         failed, left = counts[Verdict.FAILS], counts[Verdict.UNCHECKED]
         rest = f"; {counts[Verdict.HOLDS]} hold" if counts[Verdict.HOLDS] else ""
         if left:

@@ -5,6 +5,7 @@ Not for: when such a word is needed (``exchange.documents.supervision``).
 
 from collections.abc import Collection
 
+from exchange.counted import counted
 from exchange.documents.messages import Credential, Request, Role, Signed
 from exchange.documents.supervision import Authorisation
 from exchange.errors import DocumentInvalid, SignatureInvalid
@@ -61,7 +62,7 @@ def check_authorised(
     ):
         raise _invalid("It was given for another time.")
     if (request.owners_asked or 1) > authorisation.most_owners:
-        raise _invalid(f"It was given for at most {authorisation.most_owners} owners.")
+        raise _invalid(f"It was given for at most {counted(authorisation.most_owners, 'owner')}.")
     if not authorisation.indoors and any(asked.camera_id in indoors for asked in request.asked):
         raise _invalid("It was not given for cameras inside of buildings.")
     return authorisation, supervisor

@@ -14,6 +14,7 @@ from pathlib import Path
 from exchange.age.files import decrypt_file, stanza_kinds
 from exchange.age.keys import Opener, Passphrase
 from exchange.age.opened import OpenedFile, is_armored
+from exchange.counted import counted
 from exchange.documents.letters import harmless
 from exchange.errors import InputInvalid, KeyDoesNotOpen, PackageDamaged, SealDamaged, VerificationFailed
 from exchange.package.bag import Bag, check_bag, damaged
@@ -124,7 +125,7 @@ def _recipients(kinds: Sequence[str]) -> str:
     if kinds == ["scrypt"]:
         return "whoever knows its passphrase"
     known = " and ".join(dict.fromkeys(harmless(kind, 40) for kind in kinds))
-    return f"{len(kinds)} recipient{'' if len(kinds) == 1 else 's'} ({known})"
+    return f"{counted(len(kinds), 'recipient')} ({known})"
 
 
 def may_be_package(path: Path) -> bool:

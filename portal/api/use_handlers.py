@@ -7,6 +7,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.custody.restored import LogRestored, SignedRestored
 from exchange.custody.uses import AboutQuery, Deed, HeadQuery, SignedHead, UseReport, UsesQuery
 from exchange.documents.api import Counts
@@ -89,7 +90,8 @@ def counts_page(found: Counts, force: str, put_back: Sequence[LogRestored] = ())
     )
     losses = "".join(
         f"<p>On {to_rfc3339(each.restored)[:10]} the log of what officers do here was put back to an earlier state: of "
-        f"{each.lost} lines the last {each.lost - each.kept.size} are lost, as an auditor of the force signed.</p>\n"
+        f"{counted(each.lost, 'line')} the last {counted(each.lost - each.kept.size, 'is', 'are')} lost, "
+        "as an auditor of the force signed.</p>\n"
         for each in put_back
     )
     title = f"What {html.escape(force)} asks owners of cameras"

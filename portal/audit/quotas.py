@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from exchange.clock import DAY, HOUR, SECOND
+from exchange.counted import counted
 from exchange.documents.messages import Credential, Role
 from exchange.documents.supervision import Quotas, QuotaUse
 from portal.problems import too_many
@@ -23,14 +24,14 @@ _RAISE = "Wait, or ask the force to raise the limit if the case needs more."
 def check_searches(session: Session, officer: str, limits: Limits, now: int) -> None:
     """ProblemError 429 when the officer with this fingerprint made as many as may be in an hour, or a day."""
     within_an_hour = func.count().filter(Search.made > now - HOUR)
-    counted = select(within_an_hour, func.count()).where(Search.officer == officer, Search.made > now - DAY)
-    in_hour, in_day = session.execute(counted).one()
+    made = select(within_an_hour, func.count()).where(Search.officer == officer, Search.made > now - DAY)
+    in_hour, in_day = session.execute(made).one()
     for count, span, most, words in (
         (in_hour, HOUR, limits.searches_per_officer_per_hour, "an hour"),
         (in_day, DAY, limits.searches_per_officer_per_day, "a day"),
     ):
         if count >= most:
-            raise too_many(f"An officer may search {most} times {words}.", _RAISE, span // SECOND)
+            raise too_many(f"An officer may search {counted(most, 'time')} {words}.", _RAISE, span // SECOND)
 
 
 def note_fetch(session: Session, officer: str, delivery_id: str, limits: Limits, now: int) -> None:
@@ -41,7 +42,7 @@ def note_fetch(session: Session, officer: str, delivery_id: str, limits: Limits,
         return
     most = limits.fetches_per_officer_per_hour
     if _count(session, Fetch.officer, Fetch.made, officer, now - HOUR) >= most:
-        raise too_many(f"An officer may fetch {most} packages an hour.", _RAISE, HOUR // SECOND)
+        raise too_many(f"An officer may fetch {counted(most, 'package')} an hour.", _RAISE, HOUR // SECOND)
     if before is None:
         session.add(Fetch(officer=officer, delivery_id=delivery_id, made=now))
     else:

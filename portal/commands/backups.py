@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from exchange.clock import SystemClock
+from exchange.counted import counted
 from portal import backups
 from portal.console import FILE, FOLDER, json_option, one_line, portal_folder
 from portal.settings import PortalFolder
@@ -21,9 +22,9 @@ def backup_command(folder: Path, into: Path, keep: int | None, as_json: bool) ->
     if as_json:
         one_line({"backup": str(made.path), "uploads": made.uploads, "removed": made.removed})
         return
-    click.echo(f"The portal is put aside in {made.path}, with {made.uploads} packages.")
+    click.echo(f"The portal is put aside in {made.path}, with {counted(made.uploads, 'package')}.")
     if made.removed:
-        click.echo(f"{made.removed} older backups were removed.")
+        click.echo(f"{counted(made.removed, 'older backup was', 'older backups were')} removed.")
 
 
 @click.command("restore")
@@ -43,7 +44,8 @@ def restore_command(
         one_line({"folder": str(folder), "uploads": count})
         return
     click.echo(
-        f"The portal is put back in {folder}, with {count} packages; start it with: handover-portal serve {folder}"
+        f"The portal is put back in {folder}, with {counted(count, 'package')}; start it with: "
+        f"handover-portal serve {folder}"
     )
     click.echo(
         "The log of use lost what came after the backup: an auditor signs that (handover-officer audit restored)."

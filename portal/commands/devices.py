@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from exchange.clock import SystemClock
+from exchange.counted import counted
 from portal.commands.opened import opened, remove_uploads
 from portal.console import json_option, one_line, portal_folder
 from portal.registry import checkpoints, devices
@@ -27,7 +28,7 @@ def device_list(folder: Path, as_json: bool) -> None:
         one_line(found)
         return
     for entry in found:
-        state = f"{entry['cameras']} cameras, heard {entry['last_seen']}"
+        state = f"{counted(int(entry['cameras'] or 0), 'camera')}, heard {entry['last_seen']}"
         if entry["shut_out"]:
             state = f"shut out {entry['shut_out']}: {entry['reason']}"
         click.echo(f"{entry['fingerprint']}  {state}")
@@ -64,7 +65,9 @@ def logs_command(folder: Path, as_json: bool) -> None:
         return
     for entry in found:
         click.echo(f"{entry['device']}  {entry['received'][:19]}Z")
-        click.echo(f"    signed a log of {entry['size']} events that contradicts one it signed before; the longest")
+        click.echo(
+            f"    signed a log of {counted(entry['size'], 'event')} that contradicts one it signed before; the longest"
+        )
         click.echo(f"    that it signed has {entry['longest']}")
     if found:
         click.echo(

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from portal.commands.opened import opened
 from portal.console import json_option, one_line, portal_folder
 from portal.storage.models import StoredDelivery, StoredUpload
@@ -31,8 +32,11 @@ def retention_command(folder: Path, as_json: bool) -> None:
     for each in kept.classes:
         days = each.package_days or settings.limits.content_days_after_receipt
         words = ", ".join(each.kinds) or ("all others" if each.name == kept.otherwise else "nothing")
-        click.echo(f"{each.name}: records {each.record_days} days, verified packages {days} days ({words})")
-    click.echo(f"{holds} legal holds stand.")
+        click.echo(
+            f"{each.name}: records {counted(each.record_days, 'day')}, verified packages "
+            f"{counted(days, 'day')} ({words})"
+        )
+    click.echo(f"{counted(holds, 'legal hold stands', 'legal holds stand')}.")
     for row in deleted:
         click.echo(f"{row['at']}  {row['pieces']} {row['what']} of '{row['retention_class']}' were deleted")
 
@@ -64,8 +68,11 @@ def room_command(folder: Path, as_json: bool) -> None:
         one_line({**found, "most_bytes": most})
         return
     taken = found["whole_bytes"] + found["on_their_way_bytes"]
-    click.echo(f"{found['whole']} packages take {found['whole_bytes'] / 1e9:.1f} GB.")
-    click.echo(f"{found['on_their_way']} are on their way, and will take {found['on_their_way_bytes'] / 1e9:.1f} GB.")
+    click.echo(f"{counted(found['whole'], 'package takes', 'packages take')} {found['whole_bytes'] / 1e9:.1f} GB.")
+    click.echo(
+        f"{counted(found['on_their_way'], 'is on its way', 'are on their way')}, and will take "
+        f"{found['on_their_way_bytes'] / 1e9:.1f} GB."
+    )
     click.echo(f"Of these, {found['verified_bytes'] / 1e9:.1f} GB are verified, and go as retention says.")
     if most is None:
         click.echo("There is no limit (limits.storage_bytes) but the disk's, or the bucket's own.")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from exchange.clock import SystemClock
+from exchange.counted import counted
 from portal import erasing, key_copies
 from portal.commands.opened import opened, remove_uploads
 from portal.console import FOLDER, json_option, one_line, portal_folder
@@ -43,7 +44,7 @@ def backup(folder: Path, into: Path, as_json: bool) -> None:
     if as_json:
         one_line({"copy": str(path), "keys": count})
         return
-    click.echo(f"{count} keys are put aside in {path}; older copies there are destroyed.")
+    click.echo(f"{counted(count, 'key is', 'keys are')} put aside in {path}; older copies there are destroyed.")
 
 
 @keys.command("restore")
@@ -57,7 +58,8 @@ def restore(copy: Path, folder: Path, as_json: bool) -> None:
         one_line({"keys": count})
         return
     click.echo(
-        f"{count} keys are back. Those who left since are erased by: handover-portal keys check {folder} --erase"
+        f"{counted(count, 'key is', 'keys are')} back. Those who left since are erased by: "
+        f"handover-portal keys check {folder} --erase"
     )
 
 
@@ -78,7 +80,8 @@ def check(folder: Path, erase: bool, as_json: bool) -> None:
         one_line({"devices": len(found.devices), "people": len(found.people), "erased": erase, "made_anew": made})
         return
     click.echo(
-        f"{len(found.devices)} devices and {len(found.people)} people have no key" + (": erased." if erase else ".")
+        f"{counted(len(found.devices), 'device')} and {counted(len(found.people), 'person', 'people')} without a key"
+        + (": erased." if erase else ".")
     )
     click.echo(f"Cameras of {made} were made anew for the search.")
 

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from exchange.complaints import complaint
+from exchange.counted import counted
 from exchange.documents.messages import Part
 from exchange.errors import SettingsInvalid
 from portal.console import FILE, json_option, one_line, portal_folder
@@ -37,8 +38,8 @@ def move_command(folder: Path, database: str, database_password_file: Path | Non
     if as_json:
         one_line(asdict(moved))
         return
-    click.echo(f"The portal is moved: {moved.rows} rows, the same on both sides.")
-    click.echo(f"Its log of use has {moved.log_lines} lines, with the root {moved.log_root}, as before.")
+    click.echo(f"The portal is moved: {counted(moved.rows, 'row')}, the same on both sides.")
+    click.echo(f"Its log of use has {counted(moved.log_lines, 'line')}, with the root {moved.log_root}, as before.")
     click.echo(f"Start it with: handover-portal serve {folder}")
     click.echo(
         f"Its file is kept as {folder / moving.MOVED}: remove it once you are content, for it holds owners' data."
@@ -72,18 +73,26 @@ def move_packages_command(folder: Path, bucket: Path | None, to_folder: bool, fi
         nonlocal shown
         percent = 100 if not so_far.of_bytes else so_far.bytes * 100 // so_far.of_bytes
         if percent != shown and not as_json:
-            click.echo(f"{so_far.packages} of {so_far.of_packages} packages, {percent} % of {_size(so_far.of_bytes)}")
+            click.echo(
+                f"{so_far.packages} of {counted(so_far.of_packages, 'package')}, {percent} % of "
+                f"{_size(so_far.of_bytes)}"
+            )
         shown = percent
 
     moved = packages.move_packages(PortalFolder(folder), named, finish=finish, say=say)
     if as_json:
         one_line(asdict(moved))
         return
-    click.echo(f"{moved.packages} packages are there, the same on both sides ({_size(moved.bytes)}).")
+    click.echo(
+        f"{counted(moved.packages, 'package is', 'packages are')} there, the same on both sides ({_size(moved.bytes)})."
+    )
     if not moved.finished:
-        click.echo(f"{moved.on_their_way} are on their way still. Stop the portal, and type it again with --finish.")
+        click.echo(
+            f"{counted(moved.on_their_way, 'is on its way', 'are on their way')} still. Stop the portal, "
+            "and type it again with --finish."
+        )
         return
-    click.echo(f"{moved.on_their_way} that are on their way go on from where they are.")
+    click.echo(f"What is on its way goes on from where it is: {counted(moved.on_their_way, 'package')}.")
     _tell_what_to_change(folder, named)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from exchange.clock import SystemClock, to_rfc3339
+from exchange.counted import counted
 from portal.commands.opened import opened
 from portal.console import FILE, json_option, one_line, portal_folder
 from portal.force import officers
@@ -104,5 +105,8 @@ def officer_revoke(folder: Path, who: str, as_json: bool) -> None:
     if as_json:
         one_line({"name": name, "requests_taken_back": count})
         return
-    click.echo(f"{name} is shut out; {count} unanswered requests were taken out of owners' inboxes.")
+    click.echo(
+        f"{name} is shut out; {counted(count, 'unanswered request was', 'unanswered requests were')} "
+        "taken out of owners' inboxes."
+    )
     click.echo("An agent that fetched one before may still put it to its owner: the credential runs until its end.")

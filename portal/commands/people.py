@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from exchange.clock import SystemClock
+from exchange.counted import counted
 from exchange.durable import durable_file
 from portal.commands.opened import opened, remove_uploads
 from portal.console import FILE, json_option, one_line, portal_folder
@@ -30,7 +31,7 @@ def people_list(folder: Path, as_json: bool) -> None:
         return
     for entry in found:
         state = f"confirmed {entry['confirmed'][:10]}" if entry["confirmed"] else "not confirmed"
-        click.echo(f"{entry['person']}  {entry['address']}  {entry['cameras']} cameras, {state}")
+        click.echo(f"{entry['person']}  {entry['address']}  {counted(entry['cameras'], 'camera')}, {state}")
     if not found:
         click.echo("Nobody registered.")
 
@@ -49,7 +50,10 @@ def people_export(folder: Path, who: str, out: Path, as_json: bool) -> None:
     if as_json:
         one_line({"person": found["person"], "written": str(out)})
         return
-    click.echo(f"Written to {out}: the entry, {len(found['cameras'])} cameras, and {len(found['asked'])} requests.")
+    click.echo(
+        f"Written to {out}: the entry, {counted(len(found['cameras']), 'camera')}, and "
+        f"{counted(len(found['asked']), 'request')}."
+    )
     click.echo("What they sent is sealed for officers: only its sizes and hashes are known here.")
 
 
@@ -70,8 +74,8 @@ def people_erase(folder: Path, who: str, as_json: bool) -> None:
         one_line({"person": erased.person, **counts, "uploads": len(erased.uploads), "requests_kept": erased.kept})
         return
     click.echo(
-        f"Erased: the address and name, {erased.cameras} cameras, {erased.links} links, {erased.messages} messages, "
-        f"{len(erased.uploads)} unfinished uploads."
+        f"Erased: the address and name, {counted(erased.cameras, 'camera')}, {counted(erased.links, 'link')}, "
+        f"{counted(erased.messages, 'message')}, {counted(len(erased.uploads), 'unfinished upload')}."
     )
-    click.echo(f"Kept: {erased.kept} requests with their answers, which say nothing of who was asked.")
+    click.echo(f"Kept: {counted(erased.kept, 'request')}, with what was answered; nothing there says who was asked.")
     click.echo("Backups have the entry until they are removed: see 'Backups' in docs/portal-guide.md.")

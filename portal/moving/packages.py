@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from exchange.counted import counted
 from exchange.durable import durable_file
 from exchange.errors import AlreadyRunning, SettingsInvalid, StoreDamaged, StoreUnavailable
 from portal.moving.alone import alone
@@ -157,7 +158,8 @@ def _is_left(session: Session, upload: str) -> bool:
 def _check_ours(strangers: set[str]) -> None:
     if strangers:
         raise SettingsInvalid(
-            f"Where the packages are to go lie {len(strangers)} uploads that this portal knows nothing of.",
+            f"Where the packages are to go {counted(len(strangers), 'upload lies', 'uploads lie')} that "
+            "this portal knows nothing of.",
             meaning="Another portal, or another force, may keep its own there: this one would delete them.",
             do="Choose another prefix or bucket, or an empty folder.",
         )

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY, MINUTE, SECOND, Instant
+from exchange.counted import counted
 from exchange.custody.uses import Deed
 from exchange.documents.messages import Id, Part, Role, Signed
 from exchange.documents.people.appeals import (
@@ -154,7 +155,7 @@ def _check(session: Session, caller: Caller, appeal: Appeal, settings: PortalSet
     if not now - OLDEST <= appeal.issued <= now + SKEW:
         raise invalid("The appeal was not issued just now.", "Sign it anew, on a machine whose clock is right.")
     if not now < appeal.expires <= now + limits.appeal_days * DAY:
-        raise invalid("The appeal's end can't be.", f"At most {limits.appeal_days} days from now.")
+        raise invalid("The appeal's end can't be.", f"At most {counted(limits.appeal_days, 'day')} from now.")
     try:
         parse_recipient(appeal.recipient)
     except Exception:  # whatever is wrong with it, it is the officer's to correct

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from exchange.counted import counted
 from exchange.custody.uses import Deed
 from exchange.documents.messages import Credential, Id, Part, Role, Signed
 from exchange.documents.people import (
@@ -269,12 +270,16 @@ def _check_asked(session: Session, request: PersonRequest, settings: PortalSetti
     if not now - OLDEST_REQUEST <= request.issued <= now + SKEW:
         raise invalid("The request was not issued just now.", "Sign it anew, on a machine whose clock is right.")
     if not now < request.expires <= now + limits.longest_answer_days * DAY:
-        raise invalid("The request's expiry can't be.", f"At most {limits.longest_answer_days} days from now.")
+        raise invalid(
+            "The request's expiry can't be.", f"At most {counted(limits.longest_answer_days, 'day')} from now."
+        )
     for asked in request.asked:
         if asked.window.end > now:
             raise invalid("A window that is asked for lies in the future.", "Ask for what is recorded already.")
         if asked.window.window.duration > limits.longest_window_hours * HOUR:
-            raise invalid("A window that is asked for is too long.", f"At most {limits.longest_window_hours} hours.")
+            raise invalid(
+                "A window that is asked for is too long.", f"At most {counted(limits.longest_window_hours, 'hour')}."
+            )
         if session.get(PersonCameraRow, (request.person, asked.camera_id)) is None:
             raise invalid("A camera that is asked for isn't registered.", "Search again: it may have changed.")
     try:
@@ -289,7 +294,7 @@ def _check_counts(session: Session, caller: Caller, request: PersonRequest, limi
     today = session.scalar(count.where(row.officer == caller.fingerprint, row.received > now - DAY)) or 0
     if today >= limits.requests_per_officer_per_day:
         raise too_many(
-            f"An officer may send {limits.requests_per_officer_per_day} requests a day.",
+            f"An officer may send {counted(limits.requests_per_officer_per_day, 'request')} a day.",
             "Ask fewer people, or ask the force to raise the limit.",
             DAY // SECOND,
         )

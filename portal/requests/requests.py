@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from exchange.age.files import parse_recipient
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, to_rfc3339
+from exchange.counted import counted
 from exchange.custody.uses import Deed
 from exchange.documents.api import InboxKind
 from exchange.documents.messages import Asked, DecidedCamera, Decision, Outcome, Refusal, Request, Role, Signed, Status
@@ -158,14 +159,16 @@ def _check_times(request: Request, limits: Limits, now: int) -> None:
     if request.expires <= now:
         raise invalid("The request has expired.", "Sign it anew, with time for the owner to answer.")
     if request.expires > now + limits.longest_answer_days * DAY:
-        raise invalid("The request expires too late.", f"At most {limits.longest_answer_days} days from now.")
+        raise invalid(
+            "The request expires too late.", f"At most {counted(limits.longest_answer_days, 'day')} from now."
+        )
     for asked in request.asked:
         if asked.window.end > now:
             raise invalid("A window that is asked for lies in the future.", "Ask for what is recorded already.")
         if asked.window.window.duration > limits.longest_window_hours * HOUR:
             raise invalid(
                 "A window that is asked for is too long.",
-                f"At most {limits.longest_window_hours} hours each; owners set shorter limits of their own.",
+                f"At most {counted(limits.longest_window_hours, 'hour')} each; owners set shorter limits of their own.",
             )
 
 
@@ -187,7 +190,7 @@ def _check_counts(session: Session, caller: Caller, request: Request, limits: Li
     today = session.scalar(count.where(StoredRequest.officer == caller.fingerprint, StoredRequest.received > now - DAY))
     if (today or 0) >= limits.requests_per_officer_per_day:
         raise too_many(
-            f"An officer may send {limits.requests_per_officer_per_day} requests a day.",
+            f"An officer may send {counted(limits.requests_per_officer_per_day, 'request')} a day.",
             "Ask fewer owners, or ask the force to raise the limit.",
             DAY // SECOND,
         )

@@ -49,10 +49,10 @@ class Desk:
         assert result.exit_code == code, (result.output, result.exception)
         return json.loads(result.stdout if code == 0 else result.stderr.splitlines()[-1])
 
-    async def result(self, *args: str) -> Result:
+    async def result(self, *args: str, typed: str = "") -> Result:
         runner = CliRunner()
         command = ["--state", str(self.state.folder), *args]
-        return await asyncio.to_thread(runner.invoke, cli.main, command, catch_exceptions=False)
+        return await asyncio.to_thread(runner.invoke, cli.main, command, input=typed, catch_exceptions=False)
 
     async def set_up(self) -> None:
         self.state.folder.mkdir(mode=0o700)

@@ -12,6 +12,7 @@ from agent.cli.caller import Call, ask_agent
 from agent.cli.requests import as_json, print_json
 from agent.cli.typed import require_all, somebody_is_there
 from agent.owner.terminal import conversation
+from exchange.counted import counted
 from exchange.documents.feedback import REASON_WORDS, RESULT_WORDS, CannotPlayReason, CaseResult, FeedbackKind
 from exchange.documents.letters import quoted, quoted_lines
 from exchange.errors import DecisionRefused, InputInvalid, NotFound
@@ -112,7 +113,7 @@ def send_again(config: Path, request_id: str, kind: str | None, leave_it: bool, 
     if not somebody_is_there():
         require_all([] if yes else ["--yes"])
     count = sum(not package["can_be_played"] for package in details["packages"])
-    click.echo(f"{count} package{'' if count == 1 else 's'} of what you approved before, to {_whom(details)}.")
+    click.echo(f"{counted(count, 'package')} of what you approved before, to {_whom(details)}.")
     copies = suggested if kind is None else [] if kind == "same" else [kind]
     click.echo("".join(f"Added to it: {_COPIES[copy]}." for copy in copies) or "The very same package goes.")
     if not yes and not click.confirm("Send it again?"):
@@ -145,7 +146,7 @@ def note_feedback(config: Path, /, **given: Any) -> None:
     """Write down what an officer told you some other way. It stays here, and is sent to nobody."""
     reply = ask_agent(config, lambda call: call("note-feedback", **given), needs_daemon=True)
     count = reply["packages"]
-    click.echo(f"Written down, of {count} package{'' if count == 1 else 's'}.")
+    click.echo(f"Written down, of {counted(count, 'package')}.")
     if given["what"] == FeedbackKind.CANNOT_PLAY:
         click.echo(f"Hand it over again with: handover send-again {given['request_id']}")
 

@@ -20,6 +20,7 @@ from agent.records.report.chart import SHOWN, bars
 from agent.records.report.figures import STEPS, Month
 from agent.records.report.journeys import Answer
 from exchange.clock import Window, from_rfc3339
+from exchange.counted import counted
 from exchange.documents.feedback import RESULT_WORDS, CaseResult
 from exchange.errors import InputInvalid
 
@@ -40,12 +41,15 @@ STEP_WORDS = dict(
     )
 )
 FAILURE_WORDS = {
-    "upload-interrupted": "uploads that broke off, and went on",
-    "step-failed": "steps that failed",
-    "approval-void": "yeses that became void, as the footage had changed",
-    "not-verified": "packages that the force could not verify",
-    "cannot-play": "times that the force could not play it",
-    "no-receipt": "packages without a receipt after 90 days",
+    "upload-interrupted": ("upload that broke off, and went on", "uploads that broke off, and went on"),
+    "step-failed": ("step that failed", "steps that failed"),
+    "approval-void": (
+        "yes that became void, as the footage had changed",
+        "yeses that became void, as the footage had changed",
+    ),
+    "not-verified": ("package that the force could not verify", "packages that the force could not verify"),
+    "cannot-play": ("time that the force could not play it", "times that the force could not play it"),
+    "no-receipt": ("package without a receipt after 90 days", "packages without a receipt after 90 days"),
 }
 PART_WORDS = ("approved", "declined, or none there", "unanswered, or open", "refused, or stopped")
 _WIDE = 40
@@ -141,7 +145,7 @@ def _show(console: Console, told: Json) -> None:
     console.print(table)
     answers = ", ".join(f"{count} {answer}" for answer, count in told["answers"].items() if count)
     console.print(f"Answers: {answers}.")
-    failures = ", ".join(f"{count} {FAILURE_WORDS[kind]}" for kind, count in told["failures"].items())
+    failures = ", ".join(counted(count, *FAILURE_WORDS[kind]) for kind, count in told["failures"].items())
     console.print(f"Failures: {failures or 'none'}.")
     if told["sent_again"]:
         console.print(f"Sent again: {told['sent_again']}.")

@@ -13,6 +13,7 @@ from agent.cli.handing_over.noted import whole_time
 from agent.cli.record_keeping.files import in_language, refuse_taken, write_file
 from agent.cli.requests import as_json, print_json
 from agent.owner.terminal import prompt
+from exchange.counted import counted
 from exchange.documents.letters import harmless, quoted
 from exchange.errors import InputInvalid
 
@@ -79,7 +80,7 @@ def _stands(each: Json) -> str:
         return f"answered on {prompt.local(each['answered_at'])} ({each['answer']})"
     if each["days_left"] < 0:
         return f"OVERDUE since {prompt.local(each['due_at'])}"
-    return f"due by {prompt.local(each['due_at'])} ({each['days_left']} days left)"
+    return f"due by {prompt.local(each['due_at'])} ({counted(each['days_left'], 'day')} left)"
 
 
 @subject_request.command("show")

@@ -43,6 +43,7 @@ from agent.devices.onvif.urls import Reached
 from agent.devices.time_zones import posix_offset, zone_shown
 from exchange.bounded_xml import Element
 from exchange.clock import SECOND, ShiftedClock
+from exchange.counted import counted
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable
 
 T = TypeVar("T")
@@ -357,8 +358,9 @@ class _Camera:
         for number, stream in enumerate(order):
             if time.monotonic() - self._begun > _ADDRESSES_SECONDS:
                 self.notes.append(
-                    f"It answers slowly: {len(order) - number} of its {len(order)} streams were not asked for their "
-                    "address. Name the stream that is wanted to have that one asked first."
+                    f"It answers slowly: of its {counted(len(order), 'stream')}, "
+                    f"{counted(len(order) - number, 'was', 'were')} not asked for an address. Name the "
+                    "stream that is wanted to have that one asked first."
                 )
                 return
             stream.uri = await self._piece(f"where its stream {stream.name or stream.token!r} is", ask(stream.token))

@@ -15,6 +15,7 @@ from agent.media.containers.tables import NotFootage, Track
 from agent.media.cut.payload import PacketRun, packet_runs
 from agent.media.cut.timeline import PlacedSegment, Ranges, Selection, put, select, sound_within
 from agent.media.facts import SourceRef, Stretch, Trim
+from exchange.counted import counted
 from exchange.errors import FootageChanged
 
 
@@ -84,7 +85,8 @@ def find(stretch: Stretch, *, sound: bool) -> Approved:
 
 def _no_longer(stretch: Stretch) -> FootageChanged:
     return FootageChanged(
-        f"The recorded segments no longer give the {stretch.frames} frames that were approved.",
+        "The recorded segments no longer give the "
+        f"{counted(stretch.frames, 'frame that was', 'frames that were')} approved.",
         meaning="Nothing was cut: only exactly what was approved may leave.",
         do="Nothing at first: it is tried again, and then you are asked anew about what is there.",
     )

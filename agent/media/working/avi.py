@@ -24,6 +24,7 @@ from agent.media.working import reading
 from agent.media.working.caption import Caption
 from agent.media.working.encoding import captioned, even
 from agent.media.working.order import Made, MasterFile, Order, Outcome, Progress, Value, finished, no_room, not_made
+from exchange.counted import counted
 from exchange.documents.copies import AviPictures
 
 _LARGEST = 1_900_000_000
@@ -243,7 +244,8 @@ def _made(file: _File, target: Path, first_us: int, end_us: int) -> Made:
     what = (
         f"AVI with {'Motion JPEG' if coded is AviPictures.MJPEG else 'MPEG-4 part 2'} for old players. AVI has one "
         f"constant rate ({float(file.rate):.4g} pictures a second), so times are not exactly those of the recording: "
-        f"{counts.repeated} pictures are repeated, {counts.left_out} left out, and a picture is up to "
+        f"{counted(counts.repeated, 'picture is', 'pictures are')} repeated, {counts.left_out} left out, "
+        "and a picture is up to "
         f"{counts.furthest_us / 1000:.0f} ms early or late. Not the evidence."
     )
     return Made(

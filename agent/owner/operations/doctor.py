@@ -25,6 +25,7 @@ from agent.records.backups import health
 from agent.settings.model import Settings
 from agent.sources.registry import RECORDER, setting_of
 from exchange.clock import HOUR, SECOND, from_rfc3339
+from exchange.counted import counted
 from exchange.documents.messages import Part
 
 _OLD = 2 * HOUR
@@ -147,7 +148,8 @@ async def _messages(agent: Owned) -> list[Finding]:
         return [Finding("messages", State.NOTE, text, "handover notify add")]
     if failed:
         return [Finding("messages", State.BAD, str(failed[0]["failure"]), "handover notify test")]
-    return [Finding("messages", State.GOOD, f"{len(recipients)} are told when a request comes.")]
+    told = counted(len(recipients), "recipient is", "recipients are")
+    return [Finding("messages", State.GOOD, f"{told} told when a request comes.")]
 
 
 async def _copies(agent: Owned) -> list[Finding]:

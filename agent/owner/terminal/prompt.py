@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.clock import SECOND, from_rfc3339
+from exchange.counted import counted
 from exchange.documents.human_time import change_text, duration_text, host_clock_text, offset_text, range_text
 from exchange.documents.letters import quoted, quoted_lines
 
@@ -206,7 +207,7 @@ def _camera(camera: Json) -> Group:
         length = duration(from_rfc3339(actual["to"]) - from_rfc3339(actual["from"]))
         rows += [
             ("Would be sent", stretch(actual["from"], last, precise=True)),
-            ("Length", f"{length}, {camera['frames']} frames"),
+            ("Length", f"{length}, {counted(camera['frames'], 'frame')}"),
             ("Picture", camera["picture"]),
             ("Size", size(_bytes(camera))),
             ("Sound", _sound(camera)),

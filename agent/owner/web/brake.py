@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exchange.clock import HOUR, MINUTE, SECOND
+from exchange.counted import counted
 from exchange.errors import NotPermitted
 
 FREE = 5
@@ -38,7 +39,7 @@ class Brake:
                 raise NotPermitted(
                     "Too many wrong passwords or codes.",
                     meaning="Nothing was done.",
-                    do=f"Wait {max(1, wait // SECOND)} seconds, then try again.",
+                    do=f"Wait {counted(max(1, wait // SECOND), 'second')}, then try again.",
                 )
 
     def wrong(self, *whose: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mnemonic import Mnemonic
 
 from exchange.age.files import Identity, Kind, parse_identity
+from exchange.counted import counted
 from exchange.errors import InputInvalid
 
 WORDS = 24
@@ -33,7 +34,10 @@ def identity_of_words(words: Sequence[str], kind: Kind) -> Identity:
             f"Word {number}, {word[:20]!r}, is none of the sheet's.", do="Look at it again on the sheet."
         )
     if len(typed) != WORDS:
-        raise InputInvalid(f"These are {len(typed)} words, and there are {WORDS}.", do="Type all of them, in order.")
+        raise InputInvalid(
+            f"{counted(len(typed), 'word was', 'words were')} typed, and there are {WORDS}.",
+            do="Type all of them, in order.",
+        )
     try:
         return Identity(kind, bytes(Mnemonic("english").to_entropy(" ".join(typed))))
     except ValueError:

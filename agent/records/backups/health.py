@@ -13,6 +13,7 @@ from agent.records.backups.filing import filed
 from agent.records.backups.handed_over import handed_over
 from agent.services import Services
 from exchange.clock import DAY
+from exchange.counted import counted
 
 _GRACE = DAY
 """Checks are made at night: one that is due is put off only when the night went by."""
@@ -136,5 +137,5 @@ async def trouble(services: Services) -> str | None:
             return f"Copies at {each.place} are damaged, and could not be put right: handover backups"
         if each.failing_since is not None and now - each.failing_since >= after:
             days = max(1, (now - each.failing_since) // DAY)
-            return f"The backup to {each.place} has not worked for {days} day{'' if days == 1 else 's'}: {each.failure}"
+            return f"The backup to {each.place} has not worked for {counted(days, 'day')}: {each.failure}"
     return None

@@ -20,6 +20,7 @@ from agent.sources.folder.index import FolderIndex, Row
 from agent.sources.folder.options import Options
 from agent.sources.folder.time import ORDER, TWO_WAYS, UNTIMED, Reader, end_in_name, is_fresh, machine_zone
 from exchange.clock import DAY, SECOND, Window
+from exchange.counted import counted
 from exchange.durable import raising_disk_full, sync_folder
 from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage
 
@@ -78,7 +79,7 @@ class Session(DeviceSession[Options]):
         self.notes += [f"{printable(row.path)[-80:]} is of this time, but {row.note}" for row in broken]
         if unusable and not usable and not broken:
             self.notes.append(
-                f"None of the {unusable} files in the folder can be used: handover sources test says why."
+                f"None of {counted(unusable, 'file')} in the folder can be used: handover sources test says why."
             )
         return spans
 
@@ -105,9 +106,9 @@ class Session(DeviceSession[Options]):
         unused = self.index.unused(10)
         wrong = _several(self.index, self.index.paths(_MOST_NAMES))
         wrong += [f"{printable(row.path)}: {row.note}"[:300] for row in unused]
-        good = [f"{usable} files can be used."]
+        good = [f"{counted(usable, 'file')} can be used."]
         if unusable > len(unused):
-            wrong.append(f"{unusable - len(unused)} more files can't be used.")
+            wrong.append(f"{counted(unusable - len(unused), 'more file')} can't be used.")
         return TestAnswer(good=tuple(good), wrong=tuple(wrong))
 
     # -- bringing a file --

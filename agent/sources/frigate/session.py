@@ -30,6 +30,7 @@ from agent.sources.device.session import HttpSession, Identity
 from agent.sources.frigate.options import Options
 from agent.sources.frigate.time import ListedSegment, Located, stretches
 from exchange.clock import HOUR, MINUTE, SECOND, Window
+from exchange.counted import counted
 from exchange.errors import CameraRefused, NoFootage
 
 _AROUND = MINUTE
@@ -213,7 +214,7 @@ class Session(HttpSession[Options]):
                 and days > 0
                 and kept.get("mode", "all") == "all"
             ):
-                return [f"Frigate keeps all of {self.camera}'s recording for {days:g} days."], []
+                return [f"Frigate keeps all of {self.camera}'s recording for {counted(days, 'day')}."], []
         return [], [f"Frigate keeps only parts of {self.camera}'s recording, those with motion or objects in them."]
 
     # -- bringing it --

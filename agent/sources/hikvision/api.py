@@ -18,6 +18,7 @@ from agent.devices.download import Destination
 from agent.devices.http import Answer, Http
 from agent.sources.hikvision.files import is_media
 from exchange.bounded_xml import Element, XmlRefused, read_xml
+from exchange.counted import counted
 from exchange.errors import CameraAnswerInvalid, CameraRefused
 
 _MOST_XML = 4 * 1024 * 1024
@@ -178,7 +179,8 @@ def _locked(root: Element, host: str) -> CameraRefused | None:
         if not re.fullmatch(r"\d{1,2}", left):
             return None
         return CameraRefused(
-            f"The recorder at {host} refuses the user name or password, and takes {left} more tries.",
+            f"The recorder at {host} refuses the user name or password, and takes "
+            f"{counted(int(left), 'more try', 'more tries')}.",
             meaning="Nothing was fetched. After that it locks this user out for a while.",
             do="Check both on the recorder's own page before trying again.",
         )

@@ -23,6 +23,7 @@ from agent.sources.device.orders import FetchedFile, FetchOrder, Json, Report
 from agent.sources.device.rtsp_connection import connected
 from agent.sources.hikvision.time import Meaning
 from exchange.clock import HOUR, MINUTE, SECOND, Window, to_rfc3339
+from exchange.counted import counted
 from exchange.durable import sync_folder
 from exchange.errors import NoFootage
 
@@ -91,7 +92,8 @@ def _named(time: DeviceTime, order: FetchOrder, came: Played, assembler: Assembl
     notes = list(dict.fromkeys([NOTE, *came.notes]))
     if assembler.lost:
         notes.append(
-            f"In {len(assembler.lost)} places packets were missing; pictures up to the next key were left out."
+            f"In {counted(len(assembler.lost), 'place')} packets were missing; pictures up to the next "
+            "key were left out."
         )
     short = assembler.asked.end - max(each.end for each in assembler.files)
     if short > came.uncertain + 2 * SECOND:

@@ -29,6 +29,7 @@ from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Look
 from agent.sources.device.session import HttpSession, Identity
 from agent.sources.mediamtx.options import Options
 from exchange.clock import MINUTE, SECOND, Window, from_rfc3339, to_rfc3339
+from exchange.counted import counted
 from exchange.errors import CameraRefused, NoFootage
 
 PORT = 9996
@@ -149,9 +150,8 @@ class Session(HttpSession[Options]):
             nothing = f"It recorded nothing of {self.path!r} for a day: look for record: yes, and for its source."
             return TestAnswer(wrong=(nothing,))
         share = sum(part.duration for part in parts) * 100 / window.duration
-        return TestAnswer(
-            good=(f"It recorded {share:.1f} % of the last day, without a gap in {len(parts)} stretches.",)
-        )
+        stretches = counted(len(parts), "stretch", "stretches")
+        return TestAnswer(good=(f"It recorded {share:.1f} % of the last day, without a gap in {stretches}.",))
 
     def _span(self, listed: tuple[int, int], asked: Window, time: DeviceTime) -> FoundSpan | None:
         start, end = listed

@@ -16,6 +16,7 @@ from agent.sources.device.orders import FetchedFile, FetchOrder, Name, Report
 from agent.sources.device.rtsp_connection import connected
 from agent.sources.onvif.options import Options
 from exchange.clock import SECOND, Window
+from exchange.counted import counted
 from exchange.durable import durable_file, sync_folder
 from exchange.errors import NoFootage
 
@@ -156,7 +157,8 @@ class ReplayFetch:
         notes = list(dict.fromkeys([*self.notes, *(played.notes if played else [])]))
         if self.lost:
             notes.append(
-                f"In {self.lost} places packets were missing; the pictures up to the next key frame were left out."
+                f"In {counted(self.lost, 'place')} packets were missing; the pictures up to the next key "
+                "frame were left out."
             )
         end = max(each.end for each in files)
         less = self.time.to_device(self.order.end) - end

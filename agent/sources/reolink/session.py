@@ -46,6 +46,7 @@ from agent.sources.reolink.api import (
 from agent.sources.reolink.options import Options
 from agent.sources.reolink.time import Fields, fields, posix
 from exchange.clock import MINUTE, SECOND, Window
+from exchange.counted import counted
 from exchange.errors import CameraAnswerInvalid, CameraRefused, NoFootage
 
 _METHOD = "Reolink GetTime"
@@ -304,7 +305,7 @@ class Session(HttpSession[Options]):
             else:
                 wrong.append("It has no card or disk, and so keeps no recordings.")
         days = self._recorded_days(self.time.to_local(self.order.now()))
-        good.append(f"It recorded on {len(days)} days of this month.")
+        good.append(f"It recorded on {counted(len(days), 'day')} of this month.")
         channels = dict.fromkeys(range(1, min(self.channels, 512) + 1), "")
         return TestAnswer(good=tuple(good), wrong=tuple(wrong), channels=channels)
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from exchange.counted import counted
 from exchange.errors import InputInvalid, NotFound
 from portal.console import FOLDER, json_option, one_line
 from portal.officer.casework.case_folder import CaseContent
@@ -65,7 +66,9 @@ def export(
         )
     else:
         tools.console.print(f"Exported to {lies}", soft_wrap=True, highlight=False, markup=False)
-        tools.console.print(f"{len(opened)} packages, of which {verified} verified; {len(folder.files)} files.")
+        tools.console.print(
+            f"{counted(len(opened), 'package')}, of which {verified} verified; {counted(len(folder.files), 'file')}."
+        )
         for each in troubles:
             words = f"What came for the request {each.case.request_id} does not hold: {each.trouble}"
             tools.console.print(words, soft_wrap=True, highlight=False, markup=False)

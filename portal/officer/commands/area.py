@@ -11,6 +11,7 @@ import click
 import yaml
 from rich.markup import escape
 
+from exchange.counted import counted
 from exchange.documents.api import FootageChance, FoundCamera, SearchResult
 from exchange.documents.exhibits import typed_prefix
 from exchange.documents.letters import quoted
@@ -196,7 +197,7 @@ def _tell_found(tools: Tools, result: SearchResult, chosen: Sequence[FoundCamera
     if result.truncated:
         tools.console.print("There are more; search a smaller place.")
     owners = len(batches.by_owner(chosen))
-    tools.console.print(f"Chosen: {owners} {'owner' if owners == 1 else 'owners'}, {len(chosen)} cameras.")
+    tools.console.print(f"Chosen: {counted(owners, 'owner')}, {counted(len(chosen), 'camera')}.")
 
 
 def _warn(tools: Tools, reasons: Sequence[str], warnings: Sequence[str], *, quiet: bool) -> None:
@@ -212,7 +213,7 @@ def _warn(tools: Tools, reasons: Sequence[str], warnings: Sequence[str], *, quie
 
 def _confirm(tools: Tools, chosen: Sequence[FoundCamera], yes: bool) -> None:
     owners = len(batches.by_owner(chosen))
-    if not yes and not click.confirm(f"Sign and send {owners} request{'' if owners == 1 else 's'}?"):
+    if not yes and not click.confirm(f"Sign and send {counted(owners, 'request')}?"):
         raise click.Abort
 
 
@@ -234,7 +235,7 @@ def _send(tools: Tools, progress: Progress, as_json: bool) -> None:
             }
         )
         return
-    tools.console.print(f"{len(progress.sent)} of {len(batch.sendings)} requests sent.")
+    tools.console.print(f"{len(progress.sent)} of {counted(len(batch.sendings), 'request')} sent.")
     for each in batch.sendings:
         if each.request_id in progress.failed:
             cameras = ", ".join(quoted(label) for label in each.cameras)

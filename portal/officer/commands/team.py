@@ -11,6 +11,7 @@ import click
 
 from exchange.age.files import Identity, read_identities
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.documents.api import Case
 from exchange.documents.letters import quoted
 from exchange.documents.messages import Credential, Signed
@@ -199,7 +200,9 @@ def restore(tools: Tools, as_json: bool) -> None:
     if as_json:
         one_line({"cases": found.cases, "requests": requests, "closed": found.closed})
         return
-    tools.console.print(f"Here again: {len(found.cases)} cases of teams, {len(requests)} requests.")
+    tools.console.print(
+        f"Here again: {counted(len(found.cases), 'case')} of teams, {counted(len(requests), 'request')}."
+    )
     for crime in found.closed:
         tools.console.print(
             f"{quoted(crime)} does not open with your present key. Have a colleague put your new credential in "

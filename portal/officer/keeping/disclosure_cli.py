@@ -12,6 +12,7 @@ import click
 
 from exchange.age.files import parse_recipient
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.documents.letters import harmless
 from exchange.errors import InputInvalid, PortalRefused
 from exchange.package.writing import PackageEntry, seal_package
@@ -103,12 +104,17 @@ def make(tools: Tools, crime_reference: str, into: Path, recipient: str | None, 
         one_line({"disclosure": lies, "sensitive_schedule": schedule, "made": to_rfc3339(now), **counts})
         return
     tools.console.print(f"For the defence: {lies}", soft_wrap=True, highlight=False, markup=False)
-    tools.console.print(f"{counts['used']} items used, {counts['unused']} unused; begin with data/index.html.")
+    tools.console.print(
+        f"{counted(counts['used'], 'item')} used, {counts['unused']} unused; begin with data/index.html."
+    )
     if found.uses is None:
         tools.console.print("Without the log of use: that needs the role disclosure, and a portal that keeps one.")
     if schedule is not None:
         tools.console.print(f"FOR THE PROSECUTOR ONLY: {schedule}", soft_wrap=True, highlight=False, markup=False)
-        tools.console.print(f"{counts['sensitive']} sensitive items are listed there; none is in the file above.")
+        tools.console.print(
+            f"{counted(counts['sensitive'], 'sensitive item is', 'sensitive items are')} listed there; "
+            "none is in the file above."
+        )
 
 
 async def _gather(tools: Tools, client: OfficerClient, crime_reference: str, zone: ZoneInfo) -> Disclosure:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.clock import DAY
+from exchange.counted import counted
 from exchange.documents.keeping.holds import Retention
 from exchange.documents.messages import Receipt, Request
 from exchange.durable import sync_folder
@@ -54,7 +55,7 @@ def remove_case(state: OfficerState, cases: Sequence[KeptCase], crime_reference:
         )
     if not case.is_due(now):
         raise InputInvalid(
-            f"{crime_reference} is kept for {-(-(case.until - now) // DAY)} days more.",
+            f"{crime_reference} is kept for {counted(-(-(case.until - now) // DAY), 'day')} more.",
             do="Wait, or ask the force whether its classes are right.",
         )
     for request_id in case.requests:

@@ -6,6 +6,7 @@ Not for: giving a case's file to somebody (``portal.officer.keeping.disclosure_c
 import click
 
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.documents.keeping.holds import HoldPlaced
 from exchange.documents.letters import harmless
 from exchange.signing.documents import PublicKey, read_unverified
@@ -35,9 +36,10 @@ def place(tools: Tools, crime_reference: str, reason: str, as_json: bool) -> Non
         one_line({"hold_id": placed.hold_id, "packages": stands.packages, "files": stands.files})
         return
     tools.console.print(
-        f"Held: {placed.hold_id}. At the portal lie {stands.packages} packages and {stands.files} files"
+        f"Held: {placed.hold_id}. At the portal for this crime: {counted(stands.packages, 'package')} and "
+        f"{counted(stands.files, 'file')}."
     )
-    tools.console.print("for this crime; they stay, and so does what comes.")
+    tools.console.print("What is there stays, and so does what comes.")
 
 
 @hold.command("lift")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from exchange.clock import Window, to_rfc3339
+from exchange.counted import counted
 from exchange.documents.letters import quoted, quoted_lines
 from exchange.documents.people.appeals import Appeal, Mark
 from exchange.durable import durable_file
@@ -98,7 +99,7 @@ def show_queue(tools: Tools, appeal_id: str, unmarked: bool, tz: str | None, as_
     for each in shown:
         contribution = each.contribution
         mark = f" [{contribution.mark.value}]" if contribution.mark else ""
-        count = f"{len(contribution.files)} files, {each.size / 1e6:.1f} MB"
+        count = f"{counted(len(contribution.files), 'file')}, {each.size / 1e6:.1f} MB"
         sent = show_time(contribution.sent, zone)
         tools.console.print(f"{contribution.contribution_id}  {sent}  {count}{mark}", markup=False)
         if each.note is not None and each.note.text:
@@ -156,10 +157,13 @@ def set_mark(tools: Tools, appeal_id: str, contribution_id: str, mark: str, as_j
 
 @appeal.command("close")
 @click.argument("appeal_id")
+@click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
 @click.pass_obj
-def close(tools: Tools, appeal_id: str, as_json: bool) -> None:
-    """Take the page of APPEAL_ID away; what came stays in the queue."""
+def close(tools: Tools, appeal_id: str, yes: bool, as_json: bool) -> None:
+    """Take the page of APPEAL_ID away for good; what came stays in the queue."""
+    if not (yes or as_json):
+        _ask_to_close(tools, appeal_id)
     tools.run(lambda client: client.close_appeal(appeal_id))
     if as_json:
         one_line({"appeal_id": appeal_id, "closed": True})
@@ -181,6 +185,20 @@ def poster(tools: Tools, appeal_id: str, out: Path, as_json: bool) -> None:
         one_line({"address": address, "written": str(out)})
         return
     tools.console.print(f"{out} leads to {address}", soft_wrap=True)
+
+
+def _ask_to_close(tools: Tools, appeal_id: str) -> None:
+    """Abort unless they want what closing means. Of an appeal that is not there, or closed, nothing is asked."""
+    found = tools.run(lambda client: client.appeal(appeal_id))
+    if found.closed is not None:
+        return
+    tools.console.print(f"{appeal_id}  {title_of(found)}", markup=False)
+    tools.console.print(
+        "Its page goes at once, also for whoever is sending something now, and posters lead nowhere. "
+        "This can't be taken back. What came stays in the queue.",
+        soft_wrap=True,
+    )
+    click.confirm("Close it for good?", abort=True)
 
 
 def _next(queue: AppealQueue) -> str | None:

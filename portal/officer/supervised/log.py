@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from exchange.counted import counted
 from exchange.custody.checkpoint import TreeHead, open_checkpoint
 from exchange.custody.merkle import consistent
 from exchange.custody.uses import LogHead, SignedHead, log_broken
@@ -33,14 +34,17 @@ async def check_log(state: OfficerState, client: OfficerClient, now: int) -> Non
         head = await client.log_head(size)
     except NoSuchCall:
         if size:
-            raise log_broken(f"The portal kept a log of use with {size} lines, and shows none any more.") from None
+            raise log_broken(
+                f"The portal kept a log of use with {counted(size, 'line')}, and shows none any more."
+            ) from None
         return
     shown, kept = await restored.fetch(state, client), None
     if not consistent(size, root, head.size, bytes.fromhex(head.root), _steps(head.proof)):
         after = await restored.head_after(state, client, shown)
         if after is None:
             raise log_broken(
-                f"The portal's log of use had {size} lines, and the {head.size} of now don't begin with them."
+                f"The portal's log of use had {counted(size, 'line')}, and the {head.size} of now don't "
+                "begin with them."
             )
         head, kept = after
     await asyncio.to_thread(_check_signed, state, head)
@@ -94,7 +98,9 @@ def _check_signed(state: OfficerState, head: LogHead) -> None:
         return
     auditor, found = _open_signed(state, head.signed)
     if not consistent(found.size, found.root, head.size, bytes.fromhex(head.root), _steps(head.signed_proof)):
-        raise log_broken(f"The portal's log is not the one with {found.size} lines that {auditor.name} signed.")
+        raise log_broken(
+            f"The portal's log is not the one with {counted(found.size, 'line')} that {auditor.name} signed."
+        )
 
 
 def _open_signed(state: OfficerState, signed: SignedHead) -> tuple[Credential, TreeHead]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.custody.uses import Use
 from exchange.documents.letters import harmless
 from portal.console import json_option, one_line
@@ -54,7 +55,7 @@ def show_log(tools: Tools, crime_reference: str | None, after: int, tz: str | No
             return
         for line in kept:
             click.echo(line, nl=False)
-    tools.console.print(f"{count} of {lines} lines; all of them follow each other.")
+    tools.console.print(f"{count} of {counted(lines, 'line')}; all of them follow each other.")
 
 
 @log_of_use.command("sign")
@@ -68,7 +69,7 @@ def sign(tools: Tools, as_json: bool) -> None:
     if as_json:
         one_line({"lines": size, "signed": to_rfc3339(now)})
         return
-    tools.console.print(f"Signed: the log had {size} lines.")
+    tools.console.print(f"Signed: the log had {counted(size, 'line')}.")
 
 
 @contextlib.contextmanager
@@ -120,4 +121,7 @@ def put_back(tools: Tools, at: str, reason: str, lost: int | None, tz: str | Non
     if as_json:
         one_line({"kept": said.kept.size, "lost": said.lost - said.kept.size, "signed": to_rfc3339(now)})
         return
-    tools.console.print(f"Signed: the log goes on from {said.kept.size} lines; {said.lost - said.kept.size} are lost.")
+    tools.console.print(
+        f"Signed: the log goes on from {counted(said.kept.size, 'line')}; "
+        f"{counted(said.lost - said.kept.size, 'is', 'are')} lost."
+    )

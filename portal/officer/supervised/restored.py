@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Container, Iterable, Sequence
 
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.custody.merkle import EMPTY_ROOT, consistent
 from exchange.custody.restored import Head, LogRestored, SignedRestored
 from exchange.custody.uses import Deed, LogHead, Use, UsesReader, log_broken
@@ -93,7 +94,8 @@ def what_was_lost(state: OfficerState) -> str | None:
         said, auditor = read_unverified(signed.statement, LogRestored), read_unverified(signed.credential, Credential)
         words.append(
             f"The portal's log of use was put back to an earlier state on {to_rfc3339(said.restored)[:19]}Z: of "
-            f"{said.lost} lines the last {said.lost - said.kept.size} are lost. {auditor.name} signed that, "
+            f"{counted(said.lost, 'line')} the last {counted(said.lost - said.kept.size, 'is', 'are')} "
+            f"lost. {auditor.name} signed that, "
             f"and why: {said.reason}"
         )
     return " ".join(words) or None
@@ -119,7 +121,7 @@ def sign(state: OfficerState, log: UsesReader, at: int, lost: int | None, reason
     had = max(lost or 0, seen if state.log_seen() < at else 0)
     if had <= kept:
         raise InputInvalid(
-            f"The log goes on from its {kept} lines before that time, and this machine saw no more of it.",
+            f"The log goes on from its {counted(kept, 'line')} before that time, and this machine saw no more of it.",
             do="If officers' programs had more, give the greatest number that one of them shows: --lost N.",
         )
     size, root = state.log_head_until(kept)

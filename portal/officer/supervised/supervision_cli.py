@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.documents.letters import quoted, quoted_lines
 from exchange.documents.supervision import Authorisation
 from exchange.durable import durable_file
@@ -68,12 +69,12 @@ def authorise(
 
 
 def _show(tools: Tools, draft: authorising.Draft) -> None:
-    area = draft.area
+    area, owners = draft.area, counted(draft.most_owners, "owner")
     circle = f"within {area.radius_m:.0f} m of {area.latitude}, {area.longitude}" if area else "anywhere"
     inside = "also inside of buildings" if draft.indoors else "none inside of buildings"
     for line in (
         f"The officer with the key {draft.officer} may ask, about {quoted(draft.crime_reference)},",
-        f"at most {draft.most_owners} owners for {to_rfc3339(draft.window.start)} to {to_rfc3339(draft.window.end)},",
+        f"at most {owners} for {to_rfc3339(draft.window.start)} to {to_rfc3339(draft.window.end)},",
         f"of cameras {circle}, {inside}. Each of these owners reads why:",
         quoted_lines(draft.reason),
     ):

@@ -36,7 +36,7 @@ def test_a_folders_camera_is_added_listed_checked_tested_dated_given_another_sou
     assert "clip.mp4" in handover("sources", "test", "front", code=NOTHING)
     start = to_rfc3339(made)
     handover("sources", "start", "front", "clip.mp4", start)
-    assert "1 files can be used." in handover("sources", "test", "front")
+    assert "1 file can be used." in handover("sources", "test", "front")
     assert "  source " in handover("cameras", "--help")
     handover("cameras", "source", "front", "folder", "--option", f"path={second}")
     assert "0 files can be used." in handover("sources", "test", "front", code=NOTHING)

@@ -224,7 +224,7 @@ def test_all_channels_are_added_by_one_command_with_one_password(config: Path, p
     assert " ," not in ended.output
     listed = json.loads(handover(config, "cameras", "list", "--json").output)["cameras"]
     assert [camera["camera_id"] for camera in listed] == ["shop-1", "shop-2"]
-    assert "2 of 2 channels were added." in ended.output
+    assert "Added: 2 of 2 channels." in ended.output
 
 
 def test_a_channel_that_is_not_there_is_not_added_and_those_that_are_there_are_named(
@@ -237,7 +237,7 @@ def test_a_channel_that_is_not_there_is_not_added_and_those_that_are_there_are_n
     assert "has no channel 9" in ended.output
     assert "It has 1 (Gate), 2 (Till): set the option" in ended.output
     assert some.exit_code == 17
-    assert "1 of 2 channels were added." in some.output
+    assert "Added: 1 of 2 channels." in some.output
     listed = json.loads(handover(config, "cameras", "list", "--json").output)["cameras"]
     assert [camera["camera_id"] for camera in listed] == ["shop-2"]
 

@@ -63,7 +63,7 @@ async def test_the_disk_is_lost_and_the_portal_knows_the_machine_again(tmp_path:
             sealed = at.settings.package(package.evidence_id).read_bytes()
         await asyncio.to_thread(shutil.rmtree, lost.data)
         said = await put_back(lost, device, key)
-        assert "1 of your copies were fetched." in said
+        assert "1 of your copies was fetched." in said
         async with lost.second(at) as again:
             assert again.agent.services.keys.device.public.fingerprint == device
             assert again.settings.package(package.evidence_id).read_bytes() == sealed

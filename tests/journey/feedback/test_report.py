@@ -94,7 +94,7 @@ def for_people(made: dict[str, Any], folder: Path) -> None:
         assert f"{MONTH}  █▓░ 3" in shown
         assert "from then until your answer" in shown
         assert "3 h 0 min 0 s" in shown
-        assert "1 packages that the force could not verify" in shown
+        assert "1 package that the force could not verify" in shown
         assert "1 with 3 of 5" in shown
         assert "1: it helped to identify somebody" in shown
         assert json.loads(run.invoke(command.report, ["--as", "json"], obj=folder).output) == made

@@ -85,7 +85,7 @@ async def test_a_force_whose_keys_are_lost_starts_no_more_and_is_erased_alone(
     lost = places["kent"].folder.keys
     for name in await asyncio.to_thread(lost.names):
         await asyncio.to_thread(lost.destroy, name)
-    with pytest.raises(StoreDamaged, match="keys of 1 devices and 0 people"):
+    with pytest.raises(StoreDamaged, match="keys of 1 device and 0 people"):
         async with served(places, clock):
             pass
     folder = str(places["kent"].folder.path.parent.parent)

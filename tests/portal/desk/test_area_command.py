@@ -130,6 +130,13 @@ async def test_it_is_told_what_most_owners_programs_will_refuse_where_the_force_
     assert "because 11 owners are asked" in person.output
 
 
+async def test_one_camera_of_one_owner_is_said_as_one(typed: Typed, town: Town) -> None:
+    await town.agent().join(town.place, camera("lane", at=MARKET, recordings_since=NOON - 7 * DAY))
+    said = (await typed.result(*ASKED, *TEXTS, "--near", NEAR, typed="n\n")).output
+    assert "Chosen: 1 owner, 1 camera." in said
+    assert "Sign and send 1 request?" in said
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

@@ -146,11 +146,11 @@ async def test_a_dump_that_is_put_back_tells_nothing_of_who_left_and_all_of_who_
     again.path.mkdir()
     await asyncio.to_thread(shutil.copytree, town.place.folder.keys.folder, again.keys.folder)
     again.save(place.settings)
-    with pytest.raises(StoreDamaged, match="1 devices and 1 people"):
+    with pytest.raises(StoreDamaged, match="1 device and 1 person"):
         async with in_process(place, town.clock):
             pass
     told = await asyncio.to_thread(CliRunner().invoke, main, ["keys", "check", str(again.path), "--erase"])
-    assert "1 devices and 1 people have no key: erased." in told.output
+    assert "1 device and 1 person without a key: erased." in told.output
     async with served(town, place) as officer:
         found = await officer.search(lat=53.7632, lon=-2.7031, radius_m=100)
         assert [(each.device, each.label) for each in found.cameras] == [(stays.name, "Door of who stays")]

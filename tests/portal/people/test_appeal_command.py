@@ -7,6 +7,7 @@ import pytest
 from exchange.clock import HOUR, to_rfc3339
 from exchange.documents.people.appeals import Appeal
 from exchange.signing.documents import parse_strictly
+from portal.console import INTERRUPTED
 from portal.officer import cli
 from tests.portal.conftest import Town
 from tests.portal.people.test_appeals import link_script as link_script
@@ -63,11 +64,14 @@ async def test_the_queue_is_looked_through_from_the_oldest_on(
     assert await desk.run("appeal", "open", name) == {}
     await desk.run("appeal", "mark", name, second, "none")
     said = (await desk.result("appeal", "queue", name)).output
-    for words in ("> At four", "> I think", "contact: \u201c07700 900123\u201d", "[relevant]"):
+    for words in ("> At four", "> I think", "contact: \u201c07700 900123\u201d", "[relevant]", "  1 file, "):
         assert words in said
     await desk.run("appeal", "poster", name, "--out", str(tmp_path / "code.svg"))
     assert (tmp_path / "code.svg").read_text().startswith("<svg")
-    await desk.run("appeal", "close", name)
+    kept = await desk.result("appeal", "close", name, typed="n\n")
+    assert (kept.exit_code, "This can't be taken back." in kept.output) == (INTERRUPTED, True)
+    assert (await visitor.get(f"/a/{name}")).status == 200
+    assert "Closed:" in (await desk.result("appeal", "close", name, typed="y\n")).output
     assert "closed" in (await desk.result("appeal", "list")).output
     assert (await desk.run("appeal", "queue", "NoName", code=17))["exit_code"] == 17
     assert (await desk.run("appeal", "queue", "zzzzzzzzzz", code=31))["exit_code"] == 31

@@ -78,7 +78,7 @@ async def test_the_words_for_people_name_what_was_done(town: Town, person: str, 
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    assert f"{person}  {ADA}  1 cameras, confirmed" in await said("list")
+    assert f"{person}  {ADA}  1 camera, confirmed" in await said("list")
     assert "only its sizes and hashes" in await said("export", ADA, "--out", str(tmp_path / "all.json"))
-    assert "2 requests with their answers" in await said("erase", ADA)
+    assert "Kept: 2 requests, with what was answered" in await said("erase", ADA)
     assert "Nobody registered." in await said("list")

@@ -142,7 +142,7 @@ async def test_packages_go_into_a_bucket_and_back_while_the_portal_runs_and_the_
         await ended(had.agent, gone)
     here = lying(place, None)
     told = await typed(place, *into, "--finish")
-    assert "1 that are on their way go on" in told.output
+    assert "goes on from where it is: 1 package." in told.output
     assert lying(place, None) == here
     bucketed = changed(place, told.output.partition("start the portal:")[2].partition("What lies")[0])
     assert name_of(gone) not in lying(bucketed, storage)
@@ -209,7 +209,7 @@ async def test_nothing_goes_where_others_keep_theirs_or_where_it_is_already(
     assert "kept there already" in await refused(place, "--to-folder")
     assert "Say where to" in await refused(place)
     storage.client().put_object(Bucket=storage.bucket, Key=f"{to.prefix}/{'0' * 32}", Body=b"another's")
-    assert "1 uploads that this portal knows nothing of" in await refused(place, *into)
+    assert "1 upload lies that this portal knows nothing of" in await refused(place, *into)
     async with served(place, clock):
         assert "runs" in await refused(place, *into, "--finish")
 

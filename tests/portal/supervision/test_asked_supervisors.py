@@ -137,7 +137,7 @@ async def test_an_hours_quota_is_kept_and_seen(town: Town) -> None:
     assert (await town.officer.call("GET", path)).status == 200
     assert (await town.officer.call("GET", path, headers={"Range": "bytes=5-"})).status == 206
     refused = await town.officer.call("GET", api.CONTENT.format(delivery_id="r-2-del"))
-    assert (refused.status, refused.title) == (429, "An officer may fetch 1 packages an hour.")
+    assert (refused.status, refused.title) == (429, "An officer may fetch 1 package an hour.")
     for _ in range(2):
         await town.officer.search(**PLACE)
     times = {"from": to_rfc3339(town.clock.now() - HOUR), "to": to_rfc3339(town.clock.now())}

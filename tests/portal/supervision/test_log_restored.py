@@ -127,7 +127,7 @@ async def test_an_auditor_who_saw_no_more_must_say_how_many_were_lost(town: Town
     asked = await auditor.result("audit", "restored", "--at", at, "--reason", WHY, "--lost", "3", said="n\n")
     assert asked.exit_code == INTERRUPTED
     signed = await auditor.result("audit", "restored", "--at", at, "--reason", WHY, "--lost", "3", said="y\n")
-    assert "goes on from 2 lines; 1 are lost" in signed.output
+    assert "goes on from 2 lines; 1 is lost" in signed.output
 
 
 async def statement(town: Town, who: Officer, size: int, lost: int, **changed: Any) -> SignedRestored:
