@@ -202,13 +202,8 @@ def _tell_found(tools: Tools, result: SearchResult, chosen: Sequence[FoundCamera
 
 def _warn(tools: Tools, reasons: Sequence[str], warnings: Sequence[str], *, quiet: bool) -> None:
     if reasons and not quiet:
-        tools.console.print(f"A supervisor must allow this, because {'; '.join(reasons)}.", soft_wrap=True)
-    if warnings:
-        click.echo(
-            f"Most owners' programs will refuse this without a supervisor's signature, because {'; '.join(warnings)}. "
-            "Your force wants none, and owners have limits of their own: make a draft (--draft) for a supervisor.",
-            err=True,
-        )
+        tools.console.print(supervision_cli.must_allow(reasons), soft_wrap=True)
+    supervision_cli.warn_of_refusals(warnings)
 
 
 def _confirm(tools: Tools, chosen: Sequence[FoundCamera], yes: bool) -> None:

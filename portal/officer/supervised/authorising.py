@@ -4,7 +4,7 @@ Not for: whether a request needs one (``exchange.documents.supervision``), or ch
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError
 
 from exchange.clock import DAY
 from exchange.complaints import wrong
-from exchange.documents.messages import Credential, Fingerprint, Line, Part, Role, Signed, Stretch, Text
-from exchange.documents.supervision import Area, Authorisation
+from exchange.documents.messages import Asked, Credential, Fingerprint, Line, Part, Role, Signed, Stretch, Text
+from exchange.documents.supervision import Area, Authorisation, SupervisionLimits, supervised_for
 from exchange.errors import DocumentInvalid, InputInvalid, NotFound
 from exchange.signing.documents import PublicKey, SigningKey, sign_document
 from portal.officer.asking import RequestForm, stretch_of
@@ -49,6 +49,17 @@ def draft_of(form: RequestForm, officer: PublicKey, zone: ZoneInfo | None) -> Dr
         most_owners=form.owners_asked or 1,
         reason=form.necessity,
     )
+
+
+def why_beyond(
+    form: RequestForm, zone: ZoneInfo | None, indoors: Collection[str], limits: SupervisionLimits
+) -> tuple[str, ...]:
+    """Why the form goes beyond the limits, each in words to go after "because"; empty when it doesn't.
+
+    ``indoors``: the ids of those of the device's cameras that are inside of buildings. InputInvalid for unusable times.
+    """
+    asked = [Asked(camera_id=each.camera_id, window=stretch_of(each.start, each.end, zone)) for each in form.asked]
+    return supervised_for(form.owners_asked or 1, asked, indoors, limits)
 
 
 def read_draft(path: Path | None, flags: Mapping[str, Any]) -> Draft:

@@ -25,8 +25,14 @@ class Rules:
 
 
 async def rules_for(client: OfficerClient, cameras: Collection[FoundCamera]) -> Rules:
-    """From an older portal, which doesn't tell, the usual limits: it judges the requests all the same."""
-    names = [CameraName(device=device, camera_id=camera_id) for device, camera_id in _names(cameras)]
+    """As ``rules_of``, for cameras as a search finds them."""
+    return await rules_of(client, {(camera.device, camera.camera_id) for camera in cameras})
+
+
+async def rules_of(client: OfficerClient, cameras: Collection[tuple[str, str]]) -> Rules:
+    """For cameras by device and camera id. From an older portal, which doesn't tell, the usual limits: it judges the
+    requests all the same."""
+    names = [CameraName(device=device, camera_id=camera_id) for device, camera_id in sorted(cameras)]
     limits, indoors = SupervisionLimits(), set[tuple[str, str]]()
     try:
         for start in range(0, len(names) or 1, MOST_CAMERAS):
@@ -36,7 +42,3 @@ async def rules_for(client: OfficerClient, cameras: Collection[FoundCamera]) -> 
     except NoSuchCall:
         return Rules()
     return Rules(limits, frozenset(indoors))
-
-
-def _names(cameras: Collection[FoundCamera]) -> list[tuple[str, str]]:
-    return sorted({(camera.device, camera.camera_id) for camera in cameras})

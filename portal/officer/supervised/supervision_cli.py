@@ -3,6 +3,7 @@
 Not for: how it is made (``portal.officer.supervised.authorising``).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,21 @@ def write_draft(tools: Tools, draft: authorising.Draft, path: Path, *, as_json: 
         return
     tools.console.print(f"Nothing was sent. Give {path} to a supervisor, who signs it with:", soft_wrap=True)
     tools.console.print(f"  handover-officer authorise --draft {path} --out AUTHORISATION.json", soft_wrap=True)
+
+
+def must_allow(reasons: Sequence[str]) -> str:
+    """``reasons``: those that the force's own limits give, one at least."""
+    return f"A supervisor must allow this, because {'; '.join(reasons)}."
+
+
+def warn_of_refusals(warnings: Sequence[str]) -> None:
+    """Say on stderr why most owners' programs will refuse, where they will; the force wants no supervisor then."""
+    if warnings:
+        click.echo(
+            f"Most owners' programs will refuse this without a supervisor's signature, because {'; '.join(warnings)}. "
+            "Your force wants none, and owners have limits of their own: make a draft (--draft) for a supervisor.",
+            err=True,
+        )
 
 
 @click.command()

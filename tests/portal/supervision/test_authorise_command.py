@@ -8,9 +8,11 @@ import yaml
 from exchange.clock import HOUR, to_rfc3339
 from exchange.documents.messages import Request
 from exchange.documents.supervision import Authorisation
+from exchange.signing.authorisations import AuthorisationInvalid
 from exchange.signing.documents import open_document
 from portal.console import INTERRUPTED
 from portal.force.keys import read_signed
+from portal.settings import Limits
 from tests.portal.conftest import NOON, Town
 from tests.portal.supervision.machines import Machine
 
@@ -28,8 +30,9 @@ async def test_from_a_draft_to_a_request_that_the_portal_takes(
     agent = await town.agent().join(town.place)
     draft, word = str(tmp_path / "draft.yaml"), str(tmp_path / "word.json")
     request = ("request", "--device", agent.name, *REQUEST, "--owners", "40")
-    refused = await officer.run(*request, code=31)
-    assert "40 owners are asked" in refused["error"]
+    refused = await officer.run(*request, code=AuthorisationInvalid.exit_code)
+    assert "A supervisor must allow this, because 40 owners are asked, and more than 10 are many." in refused["error"]
+    assert not (officer.state.folder / "requests").exists()
 
     said = await officer.result(*request, "--draft", draft)
     assert "Nothing was sent" in said.output
@@ -47,6 +50,25 @@ async def test_from_a_draft_to_a_request_that_the_portal_takes(
     found = open_document(kept.authorisation, Authorisation, supervisor.who.key.public)
     assert (found.most_owners, found.officer) == (50, officer.who.key.public.fingerprint)
     assert len((await agent.inbox()).items) == 1
+
+
+@pytest.mark.parametrize("limits", [Limits(supervised_owners=50)])
+async def test_what_only_owners_would_refuse_is_said_and_asked_back_before_it_is_sent(
+    town: Town, officer: Machine
+) -> None:
+    agent = await town.agent().join(town.place)
+    request = ("request", "--device", agent.name, *REQUEST, "--owners", "11")
+    kept = await officer.result(*request, said="n\n")
+    assert kept.exit_code == INTERRUPTED
+    assert "Most owners' programs will refuse this" in kept.output
+    assert "because 11 owners are asked, and more than 10 are many." in kept.output
+    assert (await agent.inbox()).items == ()
+    assert (await officer.result(*request, said="y\n")).exit_code == 0
+    few = await officer.result(*request[:-1], "10")
+    assert (few.exit_code, "programs" in few.output) == (0, False)
+    unasked = await officer.result(*request, "--yes")
+    assert (unasked.exit_code, "Most owners' programs" in unasked.stderr) == (0, True)
+    assert len((await agent.inbox()).items) == 3
 
 
 async def test_a_supervisor_says_it_in_flags(officer: Machine, supervisor: Machine, tmp_path: Path) -> None:
