@@ -3,54 +3,46 @@
 Not for: how it is checked (``portal.officer.supervised.reading``).
 """
 
-from collections import deque
-from collections.abc import Sequence
-
 from aiohttp import web
 
-from exchange.custody.uses import Use
 from exchange.documents.messages import Role
 from exchange.documents.supervision import Quotas
 from exchange.errors import CustodyBroken, DocumentInvalid, NotPermitted, SignatureInvalid
 from portal.officer.connection import NoSuchCall
+from portal.officer.desk.live import answer_part
 from portal.officer.desk.page import Link, Page
-from portal.officer.desk.site import Site, render, site_of
-from portal.officer.supervised.log import signed_log
-from portal.officer.supervised.reading import read_log, sign_log
-
-MOST_LINES = 500
-"""Shown at once, the newest first."""
+from portal.officer.desk.readings import READINGS, Reading, set_up
+from portal.officer.desk.site import Site, render, rendered, site_of
+from portal.officer.supervised.reading import sign_log
 
 
 async def show(request: web.Request) -> web.Response:
     site, crime = _auditors(request), request.query.get("crime", "").strip()
-    shown: deque[Use] = deque(maxlen=MOST_LINES)
-    lines, count, signed, broken = 0, 0, None, None
-
-    def take(uses: Sequence[Use]) -> None:
-        nonlocal count
-        found = [use for use in uses if crime in ("", use.crime_reference)]
-        count += len(found)
-        shown.extend(found)
-
+    reading, broken = Reading(crime), None
     try:
-        first = 0 if crime else -MOST_LINES
-        lines, _ = await read_log(site.state, site.client, site.now(), take, first=first)
-        signed = await signed_log(site.state, site.client)
+        reading = await request.config_dict[READINGS].of(site, crime)
     except (CustodyBroken, SignatureInvalid, DocumentInvalid) as error:
         broken = error
     return render(
         request,
         "audit.html",
-        uses=list(reversed(shown)),
-        count=count if crime else lines,
-        lines=lines,
+        reading=reading,
+        uses=list(reversed(reading.shown)),
+        count=reading.count if crime else reading.lines,
+        lines=reading.lines,
         crime=crime,
         broken=broken,
-        signed=signed,
+        signed=reading.signed,
         quotas=await _quotas(site),
         done=request.query.get("done") == "signed",
     )
+
+
+async def part(request: web.Request) -> web.Response:
+    """How far it is, for the page's script."""
+    _auditors(request)
+    reading = request.config_dict[READINGS].running(request.query.get("crime", "").strip())
+    return answer_part(request, rendered(request, "audit_part.html", reading=reading))
 
 
 async def sign(request: web.Request) -> web.Response:
@@ -75,6 +67,7 @@ async def _quotas(site: Site) -> Quotas | None:
 
 
 PAGE = Page(
-    routes=(web.get("/audit", show), web.post("/audit/sign", sign)),
+    routes=(web.get("/audit", show), web.get("/audit/part", part), web.post("/audit/sign", sign)),
     link=Link("/audit", "Log of use", (Role.AUDITOR,)),
+    set_up=set_up,
 )
