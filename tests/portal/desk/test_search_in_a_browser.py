@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 
 from exchange.clock import DAY
 from exchange.documents.messages import Request
+from portal.settings import Limits
 from tests.counterparts.processes.browser import PHONE
 from tests.portal.conftest import NOON, Town
 from tests.portal.desk.desks import MARKET, Desk, look_at, owners, served
@@ -87,3 +89,25 @@ async def test_a_phone_in_the_dark_shows_all_of_it(town: Town, tmp_path: Path) -
         await look_at(page, "found-dark")
         await page.get_by_role("button", name="Sign and send 11 requests").click()
         await expect(page.locator("#ask-wrong")).to_contain_text("The kind is missing")
+
+
+@pytest.mark.parametrize("limits", [Limits(supervised_owners=50, enrolments_per_minute=100)])
+async def test_what_most_owners_programs_will_refuse_is_said_and_sent_all_the_same(desk: Desk, town: Town) -> None:
+    agents = await owners(town, 11, recordings_since=NOON - 7 * DAY)
+    async with desk.opened() as page:
+        await page.fill("#crime", "C-1")
+        await page.fill("#time", "today 9:00 to 9:15")
+        await page.get_by_role("radio", name="Way").check()
+        await page.fill("#points", f"{PLACE}\n{MARKET[0]}, {MARKET[1] + 0.004}")
+        await page.get_by_role("button", name="Find cameras").click()
+        told = page.get_by_text("Most owners' programs will refuse this")
+        await expect(told).to_be_visible()
+        await expect(page.locator("#warnings")).to_have_text("11 owners are asked, and more than 10 are many")
+        await expect(page.get_by_text("A supervisor must allow this")).to_be_hidden()
+        await look_at(page, "found-should")
+        await page.fill("#kind", "Burglary")
+        await page.fill("#place", "Market Street")
+        await page.fill("#description", "A door was forced.")
+        await page.get_by_role("button", name="Sign and send 11 requests").click()
+        await expect(page.get_by_text("All are sent.")).to_be_visible()
+    assert [len((await agent.inbox()).items) for agent in agents] == [1] * 11
