@@ -15,11 +15,11 @@ from typing import Any
 
 from agent.devices.device_time import DeviceTime
 from agent.devices.time_zones import zone_of
+from agent.devices.zone_words import OFFSETS
 from agent.footage.source import ClockQuality
 from agent.sources.folder import names
 from agent.sources.folder.index import Row, Seen
 from agent.sources.folder.options import Options
-from agent.sources.folder.zone_words import OFFSETS
 from exchange.clock import DAY, HOUR, MINUTE, SECOND, Window, from_rfc3339
 
 UNTIMED = frozenset({"avi", "h264", "hevc"})

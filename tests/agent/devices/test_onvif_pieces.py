@@ -236,4 +236,4 @@ async def test_64_slow_profiles_are_asked_as_long_as_there_is_time_the_one_that_
     assert len(facts.profiles) == 64
     told = [each.token for each in facts.profiles if each.stream_uri]
     assert told == [*(f"p{number}" for number in range(1, 36)), "p60"]
-    assert any("28 of its 64 streams were not asked" in note for note in facts.notes)
+    assert any("of its 64 streams, 28 were not asked" in note for note in facts.notes)

@@ -1,6 +1,6 @@
 """What the short names of time zones mean that recorders write behind a time.
 
-Not for: the folder's own zone, whose names are its own (``time``), or UTC and GMT, which ``names`` reads.
+Not for: the zone that footage is known to be of, whose names are its own, or UTC and GMT, which mean one thing.
 """
 
 _HOURS = {
