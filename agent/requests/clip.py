@@ -58,21 +58,19 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
     await asyncio.to_thread((folder / "working").mkdir, mode=0o700, parents=True, exist_ok=True)
     total = max(1, cut.camera.video_bytes + (cut.camera.sound_bytes if cut.sound else 0))
 
-    def show(report: Job) -> None:
-        services.progress.doing[request_id] = f"cutting {cut.camera.label}, {report['bytes'] * 100 // total} %"
-
     async with looks(services, folder) as looking:
 
-        def told(report: Job) -> None:
+        def show(report: Job) -> None:
             looking.report(report)
             if "bytes" in report:
-                show(report)
+                done = report["bytes"] * 100 // total
+                services.progress.doing[request_id] = f"cutting {cut.camera.label}, {done} %"
 
         async with services.footage.open_window(request_id, cut.camera.camera_id, cut.camera.requested.window):
             stretches = await services.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
             plan = {"stretches": stretches, "sound": cut.sound, "name": "master"}
             result = await services.run_job(
-                "agent.media.cut.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=told
+                "agent.media.cut.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
             )
         _check_window(cut, result)
         cut_at = [began, services.clock.now()]

@@ -174,6 +174,8 @@ class CameraTransport:
             raise unreachable(where, "no connection could be made") from None
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             raise _BrokeOff from None
+        except aiohttp.InvalidURL:
+            raise invalid("it names an address that is none") from None
         except aiohttp.ClientError:
             raise _OddlyFramed from None
 

@@ -66,19 +66,17 @@ def cut(plan: CutPlan, out_dir: Path, report: Report = lambda _: None) -> CutRes
     total = sum(each.video_bytes + (each.sound_bytes if plan.sound else 0) for each in plan.stretches)
     progress = _Progress(report, total)
     finished: list[Master] = []
+
+    def copied(path: Path) -> None:
+        if total >= TOLD_COPIED and len(finished) == len(plan.stretches) - 1:
+            report({"copied": [*(str(out_dir / master.file) for master in finished), str(path)]})
+
     with (
         ThreadPoolExecutor(1, initializer=_give_way) as later,
         ThreadPoolExecutor(1) as beside,
         _nothing_left(out_dir, finished),
     ):
-        for number, stretch in enumerate(plan.stretches, 1):
-            before = [str(out_dir / master.file) for master in finished]
-            tell = total >= TOLD_COPIED and number == len(plan.stretches)
-
-            def copied(path: Path, before: list[str] = before, tell: bool = tell) -> None:
-                if tell:
-                    report({"copied": [*before, str(path)]})
-
+        for stretch in plan.stretches:
             finished += [_Cut(stretch, plan, out_dir, progress, copied, later, beside).master()]
     progress.end()
     return CutResult(tuple(finished), _tools(finished))
@@ -233,8 +231,8 @@ def _durable(path: Path, beside: ThreadPoolExecutor) -> Iterator[_Unfinished]:
     It has the same name all along, which says when it begins, in a folder of its own.
     """
     unfinished = _Unfinished(path.parent / ".unproven" / path.name, beside)
-    unfinished.path.parent.mkdir(exist_ok=True)
     try:
+        unfinished.path.parent.mkdir(exist_ok=True)
         yield unfinished
         if unfinished.synced is not None:
             unfinished.synced.result()

@@ -65,9 +65,13 @@ print(kept() - before)
 
 
 def test_threads_that_read_large_blocks_in_turn_keep_none_of_them() -> None:
-    """As an upload does: kB that stay after 100 blocks of 1 MiB, beside what would stay else."""
+    """As an upload does: kB that stay after 100 blocks of 1 MiB, beside what would stay else. The least of some tries:
+    what else the machine does only adds to it."""
     one, many = (
-        int(subprocess.run([sys.executable, "-c", READING, how], check=True, capture_output=True).stdout)
+        min(
+            int(subprocess.run([sys.executable, "-c", READING, how], check=True, capture_output=True).stdout)
+            for _ in range(3)
+        )
         for how in ("one", "many")
     )
-    assert one < 4_500 < many
+    assert one < 3_000 < many
