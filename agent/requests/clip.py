@@ -6,7 +6,7 @@ Not for: the copying itself, which a worker does (``agent/media/cut/cut.py``).
 import asyncio
 import json
 
-from agent.requests.copies.looks import looks
+from agent.requests.copies.looks import look_at
 from agent.requests.copies.making import make_copies
 from agent.requests.decision import Approval, ApprovedCut, load_approval, void
 from agent.requests.states import State
@@ -58,23 +58,18 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
     await asyncio.to_thread((folder / "working").mkdir, mode=0o700, parents=True, exist_ok=True)
     total = max(1, cut.camera.video_bytes + (cut.camera.sound_bytes if cut.sound else 0))
 
-    async with looks(services, folder) as looking:
+    def show(report: Job) -> None:
+        services.progress.doing[request_id] = f"cutting {cut.camera.label}, {report['bytes'] * 100 // total} %"
 
-        def show(report: Job) -> None:
-            looking.report(report)
-            if "bytes" in report:
-                done = report["bytes"] * 100 // total
-                services.progress.doing[request_id] = f"cutting {cut.camera.label}, {done} %"
-
-        async with services.footage.open_window(request_id, cut.camera.camera_id, cut.camera.requested.window):
-            stretches = await services.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
-            plan = {"stretches": stretches, "sound": cut.sound, "name": "master"}
-            result = await services.run_job(
-                "agent.media.cut.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
-            )
-        _check_window(cut, result)
-        cut_at = [began, services.clock.now()]
-        look = await looking.at(result)
+    async with services.footage.open_window(request_id, cut.camera.camera_id, cut.camera.requested.window):
+        stretches = await services.footage.as_planned(cut.camera.camera_id, cut.camera.stretches)
+        plan = {"stretches": stretches, "sound": cut.sound, "name": "master"}
+        result = await services.run_job(
+            "agent.media.cut.cut:job", {"plan": plan, "out_dir": str(folder)}, limits=CLIP, progress=show
+        )
+    _check_window(cut, result)
+    cut_at = [began, services.clock.now()]
+    signing, sheet = await look_at(services, folder, result)
     async with services.store.transaction() as tx:
         await tx.insert(
             "packages",
@@ -85,9 +80,9 @@ async def _clip_one(services: Services, approval: Approval, cut: ApprovedCut) ->
                 {
                     "folder": str(folder),
                     "result": result,
-                    "contact_sheet": look.sheet,
+                    "contact_sheet": sheet,
                     "cut_at": cut_at,
-                    "signing": look.signing,
+                    "signing": signing,
                 }
             ),
         )

@@ -18,14 +18,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.media.containers.tables import NotFootage
 from agent.media.cut import approved
 from agent.media.cut.approved import Approved
-from agent.media.cut.hashing import Unexpected, sha256, sha256_and_crc32
+from agent.media.cut.hashing import Copied, Unexpected, sha256, sha256_and_crc32
 from agent.media.facts import (
     CutPlan,
     CutResult,
@@ -45,8 +45,6 @@ MASTERS = "master"
 COPIER = "1"
 """Raised whenever the same plan would give other bytes."""
 _TOLD = 8 * 1024 * 1024
-TOLD_COPIED = 256 * 1024 * 1024
-"""Bytes of packets from which on a cut's proof takes long enough to do something beside it."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 Report = Callable[[JsonObject], None]
@@ -56,8 +54,6 @@ def cut(plan: CutPlan, out_dir: Path, report: Report = lambda _: None) -> CutRes
     """Cut the plan into ``out_dir``/master, which is made. The same plan gives the same bytes.
 
     ``report`` is told ``{"bytes", "total"}`` of the packets: half when they are copied, half when they are read again.
-    Of a large cut also ``{"copied": [path]}`` when all its masters are copied: where they lie, the last one until it is
-    proven.
     Raises ClipFailed when it can't be exactly what was approved, DiskFull; then no file of this cut is left.
     ValueError when the plan's name is not one.
     """
@@ -66,18 +62,13 @@ def cut(plan: CutPlan, out_dir: Path, report: Report = lambda _: None) -> CutRes
     total = sum(each.video_bytes + (each.sound_bytes if plan.sound else 0) for each in plan.stretches)
     progress = _Progress(report, total)
     finished: list[Master] = []
-
-    def copied(path: Path) -> None:
-        if total >= TOLD_COPIED and len(finished) == len(plan.stretches) - 1:
-            report({"copied": [*(str(out_dir / master.file) for master in finished), str(path)]})
-
     with (
         ThreadPoolExecutor(1, initializer=_give_way) as later,
         ThreadPoolExecutor(1) as beside,
         _nothing_left(out_dir, finished),
     ):
         for stretch in plan.stretches:
-            finished += [_Cut(stretch, plan, out_dir, progress, copied, later, beside).master()]
+            finished += [_Cut(stretch, plan, out_dir, progress, later, beside).master()]
     progress.end()
     return CutResult(tuple(finished), _tools(finished))
 
@@ -100,18 +91,20 @@ def _nothing_left(out_dir: Path, finished: list[Master]) -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Progress:
-    """Counts each byte twice: when it is copied, and when it is read again."""
+    """Counts each byte twice: when it is copied, and when it is read again, which two threads may do."""
 
     report: Report
     total: int
     done: int = 0
     reported: int = 0
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, count: int) -> None:
-        self.done += count
-        if self.done - self.reported >= _TOLD:
-            self.reported = self.done
-            self.report({"bytes": self.done // 2, "total": self.total})
+        with self.one_at_a_time:
+            self.done += count
+            if self.done - self.reported >= _TOLD:
+                self.reported = self.done
+                self.report({"bytes": self.done // 2, "total": self.total})
 
     def end(self) -> None:
         self.report({"bytes": self.total, "total": self.total})
@@ -125,7 +118,6 @@ class _Cut:
     plan: CutPlan
     out_dir: Path
     progress: _Progress
-    copied: Callable[[Path], None]
     later: ThreadPoolExecutor
     beside: ThreadPoolExecutor
 
@@ -166,42 +158,27 @@ class _Cut:
         (self.out_dir / MASTERS).mkdir(parents=True, exist_ok=True)
         return self.out_dir / MASTERS / file_name(self.plan.name, self.stretch.first_us, suffix)
 
-    def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> _Copied:
+    def _copied(self, what: Approved, unfinished: _Unfinished, container: str) -> Copied:
         """Write and prove the file."""
         try:
             if container == "mp4":
                 from agent.media.cut import copy_mp4
 
-                written = copy_mp4.write(unfinished.path, what, self.progress)
-                self.copied(unfinished.path)
-                unfinished.sync()
-                sources = copy_mp4.prove(unfinished.path, what, written, self.progress)
-                return _Copied(written.sha256, written.crc32, written.hashes, sources)
+                return copy_mp4.copy(unfinished.path, what, self.progress, unfinished.sync)
             from agent.media.cut import matroska_out
 
             hashed = [self.later.submit(sha256, source.path, source.size) for source in self.stretch.sources]
             hashes = matroska_out.write(unfinished.path, what, self.progress)
-            self.copied(unfinished.path)
             unfinished.sync()
             read = self.beside.submit(sha256_and_crc32, unfinished.path)
             matroska_out.prove(unfinished.path, what, hashes, self.progress)
-            return _Copied(*read.result(), hashes, [each.result() for each in hashed])
+            return Copied(*read.result(), hashes, [each.result() for each in hashed])
         except NotFootage as why:
             raise _failed(f"a recorded segment changed while it was copied: {why}") from None
         except (OverflowError, struct.error):
             raise _failed("its times are too far apart for one file") from None
         except Unexpected as why:
             raise _failed(f"the copy was not what it should be: {why}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Copied:
-    """SHA-256 and CRC of a finished file, and the SHA-256 of its tracks, pictures first, and of each of its sources."""
-
-    sha256: str
-    crc32: int
-    tracks: list[str]
-    sources: list[str]
 
 
 def _tracks(what: Approved, hashes: list[str]) -> tuple[TrackCopy, ...]:
@@ -226,13 +203,9 @@ class _Unfinished:
 
 @contextmanager
 def _durable(path: Path, beside: ThreadPoolExecutor) -> Iterator[_Unfinished]:
-    """A file that takes the place of ``path``, synced, when all went well; otherwise nothing is left.
-
-    It has the same name all along, which says when it begins, in a folder of its own.
-    """
-    unfinished = _Unfinished(path.parent / ".unproven" / path.name, beside)
+    """A file beside ``path`` that takes its place, synced, when all went well; otherwise nothing is left."""
+    unfinished = _Unfinished(path.with_name(f".{path.name}.unfinished"), beside)
     try:
-        unfinished.path.parent.mkdir(exist_ok=True)
         yield unfinished
         if unfinished.synced is not None:
             unfinished.synced.result()
@@ -248,8 +221,6 @@ def _durable(path: Path, beside: ThreadPoolExecutor) -> Iterator[_Unfinished]:
         raise _failed(f"a file could not be read or written ({error.strerror})") from error
     finally:
         unfinished.path.unlink(missing_ok=True)
-        with suppress(OSError):
-            unfinished.path.parent.rmdir()
 
 
 def _sync(path: Path) -> None:
@@ -276,7 +247,7 @@ def _operation(fits: bool, sources: int, recorded: bool, sound: bool) -> str:
     return (
         f"The packets of {what} were copied byte for byte out of {files} into one "
         f"{'MP4' if fits else 'Matroska'} file by Handover's own copier: nothing was decoded, encoded or "
-        f"filtered. The finished file was read again and compared with {them}, every packet to the bit."
+        f"filtered. All of that file was read again and compared with {them}, every packet to the bit."
     )
 
 

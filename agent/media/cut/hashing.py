@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,17 @@ from typing import Self
 from isal.isal_zlib import crc32 as crc32_of
 
 from agent.media.cut.payload import KEPT, PIECE
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What was hashed of a copy: SHA-256 and CRC of the finished file, the SHA-256 over the packets of each of its
+    tracks, pictures first, and of each of its sources."""
+
+    sha256: str
+    crc32: int
+    tracks: list[str]
+    sources: list[str]
 
 
 class Unexpected(Exception):
@@ -75,11 +87,15 @@ class InStep:
     ) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    def take(self, number: int, content: memoryview) -> None:
-        """Hash these bytes next; they must stay what they are until KEPT more were taken."""
+    def take(self, content: memoryview, *numbers: int) -> None:
+        """Hash these bytes next, in the digests of these numbers; they must stay what they are until KEPT more came."""
         while len(self._under_way) >= KEPT:
             self._under_way.popleft().result()
-        self._under_way.append(self._thread.submit(self._digests[number].update, content))
+        self._under_way.append(self._thread.submit(self._update, content, numbers))
+
+    def _update(self, content: memoryview, numbers: tuple[int, ...]) -> None:
+        for number in numbers:
+            self._digests[number].update(content)
 
     def digests(self) -> list[str]:
         """Of all that was taken, in hexadecimal."""
