@@ -16,7 +16,7 @@ import psycopg
 from psycopg import conninfo, sql
 
 from exchange.errors import SettingsInvalid, StoreDamaged, StoreUnavailable
-from portal.storage import models as models
+from portal.storage.models import FILLED_BY_OTHERS
 from portal.storage.names import ALONE
 from portal.storage.separation import OF_NO_FORCE, SETTING
 from portal.storage.server import Server
@@ -63,7 +63,7 @@ def _beside(connection: Connection, server: Server, force: str, source: Path) ->
             do="Put it back into an empty database: createdb, and CREATE EXTENSION postgis; name it with --database.",
         )
     found = {copied.table: copied.columns for copied in _copied(source) if _stage(connection, copied)}
-    order = [table.name for table in Table.metadata.sorted_tables if table.name in found]
+    order = [table.name for table in Table.metadata.sorted_tables if table.name in found.keys() - FILLED_BY_OTHERS]
     any_row = "SELECT EXISTS (SELECT FROM public.{} WHERE force = %s)"
     if any(_one(connection, any_row.format(table), force) for table in order):
         if all(_is_same(connection, table, found[table], force) for table in order):

@@ -55,6 +55,7 @@ SWEEP_SECONDS = 600
 FIRST_SWEEP_SECONDS = 10
 """After the start: agents that come again all at once are answered first."""
 ROOM_SECONDS = 60
+RECOUNT_SECONDS = 3600
 MOST_ADDRESSES = 10_000
 MOST_FETCHING = 10_000
 AGENTS_READS = 2
@@ -237,6 +238,9 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
     async def strays() -> None:
         await sweep.remove_strays(portal.db, portal.uploads)
 
+    async def recounted() -> None:
+        await room.recount(portal.db)
+
     async def roomed() -> None:
         portal.room.note(await portal.db.read(room.taken))
 
@@ -246,6 +250,7 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
     works = (
         (swept, FIRST_SWEEP_SECONDS, SWEEP_SECONDS),
         (strays, sweep.STRAY_SECONDS, sweep.STRAY_SECONDS),
+        (recounted, RECOUNT_SECONDS, RECOUNT_SECONDS),
         (roomed, 0, ROOM_SECONDS),
         (heard, 0, FLUSH_SECONDS),
         (portal.devices.look_for_shut_out, 0, WATCH_SECONDS),

@@ -23,6 +23,7 @@ from portal.storage import locks
 from portal.storage.database import Database
 from portal.storage.models import Search, StoredUpload
 from portal.storage.personal import erasures
+from portal.uploads import room
 from portal.uploads.store import Store
 
 TOMBSTONE = 30 * DAY
@@ -40,6 +41,7 @@ async def sweep(db: Database, uploads: Store, settings: PortalSettings, now: int
         gone = await db.write(functools.partial(work, settings=settings, now=now))
         if gone:
             await uploads.remove(gone)
+    await db.write(room.fold, durable=False)
     await erasures.destroy_erased(db)
 
 

@@ -14,6 +14,7 @@ from portal.commands.opened import opened
 from portal.console import json_option, one_line, portal_folder
 from portal.storage.models import StoredDelivery, StoredUpload
 from portal.storage.personal.keeping_tables import LegalHold, Removal
+from portal.uploads import room
 
 MOST_SHOWN = 1000
 
@@ -63,6 +64,9 @@ def room_command(folder: Path, as_json: bool) -> None:
     """How much of the room that there is for packages they take, and how much of it goes by itself soon."""
     with opened(folder) as (db, settings):
         found = db.read_now(_room)
+        if db.read_now(room.difference):
+            db.write_now(room.mend)
+            click.echo("The total that is kept beside the uploads was another, and was put right.", err=True)
     most = settings.limits.storage_bytes
     if as_json:
         one_line({**found, "most_bytes": most})

@@ -25,7 +25,7 @@ from portal.audit import uses
 from portal.moving.alone import alone
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import Database, open_database
-from portal.storage.models import SchemaMark
+from portal.storage.models import FILLED_BY_OTHERS, SchemaMark
 from portal.storage.table import Table
 from portal.storage.use_tables import UseLine
 
@@ -160,7 +160,8 @@ def _log(session: Session) -> tuple[int, str]:
 def _tables() -> tuple[Columns, ...]:
     """In an order in which each one's rows find what they name. What is sealed is moved as it is: no key is wanted,
     and what lost its key stays lost."""
-    tables = [table for table in Table.metadata.sorted_tables if table is not SchemaMark.__table__]
+    left_out = FILLED_BY_OTHERS | {SchemaMark.__tablename__}
+    tables = [table for table in Table.metadata.sorted_tables if table.name not in left_out]
     return tuple(Columns(table.name, MetaData(), *map(_as_it_lies, table.columns)) for table in tables)
 
 

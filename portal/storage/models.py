@@ -244,6 +244,22 @@ class StoredUpload(Table):
     gone: Mapped[bool] = mapped_column(default=False)
 
 
+class TakenBytes(Table):
+    """How much the uploads that are not gone take, as entries that are added up: the database writes one with each that
+    comes, changes or goes (triggers of step 0024), so that no query can forget to. Not for: reading it
+    (``portal.uploads.room``)."""
+
+    __tablename__ = "uploads_taken"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    bytes: Mapped[int]
+    """Negative of what went."""
+
+
+FILLED_BY_OTHERS = frozenset({TakenBytes.__tablename__})
+"""Tables that fill themselves as rows come into others: whoever copies those does not copy these."""
+
+
 class KeptOffer(Table):
     """An owner's notice that they have footage, until it ends."""
 

@@ -1,17 +1,21 @@
 """How much of the room that there is for uploads they take: nothing is begun that would not fit, and it is told before.
 
+What they take is entries that the database writes with each that comes and goes (``TakenBytes``): nobody looks at all
+of them for one more. Now and then the entries become one again, and are held against the uploads themselves.
 Not for: one device's share, or one appeal's (``portal.api.tus``, ``portal.people.contributing``).
 """
 
 import logging
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from exchange.documents.keeping.room import SCARCE
 from portal.problems import ProblemError
 from portal.settings import Limits
-from portal.storage.models import StoredUpload
+from portal.storage import locks
+from portal.storage.database import Database
+from portal.storage.models import StoredUpload, TakenBytes
 
 log = logging.getLogger("handover.portal")
 TOLD_AT = (100, 95, 90, SCARCE)
@@ -19,6 +23,8 @@ TOLD_AT = (100, 95, 90, SCARCE)
 AGAIN_SECONDS = 600
 PROMISED = select(func.sum(StoredUpload.size)).where(~StoredUpload.gone, StoredUpload.sha256.is_(None))
 """Bytes of the uploads that are on their way."""
+FOLDED_FROM = 100
+"""Entries that become one."""
 
 
 def check(session: Session, size: int, limits: Limits, free: int | None) -> None:
@@ -34,7 +40,41 @@ def check(session: Session, size: int, limits: Limits, free: int | None) -> None
 
 def taken(session: Session) -> int:
     """Bytes of all that lie here, those on their way with all that they will have."""
-    return session.scalar(select(func.sum(StoredUpload.size)).where(~StoredUpload.gone)) or 0
+    return int(session.scalar(select(func.sum(TakenBytes.bytes))) or 0)
+
+
+def fold(session: Session) -> None:
+    """Many entries become one; their sum is what it was."""
+    entries = session.scalar(select(func.count()).select_from(TakenBytes)) or 0
+    if entries >= FOLDED_FROM and locks.try_hold(session, "room"):  # unless another replica is at it
+        _replace(session, taken(session))
+
+
+async def recount(db: Database) -> None:
+    """Hold the entries against the uploads; where they differ, the log tells, and they are put right."""
+    if beside := await db.read(difference):
+        log.error("the total of all uploads was %d bytes beside what they take, and is put right", beside)
+        await db.write(mend)
+
+
+def difference(session: Session) -> int:
+    """How many bytes the entries are above what the uploads add up to; mostly 0."""
+    return taken(session) - counted_anew(session)
+
+
+def mend(session: Session) -> None:
+    """One entry, which says what all uploads add up to."""
+    _replace(session, counted_anew(session))
+
+
+def counted_anew(session: Session) -> int:
+    """``taken`` from the uploads themselves: a look at each."""
+    return int(session.scalar(select(func.sum(StoredUpload.size)).where(~StoredUpload.gone)) or 0)
+
+
+def _replace(session: Session, total: int) -> None:
+    session.execute(delete(TakenBytes))
+    session.add(TakenBytes(bytes=total))
 
 
 def _none_left() -> ProblemError:

@@ -28,6 +28,7 @@ from tests.portal.county.two_forces import FILM, NAMES, hand_over, served
 from tests.portal.wire import Officer, SetClock
 
 ENGINES = ("postgres",)
+TOTALS = (("size", "uploads"), ("bytes", "uploads_taken"))
 GUIDE = Path(__file__).parents[3] / "docs" / "portal-guide.md"
 
 
@@ -134,6 +135,8 @@ async def test_a_force_is_put_back_beside_others_and_goes_on_where_that_broke_of
     done = await put_back("essex")
     assert done.exit_code == 0, done.output
     assert (count("kent"), count("essex")) == (1, 1)
+    sums = [f"SELECT sum({what}) FROM {where} GROUP BY force ORDER BY force" for what, where in TOTALS]
+    assert postgres.execute(sums[0], other) == postgres.execute(sums[1], other) == [(len(FILM),)] * 2
     back = {name: replace(places[name], folder=PortalFolder(tmp_path / "again").of_force(name)) for name in NAMES}
     for name, place in back.items():
         back[name] = replace(place, settings=place.folder.load())

@@ -25,6 +25,7 @@ from portal.storage.database import open_database
 from portal.storage.models import SchemaMark
 from portal.storage.table import Table
 from portal.storage.use_tables import UseLine
+from portal.uploads import room
 from tests.counterparts.portals.portal import in_process
 from tests.counterparts.storage.postgres_server import PostgresServer
 from tests.portal.conftest import STORES, Town
@@ -116,6 +117,8 @@ async def test_everything_is_there_and_it_goes_on(busy: BusyTown, stopped: Porta
     place = replace(town.place, folder=stopped, settings=await asyncio.to_thread(stopped.load))
     async with aiohttp.ClientSession() as session, in_process(place, town.clock) as running:
         origin = running.portal.origin
+        assert await running.portal.db.read(room.taken) > 0
+        assert await running.portal.db.read(room.difference) == 0
         officer = Officer(session, origin, town.clock, place.officer, place.credential, place.force.name)
         assert (await officer.case()).deliveries == case.deliveries
         content = await officer.call("GET", api.CONTENT.format(delivery_id="r-1-del"))
