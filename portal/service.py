@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from exchange.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
+from exchange.complaints import complaint
 from exchange.counted import counted
 from exchange.documents.api import MAX_BODY
 from exchange.documents.messages import Part
@@ -335,9 +336,7 @@ class Call:
                 raise ProblemError(400, "The query says the same thing twice.", "Say each thing once.")
             return model.model_validate(dict(values))
         except ValidationError as error:
-            complaint = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(step) for step in complaint["loc"])[:100]
-            raise ProblemError(400, "The query can't be read.", f"{where}: {complaint['msg']}"[:500]) from None
+            raise ProblemError(400, "The query can't be read.", complaint(error)[:500]) from None
 
 
 def answer(model: Part, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -14,7 +14,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from exchange.clock import SECOND, from_rfc3339, to_rfc3339
-from exchange.complaints import wrong
+from exchange.complaints import complaint
 from exchange.errors import InputInvalid
 
 
@@ -41,14 +41,7 @@ def checked(text: str, kind: Any) -> str:
     try:
         return str(TypeAdapter(kind).validate_python(text))
     except ValidationError as error:
-        raise ValueError(_wanted(error)) from None
-
-
-def _wanted(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    if first["type"] in ("url", "path"):
-        return f"wanted {first['msg']}"
-    return wrong(first)
+        raise ValueError(complaint(error)) from None
 
 
 def typed_time(text: str, near: str) -> str:

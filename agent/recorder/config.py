@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from agent.devices.address import Password, UserName
 from agent.recordings import layout
 from exchange.clock import MINUTE, SECOND
+from exchange.complaints import complaint
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 
@@ -142,7 +143,7 @@ def load(path: Path) -> RecorderConfig:
         read = _File.model_validate(json.loads(content))
         usable, unusable = _cameras(read.cameras)
     except ValidationError as error:
-        raise _invalid(path, _first(error, "the file")) from None
+        raise _invalid(path, complaint(error, "the file")) from None
     except RecursionError:
         raise _invalid(path, "it is nested too deeply") from None
     except json.JSONDecodeError as error:  # its own text may quote what stands there
@@ -171,7 +172,7 @@ def _cameras(entries: list[Any]) -> tuple[tuple[CameraSource, ...], tuple[Unusab
         try:
             each = _Camera.model_validate(entry)
         except ValidationError as error:
-            unusable.append(UnusableCamera(name, _first(error, "it")))
+            unusable.append(UnusableCamera(name, complaint(error, "it")))
             continue
         if each.id in usable:
             unusable.append(UnusableCamera(f"number {number}", f"another camera is called {each.id}, too"))
@@ -180,13 +181,6 @@ def _cameras(entries: list[Any]) -> tuple[tuple[CameraSource, ...], tuple[Unusab
         else:
             usable[each.id] = CameraSource(each.id, each.url, each.user, each.password, each.sound, each.stream)
     return tuple(usable.values()), tuple(unusable)
-
-
-def _first(error: ValidationError, whole: str) -> str:
-    """What is wrong, without a word of what the fields hold."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or whole
-    return f"{place}: {first['msg']}"
 
 
 def save(path: Path, config: RecorderConfig, *, mode: int = 0o640) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent.settings.yaml_file import Keys, Place, Problem, YamlFile, dotted
+from exchange.complaints import wrong
 
 _LONGEST_SHOWN = 60
 
@@ -113,9 +114,8 @@ def _wanted(detail: ErrorDetails) -> str:
         return f"at most {context['max_length']} characters"
     if kind == "string_too_short":
         return "some text"
-    if kind == "value_error":
-        return str(context["error"])
-    return detail["msg"]
+    text = wrong(detail).removeprefix("it must be ").removeprefix("wanted ")
+    return f"something else: {text}" if text.startswith("it ") else text
 
 
 def _unknown(path: Keys, model: type[BaseModel]) -> str:

@@ -12,6 +12,7 @@ from typing import NoReturn, TypeVar
 
 from pydantic import ValidationError
 
+from exchange.complaints import complaint
 from exchange.documents.messages import MAX_DOCUMENT, Document, Part, Signed
 from exchange.errors import DocumentInvalid
 from exchange.signing.sshsig import PublicKey, SigningKey, allowed_signers
@@ -90,7 +91,7 @@ def parse_strictly(data: bytes, model: type[D], limit: int = MAX_DOCUMENT, *, nu
         )
         return model.model_validate_json(data, strict=True, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise _invalid(_first_complaint(error)) from None
+        raise _invalid(complaint(error)) from None
     except ValueError as error:
         raise _invalid(str(error)) from None
 
@@ -145,14 +146,6 @@ def _number(digits: str) -> float:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
-
-
-def _first_complaint(error: ValidationError) -> str:
-    """Where and why, without the value: a document may hold what shouldn't be in a log."""
-    complaint = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    named = ".".join(str(step) for step in complaint["loc"])  # an unknown field's name is the sender's
-    where = "".join(char if char.isprintable() else "?" for char in named[:100])
-    return f"{where}: {complaint['msg']}" if where else str(complaint["msg"])
 
 
 def _too_large(size: int, limit: int) -> DocumentInvalid:

@@ -236,7 +236,8 @@ async def test_who_searches_the_world_is_told_how_much_a_search_may_be(town: Tow
 
 async def test_a_search_without_a_crime_is_refused(town: Town) -> None:
     query = {"lat": 1, "lon": 2, "radius_m": 10, "from": to_rfc3339(NOON - HOUR), "to": to_rfc3339(NOON)}
-    assert (await town.officer.call("GET", api.SEARCH, query=query)).status == 400
+    answer = await town.officer.call("GET", api.SEARCH, query=query)
+    assert (answer.status, answer.json["detail"]) == (400, "crime_reference: it is missing")
 
 
 @pytest.mark.parametrize("limits", [Limits(searches_per_officer_per_day=3)])

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import trustme
+from pydantic import TypeAdapter
 
 from agent.devices.address import Credentials
 from agent.devices.download import Destination
 from agent.devices.http import Http
+from agent.sources.device.json_http import parsed
 from exchange.clock import SystemClock
 from exchange.errors import (
     CameraAnswerInvalid,
@@ -234,6 +236,22 @@ def test_the_date_header_is_a_clock() -> None:
         check = client(port).ask("/a").date()
     assert check is not None
     assert abs(check.offset_us) <= 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"{", "its answer is not JSON"),
+        (b'[{"hidden": "x"}]', "its answer is not as expected (0.hidden: it is no whole number)"),
+        (b'[{"a\\nb": "x"}]', "its answer is not as expected (0.a?b: it is no whole number)"),
+    ],
+)
+def test_an_answer_that_is_not_as_expected_is_told_in_words_without_what_it_holds(content: bytes, told: str) -> None:
+    with served(lambda handler: send(handler, content)) as port:
+        asked = client(port)
+        with pytest.raises(CameraAnswerInvalid) as raised:
+            parsed(asked, asked.ask("/a"), TypeAdapter(list[dict[str, int]]))
+    assert raised.value.what.endswith(f"can't be used: {told}.")
 
 
 @pytest.mark.parametrize("address", ["ftp://x", "http://u:p@x", "http://", "x:99999"])

@@ -15,6 +15,7 @@ from agent.devices.clock import ClockCheck
 from agent.devices.device_time import DeviceTime
 from agent.devices.http import Answer, Http
 from agent.sources.device.orders import Json, Order, Report
+from exchange.complaints import complaint
 
 Read = TypeVar("Read")
 
@@ -29,8 +30,7 @@ def parsed(http: Http, answer: Answer, wanted: TypeAdapter[Read]) -> Read:
     except (ValueError, RecursionError) as error:
         how = "its answer is not JSON"
         if isinstance(error, ValidationError):
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            how = f"its answer is not as expected ({'.'.join(map(str, first['loc']))[:80]}: {first['msg'][:80]})"
+            how = f"its answer is not as expected ({complaint(error)[:160]})"
         raise http.nonsense(how) from None
 
 

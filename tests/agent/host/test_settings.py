@@ -138,6 +138,10 @@ discovery:
 @pytest.mark.parametrize(
     ("addition", "told"),
     [
+        (
+            "exhibits: {prefix: Ab}",
+            "4:20: exhibits.prefix: found 'Ab', wanted capitals and digits, such as",
+        ),
         ("log: {level: loud}", "4:14: log.level: found 'loud', wanted debug, info, warning or error"),
         ("log: 7", "4:6: log: found '7', wanted a section: keys and values, indented below it"),
         ("log: [debug]", "4:6: log: found a list of 1, wanted a section: keys and values, indented below it"),

@@ -54,7 +54,7 @@ def test_a_camera_that_cannot_be_recorded_is_named_in_the_state_and_the_others_a
                 until("one to be recorded", lambda: state(root, "one") == "recording")
                 assert state(root, "bad") == "unusable"
                 told = read_state(root).cameras["bad"].as_text()
-                assert "add it again (password: " in told
+                assert "add it again (password: it is longer than 256 letters" in told
                 recorder.send_signal(signal.SIGTERM)
                 assert recorder.wait(20) == 0
             finally:
