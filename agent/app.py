@@ -20,6 +20,7 @@ from agent.places.named import NamedPlaces
 from agent.places.pace import GoOn, Limit
 from agent.places.place import Place
 from agent.portal.client import PortalClient
+from agent.portal.token_time import TokenTime
 from agent.recordings.disk import gone, recordings_mount
 from agent.recordings.segments import RecordedFootage, SegmentStore
 from agent.records.backups.backups import Backups
@@ -81,15 +82,17 @@ async def build(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         progress = Progress()
         footage = _sources(settings, store, time, keys, RecordedFootage(recordings), progress)
 
+        token_time = TokenTime(time)
+
         async def portal() -> PortalClient:
             async with store.transaction() as tx:
                 force = await tx.force()
             if force is None:
                 raise NotEnrolled
-            return PortalClient(session, force.portal, keys.device, clock=time)
+            return PortalClient(session, force.portal, keys.device, time=token_time)
 
         async def open_portal(url: str) -> PortalClient:
-            return PortalClient(session, url, keys.device, clock=time)
+            return PortalClient(session, url, keys.device, time=token_time)
 
         limit = Limit(settings.sending.limit)
         services = Services(settings, store, time, keys, custody, footage, run_job, portal, progress, limit)

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from agent.portal.token_time import TokenTime
 from exchange.certificates import certificate_problem
-from exchange.clock import Clock, SystemClock, to_rfc3339
+from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents import api
-from exchange.documents.answers import not_understood, problem, read_bounded, retry_after
+from exchange.documents.answers import is_page, not_understood, problem, read_bounded, retry_after
 from exchange.documents.letters import quoted
 from exchange.documents.messages import Delivery, Part, Signed
 from exchange.errors import DocumentInvalid, HandoverError, PortalRefused, PortalUnreachable
@@ -36,6 +37,11 @@ _MOST_PAGES = 20
 class NotRecognised(PortalRefused):
     """The portal doesn't take this device's token: it doesn't know the device, or the clocks differ."""
 
+    def __init__(self, what: str, *, meaning: str = "", do: str = "", date: str = "") -> None:
+        """``date``: the answer's Date header."""
+        super().__init__(what, meaning=meaning, do=do)
+        self.date = date
+
 
 class NoSuchCall(PortalRefused):
     """The portal has no such thing, or not this way to call it."""
@@ -43,6 +49,10 @@ class NoSuchCall(PortalRefused):
 
 class CallCut(PortalUnreachable):
     """A call that was on its way was ended before the portal's answer: by a gateway, or with its connection."""
+
+
+class AnsweredInBetween(PortalUnreachable):
+    """What came is not the portal's: a page to log in at a network, a proxy's, a redirect. It settles nothing."""
 
 
 class PortalBusy(PortalUnreachable):
@@ -73,18 +83,19 @@ class PortalClient:
         device: SigningKey,
         *,
         audience: str | None = None,
-        clock: Clock | None = None,
+        time: TokenTime | None = None,
     ) -> None:
-        """``audience`` is the origin that the portal calls itself, known once its ``ForceInfo`` was read."""
+        """``audience`` is the origin that the portal calls itself, known once its ``ForceInfo`` was read. ``time``: see
+        there; clients of one portal share it."""
         self.session = session
         self.url = url.rstrip("/")
         self._device = device
-        self._clock = clock or SystemClock()
+        self._time = time or TokenTime(SystemClock())
         self.audience = audience or home(self.url)
 
     def token(self, audience: str | None = None) -> str:
         """A fresh token: EdDSA by the device key, for one origin only (the portal, unless said), a minute, once."""
-        return mint(self._device, audience or self.audience, self._clock)
+        return mint(self._device, audience or self.audience, self._time)
 
     def headers(self, audience: str | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(audience)}"}
@@ -129,7 +140,7 @@ class PortalClient:
         for _ in range(_MOST_PAGES):
             try:
                 path = api.DELIVERIES.format(request_id=request_id)
-                answer = await self._read("GET", path, api.HeldDeliveries, query=query)
+                answer = await self._read("GET", path, api.HeldDeliveries, query=query, is_optional=True)
             except NoSuchCall:
                 return None
             for item in answer.items:
@@ -155,10 +166,11 @@ class PortalClient:
 
     async def feedback(self, request_id: str, feedback_id: str, signed: Signed) -> None:
         """Bring an answer or rating. NoSuchCall where the portal carries none."""
-        await self._call("PUT", api.FEEDBACK.format(request_id=request_id, feedback_id=feedback_id), signed)
+        path = api.FEEDBACK.format(request_id=request_id, feedback_id=feedback_id)
+        await self._call("PUT", path, signed, is_optional=True)
 
     async def checkpoint(self, note: str) -> None:
-        await self._call("POST", api.CHECKPOINTS, api.Checkpoint(note=note))
+        await self._call("POST", api.CHECKPOINTS, api.Checkpoint(note=note), is_optional=True)
 
     async def offer(self, offer: Signed) -> None:
         await self._call("POST", api.OFFERS, offer)
@@ -169,7 +181,7 @@ class PortalClient:
     async def witnessed(self) -> api.Witnessed:
         """What the portal holds of what this device signed; nothing where it doesn't know the call."""
         try:
-            return await self._read("GET", api.CHECKPOINTS, api.Witnessed)
+            return await self._read("GET", api.CHECKPOINTS, api.Witnessed, is_optional=True)
         except NoSuchCall:
             return api.Witnessed()
 
@@ -178,7 +190,7 @@ class PortalClient:
 
     async def recorded_hours(self, signed: Signed) -> None:
         """Tell of which hours of a day there are recordings. NoSuchCall where the portal doesn't want to know."""
-        await self._call("PUT", api.RECORDED_HOURS, signed)
+        await self._call("PUT", api.RECORDED_HOURS, signed, is_optional=True)
 
     async def _read(
         self,
@@ -188,8 +200,9 @@ class PortalClient:
         body: Part | None = None,
         query: dict[str, str] | None = None,
         extra_wait: int = 0,
+        is_optional: bool = False,
     ) -> P:
-        data = await self._call(method, path, body, query, extra_wait)
+        data = await self._call(method, path, body, query, extra_wait, is_optional)
         try:
             return parse_strictly(data, model, api.MAX_BODY)
         except DocumentInvalid as error:
@@ -202,6 +215,29 @@ class PortalClient:
         body: Part | None = None,
         query: dict[str, str] | None = None,
         extra_wait: int = 0,
+        is_optional: bool = False,
+    ) -> bytes:
+        """The answer's body. ``is_optional``: not every portal knows the call, and one that doesn't may say so by any
+        page.
+
+        A token that is refused by a portal whose clock shows another time is made once more, by that time: what the
+        portal's own leeway is, nobody here knows.
+        """
+        try:
+            return await self._called(method, path, body, query, extra_wait, is_optional)
+        except NotRecognised as error:
+            if not self._time.follow(error.date):
+                raise
+            return await self._called(method, path, body, query, extra_wait, is_optional)
+
+    async def _called(
+        self,
+        method: str,
+        path: str,
+        body: Part | None,
+        query: dict[str, str] | None,
+        extra_wait: int,
+        is_optional: bool,
     ) -> bytes:
         timeout = aiohttp.ClientTimeout(total=30 + extra_wait, sock_connect=15) if extra_wait else _TIMEOUT
         headers = {"Accept": "application/json"}
@@ -224,7 +260,7 @@ class PortalClient:
                 timeout=timeout,
             ) as answer:
                 content = await read_bounded(answer)
-                return _judge(answer.status, content, retry_after(answer.headers))
+                return _judge(answer, content, is_optional)
         except ssl.SSLError as error:
             raise _certificate(self.url, error) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -246,20 +282,35 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _judge(status: int, content: bytes, after: float | None) -> bytes:
-    if 200 <= status < 300:
-        return content
+def _judge(answer: aiohttp.ClientResponse, content: bytes, is_optional: bool) -> bytes:
+    """What the portal said; only its own word is taken for a yes or a no."""
+    status = answer.status
     if 300 <= status < 400:
-        raise not_understood("a redirect to another place, which is not followed")
+        raise _in_between("a redirect to another place, which is not followed")
     if status in (408, 425, 429) or status >= 500:
+        after = retry_after(answer.headers)
         if after is not None:
             raise PortalBusy(f"The portal can't answer now (status {status}).", meaning=_LATER, after=after)
         unable = CallCut if status in _GATEWAY else PortalUnreachable
         raise unable(f"The portal can't answer now (status {status}).", meaning=_LATER)
-    kind = {401: NotRecognised, 404: NoSuchCall, 405: NoSuchCall}.get(status, PortalRefused)
+    if is_page(answer.headers, content) and not (is_optional and status in (404, 405)):
+        raise _in_between(f"a page for people to read (status {status})")
+    if 200 <= status < 300:
+        return content
     title, detail = problem(content)
     reason = f": {quoted(detail or title)}" if detail or title else ""
-    raise kind(f"The portal refused (status {status}{reason}).")
+    what = f"The portal refused (status {status}{reason})."
+    if status == 401:
+        raise NotRecognised(what, date=answer.headers.get("Date", ""))
+    raise NoSuchCall(what) if status in (404, 405) else PortalRefused(what)
+
+
+def _in_between(what: str) -> AnsweredInBetween:
+    return AnsweredInBetween(
+        f"In the portal's place came {what}.",
+        meaning=f"Something on the way answered: a network that wants a log-in, a filter, a proxy. {_LATER}",
+        do="Open a web page from this network; if it works, check the portal's address.",
+    )
 
 
 def _certificate(url: str, error: ssl.SSLError) -> PortalUnreachable:

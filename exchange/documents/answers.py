@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from exchange.clock import SECOND
 from exchange.documents import api
 from exchange.documents.letters import harmless
 from exchange.errors import PortalAnswerInvalid
@@ -37,13 +40,31 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds after which the portal wants to be asked again (RFC 9110, Retry-After: seconds or a date); None where it
     does not say, or nothing usable. Never more than ``LONGEST_WAIT``."""
     said = headers.get("Retry-After", "").strip()[:40]
-    if said.isascii() and said.isdigit():
-        return float(min(int(said), LONGEST_WAIT))
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", said):
+        return min(float(said), LONGEST_WAIT)
+    wanted, now = http_date(said), http_date(headers.get("Date", ""))
+    if wanted is None or now is None:
+        return None
+    return min(max(0, wanted - now) / SECOND, LONGEST_WAIT)
+
+
+def http_date(said: str) -> int | None:
+    """A date in any of HTTP's three forms (RFC 9110, 5.6.7) in microseconds; None where it is none."""
     try:
-        wanted, now = (email.utils.parsedate_to_datetime(each) for each in (said, headers.get("Date", "")[:40]))
-        return min(max(0.0, (wanted - now).total_seconds()), LONGEST_WAIT)
+        moment = email.utils.parsedate_to_datetime(said[:40])
+        if moment.tzinfo is None and "," not in said:  # the form of C's asctime, which names no zone
+            moment = moment.replace(tzinfo=UTC)
+        return round(moment.timestamp()) * SECOND if moment.tzinfo else None
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def is_page(headers: Mapping[str, str], content: bytes) -> bool:
+    """Whether an answer is a page for people to read, which a portal never gives to a program."""
+    if not content.strip():
+        return False
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/xhtml+xml") or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
 
 
 def problem(content: bytes) -> tuple[str, str]:

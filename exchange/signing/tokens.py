@@ -4,15 +4,24 @@ Not for: whether a token is taken (the portal's ``tokens``).
 """
 
 import secrets
+from typing import Protocol
 
 import jwt
 
-from exchange.clock import SECOND, Clock
+from exchange.clock import SECOND
 from exchange.documents.api import TOKEN_LIFETIME
 from exchange.signing.sshsig import SigningKey
 
 
-def mint(key: SigningKey, audience: str, clock: Clock) -> str:
+class Now(Protocol):
+    """Whatever tells a time."""
+
+    def now(self) -> int:
+        """Microseconds UTC."""
+        ...
+
+
+def mint(key: SigningKey, audience: str, clock: Now) -> str:
     """A token for one call to ``audience`` (an origin), by the owner of ``key``."""
     now = clock.now() // SECOND
     claims = {

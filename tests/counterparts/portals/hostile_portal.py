@@ -182,6 +182,16 @@ def text(content: str | bytes, number: int = 200) -> Handler:
     return handler
 
 
+def page(number: int = 200, **headers: str) -> Handler:
+    """Answer as what stands between does: a network's log-in, a filter, a proxy."""
+
+    async def handler(call: Call, request: web.Request) -> web.StreamResponse:
+        content = "" if call.method == "HEAD" else "<!doctype html><title>Welcome</title><p>Please log in."
+        return web.Response(status=number, text=content, content_type="text/html", headers=headers)
+
+    return handler
+
+
 def endless(sent: list[int]) -> Handler:
     """Answer with JSON that never ends; ``sent`` gets a number for each block that left."""
 

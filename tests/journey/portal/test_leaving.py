@@ -127,7 +127,7 @@ async def test_a_withdrawal_whose_answer_was_lost_is_finished_by_the_next(tmp_pa
 async def test_a_portal_that_does_not_know_a_device_that_never_left_is_an_error(tmp_path: Path) -> None:
     async with besieged(tmp_path) as at:
         request_id = await at.asked()
-        at.portal.fault("DELETE", api.REGISTRATION, status(401))
+        at.portal.fault("DELETE", api.REGISTRATION, status(401), times=2)
         with pytest.raises(HandoverError, match="401"):
             await leave(at)
         assert await at.state(request_id) == "asked"

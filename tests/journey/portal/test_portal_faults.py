@@ -39,7 +39,7 @@ async def test_ten_gigabytes_of_json_are_given_up_after_one_megabyte(tmp_path: P
 
 
 NONSENSE = {
-    "no JSON": "<html>Welcome to the hotel's network</html>",
+    "no JSON": "Welcome to the hotel's network",
     "half of it": '{"cursor": 1, "items": [',
     "another shape": "[1, 2, 3]",
     "a deep one": "[" * 500_000,
@@ -86,7 +86,7 @@ async def test_a_redirect_is_not_followed_and_no_token_goes_elsewhere(tmp_path: 
     async with footage_sources.running(), besieged(tmp_path) as at:
         for number in (301, 302, 303, 307, 308):
             at.portal.fault("GET", api.INBOX, status(number, Location=f"{footage_sources.origin}{api.INBOX}"))
-            with pytest.raises(PortalAnswerInvalid, match="redirect"):
+            with pytest.raises(PortalUnreachable, match="redirect"):
                 await poll(at)
         assert footage_sources.calls == []
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from agent.portal.client import PortalClient
+from agent.portal.token_time import TokenTime
 from exchange.documents import api
 from exchange.errors import SettingsInvalid
 from exchange.signing.documents import SigningKey
@@ -138,7 +139,7 @@ async def test_each_force_has_figures_and_probes_of_its_own(two: Two) -> None:
 
 async def test_agents_and_officers_programs_speak_to_a_force_below_a_path(two: Two) -> None:
     device = SigningKey.generate()
-    portal = PortalClient(two.session, two.origin("kent") + "/", device, clock=two.clock)
+    portal = PortalClient(two.session, two.origin("kent") + "/", device, time=TokenTime(two.clock))
     info = await portal.force()
     assert (info.force, info.portal) == ("Kent Police", two.origin("kent"))
     agent = replace(two.agent("kent"), key=device)
