@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from agent.portal.client import PortalBusy
+from agent.portal.client import AnsweredInBetween, PortalBusy
 from agent.portal.growing import GrowingFile
 from agent.portal.tus_pieces import PROBE, Pieces
 from exchange.documents.answers import retry_after
@@ -212,11 +212,10 @@ class TusUpload:
 
     async def _offset(self, url: str) -> int:
         async with self._send("HEAD", url, {}) as answer:
-            if answer.status in (404, 410):
-                raise UploadGone
-            if answer.status not in (200, 204):
+            self._check_gone(answer)
+            reported, length = _told(answer, "Upload-Offset"), _told(answer, "Upload-Length")
+            if answer.status not in (200, 204) or (not reported and _is_page(answer)):
                 raise await self._refusal(answer, "tell how far the upload is")
-            reported, length = answer.headers.get("Upload-Offset", ""), answer.headers.get("Upload-Length", "")
         if not _NUMBER.fullmatch(reported) or int(reported) > self.size or length not in ("", str(self.size)):
             raise PortalAnswerInvalid("The upload server told an offset that cannot be.", do="Tell the force.")
         return int(reported)
@@ -251,16 +250,25 @@ class TusUpload:
             "Content-Length": str(piece),
         }
         async with self._send("PATCH", url, headers, self._blocks(offset, piece)) as answer:
-            if answer.status in (404, 410):
+            try:
+                self._check_gone(answer)
+            except UploadGone:
                 self._given = 0
-                raise UploadGone
+                raise
             if answer.status == 413:
                 return None
-            if answer.status != 204:
+            if answer.status not in (200, 204) or _is_page(answer):
                 if answer.status in _NOT_ITS_SIZE:
                     self._given = 0
                 raise await self._refusal(answer, "take the file")
-            return answer.headers.get("Upload-Offset", "")
+            return _told(answer, "Upload-Offset")
+
+    def _check_gone(self, answer: aiohttp.ClientResponse) -> None:
+        """UploadGone when the server says so: a proxy's page about something that it doesn't find is not its word."""
+        if answer.status in (404, 410) and not _is_page(answer):
+            raise UploadGone
+        if answer.status == 403 and "Tus-Resumable" in answer.headers and "Upload-Offset" not in answer.headers:
+            raise UploadGone  # so it may answer to HEAD (tus 1.0, HEAD)
 
     async def _blocks(self, offset: int, piece: int) -> AsyncIterator[bytes]:
         source = self._source
@@ -310,6 +318,12 @@ class TusUpload:
             return PortalUnreachable(what) if after is None else PortalBusy(what, after=after)
         if answer.status == 413:
             return self._no_file_of(self.size)
+        if 300 <= answer.status < 400 or _is_page(answer):
+            return AnsweredInBetween(
+                f"In the upload server's place something else answered (status {answer.status}).",
+                meaning="The sealed package is kept; the upload goes on later.",
+                do="Open a web page from this network; some want a log-in first. A redirect is never followed.",
+            )
         return PortalRefused(f"The upload server will not {what} (status {answer.status}).")
 
     def _no_file_of(self, size: int) -> PortalRefused:
@@ -320,15 +334,33 @@ class TusUpload:
         )
 
 
+def _told(answer: aiohttp.ClientResponse, name: str) -> str:
+    """A header's value; once, where a proxy has it several times over. Not usable when they differ."""
+    values = {each.strip() for value in answer.headers.getall(name, []) for each in value.split(",")}
+    return values.pop() if len(values) == 1 else " ".join(values)
+
+
+def _is_page(answer: aiohttp.ClientResponse) -> bool:
+    """Whether it is a page for people, of a proxy or a network's log-in, and not the upload server's."""
+    return answer.content_type == "text/html" and "Tus-Resumable" not in answer.headers
+
+
 def same_origin(one: str, other: str) -> bool:
     """Whether two URLs lead to the same scheme, host and port, without a user's name in them."""
     return (found := _origin(one)) is not None and found == _origin(other)
 
 
 def _joined(endpoint: str, location: str) -> str | None:
-    """The URL that a Location names; None when it leads elsewhere, or nowhere."""
+    """The URL that a Location names; None when it leads elsewhere, or nowhere.
+
+    A server behind a proxy may not know by what scheme, port or name it is reached: its uploads are where it was asked.
+    """
     try:
-        url = urljoin(endpoint, location)
+        named, asked = urlsplit(urljoin(endpoint, location)), urlsplit(endpoint)
+        folder = f"{asked.path.rstrip('/')}/"
+        if "@" not in named.netloc and (named.hostname == asked.hostname or named.path.startswith(folder)):
+            named = named._replace(scheme=asked.scheme, netloc=asked.netloc)
+        url = named.geturl()
     except ValueError:
         return None
     return url if location and len(url) <= LONGEST_URL and same_origin(url, endpoint) else None

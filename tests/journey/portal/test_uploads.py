@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from agent.portal.growing import GrowingFile
 from agent.portal.tus import Breaks, TusUpload, UploadGone, same_origin
@@ -16,7 +17,7 @@ from exchange.clock import HOUR, MINUTE
 from exchange.documents import api
 from exchange.errors import PackageDamaged, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 from exchange.signing.documents import SigningKey
-from tests.counterparts.portals.hostile_portal import HostilePortal, broken_off, each, status
+from tests.counterparts.portals.hostile_portal import Call, Handler, HostilePortal, broken_off, each, page, status
 from tests.counterparts.processes.npm import npm_package
 from tests.journey.home import Siege, besieged
 
@@ -212,9 +213,62 @@ async def test_an_offset_that_cannot_be_is_refused(tmp_path: Path, headers: dict
 async def test_a_redirected_upload_goes_nowhere(tmp_path: Path) -> None:
     async with uploading(tmp_path) as (portal, upload, _):
         portal.fault("POST", api.UPLOADS, status(307, Location="/v1/elsewhere"))
-        with pytest.raises(PortalRefused):
+        with pytest.raises(PortalUnreachable, match="redirect is never followed"):
             await upload.create(endpoint(portal), {})
         assert len(portal.calls) == 1
+
+
+@pytest.mark.parametrize("handler", [page(), page(404), page(403), status(302, Location="http://login.example/")])
+@pytest.mark.parametrize("method", ["HEAD", "PATCH"])
+async def test_what_stands_between_ends_no_upload_and_loses_nothing_of_it(
+    tmp_path: Path, method: str, handler: Handler
+) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        portal.fault("PATCH", api.UPLOADS, broken_off(portal, 70_000))
+        portal.fault(method, api.UPLOADS, handler, times=2)
+        await whole(portal, upload, tmp_path)
+        assert len(portal.uploads) == 1
+
+
+def behind_proxy(portal: HostilePortal, named: str) -> Handler:
+    """An upload server that was never told how it is reached."""
+
+    async def handler(call: Call, request: web.Request) -> web.StreamResponse:
+        answer = await portal.answer(call, request)
+        port = portal.origin.rpartition(":")[2]
+        answer.headers["Location"] = named.format(port=port) + answer.headers["Location"]
+        return answer
+
+    return handler
+
+
+@pytest.mark.parametrize("named", ["https://127.0.0.1:{port}", "http://127.0.0.1", "http://tusd:1080"])
+async def test_an_upload_is_where_it_was_asked_for_whatever_its_server_calls_itself(tmp_path: Path, named: str) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        portal.fault("POST", api.UPLOADS, behind_proxy(portal, named))
+        await whole(portal, upload, tmp_path)
+
+
+async def test_an_upload_that_its_server_calls_forbidden_is_gone(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+        portal.fault("HEAD", api.UPLOADS, status(403, **{"Tus-Resumable": "1.0.0"}))
+        url = await upload.create(endpoint(portal), {})
+        with pytest.raises(UploadGone):
+            await upload.send(url)
+
+
+async def test_pieces_that_are_taken_with_another_yes_and_an_offset_told_twice_are_taken(tmp_path: Path) -> None:
+    async with uploading(tmp_path) as (portal, upload, _):
+
+        async def another_yes(call: Call, request: web.Request) -> web.StreamResponse:
+            answer = await portal.answer(call, request)
+            told = answer.headers["Upload-Offset"]
+            return web.Response(status=200, headers={"Upload-Offset": f"{told}, {told}"})
+
+        portal.fault("PATCH", api.UPLOADS, another_yes)
+        portal.fault("HEAD", api.UPLOADS, status(200, **{"Upload-Offset": "0, 0", "Upload-Length": str(SIZE)}))
+        await whole(portal, upload, tmp_path)
+        assert [call.method for call in portal.calls] == ["POST", "HEAD", "PATCH", "HEAD"]
 
 
 async def test_a_file_that_changed_its_size_is_not_sent(tmp_path: Path) -> None:
