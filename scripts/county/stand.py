@@ -45,9 +45,18 @@ http {{
         keepalive 64;
         {servers}
     }}
+    split_clients "$request_id" $poll_again {{
+        10% 2; 10% 5; 10% 8; 10% 11; 10% 14; 10% 17; 10% 20; 10% 23; 10% 26; * 29;
+    }}
     server {{
         listen 127.0.0.1:{port} backlog=4096 reuseport;
         location / {{ proxy_pass http://portal; }}
+        location ~ /v1/inbox$ {{
+            proxy_pass http://portal;
+            proxy_next_upstream_timeout 1s;
+            error_page 502 504 = @poll_again;
+        }}
+        location @poll_again {{ add_header Retry-After $poll_again always; return 503; }}
         proxy_http_version 1.1;
         proxy_set_header Connection "";
         proxy_set_header Host $http_host;

@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from tests.paths import ROOT
@@ -17,27 +17,28 @@ events {{ worker_connections 1024; }}
 http {{
     access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-    upstream portal {{ server 127.0.0.1:{upstream}; keepalive 4; }}
-    server {{ listen 127.0.0.1:{port}; {location} }}
+    {told}
 }}
 """
 
 
 @contextlib.asynccontextmanager
-async def nginx(upstream: int, folder: Path) -> AsyncIterator[int]:
-    """The port on which it listens until the block ends. It keeps connections to the portal for the next call."""
+async def nginx(upstreams: Sequence[int], folder: Path) -> AsyncIterator[int]:
+    """The port on which it listens until the block ends; ``upstreams``: those of the portal's replicas."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
     assert program is not None, "nginx is not installed: scripts/test brings it"
     guide = (ROOT / "docs" / "portal-guide.md").read_text()
-    location = re.search(r"^    location / \{.*?^    \}", guide, re.DOTALL | re.MULTILINE)
-    assert location is not None
+    told = re.search(r"^    upstream portal \{.*?^    server \{.*?^    \}", guide, re.DOTALL | re.MULTILINE)
+    assert told is not None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    named = location[0].replace("http://127.0.0.1:8470", "http://portal")
-    assert named != location[0]
+    servers = "".join(f"server 127.0.0.1:{each} max_fails=3 fail_timeout=2s;" for each in upstreams)
+    here, replaced = re.subn(r"server 127\.0\.0\.1:8470 .*", servers, told[0])
+    assert replaced == 1
+    here = here.replace("    server {", f"    server {{ listen 127.0.0.1:{port};")
     configuration = folder / "nginx.conf"
-    configuration.write_text(_CONFIGURATION.format(folder=folder, upstream=upstream, port=port, location=named))
+    configuration.write_text(_CONFIGURATION.format(folder=folder, told=here))
     process = subprocess.Popen([program, "-p", folder, "-c", configuration], stderr=subprocess.DEVNULL)
     try:
         async with asyncio.timeout(60):

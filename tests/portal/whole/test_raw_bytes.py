@@ -137,7 +137,7 @@ async def test_what_is_no_http_is_refused_and_fills_no_log(
 
 
 async def test_behind_nginx_neither_is_taken_for_more_than_it_is(town: Town, called: list[str], tmp_path: Path) -> None:
-    async with nginx(port_of(town), tmp_path) as port:
+    async with nginx([port_of(town)], tmp_path) as port:
         await refuses(port, LENGTHS, called)
         await refuses(port, {name: sent for name, sent in NONSENSE.items() if name not in LEFT_OUT}, called)
 
