@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from exchange.clock import DAY, Window
 
-_VERSION = 3
+_VERSION = 4
 Learn = Callable[[str, list[str]], str]
 MOST_FILES = 500_000
 MOST_DEPTH = 12

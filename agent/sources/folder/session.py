@@ -18,7 +18,7 @@ from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Look
 from agent.sources.device.session import DeviceSession
 from agent.sources.folder.index import FolderIndex, Row
 from agent.sources.folder.options import Options
-from agent.sources.folder.time import ORDER, TWO_WAYS, UNTIMED, Reader, end_in_name, is_fresh, machine_zone
+from agent.sources.folder.time import DOUBTFUL, ORDER, UNTIMED, Reader, end_in_name, is_fresh, machine_zone
 from exchange.clock import DAY, SECOND, Window
 from exchange.counted import counted
 from exchange.durable import raising_disk_full, sync_folder
@@ -68,7 +68,7 @@ class Session(DeviceSession[Options]):
         ]
         spans = [self._span(row) for row in rows]
         usable, unusable = self.index.counts()
-        doubtful = self.index.noted(TWO_WAYS, _MOST_NAMES)
+        doubtful = [row for note in DOUBTFUL for row in self.index.noted(note, _MOST_NAMES)]
         reader = Reader(self.options, self.order.now())
         broken = self.index.unusable(window, 20) + [row for row in doubtful if reader.may_be_of(row, window)][:20]
         core = Window(window.start, max(window.start + 1, window.end - 2 * SECOND))  # what is fetched around it counts
@@ -233,7 +233,7 @@ def _copy(source: Path, into: Path, name: str, size: int, report: Report) -> Non
 
 def _unreadable(broken: list[Row]) -> FootageUnreadable:
     names = ", ".join(printable(row.path)[-80:] for row in broken[:3]) + (" and more" if len(broken) > 3 else "")
-    if broken[0].note == TWO_WAYS:
+    if broken[0].note in DOUBTFUL:
         return FootageUnreadable(
             f"What may be of this time can't be used: {names}: {broken[0].note.partition('. ')[0]}.",
             meaning="It may be of this time or of another: nothing is handed over, and nobody is told that there is "

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,16 @@ UNKNOWN = (
 ORDER = "the day or the month comes first"
 """In the notes of all rows that rest on what the names prove together, or wait for that."""
 TWO_WAYS = (
-    f"its name can be read in two ways, days apart, as nothing tells whether {ORDER}. Tell which by the option "
-    "pattern, such as %d-%m-%Y_%H.%M.%S."
+    f"its name can be read in two ways, days apart, as nothing tells whether {ORDER} (or the year, or which of its "
+    "times is meant). Tell which by the option pattern, such as %d-%m-%Y_%H.%M.%S, or set its start with handover "
+    "sources start."
 )
+DAY_ALONE = (
+    "its name tells a day, and nothing tells from when on that day it is. Set its start with handover sources start, "
+    "or tell by the option pattern how the name is to be read."
+)
+DOUBTFUL = (TWO_WAYS, DAY_ALONE)
+"""The notes of files without a time whose names tell of what days they may be."""
 _UNKNOWN_END = MINUTE
 """How long a file is believed to be that does not tell, until it is fetched."""
 _SLOWEST = 32_000
@@ -78,8 +85,8 @@ class Reader:
                 or ("" if found.container else UNKNOWN)
                 or "neither its name nor the file tells when it was recorded"
             )
-            if names.readings(seen.path, self._pattern) and self.options.times != "file":
-                return Row(seen.path, seen.size, seen.mtime, "", 0, length or _UNKNOWN_END, note=TWO_WAYS)
+            if self.options.times != "file" and (doubt := self._doubt(seen.path, found.container)):
+                return Row(seen.path, seen.size, seen.mtime, "", 0, length or _UNKNOWN_END, note=doubt)
             return Row(seen.path, seen.size, seen.mtime, note=why)
         start, end, clock, uncertainty, note = timed
         writing = is_fresh(seen.mtime, self.options, self.now)
@@ -99,8 +106,27 @@ class Reader:
 
     def may_be_of(self, row: Row, window: Window) -> bool:
         """Whether one of the times that the name of a row without a time may tell lies in a window."""
-        starts = [self._choices(each.start)[0] for each in names.readings(row.path, self._pattern)]
-        return any(start < window.end and start + row.end > window.start for start in starts)
+        if row.note == DAY_ALONE:
+            spans = [(self._day(each), DAY + row.end) for each in names.days(row.path)]
+        else:
+            spans = [(self._choices(each.start)[0], row.end) for each in names.readings(row.path, self._pattern)]
+        return any(start < window.end and start + lasts > window.start for start, lasts in spans)
+
+    def _doubt(self, path: str, container: str) -> str:
+        """The note of a file without a time whose name tells of what days it may be; empty when it tells none."""
+        read = names.readings(path, self._pattern)
+        if read and not any(each.weak for each in read):
+            return TWO_WAYS
+        return DAY_ALONE if container and self._pattern is None and names.days(path) else ""
+
+    def _day(self, day: date) -> int:
+        """When a day began by the clock that named the files."""
+        return self._choices(datetime(day.year, day.month, day.day))[0]  # noqa: DTZ001 local, as names tell
+
+    def _contradicted(self, path: str, start: int) -> bool:
+        """Whether a file's name tells another day than the time that it would be given."""
+        days = [] if self._pattern is not None else names.days(path)
+        return bool(days) and not any(self._day(day) <= start < self._day(day) + DAY for day in days)
 
     def _timed(
         self, path: str, found: Any, changed: int, length: int | None
@@ -115,6 +141,15 @@ class Reader:
                 return self._by_name(*read, changed, length, found.container)
             if self.options.times == "name":
                 return None
+        told = self._inside(found, changed, length)
+        if told is None or (self.options.times != "file" and self._contradicted(path, told[0])):
+            return None
+        return told
+
+    def _inside(
+        self, found: Any, changed: int, length: int | None
+    ) -> tuple[int, int | None, ClockQuality, int, str] | None:
+        """The same by what the file says inside."""
         if found.local is not None:
             at, unsure, note = self._choose(found.local, changed, length)
             note = note or "Its time is what the recorder wrote inside."
@@ -132,11 +167,13 @@ class Reader:
         None when there is nothing, or nothing that is sure to a day: then the owner must say.
         """
         starts = [(each, self._choices(each.start)[0]) for told in read for each in self._by_word(told)]
+        if any(each.weak for each in read):
+            starts = [pair for pair in starts if _fits(changed - pair[1] - (length or 0))]
         latest = max(self.now, changed) + DAY
         fit = [(each, start) for each, start in starts if start <= latest] or starts
         if len({start for _, start in fit}) < 2:
             return (fit[0][0], 0, "") if fit else None
-        near = [(each, start) for each, start in fit if -2 * SECOND <= changed - start - (length or 0) <= 20 * MINUTE]
+        near = [(each, start) for each, start in fit if _fits(changed - start - (length or 0))]
         ordered = [pair for pair in fit if pair[0].order and self._orders.get(pair[0].shape) == pair[0].order]
         told = ""
         if ordered and (not near or any(pair in near for pair in ordered)):
@@ -207,11 +244,16 @@ class Reader:
         choices = self._choices(shown)
         if len(choices) == 1:
             return choices[0], 0, ""
-        near = [each for each in choices if -2 * SECOND <= changed - each - (length or 0) <= 20 * MINUTE]
+        near = [each for each in choices if _fits(changed - each - (length or 0))]
         if len(near) == 1:
             return near[0], 0, "Its name lies in the hour that came twice; its last change tells which it was."
         note = "Its name lies in the hour that came twice, and nothing tells which it was: the first one was taken."
         return choices[0], HOUR, note
+
+
+def _fits(after: int) -> bool:
+    """Whether a file's last change, so many microseconds after a presumed end, is that of its recorder."""
+    return -2 * SECOND <= after <= 20 * MINUTE
 
 
 def _east(read: names.NameTime, offset: timedelta) -> names.NameTime:

@@ -9,7 +9,9 @@ from agent.sources.device.jobs import test_job as folder_test_job
 from agent.sources.folder import names as folder_names
 from exchange.clock import HOUR, SECOND, from_rfc3339, to_rfc3339
 from exchange.errors import FootageUnreadable
+from tests.agent.media.recordings import ffmpeg
 from tests.sources.brands.test_folder import Folder
+from tests.sources.counterpart.pieces import piece
 
 LATER = from_rfc3339("2026-12-12T12:00:00Z")
 LONG_AFTER = from_rfc3339("2026-12-01T12:00:00Z")
@@ -36,6 +38,10 @@ PRODUCTS = [
     ("Arlo", "1781085600000.mp4", f"{TEN}+00:00", None),
     ("Tapo", "20260610_100000_tp00012.mp4", TEN, None),
     ("Wyze", "record/20260610/10/00.mp4", TEN, None),
+    ("exacqVision, disk", "2026/06/10/10/1530-00270180.ps", QUARTER, None),
+    ("Canon, recorder", "NVR_MPEG4_0123456789ABCDEF_20260610_100000_20260610_101530.mov", TEN, QUARTER),
+    ("Tapo, by Home Assistant", "1781085600-1781085660.mp4", f"{TEN}+00:00", None),
+    ("Android", "1781085600123456.mp4", "2026-06-10T10:00:00.123456+00:00", None),
 ]
 WAYS = [
     ("day first", "porch 13.06.2026 10-00-00.mp4", "2026-06-13T10:00:00", None),
@@ -55,6 +61,31 @@ WAYS = [
     ("no zeros, no such month", "2026-16-1 9-5-7.mp4", None, None),
     ("two numbers before", "cam_1_2_2026-06-10_10-00-00.mp4", TEN, None),
     ("two numbers before, signs alike", "1_1_2026_06_10_10_00_00.mp4", TEN, None),
+    ("two digits, day first", "13.06.26 10.00.00.mp4", "2026-06-13T10:00:00", None),
+    ("two digits, month first", "06-13-26_10-00-00.mp4", "2026-06-13T10:00:00", None),
+    ("two digits, year first", "26-06-10_10-00-00.mp4", TEN, None),
+    ("two digits, twelve hours", "Front 06-13-26 10.00.00 PM.mp4", "2026-06-13T22:00:00", None),
+    ("two digits, in folders", "13/06/26/10-00-00.mp4", "2026-06-13T10:00:00", None),
+    ("run together, day first", "130626_100000.mp4", "2026-06-13T10:00:00", None),
+    ("run together, a whole year behind", "13062026_100000.mp4", "2026-06-13T10:00:00", None),
+    ("run together, all of it", "13062026100000.mp4", "2026-06-13T10:00:00", None),
+    ("an address before", "192.168.10.26_10-00-00.mp4", None, None),
+    ("no seconds", "2026-06-10_15-00.mp4", "2026-06-10T15:00:00", None),
+    ("no seconds, twelve hours", "Front 2026-06-10 at 3.05 PM.mp4", "2026-06-10T15:05:00", None),
+    ("no seconds, a month's name", "10 June 2026 15.05.mp4", "2026-06-10T15:05:00", None),
+    ("no seconds, run together", "202606101505.mp4", "2026-06-10T15:05:00", None),
+    ("no seconds, ISO 8601", "20260610T1505Z.mp4", "2026-06-10T15:05:00+00:00", None),
+    ("afternoon without signs", "20260610_030500PM.mp4", "2026-06-10T15:05:00", None),
+    ("afternoon before the time", "2026-06-10 PM 03.05.00.mp4", "2026-06-10T15:05:00", None),
+    ("afternoon in Chinese", "2026-06-10 下午 03.05.00.mp4", "2026-06-10T15:05:00", None),
+    ("afternoon in Korean", "2026-06-10 오후 3_05_00.mp4", "2026-06-10T15:05:00", None),
+    ("afternoon in Spanish", "2026-06-10 3.05.00 p. m..mp4", "2026-06-10T15:05:00", None),
+    ("afternoon in a day's folder", "2026-06-10/03-05-00 PM.mp4", "2026-06-10T15:05:00", None),
+    ("the day in brackets", "[2026-06-10] 10-00-00.mp4", TEN, None),
+    ("blanks alone", "2026 06 10 10 00 00.mp4", TEN, None),
+    ("the day of the week", "2026-06-10_Wednesday_10-00-00.mp4", TEN, None),
+    ("the time first", "10-00-00 2026-06-10.mp4", TEN, None),
+    ("a number and a day", "123456_20260610.mp4", None, None),
     ("GMT and an offset", "20260610_100000_GMT+2.mp4", f"{TEN}+02:00", None),
 ]
 
@@ -171,3 +202,72 @@ def test_where_a_zone_s_name_does_not_fit_the_last_change_tells(tmp_path: Path) 
         "2026-06-10T09:00:00",
         "2026-06-11T14:00:00",
     ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "10.06.26 10.00.00.mp4",
+        "10-06-26_10.00.mp4",
+        "10062026_100000.mp4",
+        "210625_100000.avi",
+        "Saved 2026-08-02 09-00-00 Front 2026-06-10 10-00-00.mp4",
+    ],
+)
+def test_a_name_that_may_tell_days_far_apart_waits_and_is_told(tmp_path: Path, name: str) -> None:
+    folder = Folder(tmp_path, now=LATER, zone="UTC")
+    folder.add(name, changed=LONG_AFTER)
+    with pytest.raises(FootageUnreadable, match="two ways") as raised:
+        folder.look()
+    assert "sources start" in raised.value.do
+
+
+def test_two_digits_for_the_year_are_read_by_what_other_names_prove(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, now=LATER, zone="UTC")
+    folder.add("10.06.26 10.00.00.mp4", changed=LONG_AFTER)
+    folder.add("13.06.26 10.00.00.mp4", changed=LONG_AFTER)
+    folder.add("260625_100000.avi", changed=LONG_AFTER)
+    folder.add("260610_100000.avi", changed=LONG_AFTER)
+    assert {start[:10] for start, _ in starts(folder).values()} == {
+        "2026-06-10",
+        "2026-06-13",
+        "2026-06-25",
+    }
+
+
+def test_a_name_without_seconds_has_a_minute_of_doubt(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, now=LATER, zone="UTC")
+    folder.add("2026-06-10_15-05.mp4", changed=LONG_AFTER)
+    ((start, doubt),) = starts(folder).values()
+    assert (start, 50 < doubt <= 60) == ("2026-06-10T15:05:00", True)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_four_digits_behind_a_day_are_a_time_only_where_the_last_change_says_so(tmp_path: Path, fits: bool) -> None:
+    folder = Folder(tmp_path, now=LATER, zone="UTC")
+    name = "20260610_1505.mp4"
+    folder.add(name, changed=from_rfc3339("2026-06-10T15:05:40Z") if fits else LONG_AFTER)
+    if fits:
+        assert starts(folder)[name][0] == "2026-06-10T15:05:00"
+        return
+    day = from_rfc3339("2026-06-10T00:00:00Z")
+    with pytest.raises(FootageUnreadable, match="tells a day"):
+        folder.look(day + 9 * HOUR, day + 10 * HOUR)
+    assert folder.look(day - 30 * HOUR, day - HOUR)["spans"] == []
+
+
+@pytest.mark.parametrize(("created", "used"), [("2026-06-10T10:00:00Z", True), ("2026-07-01T10:00:00Z", False)])
+def test_the_time_inside_a_file_is_not_believed_against_the_day_in_its_name(
+    tmp_path: Path, created: str, used: bool
+) -> None:
+    made = tmp_path / "made.mp4"
+    ffmpeg("-i", piece(0).path, "-c", "copy", "-metadata", f"creation_time={created}", made)
+    folder = Folder(tmp_path, now=LATER, zone="UTC")
+    folder.add("front 10 June 2026.mp4", made, changed=LONG_AFTER)
+    at = from_rfc3339("2026-06-10T10:00:01Z")
+    if used:
+        assert [span["clock"] for span in folder.look(at, at + SECOND)["spans"]] == ["container"]
+        return
+    with pytest.raises(FootageUnreadable, match="10 June 2026"):
+        folder.look(at, at + SECOND)
+    assert folder.look(from_rfc3339(created), from_rfc3339(created) + SECOND)["spans"] == []
