@@ -92,7 +92,7 @@ def raising_disk_full(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise _full(target) from error
+            raise full(target) from error
         if error.errno == errno.EROFS:
             raise read_only(f"the disk that holds {target}") from error
         raise
@@ -128,10 +128,11 @@ def sync_folder(folder: Path) -> None:
 def _check_room(target: Path, room: int) -> None:
     disk = os.statvfs(target.parent)
     if disk.f_bavail * disk.f_frsize < room:
-        raise _full(target)
+        raise full(target)
 
 
-def _full(target: Path) -> DiskFull:
+def full(target: Path) -> DiskFull:
+    """What is said where there is no room for ``target``."""
     return DiskFull(
         f"There is not enough room on the disk for {target}.",
         meaning="The file was not made; nothing half-made was kept.",

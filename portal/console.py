@@ -8,11 +8,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from exchange.errors import HandoverError
+from exchange.refused import in_words
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -86,11 +87,20 @@ class HandoverGroup(click.Group):
         try:
             return super().invoke(ctx)
         except HandoverError as error:
-            tell(error, as_json=ctx.meta.get(_AS_JSON, False))
-            ctx.exit(error.exit_code)
+            self._end(ctx, error)
+        except OSError as error:
+            told = in_words(error)
+            if told is None:
+                raise
+            self._end(ctx, told)
         except (click.Abort, KeyboardInterrupt, EOFError):
             click.echo("Stopped.", err=True)
             ctx.exit(INTERRUPTED)
+
+    @staticmethod
+    def _end(ctx: click.Context, error: HandoverError) -> NoReturn:
+        tell(error, as_json=ctx.meta.get(_AS_JSON, False))
+        ctx.exit(error.exit_code)
 
 
 def tell(error: HandoverError, *, as_json: bool) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from agent.host.privileges import name_of
 from exchange.counted import counted
 from exchange.durable import takes_writes
+from exchange.refused import name_of
 
 _UNIT = "handover.service"
 

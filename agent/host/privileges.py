@@ -9,6 +9,7 @@ from pathlib import Path
 
 from exchange.durable import read_only, takes_writes
 from exchange.errors import NotPermitted
+from exchange.refused import name_of
 
 _USE_SUDO = "Type the same command with sudo before it."
 
@@ -58,11 +59,3 @@ def require_writable(path: Path, what: str) -> None:
             meaning="Nothing was started or changed.",
             do=_USE_SUDO,
         )
-
-
-def name_of(uid: int) -> str:
-    """A user of this machine by number, for a person."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"number {uid}"

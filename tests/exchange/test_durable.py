@@ -1,4 +1,4 @@
-"""Durable files: whole under their name, or not there; and the disk that is reserved for them."""
+"""Durable files: whole under their name, or not there; the disk that is reserved for them; what the system refuses."""
 
 import errno
 import os
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from exchange.durable import durable_file
-from exchange.errors import DiskFull
+from exchange.errors import DiskFull, HandoverError, InputInvalid, NotFound, NotPermitted
+from exchange.refused import in_words, name_of
 
 MIB = 1 << 20
 
@@ -65,3 +66,37 @@ def test_a_failure_leaves_the_file_that_was_there(tmp_path: Path) -> None:
         fail()
     assert [path.name for path in tmp_path.iterdir()] == ["clip"]
     assert target.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EACCES, NotPermitted),
+        (errno.EPERM, NotPermitted),
+        (errno.ENOENT, NotFound),
+        (errno.ENOTDIR, InputInvalid),
+        (errno.EISDIR, InputInvalid),
+        (errno.EEXIST, InputInvalid),
+        (errno.ENOSPC, DiskFull),
+        (errno.EROFS, DiskFull),
+    ],
+)
+def test_what_the_system_refuses_names_the_file_and_what_to_do(
+    tmp_path: Path, number: int, kind: type[HandoverError]
+) -> None:
+    wanted = tmp_path / "none" / "okafor.json"
+    told = in_words(OSError(number, os.strerror(number), str(wanted)))
+    assert type(told) is kind
+    assert str(wanted) in told.what
+    assert told.do
+
+
+def test_who_may_not_is_told_whose_the_nearest_folder_is(tmp_path: Path) -> None:
+    told = in_words(PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "none" / "x")))
+    assert told is not None
+    assert f"{tmp_path} belongs to the user {name_of(tmp_path.stat().st_uid)}." in told.what
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error", "/x"), OSError(errno.ENOENT, "no name")])
+def test_what_nobody_who_types_can_mend_is_no_sentence(error: OSError) -> None:
+    assert in_words(error) is None

@@ -48,6 +48,16 @@ def test_what_a_person_stops_ends_as_the_list_of_codes_says() -> None:
     assert (ended.exit_code, ended.stderr) == (130, "Stopped.\n")
 
 
+def test_a_path_that_cannot_be_is_told_in_words(tmp_path: Path, force: Path, there: Path) -> None:
+    credential(tmp_path, force)
+    signed = ("force", "credential", force, "--officer", tmp_path / "officer.pub", *DETAILS, "--out")
+    nowhere = portal(*signed, tmp_path / "none" / "o.json", code=44)
+    assert nowhere["error"] == f"There is no {tmp_path / 'none'}."
+    assert "made first" in nowhere["do"]
+    a_file = tmp_path / "officer.pub"
+    assert "is a file" in portal("backup", there, a_file / "into", code=17)["error"]
+
+
 @pytest.fixture
 def force(tmp_path: Path) -> Path:
     portal("force", "new", tmp_path / "force", "--name", "Example Constabulary")
