@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 
-from agent.media.containers import recovery, sample_entry
+from agent.media.containers import recovery, sample_entry, true_keys
 from agent.media.containers.boxes import BadBox, child
 from agent.media.containers.tables import LONGEST, MAX_PACKETS, NotFootage, Run, Segment, Track, fill_durations
 
@@ -130,6 +130,7 @@ def read(path: Path, limit: int) -> Segment:
 
 def _tables(demuxer: Demuxer, video: Track, audio: Track | None) -> list[Run]:
     runs: list[Run] = []
+    keys: list[int] = []
     was_sound, first, count = False, 0, 0
     for sound, packet in demuxer.packets():
         track = audio if sound and audio is not None else video
@@ -146,15 +147,18 @@ def _tables(demuxer: Demuxer, video: Track, audio: Track | None) -> list[Run]:
         was_sound, count = sound, count + 1
         if packet.is_keyframe and not sound:
             track.keys.append(len(track.pts))
-            if recovery.tells_recovery(track) and (
-                lead := recovery.lead(track, bytes(memoryview(packet)[: recovery.HEAD]))
-            ):
+            head = bytes(memoryview(packet)[: recovery.HEAD])
+            if recovery.tells_recovery(track) and (lead := recovery.lead(track, head)):
                 track.leads[len(track.pts)] = lead
+            if true_keys.is_key(track, head):
+                keys.append(len(track.pts))
         track.pts.append(time)
         track.durations.append(min(max(packet.duration or 0, 0), LONGEST))
         track.sizes.append(packet.size)
     if count:
         runs.append(Run(was_sound, first, count, -1))
+    if not true_keys.believed(video):
+        true_keys.keep(video, keys)
     return runs
 
 

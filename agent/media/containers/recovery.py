@@ -29,7 +29,7 @@ def leads(segment: Segment, descriptor: int) -> dict[int, int]:
     if not tells_recovery(video):
         return {}
     found = {}
-    for index, offset in _offsets(segment, video):
+    for index, offset in offsets(segment, video):
         if count := lead(video, os.pread(descriptor, min(video.sizes[index], HEAD), offset)):
             found[index] = count
     return found
@@ -45,7 +45,7 @@ def lead(video: Track, head: bytes) -> int:
     return _frames(head, (video.config[4] & 3) + 1)
 
 
-def _offsets(segment: Segment, video: Track) -> Iterator[tuple[int, int]]:
+def offsets(segment: Segment, video: Track) -> Iterator[tuple[int, int]]:
     """(index, place in the file) of the key frames, where it is known."""
     keys = iter(video.keys)
     key = next(keys, None)
@@ -61,6 +61,11 @@ def _offsets(segment: Segment, video: Track) -> Iterator[tuple[int, int]]:
             key = next(keys, None)
 
 
+def recovers(payload: bytes) -> bool:
+    """Whether a unit of supplemental information, without its first byte, announces a recovery point."""
+    return _in_sei(payload) is not None
+
+
 def _frames(head: bytes, length_size: int) -> int:
     """The recovery point's count of frames; 0 where the picture is whole at once, or nothing says otherwise."""
     at, count = 0, 0
@@ -73,12 +78,13 @@ def _frames(head: bytes, length_size: int) -> int:
         if kind == _SLICE:
             break
         if kind == _SEI:
-            count = max(count, _in_sei(head[at + 1 : at + length]))
+            count = max(count, _in_sei(head[at + 1 : at + length]) or 0)
         at += length
     return count if count <= _MOST else 0
 
 
-def _in_sei(payload: bytes) -> int:
+def _in_sei(payload: bytes) -> int | None:
+    """The recovery point's count of frames in a unit of supplemental information; None where there is none."""
     content = payload.replace(b"\0\0\3", b"\0\0")
     at = 0
     while at + 2 < len(content):
@@ -92,7 +98,7 @@ def _in_sei(payload: bytes) -> int:
         if kind == _RECOVERY_POINT:
             return _unsigned(content[at : at + size])
         at += size
-    return 0
+    return None
 
 
 def _unsigned(content: bytes) -> int:

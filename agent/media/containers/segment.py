@@ -20,7 +20,7 @@ def read(path: Path, size: int | None = None) -> Segment:
 
     Raises NotFootage when the file holds no usable video, FileNotFoundError when it is gone.
     """
-    from agent.media.containers import fragments, recovery
+    from agent.media.containers import fragments, recovery, true_keys
 
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -35,6 +35,7 @@ def read(path: Path, size: int | None = None) -> Segment:
             segment = _matroska(path, descriptor, limit)
         else:
             raise NotFootage("it is empty" if not magic else "it is neither MP4 nor Matroska")
+        true_keys.check(segment, descriptor)
         segment.video.leads |= recovery.leads(segment, descriptor)
     except (IndexError, OverflowError, ValueError):
         raise NotFootage("its tables are malformed") from None
