@@ -7,7 +7,7 @@ import functools
 import ipaddress
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -44,7 +44,7 @@ from portal.tokens import Caller
 from portal.uploads import room
 from portal.uploads.opening import open_store
 from portal.uploads.store import Store
-from portal.wakeups.background import beside
+from portal.wakeups.background import beside, for_ever
 from portal.wakeups.bell import Bell
 from portal.wakeups.opening import open_wakeups
 
@@ -256,7 +256,7 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
         (heard, 0, FLUSH_SECONDS),
         (portal.devices.look_for_shut_out, 0, WATCH_SECONDS),
     )
-    running = [_for_ever(work, first, seconds) for work, first, seconds in works]
+    running = [for_ever(work, first, seconds) for work, first, seconds in works]
     if portal.outbox is not None:
         running.append(portal.outbox.run())
     try:
@@ -265,16 +265,6 @@ async def _background(portal: Portal) -> AsyncIterator[None]:
     finally:
         with contextlib.suppress(StoreUnavailable):
             await heard()
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]], first: float, seconds: float) -> None:
-    await asyncio.sleep(first)
-    while True:
-        try:
-            await work()
-        except Exception:  # a full disk or a busy file passes; the next round takes what this one left
-            log.exception("what goes by itself (%s) failed; it is tried again", work.__name__)
-        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)

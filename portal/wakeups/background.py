@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
+
+from exchange.errors import HandoverError
 
 log = logging.getLogger("handover.portal")
 AGAIN_SECONDS = 1.0
@@ -30,3 +32,28 @@ async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         for task in running:
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.error("what runs beside the portal failed", exc_info=error)
+
+
+async def for_ever(work: Callable[[], Awaitable[None]], first: float, seconds: float) -> None:
+    """Do it after ``first`` seconds, then every ``seconds``, whatever fails: the next round takes what this one left.
+
+    A failure is told once, and again only when it becomes another one or is over: a database that is away for an hour
+    fills no log. What a person may mend is one line of words; all else is told with its place in the program.
+    """
+    told: str | None = None
+    await asyncio.sleep(first)
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            if repr(error) != told:
+                known = isinstance(error, HandoverError)
+                why = f": {error}" if known else ""
+                what = "what goes by itself (%s) failed; it is tried again every %d seconds%s"
+                log.error(what, work.__name__, seconds, why, exc_info=None if known else error)
+            told = repr(error)
+        else:
+            if told is not None:
+                log.warning("what goes by itself (%s) is done again", work.__name__)
+            told = None
+        await asyncio.sleep(seconds)

@@ -71,17 +71,23 @@ class Line:
             yield
 
     async def _listen(self) -> None:
+        hears = True
         while True:
             try:
                 async with await _connect(self._db.server, f"{REPLICA} {self._channel}") as connection:
                     await connection.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
                     await self._tell_silence()
+                    if not hears:
+                        log.warning("replicas are heard again")
+                    hears = True
                     while True:
                         async for notify in connection.notifies(timeout=CHECK_SECONDS):
                             self._hear(notify.payload)
                         await connection.execute("SELECT 1")
             except (psycopg.Error, HandoverError, OSError) as error:
-                log.warning("replicas are not heard now (%s); polls look by themselves", type(error).__name__)
+                if hears:
+                    log.warning("replicas are not heard now (%s); polls look by themselves", type(error).__name__)
+                hears = False
             await self._tell_silence()
             await asyncio.sleep(BACK_SECONDS * random.uniform(0.5, 1))  # noqa: S311  no secret
 
