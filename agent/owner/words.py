@@ -23,13 +23,19 @@ LOCALE = Path(__file__).parent / "locale"
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    """English to another language; empty for English, and for a word that has none yet."""
+    """English to another language; empty for English, and for a word that has none yet. What is counted has two texts
+    of its own, for one and for every other count, as every language here has them."""
     path = LOCALE / f"{language}.po"
     if not path.exists():
         return {}
     with path.open("rb") as file:
         found = read_po(file, locale=language)
-    return {str(each.id): str(each.string) for each in found if each.id and each.string and not each.fuzzy}
+    known: dict[str, str] = {}
+    for each in found:
+        if each.id and each.string and not each.fuzzy:
+            texts, others = ((each.id,), (each.string,)) if isinstance(each.id, str) else (each.id, each.string)
+            known |= {str(text): str(other) for text, other in zip(texts, others, strict=True)}
+    return known
 
 
 def choose(accepted: str) -> str:
@@ -56,6 +62,10 @@ class Words:
     def __call__(self, text: str, /, **values: object) -> str:
         found = catalogue(self.language).get(text, text)
         return found % values if values else found.replace("%%", "%")
+
+    def counted(self, one: str, more: str, count: int, /, **values: object) -> str:
+        """``words.counted("%(count)s copy", "%(count)s copies", number)``: the text that fits how many there are."""
+        return self(one if count == 1 else more, count=count, **values)
 
     @property
     def locale(self) -> Locale:

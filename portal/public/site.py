@@ -15,6 +15,7 @@ import jinja2
 from aiohttp import web
 
 from exchange.clock import SECOND
+from exchange.counted import counted
 from exchange.documents.letters import harmless
 from exchange.errors import HandoverError
 from portal.problems import ProblemError, unknown
@@ -138,6 +139,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["line"] = lambda text, most=300: harmless(str(text), most)
     environment.globals["static"] = static
+    environment.globals["counted"] = counted
     return environment
 
 

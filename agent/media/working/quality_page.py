@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from agent.media.working.caption import moment_text
+from exchange.counted import counted
 from exchange.documents.human_time import duration_text
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _template() -> tuple[Template, str]:
     environment = Environment(
         loader=PackageLoader("agent.media.working", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.globals.update(moment=moment_text, duration_text=duration_text)
+    environment.globals.update(moment=moment_text, duration_text=duration_text, counted=counted)
     loader = environment.loader
     assert loader is not None
     return environment.get_template(_TEMPLATE), loader.get_source(environment, _STYLE)[0]

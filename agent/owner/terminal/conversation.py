@@ -6,6 +6,7 @@ Not for: answering (``agent.cli.afterwards.feedback``), or what may be said.
 from typing import Any
 
 from agent.owner.terminal.prompt import local
+from exchange.counted import counted
 from exchange.documents.feedback import REASON_WORDS, RESULT_WORDS, CannotPlayReason, CaseResult
 from exchange.documents.letters import quoted, quoted_lines
 
@@ -54,9 +55,9 @@ def _opened(entry: Json) -> str:
         return "they opened it; " + ("everything held." if entry["verified"] else "not everything held.")
     count = entry["checks"]
     if entry["verified"]:
-        return f"they opened it, and all {count} checks held."
+        return f"they opened it, and {'the one check' if count == 1 else f'all {count} checks'} held."
     wrong = ", ".join(quoted(each, 60) for each in entry["not_held"][:10])
-    return f"they opened it; of {count} checks these did not hold: {wrong}."
+    return f"they opened it; of {counted(count, 'check')} these did not hold: {wrong}."
 
 
 def _on_its_way(entry: Json) -> str:

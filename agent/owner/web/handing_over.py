@@ -133,6 +133,8 @@ def doing(words: Words, text: str | None) -> str:
         "sealing": words("locking: %(percent)s %%", percent=found[2]),
     }[found[1]]
     if found[3]:
-        hours = words("about %(count)s hours left", count=found[3])
-        return f"{done}, {hours if found[4] == 'h' else words('about %(count)s minutes left', count=found[3])}"
+        left = int(found[3])
+        hours = words.counted("about %(count)s hour left", "about %(count)s hours left", left)
+        minutes = words.counted("about %(count)s minute left", "about %(count)s minutes left", left)
+        return f"{done}, {hours if found[4] == 'h' else minutes}"
     return f"{done}, {words('nearly done')}" if found[5] else done

@@ -184,9 +184,8 @@ def _locked(root: Element, host: str) -> CameraRefused | None:
             meaning="Nothing was fetched. After that it locks this user out for a while.",
             do="Check both on the recorder's own page before trying again.",
         )
-    wait = (
-        f" for another {-(-int(seconds) // 60)} minutes" if re.fullmatch(r"\d{1,6}", seconds) and int(seconds) else ""
-    )
+    minutes = -(-int(seconds) // 60) if re.fullmatch(r"\d{1,6}", seconds) else 0
+    wait = f" for another {counted(minutes, 'minute')}" if minutes else ""
     return CameraRefused(
         f"The recorder at {host} has locked this user out{wait}, after too many wrong passwords.",
         meaning="Nothing was fetched; even the right password is refused until then.",

@@ -6,6 +6,7 @@ import webbrowser
 import click
 
 from exchange.clock import to_rfc3339
+from exchange.counted import counted
 from exchange.errors import HandoverError
 from portal.console import json_option, one_line
 from portal.officer.client import OfficerClient
@@ -75,6 +76,6 @@ def _show_code(code: DeviceCode) -> None:
     minutes = max(1, code.expires_in // 60)
     click.echo(
         f"On a device of yours that has a browser, open\n    {code.verification_uri}\nand type\n    {code.user_code}\n"
-        f"within {minutes} minutes. Type no code there that somebody else gave you.",
+        f"within {counted(minutes, 'minute')}. Type no code there that somebody else gave you.",
         err=True,
     )

@@ -16,6 +16,7 @@ import jinja2
 from aiohttp import web
 
 from exchange.clock import SECOND, to_rfc3339
+from exchange.counted import counted
 from exchange.documents.letters import harmless
 from exchange.documents.messages import Credential
 from portal.officer.client import OfficerClient
@@ -122,6 +123,7 @@ def set_up(app: web.Application) -> None:
     environment.filters["time"] = lambda instant: spoken(instant, site.zone)
     environment.globals["static"] = static
     environment.globals["rfc3339"] = to_rfc3339
+    environment.globals["counted"] = counted
     for name in environment.list_templates():
         environment.get_template(name)
     statics()

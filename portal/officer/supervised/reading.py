@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from exchange.counted import counted
 from exchange.custody.checkpoint import sign_checkpoint
 from exchange.custody.restored import LogRestored
 from exchange.custody.uses import Checked, SignedHead, Use, Uses, UsesReader, log_broken
@@ -54,7 +55,8 @@ async def read_log(
             await asyncio.to_thread(take, [use for use in uses if begin is None or use.seq >= begin])
             news(reader.position - begun, max(size, reader.position) - begun)
         if reader.roots.get(size) != root:
-            raise log_broken(f"The lines that the portal shows are not those of its log's head with {size} lines.")
+            head = f"its log's head with {counted(size, 'line')}"
+            raise log_broken(f"The lines that the portal shows are not those of {head}.")
     except CustodyBroken:
         await asyncio.to_thread(state.save_log_checked, Checked())
         raise

@@ -126,7 +126,7 @@ def sign(state: OfficerState, log: UsesReader, at: int, lost: int | None, reason
         )
     size, root = state.log_head_until(kept)
     if log.roots.get(size, EMPTY_ROOT) != root:
-        raise log_broken(f"What was kept of the log is not what this machine saw of its first {size} lines.")
+        raise log_broken(f"What was kept of the log is not what this machine saw of its first {counted(size, 'line')}.")
     credential, who = state.credential(now)
     said = LogRestored(
         force=who.force,

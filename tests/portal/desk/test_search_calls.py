@@ -115,10 +115,11 @@ async def test_what_nobody_will_take_can_be_left(desk: Desk, town: Town) -> None
     await agent.withdraw()
     to = (await call(desk, "/ask", {"search": found["search"], "chosen": [0], "text": TEXT}))["to"]
     assert len((await progress(desk, to))["failed"]) == 1
-    assert "are not sent yet" in (await desk.get("/")).text
+    assert "0 of 1 request sent." in (await desk.get(to)).text
+    assert "1 of 1 request for EX/26/004711 is not sent yet" in (await desk.get("/")).text
     assert (await desk.post(f"{to}/leave", {})).status == 303
     assert "You left the rest" in (await desk.get(to)).text
-    assert "are not sent yet" not in (await desk.get("/")).text
+    assert "not sent yet" not in (await desk.get("/")).text
     assert "and left" in (await desk.get("/requests")).text
 
 

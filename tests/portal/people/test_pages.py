@@ -150,6 +150,13 @@ async def test_more_cameras_are_added_without_a_script(visitor: Visitor, letters
     assert letters.taken == []
 
 
+@pytest.mark.parametrize("limits", [Limits(person_file_days=1, not_relevant_days=2)])
+async def test_a_single_day_is_said_as_one(visitor: Visitor) -> None:
+    text = (await visitor.get("/privacy")).text
+    assert "it deletes them 1 day after you sent them" in text
+    assert "is deleted here 2 days later" in text
+
+
 @pytest.mark.parametrize("path", ["/register", "/my-entry", "/privacy", "/link"])
 async def test_every_page_has_the_headers_that_protect_its_reader(visitor: Visitor, path: str) -> None:
     answer = await visitor.get(path)

@@ -2,6 +2,7 @@
 "use strict";
 {
   const $ = (id) => document.getElementById(id);
+  const counted = (many, one) => `${many} ${one}${many === 1 ? "" : "s"}`;
   const search = $("search"), ask = $("ask");
   let found = null; // what the last search found
   let chosen = new Set();
@@ -108,7 +109,7 @@
     const look = later(200, async () => {
       const said = $("address").value.trim();
       const places = said ? (await call(`/places?q=${encodeURIComponent(said)}`)).places : [];
-      $("places-said").textContent = said ? `${places.length} places` : "";
+      $("places-said").textContent = said ? counted(places.length, "place") : "";
       $("places").replaceChildren(...places.map((place) => {
         const item = document.createElement("li"), button = document.createElement("button");
         Object.assign(button, { type: "button", className: "second", textContent: place.text });
@@ -155,7 +156,7 @@
     plan.showAll();
     $("result").hidden = false;
     const many = found.cameras.length;
-    $("found").textContent = many === 0 ? "No registered camera is there" : many === 1 ? "1 camera" : `${many} cameras`;
+    $("found").textContent = many === 0 ? "No registered camera is there" : counted(many, "camera");
     if (found.truncated) $("found").textContent += ", and more: search a smaller place to see them";
     for (const part of $("result").querySelectorAll("[data-some]")) part.hidden = many === 0;
     $("nobody").hidden = many !== 0;
@@ -237,7 +238,6 @@
     $("warnings").textContent = warnings.join("; ");
   });
 
-  const counted = (many, one) => `${many} ${one}${many === 1 ? "" : "s"}`;
   function changed() {
     const owners = new Set([...chosen].map((number) => found.cameras[number].owner)).size;
     $("summary").textContent = chosen.size ? `${counted(owners, "owner")}, ${counted(chosen.size, "camera")}. Each owner gets a request of their own, for their cameras alone.` : "Choose a camera to ask for.";

@@ -16,7 +16,7 @@
       const now = JSON.parse(event.data);
       for (const id of now.sent) if (rows.has(id)) say(rows.get(id), "good", "✓ sent");
       for (const [id, why] of Object.entries(now.failed)) if (rows.has(id)) say(rows.get(id), "bad", `✗ ${why}`);
-      document.getElementById("stands").textContent = `${now.sent.length} of ${rows.size} requests sent.`;
+      document.getElementById("stands").textContent = `${now.sent.length} of ${rows.size} ${rows.size === 1 ? "request" : "requests"} sent.`;
       document.getElementById("bar").value = now.sent.length;
       document.getElementById("trouble").textContent = now.trouble;
       show("trouble", now.trouble !== "");

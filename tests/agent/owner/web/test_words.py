@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agent.owner.web.handing_over import doing
 from agent.owner.words import LANGUAGES, Words, catalogue, choose
 from exchange.clock import SECOND
 from tests.agent.owner.web.words_used import everything, in_templates, path_of
@@ -106,6 +107,22 @@ def test_dates_times_and_sizes_are_written_as_the_reader_does() -> None:
     assert german.long(1_500_000) == "1,5 s"
     assert english.stretch(at, at + 60 * SECOND).count("2026") == 1
     assert english.time(at, precise=True).endswith(":05.2")
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "text"),
+    [("en", 1, "1 copy"), ("en", 0, "0 copies"), ("en", 2, "2 copies"), ("de", 1, "1 Kopie"), ("de", 12, "12 Kopien")],
+)
+def test_what_is_counted_is_said_as_one_where_it_is_one(language: str, count: int, text: str) -> None:
+    assert Words(language).counted("%(count)s copy", "%(count)s copies", count) == text
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [("1 h", "noch etwa 1 Stunde"), ("3 h", "noch etwa 3 Stunden"), ("1 min", "noch etwa 1 Minute")],
+)
+def test_how_long_it_still_takes_is_counted_too(left: str, text: str) -> None:
+    assert doing(Words("de"), f"uploading, 41 %, about {left} left").endswith(f", {text}")
 
 
 def test_a_text_that_is_not_known_is_shown_as_it_is() -> None:

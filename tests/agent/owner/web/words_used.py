@@ -24,11 +24,15 @@ from tests.paths import ROOT
 WEB = ROOT / "agent" / "owner" / "web"
 
 
+_TEXT = r'("(?:[^"\\]|\\.)*")'
+
+
 def in_templates() -> set[str]:
     found: set[str] = set()
     for path in (WEB / "templates").glob("*.html"):
-        for text in re.findall(r'_\(\s*("(?:[^"\\]|\\.)*")', path.read_text()):
-            found.add(ast.literal_eval(text))
+        texts = re.findall(rf"_\(\s*{_TEXT}", path.read_text())
+        both = re.findall(rf"words\.counted\(\s*{_TEXT},\s*{_TEXT}", path.read_text())
+        found |= {ast.literal_eval(text) for text in (*texts, *(text for each in both for text in each))}
     return found
 
 
@@ -39,7 +43,8 @@ def in_sheets() -> set[str]:
 
 
 def in_modules() -> set[str]:
-    """What ``words(…)``, ``self(…)`` and ``Sentence(…)`` begin with, and errors without a value in them."""
+    """What ``words(…)``, ``words.counted(…)``, ``self(…)`` and ``Sentence(…)`` begin with; errors without a value in
+    them."""
     found: set[str] = set()
     others = ("people/proofs.py", "words.py", "notify/messages.py", "operations/notify.py")
     drawing = ROOT / "exchange" / "package" / "drawing.py"
@@ -49,6 +54,8 @@ def in_modules() -> set[str]:
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.id if isinstance(node.func, ast.Name) else ""
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "counted":
+                found |= {each.value for each in node.args[:2] if isinstance(each, ast.Constant)}
             texts = [*node.args[:1], *(each.value for each in node.keywords if each.arg in ("meaning", "do"))]
             if name in ("words", "self", "Sentence") or name.endswith(
                 ("Invalid", "Permitted", "Refused", "NotFound", "HandoverError")
