@@ -13,18 +13,18 @@ _NAME = "Handover"
 
 
 def hash_password(job: Json, report: Report) -> Json:
-    """``{"password"}`` to ``{"hash"}``: Argon2id with the library's parameters (RFC 9106, low memory)."""
+    """``{"password", "cost"}`` to ``{"hash"}``, by Argon2id. ``cost``: rounds, memory in KiB and lanes."""
     from argon2 import PasswordHasher
 
-    return {"hash": PasswordHasher().hash(job["password"])}
+    return {"hash": PasswordHasher(**job["cost"]).hash(job["password"])}
 
 
 def check_password(job: Json, report: Report) -> Json:
-    """``{"hash", "password"}`` to ``{"holds"}``; without a hash as much work is done, for nothing."""
+    """``{"hash", "password", "cost"}`` to ``{"holds"}``; without a hash as much work is done, for nothing."""
     from argon2 import PasswordHasher
     from argon2.exceptions import InvalidHashError, VerificationError
 
-    hasher = PasswordHasher()
+    hasher = PasswordHasher(**job["cost"])
     if job["hash"] is None:
         hasher.hash(job["password"])
         return {"holds": False}

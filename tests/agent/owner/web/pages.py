@@ -7,14 +7,15 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from playwright.async_api import Page, expect
 
-from agent.owner.people import register, sessions
+from agent.owner.people import proofs, register, sessions
 from agent.owner.people.proofs import Proofs
 from agent.owner.people.register import NewPerson
 from agent.owner.people.roles import Role
@@ -24,6 +25,7 @@ from tests.counterparts.processes.browser import barriers, shoot, too_wide
 from tests.journey.home import Siege, Town
 
 PASSWORD = "four plain words here"
+LITTLE = {"time_cost": 1, "memory_cost": 64, "parallelism": 1}
 SHOTS = Path(os.environ.get("HANDOVER_SHOTS", "/nonexistent"))
 """Where screenshots go, when somebody wants them."""
 
@@ -69,10 +71,12 @@ class Served:
 
 @asynccontextmanager
 async def served(at: Town | Siege, **page: Any) -> AsyncIterator[Served]:
-    """The home's page, on loopback, at a port of its own."""
+    """The home's page, on loopback, at a port of its own, where a password costs next to nothing."""
     port = free_port()
     settings = at.settings.model_copy(update={"page": PageSettings(enabled=True, port=port, **page)})
-    async with serve_page(at.agent, at.agent.viewings, settings):
+    async with AsyncExitStack() as stack:
+        stack.enter_context(mock.patch.object(proofs, "COST", LITTLE))
+        await stack.enter_async_context(serve_page(at.agent, at.agent.viewings, settings))
         assert "page" not in at.agent.services.progress.troubles
         secure = "address" in page
         yield Served(at, f"{'https' if secure else 'http'}://localhost:{port}")

@@ -17,6 +17,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from agent.owner.people import proofs
+from agent.owner.people.proofs import COST
 from agent.owner.people.roles import Role
 from agent.owner.people.sessions import LONGEST, UNSEEN, invite, open_session
 from agent.owner.web import brake, server
@@ -171,8 +173,9 @@ async def test_guesses_at_the_door_keep_nobody_from_deciding(tmp_path: Path) -> 
         assert await at.state(request_id) == "declined"
 
 
-async def test_a_crowd_at_the_door_is_sent_away(tmp_path: Path) -> None:
+async def test_a_crowd_at_the_door_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with visited(tmp_path, workers=True) as (_, _, me):
+        monkeypatch.setattr(proofs, "COST", COST)
         form = {"person": "robin", "password": "wrong word here"}
         answers = await asyncio.gather(*(me.post("/login", form) for _ in range(40)))
         assert {status for status, _, _ in answers} == {403}
