@@ -21,17 +21,15 @@ from onvif.settings import DEFAULT_SETTINGS
 from agent.devices.address import CameraAddress, Credentials
 from agent.devices.clock import (
     HTTP_DATE,
-    ONVIF_LOCAL,
-    ONVIF_UTC,
     ClockCheck,
     compare,
     http_date,
     narrow_async,
-    onvif_moment,
 )
+from agent.devices.onvif.media import MEDIA, MEDIA2, Media
+from agent.devices.onvif.reported_time import reported_clock
 from agent.devices.onvif.streams import Stream, from_media, from_media2
 from agent.devices.onvif.transport import (
-    SOAP,
     CameraTransport,
     SoapFault,
     certificate_changed,
@@ -40,8 +38,6 @@ from agent.devices.onvif.transport import (
     unreachable,
 )
 from agent.devices.onvif.urls import Reached
-from agent.devices.time_zones import posix_offset, zone_shown
-from exchange.bounded_xml import Element
 from exchange.clock import SECOND, ShiftedClock
 from exchange.counted import counted
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable
@@ -49,13 +45,15 @@ from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachabl
 T = TypeVar("T")
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
-MEDIA = "http://www.onvif.org/ver10/media/wsdl"
-MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
 
 _ALL_SECONDS = 50.0
 _ADDRESSES_SECONDS = 35.0
 """After this, no stream is asked for its address any more: what was told by then is better than nothing."""
 _MOST_PROFILES = 256
+_ONE_TIME = 5 * SECOND
+"""Times that differ by less are one to a login."""
+_MOST_OTHERS = 2
+"""Further times that a refused login is tried by: cameras lock users out who try often."""
 _ABOUT = {
     "make": "Manufacturer",
     "model": "Model",
@@ -65,7 +63,7 @@ _ABOUT = {
 }
 _WSDL = Path(onvif.client.__file__).parent / "wsdl"
 _library: Any = onvif.client  # it is untyped
-_SERVICES = {DEVICE: ("devicemgmt.wsdl", "DeviceBinding"), MEDIA: ("media.wsdl", "MediaBinding")}
+_SERVICES = {DEVICE: ("devicemgmt.wsdl", "DeviceBinding")}
 
 
 def job(order: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -134,7 +132,11 @@ class _Camera:
         self._open: dict[tuple[str, bool], Any] = {}
         self._begun = time.monotonic()
         self._refused: CameraRefused | None = None
-        self._protocols = ["RtspUnicast", "RTSP"]
+        self.media = Media(transport, self.services, credentials, self._token_shift, self._retime)
+        self._local_us = 0
+        """What its local time is ahead of its UTC, by its own word."""
+        self._other_shifts: list[int] = []
+        """Times (as ``shift_us``) that its logins may be held against, if not against the one that it tells."""
 
     async def close(self) -> None:
         for service in self._open.values():
@@ -177,6 +179,21 @@ class _Camera:
     async def _call(self, namespace: str, operation: str, *, login: bool = True, **arguments: Any) -> Any:
         """One operation of a service that the library's WSDLs describe. A fault in it is the camera's: not usable."""
         login = login and self.credentials is not None
+        told = self.shift_us
+        while True:
+            try:
+                answer = await self._called(namespace, operation, login, arguments)
+            except CameraRefused:
+                if not login or not await self._retime():
+                    raise
+                continue
+            if login:
+                self._other_shifts.clear()
+                if self.shift_us != told:
+                    self.notes.append("It holds logins against another time than the one that it tells.")
+            return answer
+
+    async def _called(self, namespace: str, operation: str, login: bool, arguments: dict[str, Any]) -> Any:
         key = (namespace, login)
         if key not in self._open:
             self._open[key] = await self._service(namespace)
@@ -213,27 +230,6 @@ class _Camera:
         await service.setup()
         return service
 
-    async def _ask_media2(self, operation: str, arguments: dict[str, str]) -> Element:
-        """Media2, which the library has no WSDL for: the envelope by hand, the library's login, our own reader."""
-        envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"s": SOAP, "tr2": MEDIA2})
-        etree.SubElement(envelope, f"{{{SOAP}}}Header")
-        asked = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP}}}Body"), f"{{{MEDIA2}}}{operation}")
-        for name, value in arguments.items():
-            etree.SubElement(asked, f"{{{MEDIA2}}}{name}").text = value
-        if self.credentials:
-            token = _library.UsernameDigestTokenDtDiff(
-                self.credentials.user,
-                self.credentials.password,
-                dt_diff=timedelta(microseconds=self._token_shift()),
-                use_digest=True,
-            )
-            envelope, _ = token.apply(envelope, {})
-        headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{MEDIA2}/{operation}"'}
-        reply = await self.transport.post_xml(self.services[MEDIA2], envelope, headers)
-        answer = reply.root.at("Body", f"{operation}Response")
-        assert answer is not None, "the transport checked it"
-        return answer
-
     def _token_shift(self) -> int:
         """Microseconds to add to this process's clock for the camera's: the injected clock's skew, and the offset."""
         own = self.transport.clock
@@ -263,42 +259,45 @@ class _Camera:
             best = await narrow_async(best, lambda: self._time(login=login), self.transport.clock.now)
         if best:
             self.shift_us = best.offset_us
-            # Services that were opened for asking the time carry a login of before.
-            for key in [key for key in self._open if key[1]]:
-                await self._open.pop(key).close()
+            await self._close_logins()
+        self._other_shifts = self._other_times()
         return best
+
+    def _other_times(self) -> list[int]:
+        """Where it tells a time that is not the right one, others that its logins may be held against, as
+        ``shift_us``; the one that it tells is the last to come back to."""
+        told, hint = self.shift_us, self._http_clock()
+        others: list[int] = []
+        for other in (hint.offset_us if hint else 0, 0, told + self._local_us) if abs(told) > _ONE_TIME else ():
+            if all(abs(other - each) > _ONE_TIME for each in (told, *others)):
+                others.append(other)
+        return [*others[:_MOST_OTHERS], told] if others else []
+
+    async def _close_logins(self) -> None:
+        """Services that were opened before carry a login by another time."""
+        for key in [key for key in self._open if key[1]]:
+            await self._open.pop(key).close()
+
+    async def _retime(self) -> bool:
+        """Take another time for logins, if there is one: some cameras tell one time and hold logins against another."""
+        if self.credentials is None or self.transport.logs_in or not self._other_shifts:
+            return False
+        self.shift_us = self._other_shifts.pop(0)
+        await self._close_logins()
+        return bool(self._other_shifts)
 
     async def _time(self, *, login: bool) -> ClockCheck | None:
         try:
             reported = await self._call(DEVICE, "GetSystemDateAndTime", login=login)
-        except CameraAnswerInvalid as error:
-            if isinstance(error.__cause__, SoapFault):
-                return None
-            raise
+        except CameraAnswerInvalid:
+            return None  # what else it answers shows whether it is a camera at all
         reply = self.transport.last
         if reported is None or reply is None:
             return None
-        zone = "".join(filter(str.isprintable, ((reported.TimeZone and reported.TimeZone.TZ) or "")[:128]))
-        summer = reported.DaylightSavings if isinstance(reported.DaylightSavings, bool) else None
-        local = onvif_moment(reported.LocalDateTime)
-        if (moment := onvif_moment(reported.UTCDateTime)) is not None:
-            method = ONVIF_UTC
-            zone = zone_shown(zone, utc=moment, local=local, daylight_saving=summer)
-        elif local is not None:
-            east = posix_offset(zone, daylight_saving=bool(summer))
-            if east is None:
-                return None
-            moment, method = local - east * SECOND, ONVIF_LOCAL
-        else:
-            return None
-        return compare(
-            moment,
-            sent=reply.sent,
-            received=reply.received,
-            method=method,
-            zone=zone,
-            daylight_saving=summer,
-        )
+        found = reported_clock(reported, reply)
+        if found is not None:
+            self._local_us = found.local_us
+        return found.check if found else None
 
     def _http_clock(self) -> ClockCheck | None:
         if self.transport.date is None:
@@ -312,13 +311,20 @@ class _Camera:
     async def _announced_services(self) -> dict[str, str]:
         try:
             listed = await self._open_to_all("GetServices", IncludeCapability=False)
-            pairs = [(one.Namespace, one.XAddr) for one in listed or []]
+            pairs = [((one.Namespace or "").strip().rstrip("/"), one.XAddr) for one in listed or []]
         except (CameraAnswerInvalid, AttributeError, TypeError):
-            self.notes.append("It does not tell its services by GetServices; they were taken from GetCapabilities.")
-            reported = await self._open_to_all("GetCapabilities", Category="All")
-            pairs = [(MEDIA, reported.Media.XAddr)] if reported and reported.Media else []
+            pairs = []
         # The device service is where it was reached, whatever the camera calls it.
-        return {name: url for name, xaddr in pairs if name != DEVICE and (url := self.reached.service(xaddr))}
+        found = {name: url for name, xaddr in pairs if name != DEVICE and (url := self.reached.service(xaddr))}
+        if MEDIA in found or MEDIA2 in found:
+            return found
+        self.notes.append("It does not tell its services by GetServices; they were taken from GetCapabilities.")
+        try:
+            reported = await self._open_to_all("GetCapabilities", Category="All")
+            url = self.reached.service(reported.Media.XAddr)
+        except (AttributeError, TypeError):
+            url = None
+        return found | ({MEDIA: url} if url else {})
 
     async def _open_to_all(self, operation: str, **arguments: Any) -> Any:
         """What ONVIF lets anybody ask: with the login, as some want one; and where that may not, without."""
@@ -336,18 +342,20 @@ class _Camera:
         """By Media2 where offered, as only that can name H.265; else, or when that fails, by the first service."""
         if MEDIA2 in self.services:
             try:
-                streams = from_media2(await self._ask_media2("GetProfiles", {"Type": "All"}))[:_MOST_PROFILES]
-                await self._ask_addresses(streams, first, self._media2_uri)
+                streams = from_media2(await self.media.profiles2())[:_MOST_PROFILES]
+                await self._ask_addresses(streams, first, self.media.uri2)
                 if any(stream.uri for stream in streams) or (streams and MEDIA not in self.services):
                     return streams
                 self.notes.append("Its Media2 service told no stream's address; the first one was asked.")
-            except (SoapFault, CameraAnswerInvalid, CameraUnreachable) as error:
+            except (SoapFault, CameraAnswerInvalid, CameraUnreachable, CameraRefused) as error:
+                if isinstance(error, CameraRefused) and (self._refused or MEDIA not in self.services):
+                    raise  # the password may be wrong: some lock users out who try often
                 self.notes.append(f"Its Media2 service was not usable, the first one was asked instead: {error}")
         if MEDIA not in self.services:
             self.notes.append("It offers no media service; its stream's address has to be typed in.")
             return []
-        streams = from_media(await self._call(MEDIA, "GetProfiles"))[:_MOST_PROFILES]
-        await self._ask_addresses(streams, first, self._media_uri)
+        streams = from_media(await self.media.profiles())[:_MOST_PROFILES]
+        await self._ask_addresses(streams, first, self.media.uri)
         return streams
 
     async def _ask_addresses(
@@ -364,24 +372,6 @@ class _Camera:
                 )
                 return
             stream.uri = await self._piece(f"where its stream {stream.name or stream.token!r} is", ask(stream.token))
-
-    async def _media_uri(self, token: str) -> str | None:
-        setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
-        reported = await self._call(MEDIA, "GetStreamUri", StreamSetup=setup, ProfileToken=token)
-        uri: str | None = reported.Uri
-        return uri
-
-    async def _media2_uri(self, token: str) -> str | None:
-        fault: SoapFault | None = None
-        for protocol in list(self._protocols):
-            try:
-                answer = await self._ask_media2("GetStreamUri", {"Protocol": protocol, "ProfileToken": token})
-            except SoapFault as error:
-                fault = error
-                continue
-            self._protocols.sort(key=lambda each: each != protocol)  # the one that it knows, first from now on
-            return answer.text_at("Uri")
-        raise fault or SoapFault("no address")
 
     def _profile(self, stream: Stream) -> dict[str, Any]:
         uri = self.reached.stream(stream.uri, self.credentials)

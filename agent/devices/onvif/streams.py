@@ -3,6 +3,7 @@
 Not for: where the streams are (``urls``). It runs in worker processes only.
 """
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -42,29 +43,28 @@ class Stream:
         return reported
 
 
-def from_media(profiles: Any) -> list[Stream]:
-    """From zeep's answer to GetProfiles of the first Media service (ver10). Profiles without video are left out."""
+def from_media(answer: Element) -> list[Stream]:
+    """From the answer to GetProfiles of the first Media service (ver10). Profiles without video are left out."""
     streams = []
-    for profile in profiles or []:
-        video, audio = profile.VideoEncoderConfiguration, profile.AudioEncoderConfiguration
-        token = profile.token
-        if video is None or not token:
+    for profile in answer.children:
+        video = profile.at("VideoEncoderConfiguration")
+        token = _token(profile)
+        if profile.name != "Profiles" or video is None or not token:
             continue
-        size, rate = video.Resolution, video.RateControl
         streams.append(
             Stream(
-                str(token)[:128],
-                str(profile.Name or ""),
-                str((profile.VideoSourceConfiguration and profile.VideoSourceConfiguration.SourceToken) or ""),
-                _word(video.Encoding),
-                _integer(size and size.Width),
-                _integer(size and size.Height),
-                _number(rate and rate.FrameRateLimit),
-                _integer(rate and rate.BitrateLimit, largest=1 << 31),
-                _word(audio.Encoding if audio is not None else None),
+                token,
+                profile.text_at("Name") or "",
+                profile.text_at("VideoSourceConfiguration", "SourceToken") or "",
+                _word(video.text_at("Encoding")),
+                _integer(video.text_at("Resolution", "Width")),
+                _integer(video.text_at("Resolution", "Height")),
+                _number(video.text_at("RateControl", "FrameRateLimit")),
+                _integer(video.text_at("RateControl", "BitrateLimit"), largest=1 << 31),
+                _word(profile.text_at("AudioEncoderConfiguration", "Encoding")),
             )
         )
-    return streams
+    return _each_once(streams)
 
 
 def from_media2(answer: Element) -> list[Stream]:
@@ -72,12 +72,12 @@ def from_media2(answer: Element) -> list[Stream]:
     streams = []
     for profile in answer.children:
         video = profile.at("Configurations", "VideoEncoder")
-        token = profile.attributes.get("token")
+        token = _token(profile)
         if profile.name != "Profiles" or video is None or not token:
             continue
         streams.append(
             Stream(
-                token[:128],
+                token,
                 profile.text_at("Name") or "",
                 profile.text_at("Configurations", "VideoSource", "SourceToken") or "",
                 _word(video.text_at("Encoding")),
@@ -88,11 +88,22 @@ def from_media2(answer: Element) -> list[Stream]:
                 _word(profile.text_at("Configurations", "AudioEncoder", "Encoding")),
             )
         )
-    return streams
+    return _each_once(streams)
+
+
+def _token(profile: Element) -> str:
+    return (profile.attributes.get("token") or profile.text_at("token") or "").strip()[:128]
+
+
+def _each_once(streams: list[Stream]) -> list[Stream]:
+    """Some list a profile twice; the first one stands."""
+    return list({stream.token: stream for stream in reversed(streams)}.values())[::-1]
 
 
 def _word(reported: object) -> str:
     word = str(reported or "").strip().lower()[:128]
+    if re.fullmatch(r"(?:video/)?h[.-]?26[45][a-z+]*", word):  # with a point, or with the name of a profile
+        return "h265" if "265" in word else "h264"
     return _WORDS.get(word, word)
 
 

@@ -6,7 +6,7 @@ Not for: what the answers mean (``job``). It runs in worker processes only: it i
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -16,9 +16,10 @@ from yarl import URL
 
 from agent.devices import http_digest
 from agent.devices.address import CameraAddress, Credentials
-from agent.devices.onvif import odd_http
+from agent.devices.odd_xml import read_odd_xml
+from agent.devices.onvif import answers, odd_http
 from agent.devices.onvif.odd_http import Answer
-from exchange.bounded_xml import Element, XmlRefused, read_xml
+from exchange.bounded_xml import Element, XmlRefused
 from exchange.clock import Clock
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, CertificateChanged
 
@@ -35,11 +36,11 @@ MOST_BYTES = 4 * 1024 * 1024
 """Of one answer: the profiles of a recorder with 64 channels take about half a megabyte."""
 _ANSWER_SECONDS = 10.0
 _CONNECT_SECONDS = 5.0
+_MOST_HOPS = 2
 _REFUSALS = ("notauthorized", "not authorized", "unauthorized", "sender not authorized", "failedauthentication")
 
 
-_AROUND = b" \t\r\n\0"
-_PACKED = frozenset({"gzip", "x-gzip", "deflate", "compress", "br", "zstd"})
+_AROUND = b" \t\r\n"
 
 
 class _BrokeOff(Exception):
@@ -48,6 +49,18 @@ class _BrokeOff(Exception):
 
 class _OddlyFramed(Exception):
     """The library does not read the answer."""
+
+
+class _NotThere(Exception):
+    """No connection could be made."""
+
+
+class _Moved(Exception):
+    """It sends us on, to another address (``url``) of the same origin."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
 
 
 class SoapFault(Exception):
@@ -87,6 +100,8 @@ class CameraTransport:
         self._tls: aiohttp.Fingerprint | bool = aiohttp.Fingerprint(fingerprint) if fingerprint else True
         self._is_odd = False
         """Whether its answers are framed against HTTP's rules."""
+        self._is_one_port = False
+        """Whether the ports that it names are not those by which it is reached: asked at the one that is."""
         self._digest: http_digest.Digest | None = None
 
     @property
@@ -111,15 +126,19 @@ class CameraTransport:
         reply = await self._send(url, data, fields)
         _check(reply, operation.localname, operation.namespace or "", self.credentials is not None)
         self.last = reply
-        return reply
+        return replace(reply, status_code=200, headers={}, content=answers.written_anew(reply.root))
 
     async def _send(self, url: str, data: bytes, headers: dict[str, str]) -> Reply:
         """One question, asked again once when a Digest challenge is new or its nonce has grown old; and once when the
-        connection was closed: some close it after each answer, and don't say so.
+        connection was closed: some close it after each answer, and don't say so. Where it sends us on within itself
+        it is followed, and where nothing listens at the port that it names, it is asked at the one that was reached.
         """
         fresh = again = False
+        hops = 0
         where = f"{self.address.host}:{self.address.port}"
         while True:
+            if self._is_one_port:
+                url = str(URL(url).with_port(self.address.port))
             if self._digest and self.credentials:
                 proof = self._digest.answer("POST", URL(url).raw_path_qs, self.credentials)
                 headers = {**headers, "Authorization": proof}
@@ -134,6 +153,17 @@ class CameraTransport:
                 continue
             except _OddlyFramed:
                 self._is_odd = True
+                continue
+            except _NotThere:
+                if self._is_one_port or URL(url).port == self.address.port:
+                    raise unreachable(where, "no connection could be made") from None
+                self._is_one_port = True
+                continue
+            except _Moved as moved:
+                hops += 1
+                if hops > _MOST_HOPS:
+                    raise invalid("it sends us on and on") from None
+                url = moved.url
                 continue
             again = False
             if reply.status_code != 401 or not challenges:
@@ -152,8 +182,9 @@ class CameraTransport:
         challenges = [value for name, value in answer.fields if name.lower() == "www-authenticate"]
         if date := fields.get("Date"):
             self.date = (date, sent, received)
+        content = _unpacked(content, fields).strip(_AROUND)
         if 300 <= status < 400:
-            raise invalid("it sends us on to another address", do="Name the address where its ONVIF service really is.")
+            raise _sent_on(url, fields.get("Location", ""))
         root = Element("") if status in (401, 403) else _read(content, status)
         return Reply(status, fields, content, root, sent, received), challenges
 
@@ -168,10 +199,12 @@ class CameraTransport:
                 return Answer(response.status, list(response.headers.items()), content)
         except aiohttp.ServerFingerprintMismatch as mismatch:
             raise certificate_changed(mismatch.got.hex(), mismatch.expected.hex()) from None
+        except aiohttp.ConnectionTimeoutError:
+            raise _NotThere from None
         except (TimeoutError, aiohttp.ServerTimeoutError):
             raise unreachable(where, f"it did not answer within {_ANSWER_SECONDS:g} s") from None
         except aiohttp.ClientConnectorError:
-            raise unreachable(where, "no connection could be made") from None
+            raise _NotThere from None
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             raise _BrokeOff from None
         except aiohttp.InvalidURL:
@@ -197,16 +230,22 @@ class CameraTransport:
             raise invalid(f"its answer is not proper HTTP: {why}") from None
         except (EOFError, OSError):
             raise _BrokeOff from None
-        _refuse_packed(dict(answer.fields))
-        return Answer(answer.status, answer.fields, answer.content.strip(_AROUND))
+        return Answer(answer.status, answer.fields, answer.content)
+
+
+def _sent_on(url: str, location: str) -> Exception:
+    """Where to: the same scheme, host and port, as neither pin nor password is for another."""
+    elsewhere = invalid("it sends us on to another address", do="Name the address where its ONVIF service really is.")
+    try:
+        asked = URL(url)
+        target = asked.join(URL(location[:2048]))
+        return _Moved(str(target)) if location and target.origin() == asked.origin() else elsewhere
+    except ValueError:
+        return elsewhere
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    """What came, whatever the header said of its length: whether it is whole is seen by its being XML.
-
-    Without what some put around it: blank lines, NULs.
-    """
-    _refuse_packed(response.headers)
+    """What came, whatever the header said of its length: whether it is whole is seen by its being XML."""
     content = bytearray()
     try:
         async for chunk in response.content.iter_chunked(64 * 1024):
@@ -216,12 +255,18 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     except (aiohttp.ClientPayloadError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
         if not content:
             raise
-    return bytes(content.strip(_AROUND))
+    return bytes(content)
 
 
-def _refuse_packed(fields: Mapping[str, str]) -> None:
-    if fields.get("Content-Encoding", "").strip().lower() in _PACKED:
-        raise invalid("it packed its answer in a way that was not asked for")
+def _unpacked(content: bytes, fields: Mapping[str, str]) -> bytes:
+    """Some pack their answers though nothing of it was asked for."""
+    packed = next((value for name, value in fields.items() if name.lower() == "content-encoding"), "").strip().lower()
+    try:
+        return answers.unpacked(content, packed, MOST_BYTES)
+    except answers.TooLarge:
+        raise _too_large() from None
+    except ValueError:
+        raise invalid("it packed its answer in a way that was not asked for") from None
 
 
 def _too_large() -> CameraAnswerInvalid:
@@ -230,7 +275,7 @@ def _too_large() -> CameraAnswerInvalid:
 
 def _read(content: bytes, status: int) -> Element:
     try:
-        return read_xml(content, most_bytes=MOST_BYTES, most_elements=100_000, deepest=64)
+        return read_odd_xml(content, most_bytes=MOST_BYTES, most_elements=100_000, deepest=64)
     except XmlRefused as why:
         if status in (404, 405, 501):
             raise invalid(f"there is no ONVIF service at this address (HTTP {status})") from None
@@ -254,8 +299,8 @@ def _check(reply: Reply, operation: str, namespace: str, had_password: bool) -> 
         if any(word in reported.lower() for word in _REFUSALS):
             raise refused(had_password)
         raise SoapFault("".join(letter for letter in reported if letter.isprintable())[:200])
-    if root.namespace != SOAP:
-        raise invalid("it speaks another SOAP than ONVIF's 1.2")
+    if root.namespace not in answers.ENVELOPES:
+        raise invalid("it speaks another SOAP than ONVIF's 1.2, or 1.1")
     answer = next(iter(body.children), None)
     if answer is None or answer.name != f"{operation}Response" or answer.namespace != namespace:
         raise invalid(f"what it answered is no answer to {operation}")

@@ -3,12 +3,14 @@
 Not for: deciding where the device service is (the owner or discovery said that, and it was reached there).
 """
 
+import re
 from ipaddress import ip_address
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from agent.devices.address import CameraAddress, Credentials
 
 _MOST = 1024
+_HOST_AND_PORT = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?|[A-Za-z0-9.-]+:\d{1,5}")
 
 
 class Reached:
@@ -19,12 +21,13 @@ class Reached:
 
     def service(self, xaddr: object) -> str | None:
         """A service's address on the host that was reached. No other host is ever asked, whatever a camera says."""
-        parts = _parts(xaddr)
-        if parts is None or parts.scheme not in ("http", "https"):
-            return None
         base = urlsplit(self.address.url)
+        found = [parts for each in _words(xaddr) if (parts := _service_parts(each, base.path)) is not None]
+        if not found:
+            return None
+        parts = min(found, key=lambda each: each.hostname != base.hostname)  # some list IPv4 and IPv6
         same = parts.hostname == base.hostname and parts.scheme == base.scheme
-        if not same and parts.hostname != base.hostname:
+        if not same and parts.hostname and parts.hostname != base.hostname:
             self.notes.append(
                 f"It names {parts.hostname} as its address; it was reached at {base.hostname}, and asked there."
             )
@@ -33,10 +36,10 @@ class Reached:
 
     def stream(self, uri: object, credentials: Credentials | None) -> str | None:
         """A stream's address on the host that was reached, without user info; None when it is not an RTSP address."""
-        parts = _parts(uri)
-        if parts is None or parts.scheme not in ("rtsp", "rtsps"):
+        parts = _stream_parts(uri, credentials)
+        if parts is None:
             return None
-        if parts.hostname != self.address.host:
+        if parts.hostname and parts.hostname != self.address.host:
             self.notes.append(
                 f"It names {parts.hostname} in its streams' addresses; it was reached at {self.address.host}, "
                 "and they were changed to that."
@@ -69,14 +72,54 @@ class _Parts:
         self.username, self.password = split.username, split.password
 
 
-def _parts(text: object) -> _Parts | None:
-    if not isinstance(text, str) or len(text) > _MOST:
+def _words(text: object) -> list[str]:
+    return text.split()[:8] if isinstance(text, str) and len(text) <= 4 * _MOST else []
+
+
+def _service_parts(text: str, base_path: str) -> _Parts | None:
+    """A service's address, also one that is only a path, lacks its scheme, or names a host that can't be one."""
+    if "://" not in text:
+        first = text.partition("/")[0]
+        if _HOST_AND_PORT.fullmatch(first):
+            text = f"http://{text}"
+        elif text.startswith("/") or (first and first == base_path.strip("/").partition("/")[0]):
+            text = f"http:///{text.lstrip('/')}"
+        else:
+            text = urljoin(f"http://{base_path}", text)
+    return _parts(text, ("http", "https"))
+
+
+def _stream_parts(uri: object, credentials: Credentials | None) -> _Parts | None:
+    """A stream's address, in the same ways. Where the login is written into it as it is, whatever letters it has, it
+    goes first: what follows an ``@`` or a slash in it would be taken for the address."""
+    if not isinstance(uri, str) or len(uri) > _MOST:
+        return None
+    text = uri.strip()
+    if "&amp;" in text:
+        text = text.replace("&amp;", "&")  # written for XML twice
+    if credentials is not None and credentials.password:
+        text = text.replace(f"://{credentials.user}:{credentials.password}@", "://-@", 1)
+    if "://" not in text:
+        host = _HOST_AND_PORT.fullmatch(text.partition("/")[0])
+        if not host and not text.startswith("/"):
+            return None
+        text = f"rtsp://{text}"
+    return _parts(text, ("rtsp", "rtsps"))
+
+
+def _parts(text: str, schemes: tuple[str, str]) -> _Parts | None:
+    """None unless it is of one of the schemes. A host that can't be one is left out: no other is asked than the one
+    that was reached."""
+    if len(text) > _MOST:
         return None
     try:
-        parts = _Parts(text.strip())
+        parts = _Parts(text)
     except ValueError:
-        return None
-    return parts if parts.hostname else None
+        try:
+            parts = _Parts(re.sub(r"^([A-Za-z]+://)[^/]*", r"\1", text))
+        except ValueError:
+            return None
+    return parts if parts.scheme in schemes and (parts.hostname or parts.path.strip("/")) else None
 
 
 def _netloc(host: str, port: int | None) -> str:

@@ -5,6 +5,7 @@ ONVIF's schemas only more or less; a library that insists on them would refuse f
 """
 
 import base64
+import contextlib
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -37,7 +38,7 @@ from agent.devices.onvif.urls import Reached
 from agent.devices.time_zones import posix_offset, zone_shown
 from exchange.bounded_xml import Element
 from exchange.clock import SECOND, ShiftedClock
-from exchange.errors import CameraRefused, SettingsInvalid
+from exchange.errors import CameraAnswerInvalid, CameraRefused, SettingsInvalid
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 SEARCH = "http://www.onvif.org/ver10/search/wsdl"
@@ -103,18 +104,20 @@ class Recorder:
         if narrow and self.clock is not None:
             self.clock = await narrow_async(self.clock, self._asked_time, self.transport.clock.now)
         self._shift = self.clock.offset_us if self.clock else 0
-        try:
+        with contextlib.suppress(SoapFault, CameraAnswerInvalid):
             answer = await self.ask(DEVICE, "GetServices", {"IncludeCapability": "false"})
-            pairs = [(one.text_at("Namespace"), one.text_at("XAddr")) for one in answer.all("Service")]
-        except SoapFault:
+            self._take_services([(one.text_at("Namespace"), one.text_at("XAddr")) for one in answer.all("Service")])
+        if SEARCH not in self.services or REPLAY not in self.services:
             answer = await self.ask(DEVICE, "GetCapabilities", {"Category": "All"})
-            pairs = [
-                (namespace, found.text_at("XAddr"))
-                for name, namespace in (("Search", SEARCH), ("Replay", REPLAY))
-                for found in answer.all(name)
-            ]
+            named = (("Search", SEARCH), ("Replay", REPLAY))
+            self._take_services(
+                [(space, found.text_at("XAddr")) for name, space in named for found in answer.all(name)]
+            )
+
+    def _take_services(self, pairs: list[tuple[str | None, str | None]]) -> None:
         for name, xaddr in pairs[:64]:
-            if name in (SEARCH, REPLAY) and (url := self.reached.service(xaddr)):
+            name = (name or "").rstrip("/")
+            if name in (SEARCH, REPLAY) and name not in self.services and (url := self.reached.service(xaddr)):
                 self.services[name] = url
 
     async def _time(self) -> ClockCheck | None:
@@ -131,7 +134,7 @@ class Recorder:
     async def _asked_time(self) -> ClockCheck | None:
         try:
             reported = await self.ask(DEVICE, "GetSystemDateAndTime", login=False)
-        except (SoapFault, CameraRefused):
+        except (SoapFault, CameraRefused, CameraAnswerInvalid):
             return None
         return self._compared(reported)
 
