@@ -166,7 +166,7 @@ async def test_of_a_window_that_is_partly_there_the_rest_is_a_gap(under: SourceU
     there = piece(MOMENT)
     window = around(there, 30, 60)
     await laid(under, there)
-    async with under.source(workers=True) as source:
+    async with under.source() as source:
         coverage, files = await fetched(source, window, tmp_path / "into")
     assert_gaps(under, coverage, Window(window.start, there.start), Window(there.end, window.end))
     assert_truly(under, files, [there], window)
@@ -265,7 +265,7 @@ async def test_nonsense_is_told_as_that_and_not_as_a_gap(under: SourceUnderTest)
 async def test_a_slow_device_is_waited_for_and_its_progress_is_shown(under: SourceUnderTest, tmp_path: Path) -> None:
     there, seen = piece(MOMENT), []
     await laid(under, there)
-    async with under.source(workers=True) as source:
+    async with under.source() as source:
         span = (await source.coverage(CAMERA, inner(there))).spans[0]
         under.fault = Fault.SLOW
 

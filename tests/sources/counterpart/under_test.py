@@ -100,7 +100,8 @@ class SourceUnderTest(ABC):
     def source(self, *, password: str | None = None, workers: bool = False) -> "AsyncContextSource":
         """The footage source of a house that has one camera, CAMERA, on this device; with another password if given.
 
-        ``workers``: jobs run in processes of their own, as they do outside of tests; a hundred of them take minutes.
+        ``workers``: jobs run in processes of their own, as they do outside of tests; a hundred of them take minutes,
+        so that one case alone, the cancelled fetch and the whole one after it, has every source's run so.
         """
 
 
