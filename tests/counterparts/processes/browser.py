@@ -3,6 +3,7 @@
 Not for: tests themselves. The pages' policy forbids evaluated strings, so waiting is done by locators.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.counterparts.processes.npm import npm_package
+from tests.counterparts.processes.shared_browser import CHROMIUM as CHROMIUM
+from tests.counterparts.processes.shared_browser import shared
 
-CHROMIUM = "/usr/bin/chromium"
 expect.set_options(timeout=30_000)
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
@@ -19,13 +21,15 @@ DESKTOP = {"width": 1280, "height": 900}
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
+    """One that all tests of this process share: each has windows of its own, and what it opened ends with it."""
+    origin = await asyncio.to_thread(shared().origin)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--mute-audio"]
-        )
+        browser = await playwright.chromium.connect_over_cdp(origin)
         try:
             yield browser
         finally:
+            for context in browser.contexts[1:]:  # the first is the browser's own
+                await context.close()
             await browser.close()
 
 
