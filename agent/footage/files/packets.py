@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from av.container import InputContainer
+from av.error import FFmpegError
 from av.packet import Packet
+from av.stream import Stream
 
 MOST_HELD = 4 << 20
 """Bytes of sound kept back until the first picture comes; four minutes of G.711, twenty seconds of stereo PCM."""
@@ -128,3 +131,48 @@ def _note(count: int, which: str) -> str:
     if not count:
         return ""
     return f" 1 packet {which} was left out." if count == 1 else f" {count} packets {which} were left out."
+
+
+@dataclass(slots=True)
+class Damaged:
+    """How many packets were left out because something of them was lost before they came into the file; and whether
+    tracks begin in it that were not there at its beginning."""
+
+    count: int = 0
+    late: bool = False
+
+    def note(self) -> str:
+        note = " A track that begins in the middle of the file was left out." if self.late else ""
+        if not self.count:
+            return note
+        if self.count == 1:
+            return f" 1 packet, of which a part was lost, was left out.{note}"
+        return f" {self.count} packets, of which parts were lost, were left out.{note}"
+
+
+def whole_packets(reading: InputContainer, damaged: Damaged | None = None) -> Iterator[Packet[Stream]]:
+    """Up to the first thing that is torn, without what something is missing of.
+
+    Of a transport stream's picture that is known when the next one begins: FFmpeg then marks the one before.
+    """
+    shifted = reading.format.name == "mpegts"
+    next_lost = False
+    while True:
+        try:
+            for packet in reading.demux():
+                if not packet.size:
+                    continue
+                lost = bool(packet.is_corrupt)
+                if shifted and packet.stream.type == "video":
+                    lost, next_lost = next_lost, lost
+                if not lost:
+                    yield packet
+                elif damaged is not None:
+                    damaged.count += 1
+        except IndexError:  # PyAV knows no tracks but those from the beginning
+            if damaged is not None:
+                damaged.late = True
+            continue
+        except (FFmpegError, EOFError):
+            return
+        return

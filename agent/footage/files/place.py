@@ -10,8 +10,11 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
+from statistics import median_low
 
 from agent.footage.files.broken_times import Mended, mended
+from agent.footage.files.edits import late
+from agent.footage.files.joined import joints, take_apart
 from agent.footage.files.overlap import without_doubles
 from agent.footage.files.placement import Json, PlacedFile
 from agent.footage.files.placement import edges as edges
@@ -24,15 +27,20 @@ from agent.footage.files.remux import (
     count_video,
     is_torn,
     other_tracks,
+    picture_times,
     remux,
 )
 from agent.media.containers import segment as segments
 from agent.media.containers.tables import NotFootage, Segment
 from agent.media.cut.hashing import sha256
-from exchange.clock import SECOND
+from exchange.clock import HOUR, SECOND
 from exchange.errors import CameraAnswerInvalid
 
 CUTTABLE = frozenset({"mp4", "matroska"})
+_LONGEST_PAUSE = 12 * HOUR
+_CROWD = 10
+_MOST_A_SECOND = 400
+"""Pictures. What has more has no times of its own."""
 LIE = 0.03
 """By how much of itself a file's length may differ from what its recorder says, before one of them is not believed."""
 
@@ -71,7 +79,8 @@ def once_job(job: Json, report: Callable[[Json], None]) -> Json:
 
 
 def place(into: Path, fetched: Json) -> list[PlacedFile]:
-    """One file; several where its clock begins anew inside it. It is replaced by copies where it has to be remuxed.
+    """One file; several where it is several recordings, or its clock begins anew inside it. It is replaced by copies
+    where it has to be remuxed.
 
     Raises NotFootage.
     """
@@ -79,6 +88,58 @@ def place(into: Path, fetched: Json) -> list[PlacedFile]:
     container = container_of(path)
     if not container:
         raise NotFootage("it is empty" if not path.stat().st_size else "it is no kind of video that is known here")
+    at = joints(path, container)
+    return _parts(take_apart(path, at), fetched, container) if at else _recording(path, fetched, container)
+
+
+def _parts(paths: list[Path], fetched: Json, container: str) -> list[PlacedFile]:
+    """The recordings that a file was. Where nothing tells when the next one began, it is taken to be right behind."""
+    placed: list[PlacedFile] = []
+    unread: list[str] = []
+    start = fetched["start"]
+    pauses = [None, *(_pause(*pair) if container == "mpegts" else None for pair in pairwise(paths))]
+    for path, pause in zip(paths, pauses, strict=True):
+        alone = {
+            "name": path.name,
+            "start": start + (pause or 0),
+            "end": None,
+            "at_key": fetched["at_key"] and not placed,
+            "torn": fetched["torn"] and path == paths[-1],
+        }
+        try:
+            more = _recording(path, fetched | alone, container)
+        except NotFootage as why:
+            path.unlink(missing_ok=True)
+            unread.append(f"{fetched['name']} has a recording that can't be read ({why}).")
+            continue
+        if placed:
+            behind = f"{fetched['name']} goes on with another recording {(start - fetched['start']) / SECOND:.1f} s in"
+            how = (
+                "" if pause is not None else "; it is taken to be of right after, but how much time passed is not known"
+            )
+            more[0] = replace(more[0], notes=(*more[0].notes, f"{behind}{how}."))
+        placed += more
+        start = max(each.end for each in more)
+    if not placed:
+        raise NotFootage("none of the recordings in it can be read")
+    placed[0] = replace(placed[0], notes=(*placed[0].notes, *unread[:5]))
+    return placed
+
+
+def _pause(before: Path, after: Path) -> int | None:
+    """Microseconds between two transport streams whose clock goes on from one to the other; None where it doesn't."""
+    (earlier, scale), (later, _) = picture_times(before, "mpegts"), picture_times(after, "mpegts")
+    shown = sorted(time for time in earlier if time is not None)
+    begins = min((time for time in later if time is not None), default=None)
+    if len(shown) < 2 or begins is None:
+        return None
+    usual = median_low(following - time for time, following in pairwise(shown))
+    pause = (begins - shown[-1] - usual) * SECOND // scale
+    return max(0, pause) if -SECOND // 2 <= pause < _LONGEST_PAUSE else None
+
+
+def _recording(path: Path, fetched: Json, container: str) -> list[PlacedFile]:
+    """A file that is one recording; several where its clock begins anew."""
     broken = _broken(path, container)
     # FFmpeg hands out the beginning of a picture that was cut off as if it were all of it, in program streams.
     cut_off = container == "mpeg" and (fetched["torn"] or is_torn(path, container))
@@ -137,6 +198,7 @@ def _place(
     notes = list(fetched["notes"])
     claimed = fetched["end"] - fetched["start"] if fetched["end"] is not None else None
     torn = fetched["torn"] or is_torn(path, container)
+    empty = late(path) if container == "mp4" else 0
     copied = None
     spread = None
     ahead = 0
@@ -171,6 +233,8 @@ def _place(
             path.unlink()
         path, ahead = target, copied.sound_ahead_us
     segment = segments.read(path)
+    if len(segment.video.pts) > _CROWD and _lasts(segment) * _MOST_A_SECOND < len(segment.video.pts) * SECOND:
+        raise NotFootage("its pictures have all but one time")
     uncertainty = fetched["uncertainty_us"]
     if spread is not None and claimed is None:
         uncertainty = max(uncertainty, spread)
@@ -189,6 +253,12 @@ def _place(
         begins += ahead
         notes.append(
             f"Its sound begins {ahead / SECOND:.1f} s before its first picture; the file's time is the sound's."
+        )
+    elif empty > SECOND and not fetched["at_key"]:
+        begins += empty
+        uncertainty = max(uncertainty, empty)
+        notes.append(
+            f"It shows nothing for {empty / SECOND:.1f} s before its first picture; the file's time is of then."
         )
     start, end = edges(segment, begins, at_key=fetched["at_key"])
     return PlacedFile(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +25,7 @@ from av.stream import Stream
 from agent.footage.files import dav
 from agent.footage.files.broken_times import Mended, mended
 from agent.footage.files.container_kind import container_of as container_of
-from agent.footage.files.packets import WHOLE, Chosen, Timed
+from agent.footage.files.packets import WHOLE, Chosen, Damaged, Timed, whole_packets
 from agent.footage.files.packets import Part as Part
 from agent.footage.files.times_between import times_between
 from agent.footage.files.torn import is_torn as is_torn
@@ -39,6 +38,7 @@ from exchange.durable import raising_disk_full, sync_folder
 _PROBE = {"probesize": "64000000", "analyzeduration": "90000000", "fflags": "+genpts"}
 """A stream that is joined in the middle of a long group of pictures is described only by the next one."""
 _DONE = "The packets were copied byte for byte into a Matroska file; nothing was decoded or encoded."
+_SLACK = 5
 UNTIMED = frozenset({"avi", "h264", "hevc"})
 """Containers whose frames have no time of their own, only a rate that the file claims."""
 _GAPPED = frozenset({"mpeg", "mpegts"})
@@ -76,7 +76,10 @@ def remux(
     unfinished = target.with_name(f"{target.name}.part")
     with raising_disk_full(target):
         try:
-            tracks, note, ahead = _copy(source, unfinished, container, spread_us, part, times or {})
+            try:
+                tracks, note, ahead = _copy(source, unfinished, container, spread_us, part, times or {})
+            except av.error.ArgumentError:  # decoding times that can't be written
+                tracks, note, ahead = _copy(source, unfinished, container, spread_us, part, times or {}, slack=_SLACK)
             _prove(unfinished, tracks)
             _sync(unfinished)
             unfinished.rename(target)
@@ -112,7 +115,13 @@ def remux(
 
 
 def _copy(
-    source: Path, target: Path, container: str, spread_us: int | None, part: Part, times: dict[int, int]
+    source: Path,
+    target: Path,
+    container: str,
+    spread_us: int | None,
+    part: Part,
+    times: dict[int, int],
+    slack: int = 0,
 ) -> tuple[list[Track], str, int]:
     with _opened(source, container) as reading, av.open(str(target), "w", format="matroska", options={"fflags": "+bitexact", "cluster_time_limit": "2000"}) as writing:  # noqa: E501  # fmt: skip
         tracks = _tracks(reading, writing)
@@ -120,12 +129,12 @@ def _copy(
             raise NotFootage("it holds no video")
         clock = _Times(source, container, spread_us, reading, times)
         damaged = Damaged()
-        timed = (clock.timed(packet, tracks[packet.stream_index].kind) for packet in _packets(reading, damaged) if packet.stream_index in tracks)  # noqa: E501  # fmt: skip
+        timed = (clock.timed(packet, tracks[packet.stream_index].kind) for packet in whole_packets(reading, damaged) if packet.stream_index in tracks)  # noqa: E501  # fmt: skip
         chosen = Chosen(timed, part)
         for each in chosen:
             packet, track = each.packet, tracks[each.packet.stream_index]
             content = bytes(packet)
-            _forward(packet, track)
+            _forward(packet, track, slack if track.kind == "video" else 0)
             track.before.update(content)
             track.units.append(digest(content, track))
             packet.stream = track.target
@@ -149,8 +158,8 @@ def _tracks(reading: InputContainer, writing: OutputContainer) -> dict[int, Trac
     wanted = [next(iter(reading.streams.video), None), next(iter(reading.streams.audio), None)]
     tracks: dict[int, Track] = {}
     for stream in wanted:
-        if stream is None:
-            continue
+        if stream is None or (stream.type == "audio" and not (stream.codec_context and stream.codec_context.rate)):
+            continue  # also sound that the file only announces
         if stream.type == "audio" and stream.codec.canonical_name in _DENIED:
             # The muxer takes it (as A_MS/ACM) though it denies that when asked, and PyAV asks: so the stream is made
             # for another codec, and then given the parameters of the real one.
@@ -180,20 +189,6 @@ def _as_in_wav(sound: Any) -> Stream:
     return next(iter(av.open(made, "r", format="wav").streams.audio))
 
 
-@dataclass(slots=True)
-class Damaged:
-    """How many packets were left out because something of them was lost before they came into the file."""
-
-    count: int = 0
-
-    def note(self) -> str:
-        if not self.count:
-            return ""
-        if self.count == 1:
-            return " 1 packet, of which a part was lost, was left out."
-        return f" {self.count} packets, of which parts were lost, were left out."
-
-
 def other_tracks(source: Path, container: str) -> str:
     """What is said of a file's tracks beside the first of pictures and of sound; empty when there are none."""
     try:
@@ -217,18 +212,6 @@ def _left_out(reading: InputContainer, tracks: dict[int, Track]) -> str:
         name = "a kind that is not known" if codec is None else codec.codec.canonical_name
         note += f" Its sound ({name}) can't be carried by the copy, and was left out."
     return note
-
-
-def _packets(reading: InputContainer, damaged: Damaged | None = None) -> Iterator[Packet[Stream]]:
-    """Up to the first thing that is torn."""
-    try:
-        for packet in reading.demux():
-            if packet.size and not packet.is_corrupt:
-                yield packet
-            elif packet.size and damaged is not None:
-                damaged.count += 1
-    except (FFmpegError, EOFError):
-        return
 
 
 class _Times:
@@ -286,7 +269,7 @@ def _begins(content: bytes) -> bool:
 
 
 def _between(source: Path, container: str) -> dict[int, int]:
-    return _looked_at(*_times(source, container))[0]
+    return _looked_at(*picture_times(source, container))[0]
 
 
 def _looked_at(times: list[int | None], scale: int) -> tuple[dict[int, int], Mended]:
@@ -305,7 +288,7 @@ def _looked_at(times: list[int | None], scale: int) -> tuple[dict[int, int], Men
     return between, Mended(wild, restarts)
 
 
-def _times(source: Path, container: str) -> tuple[list[int | None], int]:
+def picture_times(source: Path, container: str) -> tuple[list[int | None], int]:
     """The times of a file's pictures in decode order, and how many of their units a second has."""
     with _opened(source, container) as reading:
         video = next(iter(reading.streams.video), None)
@@ -313,7 +296,7 @@ def _times(source: Path, container: str) -> tuple[list[int | None], int]:
             return [], 1
         times = [
             packet.dts if packet.pts is None else packet.pts
-            for packet in _packets(reading)
+            for packet in whole_packets(reading)
             if packet.stream_index == video.index
         ]
         return times, round(1 / video.time_base)
@@ -322,19 +305,27 @@ def _times(source: Path, container: str) -> tuple[list[int | None], int]:
 def broken_times(source: Path, container: str) -> Mended:
     """Where the times of a file's pictures can't be believed; see ``Mended``. Raises NotFootage."""
     try:
-        times, scale = _times(source, container)
+        times, scale = picture_times(source, container)
     except (FFmpegError, ValueError, EOFError) as error:
         raise NotFootage(f"it cannot be read as {container} ({_reason(error)})") from None
     return _looked_at(times, scale)[1]
 
 
-def _forward(packet: Packet[Stream], track: Track) -> None:
-    """Decoding times go forward, as Matroska wants; presentation times stay what they are."""
+def _forward(packet: Packet[Stream], track: Track, slack: int) -> None:
+    """Decoding times go forward, as Matroska wants; presentation times stay what they are.
+
+    ``slack``: seconds that pictures are decoded before they are shown where decoding times can't be believed either.
+    """
+    if slack and packet.dts is not None and packet.pts is not None and packet.time_base is not None:
+        packet.dts = min(packet.dts, packet.pts) - round(slack / packet.time_base)
     dts = packet.dts if packet.dts is not None else packet.pts if track.last is None else track.last + 1
     if track.last is not None and dts is not None and dts <= track.last:
         dts = track.last + 1
     packet.dts = track.last = dts
-    if packet.pts is not None and dts is not None and packet.pts < dts and track.kind != "video":
+    # Pictures that the file gives one time, as streams with times of whole seconds do, follow each other by a unit.
+    again = track.kind != "video" or packet.pts == track.shown
+    track.shown = packet.pts
+    if packet.pts is not None and dts is not None and packet.pts < dts and again:
         packet.pts = dts
 
 
@@ -343,7 +334,7 @@ def _prove(copy: Path, tracks: list[Track]) -> None:
     by_kind = {track.kind: track for track in tracks}
     seen = dict.fromkeys(by_kind, 0)
     with av.open(str(copy), "r", format="matroska", container_options={"fflags": "nofillin+noparse"}) as reading:
-        for packet in _packets(reading):
+        for packet in whole_packets(reading):
             track = by_kind[packet.stream.type]
             content = bytes(packet)
             index = seen[track.kind]
@@ -361,7 +352,7 @@ def count_video(source: Path, container: str) -> int:
         video = next(iter(reading.streams.video), None)
         if video is None:
             raise NotFootage("it holds no video")
-        return sum(1 for packet in _packets(reading) if packet.stream_index == video.index)
+        return sum(1 for packet in whole_packets(reading) if packet.stream_index == video.index)
 
 
 def _sync(path: Path) -> None:

@@ -19,7 +19,7 @@ def is_torn(source: Path, container: str) -> bool:
         case "dhav":
             return not dav.is_complete(source)
         case "mpegts":
-            return size % 188 != 0
+            return all(size % packet for packet in (188, 192, 204))
     with source.open("rb") as file:
         match container:
             case "avi":

@@ -27,6 +27,8 @@ class Track:
     units: list[bytes] = field(default_factory=list)
     """A digest of each packet's content, whatever its wrapping."""
     last: int | None = None
+    shown: int | None = None
+    """Decoding time and presentation time of the packet before, as they were written and as they came."""
 
     @property
     def in_nals(self) -> bool:

@@ -6,7 +6,7 @@ Not for: exactness (``place`` reads the packets of what is fetched). Untrusted i
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import BinaryIO
 from agent.footage.files import dav, salvage
 from agent.footage.files.broken_times import mended
 from agent.footage.files.container_kind import container_of
+from agent.footage.files.joined import joints
 from agent.footage.files.salvage_matroska import scan_matroska
 from agent.footage.files.torn import is_torn
 from agent.media.containers.boxes import BadBox, child, children, number
@@ -60,10 +61,10 @@ def probe(path: Path) -> Probe:
     with path.open("rb") as file:
         try:
             match container:
-                case "mp4":
-                    return _mp4(path, file, size)
-                case "matroska":
-                    return _matroska(file, size)
+                case "mp4" | "matroska":
+                    found = _mp4(path, file, size) if container == "mp4" else _matroska(file, size)
+                    # How long several recordings are is known when they are taken apart.
+                    return replace(found, duration=None) if joints(path, container) else found
                 case "avi":
                     return _avi(file, size)
                 case "mpegts":
