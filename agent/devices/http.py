@@ -17,6 +17,7 @@ from agent.devices import http_digest
 from agent.devices.address import Credentials
 from agent.devices.clock import HTTP_DATE, ClockCheck, compare, http_date
 from agent.devices.download import Destination, Part
+from agent.devices.unvouched_tls import unvouched
 from exchange.durable import raising_disk_full
 from exchange.errors import (
     CameraAnswerInvalid,
@@ -245,9 +246,7 @@ class Http:
     def _connect(self) -> http.client.HTTPConnection:
         if not self.tls:
             return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
-        context = ssl.create_default_context()
-        if self.pin is not None:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context = ssl.create_default_context() if self.pin is None else unvouched()
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=context)
         connection.connect()
         if self.pin is not None:

@@ -7,7 +7,6 @@ knows no ``clock=`` ranges, and the Python ones make objects of every packet.
 import contextlib
 import re
 import socket
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from agent.devices import http_digest
 from agent.devices.address import Credentials
+from agent.devices.unvouched_tls import unvouched
 
 _BUFFER = 512 * 1024
 _LARGEST = 4 + 65_535
@@ -97,11 +97,8 @@ class Rtsp:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not secure:
             return connection
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE  # what it is compared with is the pin, not an authority
         try:
-            wrapped = context.wrap_socket(connection)
+            wrapped = unvouched().wrap_socket(connection)
         except OSError:
             connection.close()
             raise Broken("TLS could not be agreed on for its replay") from None

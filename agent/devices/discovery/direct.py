@@ -4,10 +4,10 @@ Not for: reading what the camera is (``onvif``). No password is ever sent from h
 """
 
 import asyncio
-import ssl
 from contextlib import suppress
 
 from agent.devices.address import CameraAddress
+from agent.devices.unvouched_tls import unvouched
 from exchange.bounded_xml import XmlRefused, read_xml
 
 USUAL_PORTS = (80, 8080, 8000, 8899, 2020, 443)
@@ -47,7 +47,7 @@ async def _post(address: CameraAddress, source: str | None) -> tuple[int, bytes]
         address.host,
         address.port,
         limit=_MOST_BYTES,
-        ssl=_unverified() if address.tls else None,
+        ssl=unvouched() if address.tls else None,  # only whether something answers is asked
         local_addr=(source, 0) if source else None,
     )
     try:
@@ -95,11 +95,3 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
         body += await reader.readexactly(size)
         await reader.readexactly(2)
     return bytes(body)
-
-
-def _unverified() -> ssl.SSLContext:
-    """Only whether something answers is asked, and nothing secret; ``onvif`` looks at the certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

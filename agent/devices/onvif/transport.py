@@ -19,6 +19,7 @@ from agent.devices.address import CameraAddress, Credentials
 from agent.devices.odd_xml import read_odd_xml
 from agent.devices.onvif import answers, odd_http
 from agent.devices.onvif.odd_http import Answer
+from agent.devices.unvouched_tls import unvouched
 from exchange.bounded_xml import Element, XmlRefused
 from exchange.clock import Clock
 from exchange.errors import CameraAnswerInvalid, CameraRefused, CameraUnreachable, CertificateChanged
@@ -308,13 +309,10 @@ def _check(reply: Reply, operation: str, namespace: str, had_password: bool) -> 
 
 async def certificate_of(address: CameraAddress) -> str:
     """SHA-256 (hex) of the certificate that the camera shows; nothing is sent to it. Raises CameraUnreachable."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # what it is compared with is the pin, not an authority
     where = f"{address.host}:{address.port}"
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
+            _, writer = await asyncio.open_connection(address.host, address.port, ssl=unvouched())
         shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.transport.abort()
     except ssl.SSLError as error:
