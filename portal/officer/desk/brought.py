@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from exchange.errors import HandoverError, NotFound
+from portal.officer.desk.under_way import break_off, of_a_desk
 from portal.officer.people.brought import BroughtFile
 
 
@@ -51,10 +52,7 @@ class BroughtOpenings:
 
     async def end(self) -> None:
         """Give up what is under way; what was fetched is kept."""
-        tasks = [each.task for each in self.found.values() if each.task is not None and not each.task.done()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await break_off(self.found.values())
 
     async def _work(self, opening: BroughtOpening, work: Callable[[], Awaitable[list[BroughtFile]]]) -> None:
         async with self._one_at_a_time:
@@ -72,11 +70,4 @@ class BroughtOpenings:
 
 BROUGHT_OPENINGS = web.AppKey("brought-openings", BroughtOpenings)
 
-
-async def set_up(app: web.Application) -> None:
-    openings = app[BROUGHT_OPENINGS] = BroughtOpenings()
-
-    async def end(_: web.Application) -> None:
-        await openings.end()
-
-    app.on_shutdown.append(end)
+set_up = of_a_desk(BROUGHT_OPENINGS, BroughtOpenings)

@@ -12,6 +12,7 @@ from exchange.errors import HandoverError
 from portal.officer.casework.case_folder import CaseContent
 from portal.officer.casework.connectors.connector import Connector, export_case
 from portal.officer.desk.site import Site
+from portal.officer.desk.under_way import break_off, of_a_desk
 
 
 @dataclass
@@ -51,10 +52,7 @@ class Exports:
 
     async def end(self) -> None:
         """Give up what is under way; nothing of it has its final name."""
-        tasks = [each.task for each in self.found.values() if each.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await break_off(self.found.values())
 
 
 async def _work(site: Site, content: CaseContent, to: tuple[str, Connector], export: Export) -> None:
@@ -69,12 +67,4 @@ async def _work(site: Site, content: CaseContent, to: tuple[str, Connector], exp
 
 EXPORTS = web.AppKey("exports", Exports)
 
-
-async def set_up(app: web.Application) -> None:
-    exports = Exports()
-    app[EXPORTS] = exports
-
-    async def end(_: web.Application) -> None:
-        await exports.end()
-
-    app.on_shutdown.append(end)
+set_up = of_a_desk(EXPORTS, Exports)

@@ -15,6 +15,7 @@ from exchange.documents.messages import Delivery
 from exchange.errors import HandoverError
 from portal.officer.casework.opened import check_again, packages_folder, remember_opened
 from portal.officer.desk.site import Site
+from portal.officer.desk.under_way import break_off, of_a_desk
 from portal.officer.feedback import tell_opened
 from portal.officer.opening import Answer, Opened, keep_answer, open_delivery
 from portal.officer.supervised.log import say_if_reached
@@ -91,10 +92,7 @@ class Openings:
 
     async def end(self) -> None:
         """Give up what is under way; what was fetched is kept, and gone on with another time."""
-        tasks = [each.task for each in self.found.values() if each.task is not None and not each.task.done()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await break_off(self.found.values())
 
     async def _work(self, site: Site, opening: Opening) -> None:
         async with self._room:
@@ -131,15 +129,7 @@ class Openings:
 
 OPENINGS = web.AppKey("openings", Openings)
 
-
-async def set_up(app: web.Application) -> None:
-    openings = Openings()
-    app[OPENINGS] = openings
-
-    async def end(_: web.Application) -> None:
-        await openings.end()
-
-    app.on_shutdown.append(end)
+set_up = of_a_desk(OPENINGS, Openings)
 
 
 def _size(path: Path) -> int:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from exchange.custody.uses import Use
 from portal.officer.desk.site import Site
+from portal.officer.desk.under_way import break_off, of_a_desk
 from portal.officer.supervised.log import SignedLog, signed_log
 from portal.officer.supervised.reading import read_log
 
@@ -86,10 +87,7 @@ class Readings:
 
     async def end(self) -> None:
         """Break off what is under way: what was checked is kept."""
-        tasks = [each.task for each in self._found.values() if each.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await break_off(self._found.values())
 
     async def _read(self, site: Site, reading: Reading) -> None:
         first = 0 if reading.crime else -MOST_LINES
@@ -104,12 +102,4 @@ class Readings:
 
 READINGS = web.AppKey("readings", Readings)
 
-
-async def set_up(app: web.Application) -> None:
-    readings = Readings()
-    app[READINGS] = readings
-
-    async def end(_: web.Application) -> None:
-        await readings.end()
-
-    app.on_shutdown.append(end)
+set_up = of_a_desk(READINGS, Readings)
