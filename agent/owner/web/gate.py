@@ -12,7 +12,8 @@ from agent.owner.people.proofs import has_proof
 from agent.owner.people.sessions import session_of
 from agent.owner.web.site import LANGUAGE, SESSION, render, site_of
 from agent.owner.words import LANGUAGES, choose
-from exchange.errors import DocumentInvalid, HandoverError, InputInvalid, NotFound, NotPermitted
+from exchange.errors import HandoverError
+from exchange.own_pages import headers_of, navigates, put_on, refuse_other_sites, status_of
 
 log = logging.getLogger(__name__)
 
@@ -21,18 +22,7 @@ OPEN = ("/login", "/static", "/pair", "/language")
 """What may be seen without a session."""
 FIRST = ("/welcome", "/logout")
 """What may be done before there is a password or a passkey."""
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
-        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+_HEADERS = headers_of()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -46,7 +36,7 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
             return _failed(request, error.status, HandoverError(error.reason))
         raise
     except HandoverError as error:
-        return _failed(request, _status(error), error)
+        return _failed(request, status_of(error), error)
     except ConnectionError:  # whoever asked has gone
         raise
     except Exception:
@@ -57,7 +47,7 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _pass(request: web.Request, handler: Handler) -> web.StreamResponse:
     _refuse_strange_host(request)
-    _refuse_other_sites(request)
+    refuse_other_sites(request, f"{'https' if site_of(request).secure else 'http'}://{request.host}")
     chosen = request.cookies.get("language", "")
     request[LANGUAGE] = chosen if chosen in LANGUAGES else choose(request.headers.get("Accept-Language", ""))
     if _under(request.path, OPEN):
@@ -68,7 +58,7 @@ async def _pass(request: web.Request, handler: Handler) -> web.StreamResponse:
         session = await session_of(tx, request.cookies.get(COOKIE, ""), services.clock.now())
         proven = session is not None and await has_proof(tx, session.person.person_id)
     if session is None:
-        if request.method != "GET" or request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+        if request.method != "GET" or not navigates(request):
             raise web.HTTPUnauthorized
         raise web.HTTPSeeOther(f"/login?to={request.path}" if request.path != "/" else "/login")
     request[SESSION] = session
@@ -88,40 +78,15 @@ def _refuse_strange_host(request: web.Request) -> None:
         raise web.HTTPMisdirectedRequest(reason="This page is not called by that name.")
 
 
-def _refuse_other_sites(request: web.Request) -> None:
-    origin, fetched = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    ours = f"{'https' if site_of(request).secure else 'http'}://{request.host}"
-    if request.headers.get("Sec-Fetch-Dest") in ("iframe", "frame", "embed", "object"):
-        raise web.HTTPForbidden(reason="This page is not shown within another.")
-    if request.method in ("GET", "HEAD"):
-        navigates = request.headers.get("Sec-Fetch-Mode") == "navigate"
-        if fetched in ("cross-site", "same-site") and not navigates:
-            raise web.HTTPForbidden(reason="Another site may not read this page.")
-        return
-    if origin != ours or fetched not in (None, "same-origin"):
-        raise web.HTTPForbidden(reason="That came from another site.")
-
-
 async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Before any answer begins."""
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["Server"] = "Handover"
+    put_on(response, _HEADERS)
 
 
 def _failed(request: web.Request, status: int, error: HandoverError) -> web.StreamResponse:
-    if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+    if not navigates(request):
         return web.json_response({"what": error.what, "meaning": error.meaning, "do": error.do}, status=status)
     return render(request, "error.html", status_code=status, error=error)
-
-
-def _status(error: HandoverError) -> int:
-    if isinstance(error, NotPermitted):
-        return 403
-    if isinstance(error, NotFound):
-        return 404
-    return 400 if isinstance(error, DocumentInvalid | InputInvalid) else 409
 
 
 def _under(path: str, tops: tuple[str, ...]) -> bool:
