@@ -1,6 +1,7 @@
 """scripts/install, run for real against a folder that stands for the machine."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -230,8 +231,18 @@ def test_purging_asks_for_a_second_word(machine: Path) -> None:
 )
 def test_what_it_does_not_understand_changes_nothing(machine: Path, arguments: list[str]) -> None:
     before = tree(machine)
-    run("--root", machine, *arguments, code=1)
+    told = run("--root", machine, *arguments, code=1).stderr
+    assert ("There is no /nowhere" in told) == any("/nowhere" in argument for argument in arguments)
     assert tree(machine) == before
+
+
+def test_an_installed_portal_has_the_same_parts_as_one_in_a_container() -> None:
+    """PostgreSQL's driver among them, which pip would have to be told of by hand otherwise."""
+    image = re.search(r"/source\[([a-z,]+)\]", (CHECKOUT / "config/Containerfile").read_text())
+    script = re.search(r'extra="([a-z,]*portal[a-z,]*)"', (CHECKOUT / "scripts/install").read_text())
+    assert image is not None
+    assert script is not None
+    assert image[1] == script[1] == "portal,postgres,fast"
 
 
 def test_without_root_it_says_so() -> None:

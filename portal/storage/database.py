@@ -128,5 +128,7 @@ def _driver() -> Iterator[None]:
         yield
     except ImportError:
         raise SettingsInvalid(
-            "The driver of PostgreSQL is not installed here.", do="Install it: pip install 'handover[portal,postgres]'"
+            "The driver of PostgreSQL is not installed here.",
+            do="Type sudo scripts/install --portal in Handover's source, or there, in an environment of your own: "
+            "pip install '.[portal,postgres,fast]'",
         ) from None
