@@ -90,6 +90,7 @@ def back_up(folder: PortalFolder, into: Path, now: int, keep_days: int | None = 
     """
     key_copies.apart(into, key_copies.COPIES, "copies of a portal's keys")
     portal = folder.load()
+    folder.require_outside(into)
     name = datetime.fromtimestamp(now // SECOND, UTC).strftime(STAMP)
     partial, whole = into / f".{name}.partial", into / name
     if whole.exists():
@@ -134,9 +135,9 @@ def restore(backup: Path, folder: PortalFolder, keys: Path | None = None, databa
     if folder.settings_file.exists() or folder.database.exists():
         raise SettingsInvalid(f"There is a portal in {folder.path} already.", do="Choose an empty folder.")
     contents = _read_list(backup)
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if keys is not None:
         key_copies.bring_back(keys, folder.keys)
-    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.uploads.mkdir(mode=0o700, exist_ok=True)
     for name, sha256 in contents.uploads.items():
         _bring(backup / "uploads" / name, folder.uploads / name, sha256)

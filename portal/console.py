@@ -5,6 +5,7 @@ Not for: what the commands do.
 
 import importlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any, NoReturn
 
 import click
 
-from exchange.errors import HandoverError
-from exchange.refused import in_words
+from exchange.errors import HandoverError, NotPermitted
+from exchange.refused import in_words, name_of
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, readable=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, readable=False, path_type=Path)
+"""Whoever may not read them is told so as they are opened, and whose they are."""
 _FORCE = "handover.force"
 _AS_JSON = "handover.as_json"
 INTERRUPTED = 130
@@ -37,7 +39,7 @@ class _PortalFolder(click.Path):
     """A portal's folder, or in it the folder of the force that ``--force`` named."""
 
     def __init__(self) -> None:
-        super().__init__(file_okay=False, path_type=Path)
+        super().__init__(file_okay=False, readable=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         folder = Path(str(super().convert(value, param, ctx)))
@@ -62,6 +64,18 @@ def portal_folder(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Of several forces on one portal, the one that is meant, by its short name.",
     )  # fmt: skip
     return force(click.argument("folder", type=_PortalFolder())(command))
+
+
+def for_its_user(folder: Path) -> None:
+    """NotPermitted where root would leave files in a folder of another user's that this one could not read."""
+    if os.geteuid() != 0 or not folder.exists() or folder.stat().st_uid == 0:
+        return
+    name = name_of(folder.stat().st_uid)
+    raise NotPermitted(
+        f"{folder} belongs to the user {name}, and you are root.",
+        meaning="What root makes there the portal could not read. Nothing was changed.",
+        do=f"Type it as that user: sudo -u {name} handover-portal …",
+    )
 
 
 class HandoverGroup(click.Group):

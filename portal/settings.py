@@ -19,10 +19,12 @@ from exchange.documents.keeping.holds import Retention, RetentionClass
 from exchange.documents.messages import Line, Part, PublicKeyLine, Text
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
+from exchange.refused import in_words
 from exchange.signing.documents import PublicKey
 from exchange.signing.logins import is_safe_url
 from portal.keystore import KeyStore
 from portal.limits import Limits as Limits
+from portal.yaml_text import parse_settings
 
 MAX_SETTINGS = 64 * 1024
 FORCES = "forces"
@@ -290,23 +292,17 @@ class PortalFolder:
         try:
             with self.settings_file.open("rb") as file:
                 content = file.read(MAX_SETTINGS + 1)
+        except PermissionError as error:
+            raise in_words(error) or error from None
         except OSError as error:
-            names = [folder.path.name for folder in self.served() if folder != self]
-            if names:
-                raise SettingsInvalid(
-                    f"Several forces share the portal in {self.path}: {', '.join(names)}.", do="Say which: --force NAME"
-                ) from None
-            raise SettingsInvalid(
-                f"There is no portal in {self.path} ({error.strerror}).",
-                do=f"Make one: handover-portal init {self.path} --force NAME --force-key FORCE.pub",
-            ) from None
+            raise self._none_here(error.strerror) from None
         try:
             if len(content) > MAX_SETTINGS:
                 raise ValueError(f"it is larger than {MAX_SETTINGS} bytes")
-            return PortalSettings.model_validate(yaml.safe_load(content))
+            return PortalSettings.model_validate(parse_settings(content))
         except ValidationError as error:
             raise self._unusable(complaint(error)) from None
-        except (ValueError, yaml.YAMLError) as error:
+        except ValueError as error:
             raise self._unusable(str(error)) from None
 
     def save(self, settings: PortalSettings) -> None:
@@ -325,6 +321,32 @@ class PortalFolder:
         text = yaml.safe_dump(settings.model_dump(mode="json", exclude_none=True), sort_keys=False)
         with durable_file(self.settings_file) as file:
             file.write(text.encode())
+
+    def require_outside(self, into: Path) -> None:
+        """SettingsInvalid where a copy of the portal would lie in the portal's own folder."""
+        whole = self.path.parent.parent if self.path.parent.name == FORCES else self.path
+        if into.resolve().is_relative_to(whole.resolve()):
+            raise SettingsInvalid(
+                f"{into} lies in the portal's own folder.",
+                meaning="What takes the portal would take the copy too.",
+                do="Name a folder elsewhere, best on another disk.",
+            )
+
+    def _none_here(self, why: str | None) -> SettingsInvalid:
+        beside = sorted(path.parent.name for path in self.path.parent.glob("*/portal.yaml"))
+        if self.path.parent.name == FORCES and beside:
+            return SettingsInvalid(
+                f"This portal has no force {self.path.name}; it has {', '.join(beside)}.", do="Say which: --force NAME"
+            )
+        names = [folder.path.name for folder in self.served() if folder != self]
+        if names:
+            return SettingsInvalid(
+                f"Several forces share the portal in {self.path}: {', '.join(names)}.", do="Say which: --force NAME"
+            )
+        return SettingsInvalid(
+            f"There is no portal in {self.path} ({why}).",
+            do=f"Make one: handover-portal init {self.path} --force NAME --force-key FORCE.pub",
+        )
 
     def _unusable(self, why: str) -> SettingsInvalid:
         return SettingsInvalid(

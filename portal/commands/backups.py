@@ -7,7 +7,7 @@ import click
 from exchange.clock import SystemClock
 from exchange.counted import counted
 from portal import backups
-from portal.console import FILE, FOLDER, json_option, one_line, portal_folder
+from portal.console import FILE, FOLDER, for_its_user, json_option, one_line, portal_folder
 from portal.settings import PortalFolder
 
 
@@ -38,6 +38,7 @@ def restore_command(
     backup: Path, folder: Path, keys: Path | None, database: str | None, password_file: Path | None, as_json: bool
 ) -> None:
     """Make a portal in FOLDER, where none is yet, of a BACKUP, checking every file."""
+    for_its_user(folder)
     to = None if database is None else backups.To(database, password_file)
     count = backups.restore(backup, PortalFolder(folder), keys, to)
     if as_json:

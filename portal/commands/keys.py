@@ -9,7 +9,7 @@ from exchange.clock import SystemClock
 from exchange.counted import counted
 from portal import erasing, key_copies
 from portal.commands.opened import opened, remove_uploads
-from portal.console import FOLDER, json_option, one_line, portal_folder
+from portal.console import FOLDER, for_its_user, json_option, one_line, portal_folder
 from portal.settings import PortalFolder
 
 
@@ -23,6 +23,7 @@ def keys() -> None:
 @json_option
 def begin(folder: Path, as_json: bool) -> None:
     """Have a portal that was made by an older version seal what is personal, once all its replicas are of this one."""
+    for_its_user(folder)
     PortalFolder(folder).keys.begin()
     with opened(folder) as (db, _):
         asyncio.run(erasing.seal_all(db))
@@ -40,6 +41,7 @@ def begin(folder: Path, as_json: bool) -> None:
 @json_option
 def backup(folder: Path, into: Path, as_json: bool) -> None:
     """Put the keys aside in INTO, and destroy the copies before. Not beside backups of the database."""
+    PortalFolder(folder).require_outside(into)
     path, count = key_copies.put_aside(PortalFolder(folder).keys, into, SystemClock().now())
     if as_json:
         one_line({"copy": str(path), "keys": count})
@@ -53,6 +55,7 @@ def backup(folder: Path, into: Path, as_json: bool) -> None:
 @json_option
 def restore(copy: Path, folder: Path, as_json: bool) -> None:
     """Put the keys of a COPY back into FOLDER, where there are none."""
+    for_its_user(folder)
     count = key_copies.bring_back(copy, PortalFolder(folder).keys)
     if as_json:
         one_line({"keys": count})

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from exchange.complaints import wrong
 from exchange.errors import HandoverError, SettingsInvalid
-from portal.console import FILE, FOLDER, json_option, one_line, portal_folder
+from portal.console import FILE, FOLDER, for_its_user, json_option, one_line, portal_folder
 from portal.force.keys import read_public
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.database import upgrade
@@ -33,8 +33,10 @@ def init(
     password_file: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a portal in FOLDER."""
+    for_its_user(folder)
     key = read_public(force_key)
-    given = {"origin": origin, "short_name": short_name, "database": database, "database_password_file": password_file}
+    of_service = None if password_file is None else password_file.resolve()  # it is read from wherever the portal runs
+    given = {"origin": origin, "short_name": short_name, "database": database, "database_password_file": of_service}
     if short_name is not None and origin is None:
         raise SettingsInvalid(
             "Of several forces on one portal, each needs an origin of its own.",

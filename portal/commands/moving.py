@@ -11,10 +11,11 @@ from exchange.complaints import complaint
 from exchange.counted import counted
 from exchange.documents.messages import Part
 from exchange.errors import SettingsInvalid
-from portal.console import FILE, json_option, one_line, portal_folder
+from portal.console import FILE, for_its_user, json_option, one_line, portal_folder
 from portal.moving import packages
 from portal.moving import rows as moving
 from portal.settings import MAX_SETTINGS, BucketSettings, PortalFolder
+from portal.yaml_text import parse_settings
 
 
 @click.command("move")
@@ -34,6 +35,7 @@ def move_command(folder: Path, database: str, database_password_file: Path | Non
         if rows and not as_json:
             click.echo(f"{table}: {rows}")
 
+    for_its_user(folder)
     moved = moving.move(PortalFolder(folder), database, database_password_file, say)
     if as_json:
         one_line(asdict(moved))
@@ -66,6 +68,7 @@ def move_packages_command(folder: Path, bucket: Path | None, to_folder: bool, fi
     """
     if (bucket is None) is not to_folder:
         raise click.UsageError("Say where to: --bucket FILE or --to-folder.")
+    for_its_user(folder)
     named = None if bucket is None else _read(bucket)
     shown = -1
 
@@ -99,14 +102,14 @@ def move_packages_command(folder: Path, bucket: Path | None, to_folder: bool, fi
 def _read(path: Path) -> BucketSettings:
     try:
         with path.open("rb") as file:
-            return _Named.model_validate(yaml.safe_load(file.read(MAX_SETTINGS))).bucket
+            return _Named.model_validate(parse_settings(file.read(MAX_SETTINGS))).bucket
     except OSError as error:
         raise SettingsInvalid(f"{path} can't be read ({error.strerror}).") from None
     except ValidationError as error:
         why = complaint(error)
         raise SettingsInvalid(f"{path} describes no bucket: {why}.", do="Write 'bucket' as in portal.yaml.") from None
-    except (ValueError, yaml.YAMLError):
-        raise SettingsInvalid(f"{path} describes no bucket.", do="Write 'bucket' as in portal.yaml.") from None
+    except ValueError as error:
+        raise SettingsInvalid(f"{path} describes no bucket: {error}.", do="Write 'bucket' as in portal.yaml.") from None
 
 
 def _tell_what_to_change(folder: Path, bucket: BucketSettings | None) -> None:

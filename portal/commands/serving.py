@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from exchange.durable import durable_file
 from exchange.errors import SettingsInvalid
 from portal.api import logs
-from portal.console import FILE, FOLDER
+from portal.console import FILE, FOLDER, for_its_user
 from portal.server import DEFAULT_LISTEN, Listen, Running, loop_factory, running, stop_signals, tls_context
 from portal.settings import PortalFolder, PortalSettings
 from portal.storage.names import ALONE
@@ -46,6 +46,7 @@ def serve(
     metrics: str | None, log_format: str, ready_file: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Serve the portal in FOLDER, of all its forces, until SIGTERM. Prints one line of JSON once it listens."""
+    for_its_user(folder)
     served = _load(PortalFolder(folder))
     if origin is not None:
         served = [_elsewhere(served, origin)]

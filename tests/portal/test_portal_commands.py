@@ -1,6 +1,7 @@
 """handover-portal as an administrator types it: the force's key stays elsewhere, errors say what to do."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from exchange.refused import name_of
 from exchange.signing.documents import SigningKey
 from portal import cli
 from portal.api.routes import ROUTES
@@ -86,6 +88,63 @@ def test_a_portal_whose_database_is_not_there_yet_is_made_by_the_same_command_la
     portal("init", folder, *made, "--database", nowhere, code=36)
     assert portal("init", folder, *made)["folder"] == str(folder)
     assert PortalFolder(folder).load().database is None
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ("limits:\n  devices: 5\n", "line {}: limits is set twice"),
+        ("login: {issuer: https://a.example, issuer: https://b.example}\n", "line {}: issuer is set twice"),
+        ("people: [\n", "expected the node content"),
+        ("\tpeople: x\n", "line {}: found character"),
+    ],
+)
+def test_a_slip_in_the_settings_is_told_with_its_line(there: Path, added: str, told: str) -> None:
+    settings = there / "portal.yaml"
+    last = len(settings.read_text().splitlines()) + 1
+    with settings.open("a") as file:
+        file.write(added)
+    error = portal("officer", "list", there, code=10)["error"]
+    assert told.format(last) in error
+    assert "byte string" not in error
+
+
+def test_a_force_that_is_not_on_the_portal_is_told_beside_those_that_are(tmp_path: Path, force: Path) -> None:
+    there, key = tmp_path / "several", force / "force.pub"
+    of = ("--force", "Example Constabulary", "--force-key", key, "--origin", "https://share.example.org/kent")
+    portal("init", there, "--short-name", "kent", *of)
+    told = portal("officer", "list", there, "--force", "knet", code=10)
+    assert told["error"] == "This portal has no force knet; it has kent."
+
+
+def test_no_copy_lies_in_the_portals_own_folder(tmp_path: Path, there: Path) -> None:
+    for command in (["backup"], ["keys", "backup"]):
+        for into in (there, there / "uploads", there / "new"):
+            assert "own folder" in portal(*command, there, into, code=10)["error"]
+        portal(*command, there, tmp_path / command[0])
+
+
+def test_the_passwords_file_is_found_from_wherever_the_portal_runs(
+    tmp_path: Path, force: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("portal.commands.making.upgrade", lambda *_: None)
+    database = ("--database", "postgresql://portal@db.example.org/portal", "--database-password-file", "db-password")
+    portal("init", "portal", "--force", "X", "--force-key", force / "force.pub", *database)
+    assert PortalFolder(tmp_path / "portal").load().database_password_file == tmp_path / "db-password"
+
+
+def test_root_makes_nothing_in_a_folder_of_another_users(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(there.iterdir())
+    if os.geteuid() == 0:
+        os.chown(there, 65534, 65534)
+    else:
+        monkeypatch.setattr("portal.console.os.geteuid", lambda: 0)
+    owner = name_of(there.stat().st_uid)
+    for command in (["keys", "begin", there], ["move", there, "--database", "postgresql://x@/x"]):
+        told = portal(*command, code=18)
+        assert told["do"] == f"Type it as that user: sudo -u {owner} handover-portal …"
+    assert sorted(there.iterdir()) == before
 
 
 def test_an_officer_is_let_in_listed_and_shut_out(tmp_path: Path, force: Path, there: Path) -> None:
