@@ -173,6 +173,8 @@ class CameraSources:
         check: ClockCheck | None = None,
     ) -> None:
         """Write a camera's source down; ``check``: its clock, as just compared."""
+        if setting.kind == RECORDER:
+            self._sources.devices.troubles.pop(camera_id, None)
         async with self._services.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": camera_id}, source=setting.model_dump_json())
             # What was known of another recorder's clock and reach says nothing of this one.
@@ -182,6 +184,7 @@ class CameraSources:
         await asyncio.to_thread(shutil.rmtree, self._services.settings.sources_dir / camera_id, ignore_errors=True)
 
     async def forget(self, camera_id: str) -> None:
+        self._sources.devices.troubles.pop(camera_id, None)
         async with self._services.store.transaction() as tx:
             await tx.execute("DELETE FROM source_reach WHERE camera_id = ?", [camera_id])
         await asyncio.to_thread(self._sources.passwords.keep, camera_id, None)
@@ -203,6 +206,10 @@ class CameraSources:
         async with self._services.store.transaction() as tx:
             await tx.update("cameras", {"camera_id": wanted.camera_id}, source=changed.model_dump_json())
         return {"camera_id": wanted.camera_id, "file": wanted.file, "start": at}
+
+    def trouble(self, camera_id: str) -> str | None:
+        """What the last look at a source found that its owner should look after, to follow on the camera's name."""
+        return self._sources.devices.troubles.get(camera_id) or None
 
     async def listed(self) -> Json:
         """Every camera's source, and which kinds there are."""

@@ -273,11 +273,9 @@ class Inventory:
         recorder = await asyncio.to_thread(read_state, self._settings.recordings.directory)
         async with self._services.store.transaction() as tx:
             wrong = await health.troubles(tx)
-        return [
-            self._summary(row, recorder) | {"health": health.WORDS.get(wrong.get(row.camera_id, ""))} for row in rows
-        ]
+        return [self._summary(row, recorder, health.WORDS.get(wrong.get(row.camera_id, ""))) for row in rows]
 
-    def _summary(self, row: CameraRow, recorder: RecorderState) -> Json:
+    def _summary(self, row: CameraRow, recorder: RecorderState, looks: str | None) -> Json:
         registration, facts = registration_of(row), facts_of(row)
         setting, address = setting_of(row), address_of(row)
         return {
@@ -292,6 +290,8 @@ class Inventory:
             "recording": recorder.camera_text(row.camera_id, self._services.clock.now())
             if setting.kind == RECORDER
             else f"elsewhere: {setting.kind}",
+            "health": looks,
+            "footage_trouble": self.footage_sources.trouble(row.camera_id),
         }
 
     async def recording_now(self) -> int:

@@ -361,7 +361,8 @@ def show_status(console: Console, details: Json) -> None:
         )
     rows.append(("This clock", host_clock(details["host_clock"])))
     rows += [("Camera", f"{each['label']} ({each['camera_id']}): {each['recording']}") for each in details["cameras"]]
-    rows += [("Please look", f"{each['label']} {each['health']}") for each in details["cameras"] if each.get("health")]
+    for each in details["cameras"]:
+        rows += [("Please look", f"{each['label']} {each[of]}") for of in ("health", "footage_trouble") if each.get(of)]
     if not details["cameras"]:
         rows.append(("Cameras", "none yet; find them with: handover cameras discover"))
     under_way = {state: count for state, count in details["requests"].items() if state not in ("asked", "closed")}

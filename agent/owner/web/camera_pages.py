@@ -91,7 +91,8 @@ async def show_camera(request: web.Request) -> web.Response:
     async with site_of(request).agent.services.store.transaction() as tx:
         row = await tx.camera(camera_id)
     live = row is not None and bool(row.stream_uri)
-    return render(request, "camera.html", camera=camera, plan=drawn, live=live)
+    trouble = site_of(request).agent.inventory.footage_sources.trouble(camera_id)
+    return render(request, "camera.html", camera=camera, plan=drawn, live=live, trouble=trouble)
 
 
 async def change(request: web.Request) -> web.StreamResponse:

@@ -35,7 +35,7 @@ from agent.sources.device.kind import DeviceKind, DeviceOptions
 from agent.sources.device.orders import FetchAnswer, FetchOrder, FoundSpan, Json, LookAnswer, LookOrder
 from agent.workers.process import MIB, Limits, RunJob
 from exchange.clock import SECOND, Clock, SystemClock, Window
-from exchange.errors import CameraAnswerInvalid, NoFootage
+from exchange.errors import CameraAnswerInvalid, FootageUnreadable, NoFootage
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,8 @@ class DeviceFootage:
     """Told of every comparison of a device's clock that a job made: camera id, check."""
     reached: Callable[[str, int], Awaitable[None]] | None = None
     """Told of how far back a device reaches: camera id, where its oldest footage begins."""
+    troubles: dict[str, str] = field(default_factory=dict)
+    """By camera id, what the last look found that its owner should look after; see ``LookAnswer``."""
     _queues: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
     async def look(self, device: Device, window: Window, *, narrow: bool = False) -> Looked:
@@ -120,8 +122,13 @@ class DeviceFootage:
         order = device.order(self.clock) | {"start": window.start, "end": window.end, "narrow": narrow}
         LookOrder.model_validate(order)
         await asyncio.to_thread(_folders, device.state)
-        reply = await self.run_job("agent.sources.device.jobs:look_job", order, limits=device.kind.look)
+        try:
+            reply = await self.run_job("agent.sources.device.jobs:look_job", order, limits=device.kind.look)
+        except FootageUnreadable as error:
+            self.troubles[device.camera_id] = f"has recordings that can't be used: {error.what}"
+            raise
         answer = _read(LookAnswer, reply)
+        self.troubles[device.camera_id] = answer.trouble
         await self._note(device, answer.clock)
         if answer.oldest is not None and self.reached is not None:
             await self.reached(device.camera_id, answer.oldest)

@@ -39,6 +39,7 @@ def look_job(job: Json, report: Report) -> Json:
             oldest=session.oldest(),
             clock=session.check,
             notes=tuple(dict.fromkeys(note[:NOTE_LENGTH] for note in session.notes))[:MOST_NOTES],
+            trouble=session.trouble[:NOTE_LENGTH],
             **asdict(session.identity()),
         )
     return answer.model_dump(mode="json")

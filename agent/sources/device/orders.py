@@ -190,6 +190,8 @@ class LookAnswer(_Crossing):
     firmware: Line = ""
     serial: Line = ""
     notes: Annotated[tuple[Note, ...], Field(max_length=MOST_NOTES)] = ()
+    trouble: Annotated[str, Field(max_length=NOTE_LENGTH)] = ""
+    """What its owner should look after whatever the window, in words that follow on the camera's name."""
 
 
 class FetchedFile(_Crossing):

@@ -34,15 +34,16 @@ class DeviceSession(ABC, Generic[Options]):
     """One device, while one job lasts. A brand's ``session.py`` has a subclass of it, called ``Session``.
 
     ``check``: the device's clock as compared in this session, once it was. ``notes``: what the owner and the officer
-    should know of what was listed, a sentence each. Methods raise CameraUnreachable (gone, slow, broken off),
-    CameraRefused (user or password), CameraAnswerInvalid (nonsense), CertificateChanged, NoFootage (a span that is no
-    longer there), DiskFull.
+    should know of what was listed, a sentence each. ``trouble``: see ``LookAnswer``. Methods raise CameraUnreachable
+    (gone, slow, broken off), CameraRefused (user or password), CameraAnswerInvalid (nonsense), CertificateChanged,
+    NoFootage (a span that is no longer there), DiskFull.
     """
 
     def __init__(self, order: Order, options: Options) -> None:
         self.order, self.options = order, options
         self.check: ClockCheck | None = None
         self.notes: list[str] = []
+        self.trouble = ""
 
     def __enter__(self) -> Self:
         try:

@@ -18,7 +18,7 @@ from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Look
 from agent.sources.device.session import DeviceSession
 from agent.sources.folder.index import FolderIndex, Row
 from agent.sources.folder.options import Options
-from agent.sources.folder.time import DOUBTFUL, ORDER, UNTIMED, Reader, end_in_name, is_fresh, machine_zone
+from agent.sources.folder.time import DOUBTFUL, EMPTY, ORDER, UNTIMED, Reader, end_in_name, is_fresh, machine_zone
 from exchange.clock import DAY, SECOND, Window
 from exchange.counted import counted
 from exchange.durable import raising_disk_full, sync_folder
@@ -68,20 +68,34 @@ class Session(DeviceSession[Options]):
         ]
         spans = [self._span(row) for row in rows]
         usable, unusable = self.index.counts()
+        self.trouble = self._trouble(unusable)
         doubtful = [row for note in DOUBTFUL for row in self.index.noted(note, _MOST_NAMES)]
         reader = Reader(self.options, self.order.now())
-        broken = self.index.unusable(window, 20) + [row for row in doubtful if reader.may_be_of(row, window)][:20]
+        there = self.index.unusable(window, 40)
+        broken = [row for row in there if row.note != EMPTY][:20]
+        broken += [row for row in doubtful if reader.may_be_of(row, window)][:20]
         core = Window(window.start, max(window.start + 1, window.end - 2 * SECOND))  # what is fetched around it counts
         margin = self.options.margin * SECOND
         if broken and not any(span.start < core.end and span.end > core.start + margin for span in spans):
             raise _unreadable(broken)
         self.notes += _several(self.index, [row.path for row in rows])
         self.notes += [f"{printable(row.path)[-80:]} is of this time, but {row.note}" for row in broken]
+        self.notes += [
+            f"{printable(row.path)[-80:]} is of this time, but {row.note}" for row in there if row.note == EMPTY
+        ]
         if unusable and not usable and not broken:
             self.notes.append(
                 f"None of {counted(unusable, 'file')} in the folder can be used: handover sources test says why."
             )
         return spans
+
+    def _trouble(self, unusable: int) -> str:
+        """What can't be used of the folder, in words that follow on the camera's name; empty when all can."""
+        if not unusable:
+            return ""
+        named = [f"{printable(row.path)[-60:]} ({row.note.partition('. ')[0][:90]})" for row in self.index.unused(2)]
+        more = "" if unusable <= len(named) else ", and more"
+        return f"has {counted(unusable, 'file')} that can't be used: {'; '.join(named)}{more} (handover sources test)"
 
     def _span(self, row: Row) -> FoundSpan:
         ended = row.whole or not is_fresh(row.mtime, self.options, self.order.now())

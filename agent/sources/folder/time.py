@@ -28,6 +28,7 @@ UNKNOWN = (
     "it is no kind of video that is known here. Export it again as MP4, MKV, AVI or TS, by the program that came with "
     "what recorded it."
 )
+EMPTY = "it is empty. Whatever recorded or copied it wrote nothing into it."
 ORDER = "the day or the month comes first"
 """In the notes of all rows that rest on what the names prove together, or wait for that."""
 TWO_WAYS = (
@@ -74,11 +75,12 @@ class Reader:
             found = probe(root / seen.path)
         except OSError as error:
             return Row(seen.path, seen.size, seen.mtime, note=f"it can't be read ({error.strerror})")
-        if not seen.size:
-            return Row(seen.path, seen.size, seen.mtime, note="it is empty")
         changed = seen.mtime // 1000
         length = found.duration
         timed = self._timed(seen.path, found, changed, length)
+        if not seen.size:
+            begins = timed[0] if timed else 0
+            return Row(seen.path, seen.size, seen.mtime, "", begins, begins + _UNKNOWN_END, note=EMPTY)
         if timed is None:
             why = (
                 found.why

@@ -1,19 +1,24 @@
 """Files in a folder that can't be played: named, explained, and never taken for "there is no footage"."""
 
 import os
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from agent.footage.files.place import job as placing_job
+from agent.owner.operations.context import Nothing
+from agent.owner.operations.status import status
+from agent.owner.terminal.prompt import show_status
 from agent.sources.device.jobs import test_job as folder_test_job
 from agent.sources.folder.probe import NO_INDEX, probe
 from agent.sources.registry import SourceSetting
 from exchange.clock import HOUR, MINUTE, SECOND, Window, from_rfc3339
 from exchange.errors import CameraAnswerInvalid, FootageUnreadable, NoFootage
 from tests.agent.media.recordings import ffmpeg
-from tests.journey.home import CAMERA, home
+from tests.journey.home import ACTOR, CAMERA, home
 from tests.sources.brands.test_folder import NOON, Folder
 from tests.sources.counterpart.pieces import piece
 
@@ -182,3 +187,35 @@ async def test_one_file_that_cannot_be_used_does_not_take_the_others_with_it(tmp
         (camera,) = (await at.shown(request_id))["plan"]["cameras"]
         assert any(broken.stem in note for note in camera["source"]["notes"])
         assert camera["gaps"], "what the broken file held is missing, and that is said"
+
+
+def test_an_empty_file_keeps_no_request_waiting_and_is_named(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.add(NAME).write_bytes(b"")
+    os.utime(folder.root / NAME, ns=((START + 6 * SECOND) * 1000,) * 2)
+    folder.add("front_20260610_120000.mp4")
+    looked = folder.look(START, START + 5 * SECOND)
+    assert looked["spans"] == []
+    assert any(NAME in note and "it is empty" in note for note in looked["notes"])
+    assert looked["trouble"] == f"has 1 file that can't be used: {NAME} (it is empty) (handover sources test)"
+
+
+async def test_what_can_t_be_used_is_told_where_an_owner_looks_until_it_is_gone(tmp_path: Path) -> None:
+    async with home(tmp_path) as at:
+        folder = tmp_path / "exports"
+        folder.mkdir()
+        (folder / "front_20260610_110000.mp4").write_bytes(b"")
+        os.utime(folder / "front_20260610_110000.mp4", ns=(START * 1000,) * 2)
+        setting = SourceSetting(kind="folder", options={"path": str(folder), "zone": "UTC"})
+        await at.execute("UPDATE cameras SET source = ? WHERE camera_id = ?", setting.model_dump_json(), CAMERA)
+        inventory = at.agent.inventory
+        await inventory.check_clocks()
+        (camera,) = (await status(at.agent, Nothing(), ACTOR))["cameras"]
+        assert "front_20260610_110000.mp4 (it is empty)" in camera["footage_trouble"]
+        console = Console(record=True, width=200, file=StringIO())
+        show_status(console, await status(at.agent, Nothing(), ACTOR))
+        assert "has 1 file that can't be used" in console.export_text()
+        (folder / "front_20260610_110000.mp4").unlink()
+        await inventory.check_clocks()
+        (camera,) = (await status(at.agent, Nothing(), ACTOR))["cameras"]
+        assert camera["footage_trouble"] is None
