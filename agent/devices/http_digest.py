@@ -76,12 +76,17 @@ def choose(headers: Sequence[str]) -> Digest | None:
     return min(usable, key=lambda digest: order.index(digest.algorithm.upper()), default=None)
 
 
-def by_sha256_alone(headers: Sequence[str]) -> bool:
-    """Whether a log-in without a readable password is possible, but not by MD5, which is all that some clients know."""
-    reported = [
-        digest.algorithm.upper() for header in headers for each in _challenges(header) if (digest := _usable(*each))
-    ]
-    return bool(reported) and not any(algorithm.startswith("MD5") for algorithm in reported)
+def is_beyond_libav(headers: Sequence[str]) -> bool:
+    """Whether a log-in without a readable password is possible, but not to libav: it knows MD5 alone, takes the last
+    header of Digest for the one that counts, and each header for one challenge (httpauth.c)."""
+    if choose(headers) is None:
+        return False
+    lines = [list(_challenges(header)) for header in headers]
+    ones = [line for line in lines if line and line[0][0] == "digest"]
+    if not ones or len(ones[-1]) != 1:
+        return True
+    digest = _usable(*ones[-1][0])
+    return digest is None or not digest.algorithm.upper().startswith("MD5")
 
 
 def offers(headers: Sequence[str], scheme: str) -> bool:

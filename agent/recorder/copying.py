@@ -67,7 +67,8 @@ class Copying:
         self.video = container.streams.video[0]
         reported = next(iter(container.streams.audio), None) if camera.sound else None
         self.audio = reported if reported is None or _can_be_held(self.video, reported) else None
-        self.sound_left_out = "" if reported is None or self.audio is not None else _name_of(reported)
+        refused = "refused by the camera" if connection.sound_refused else ""
+        self.sound_left_out = refused if reported is None or self.audio is not None else _name_of(reported)
         self.codec = self.video.codec_context.name
         self.scale = _microseconds(self.video)
         self.arrival = Arrival()

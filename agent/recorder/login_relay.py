@@ -1,7 +1,8 @@
-"""Logs in to a camera for libav, where libav can't: Digest by SHA-256 alone, and logins of more than 127 bytes.
+"""Stands between libav and a camera where libav can't log in (Digest by SHA-256, logins of more than 127 bytes), or
+doesn't understand it: OPTIONS refused, an encoding by another name.
 
 libav is given an address on loopback; its requests go on to the camera with the right ``Authorization``, and whatever
-the camera sends comes back as it is. Not for: TLS (``rtsps``), or being sent elsewhere.
+else the camera sends comes back as it is. Not for: TLS (``rtsps``), or being sent elsewhere (``looking``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from urllib.parse import quote, urlsplit
 from agent.devices import http_digest
 from agent.devices.address import Credentials
 from agent.recorder.config import CameraSource
-from agent.rtsp.client import Broken, Nonsense, Refused, Rtsp
 
 LONGEST = 127
 """Bytes of ``user:password``, escaped for a URL, that libav takes (rtsp.c)."""
@@ -29,6 +29,13 @@ _WAIT = 10.0
 """Seconds for a connection to be made, and for bytes to be taken."""
 
 
+_PUBLIC = "DESCRIBE, SETUP, PLAY, TEARDOWN"
+_OTHER_NAMES = [
+    (re.compile(rb"(?im)^(a=rtpmap:[ \t]*\d+[ \t]+)(?:HEVC|H\.265|X-H265)(?=/)"), b"H265"),
+    (re.compile(rb"(?im)^(a=rtpmap:[ \t]*\d+[ \t]+)(?:AVC|AVC1|H\.264|X-H264)(?=/)"), b"H264"),
+]
+
+
 class _Ends(Exception):
     """One side closed, or sent what is not RTSP."""
 
@@ -37,20 +44,6 @@ def is_needed(camera: CameraSource) -> bool:
     """Whether libav can't log in here from the start: the login is too long for it."""
     login = f"{quote(camera.user, safe='')}:{quote(camera.password, safe='')}"
     return bool(camera.user) and urlsplit(camera.url).scheme == "rtsp" and len(login) > LONGEST
-
-
-def would_help(camera: CameraSource) -> bool:
-    """Whether a camera that refused libav's login wants one that libav doesn't know. Asks it, without a password."""
-    if not camera.user or urlsplit(camera.url).scheme != "rtsp" or "{password}" in camera.url:
-        return False
-    try:
-        with contextlib.closing(Rtsp(camera.url, None, _WAIT)) as asking:
-            asking.ask("DESCRIBE", camera.url)
-    except Refused as refusal:
-        return http_digest.by_sha256_alone(refusal.offered)
-    except (Broken, Nonsense):
-        return False
-    return False
 
 
 class RtspLogin:
@@ -147,28 +140,56 @@ class RtspLogin:
         at = 0
         passed = 0
         while (length := _message_length(pending, at)) is not None:
-            if pending[at] == 0x24 or (again := self._again(bytes(pending[at : at + length]))) is None:
+            if pending[at] == 0x24:
+                at += length
+                continue
+            message = bytes(pending[at : at + length])
+            again, instead = self._again(message)
+            if again is None and instead == message:
                 at += length
                 continue
             client.sendall(pending[passed:at])
             at += length
             passed = at
-            camera.sendall(again)
+            if again is None:
+                client.sendall(instead)
+            else:
+                camera.sendall(again)
         client.sendall(pending[passed:at])
         del pending[:at]
 
-    def _again(self, answer: bytes) -> bytes | None:
-        """The request once more, with the login that this answer asks for; None: the answer is libav's."""
+    def _again(self, answer: bytes) -> tuple[bytes | None, bytes]:
+        """The request once more, with the login that this answer asks for; None: the answer is libav's, as the second
+        is."""
         head = answer.partition(b"\r\n\r\n")[0].decode("latin-1")
         message, fresh = self._asked.pop(_sequence(head), ("", True))
-        if self._refused or not re.match(r"RTSP/\d\.\d 401\b", head):
-            return None
+        status = re.match(r"RTSP/\d\.\d (\d{3})\b", head)
+        if status is None:
+            return None, answer
+        if message.startswith("OPTIONS ") and int(status[1]) >= 400 and (fresh or status[1] != "401"):
+            return None, f"RTSP/1.0 200 OK\r\nCSeq: {_sequence(head)}\r\nPublic: {_PUBLIC}\r\n\r\n".encode()
+        if message.startswith("DESCRIBE ") and status[1] == "200":
+            return None, named_as_libav_does(answer)
+        if self._refused or status[1] != "401":
+            return None, answer
         if fresh:
             self._refused, self._digest = True, None
-            return None
+            return None, answer
         offered = re.findall(r"(?im)^www-authenticate:[ \t]*([^\r\n]*)", head)
         self._digest = http_digest.choose(offered)
-        return None if self._digest is None else self._request(message, fresh=True)
+        return (None if self._digest is None else self._request(message, fresh=True)), answer
+
+
+def named_as_libav_does(answer: bytes) -> bytes:
+    """A description in which encodings have the names that they have in RFC 6184 and 7798."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    named = body
+    for pattern, name in _OTHER_NAMES:
+        named = pattern.sub(rb"\g<1>" + name, named)
+    if named == body:
+        return answer
+    head = re.sub(rb"(?im)^(content-length:[ \t]*)\d+", rb"\g<1>%d" % len(named), head)
+    return head + b"\r\n\r\n" + named
 
 
 def _message_length(pending: bytearray, at: int = 0) -> int | None:

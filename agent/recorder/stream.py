@@ -10,7 +10,8 @@ import errno
 import os
 import socket
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from av.error import FFmpegError, HTTPClientError, HTTPUnauthorizedError
 from agent.recorder import login_relay as rtsp_login
 from agent.recorder.config import CameraSource
 from agent.recorder.login_relay import RtspLogin
+from agent.recorder.looking import LoginRefused, Seen, Silent, look
 
 OPEN_TIMEOUT = 10.0
 """Seconds for the whole of connecting, logging in and describing."""
@@ -45,6 +47,10 @@ class StreamLost(Exception):
     def __init__(self, words: str, trouble: Trouble = Trouble.LOST) -> None:
         super().__init__(words)
         self.trouble = trouble
+
+
+class _UnknownPictures(Exception):
+    """The stream's pictures are of an encoding that libav doesn't know by this name."""
 
 
 class _Claims:
@@ -115,6 +121,8 @@ class Connection:
         self._lock = threading.Lock()
         self.why: str | None = None
         """Why it was interrupted."""
+        self.sound_refused = False
+        """The camera describes sound, and doesn't give it."""
 
     def interrupt(self, why: str) -> None:
         """Break the connection off, from another thread; the reader gets StreamLost with these words."""
@@ -164,38 +172,84 @@ def connect(camera: CameraSource, stall: float = 15.0) -> Connection:
         "fpsprobesize": "0",
         "allowed_media_types": "video+audio" if camera.sound else "video",
     }
+    peers = _peers(camera)
+    seen = _seen(camera) if camera.user else None
+    try:
+        return _open(seen or Seen(camera), options, stall, peers)
+    except (FFmpegError, _UnknownPictures) as error:
+        first = error
+    if isinstance(first, HTTPUnauthorizedError) and seen is not None and seen.is_described and not seen.is_odd:
+        looked, seen = replace(seen, is_odd=True), None  # the login is right, and libav's isn't taken
+    elif isinstance(first, _UnknownPictures) or _may_be_odd(first):
+        looked = seen or _seen(camera)
+    else:
+        raise _lost(first, camera, seen)
+    for way, how in _other_ways(looked, options, tried=seen is not None):
+        with contextlib.suppress(FFmpegError, _UnknownPictures):
+            connection = _open(way, how, stall, peers)
+            if how is not options:
+                connection.sound_refused = camera.sound
+            return connection
+    raise _lost(first, camera, looked)
+
+
+def _peers(camera: CameraSource) -> set[tuple[str | int, int | bytes]]:
     parts = urlsplit(camera.url)
     address = (parts.hostname or "", parts.port or (322 if parts.scheme == "rtsps" else 554))
     try:
-        peers = {(found[4][0], found[4][1]) for found in socket.getaddrinfo(*address, type=socket.SOCK_STREAM)}
+        return {(found[4][0], found[4][1]) for found in socket.getaddrinfo(*address, type=socket.SOCK_STREAM)}
     except OSError:
         raise StreamLost("The camera's name is not known on this network.") from None
-    relay = _Relay(camera) if rtsp_login.is_needed(camera) else None
+
+
+def _seen(camera: CameraSource) -> Seen:
+    """What ``looking`` sees of it, by a socket that is taken for no other camera's."""
+    held: list[_Socket] = []
     try:
-        connection = _open(camera, options, stall, peers, relay)
-    except HTTPUnauthorizedError as error:
-        if relay is not None or not rtsp_login.would_help(camera):
-            raise StreamLost(error_text(error), Trouble.REFUSED) from None
-        try:
-            connection = _open(camera, options, stall, peers, _Relay(camera))
-        except FFmpegError as error:
-            raise StreamLost(error_text(error), _trouble(error)) from None
-    except FFmpegError as error:
-        raise StreamLost(error_text(error), _trouble(error)) from None
-    if not connection.container.streams.video:
-        connection.close()
-        raise StreamLost("The camera's stream has no pictures.")
-    return connection
+        return look(camera, OPEN_TIMEOUT, lambda opened: held.append(_claims.take(opened)))
+    except LoginRefused:
+        raise StreamLost("The camera refused the user name or password.", Trouble.REFUSED) from None
+    except Silent:
+        raise StreamLost(_SILENT) from None
+    finally:
+        for each in held:
+            _claims.give_back(each)
 
 
-def _open(
-    camera: CameraSource,
-    options: dict[str, str],
-    stall: float,
-    peers: set[tuple[str | int, int | bytes]],
-    relay: _Relay | None,
-) -> Connection:
-    """FFmpegError as the library has it."""
+def _other_ways(seen: Seen, options: dict[str, str], *, tried: bool) -> Iterator[tuple[Seen, dict[str, str]]]:
+    """What else may open a stream that libav didn't: that somebody stands between, or to leave the sound out, which
+    some describe and then refuse."""
+    if seen.is_odd and not tried:
+        yield seen, options
+    if seen.has_sound and "audio" in options["allowed_media_types"]:
+        yield seen, options | {"allowed_media_types": "video"}
+
+
+def _may_be_odd(error: FFmpegError) -> bool:
+    """Whether the camera was reached, and said something other than that the login is wrong."""
+    if isinstance(error, HTTPUnauthorizedError):
+        return False
+    said = (HTTPClientError, av.error.HTTPServerError, av.error.InvalidDataError)
+    return isinstance(error, said) or error.errno == errno.EPROTONOSUPPORT
+
+
+def _lost(error: Exception, camera: CameraSource, seen: Seen | None) -> StreamLost:
+    if not isinstance(error, FFmpegError):
+        return StreamLost("The camera's pictures are of a kind that can't be recorded: choose H.264 or H.265 in it.")
+    if isinstance(error, HTTPUnauthorizedError) and camera.user and seen is not None and not seen.camera.user:
+        return StreamLost(
+            "The camera sends us on to another host, which wants a login; the camera's was not given to it. If the "
+            "stream really is there, name that address as the camera's.",
+            Trouble.REFUSED,
+        )
+    return StreamLost(error_text(error), _trouble(error))
+
+
+def _open(seen: Seen, options: dict[str, str], stall: float, peers: set[tuple[str | int, int | bytes]]) -> Connection:
+    """FFmpegError as the library has it; _UnknownPictures; StreamLost where there are none."""
+    camera = seen.camera
+    can_relay = urlsplit(camera.url).scheme == "rtsp"
+    relay = _Relay(camera) if rtsp_login.is_needed(camera) or (seen.is_odd and can_relay) else None
     url = camera.url_with_login if relay is None else relay.login.url
     before = _claims.names()
     try:
@@ -213,7 +267,14 @@ def _open(
         raise
     if relay is not None:
         peers = {("127.0.0.1", relay.login.port)}
-    return Connection(container, _claims.claim(before, peers), relay)
+    connection = Connection(container, _claims.claim(before, peers), relay)
+    if not container.streams.video:
+        connection.close()
+        raise StreamLost("The camera's stream has no pictures.")
+    if getattr(container.streams.video[0], "codec_context", None) is None:
+        connection.close()
+        raise _UnknownPictures
+    return connection
 
 
 def _sockets() -> list[_Socket]:
@@ -237,6 +298,7 @@ def _trouble(error: FFmpegError) -> Trouble:
     return Trouble.REFUSED if isinstance(error, HTTPUnauthorizedError) else Trouble.LOST
 
 
+_SILENT = "The camera accepted the connection and then did not answer in time."
 _WORDS = {
     errno.ECONNREFUSED: "Nothing accepts connections at the camera's address.",
     errno.EHOSTUNREACH: "The camera's address cannot be reached.",
@@ -269,7 +331,7 @@ def error_text(error: FFmpegError) -> str:
             "It is tried again."
         )
     if isinstance(error, av.error.ExitError):
-        return "The camera accepted the connection and then did not answer in time."
+        return _SILENT
     if isinstance(error, (av.error.InvalidDataError, av.error.PatchWelcomeError)):
         return "The camera's answer makes no sense."
     if isinstance(error, av.error.EOFError):

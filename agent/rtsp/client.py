@@ -4,6 +4,7 @@ Not for: live cameras (``agent.recorder.stream``), or what is in the packets. A 
 knows no ``clock=`` ranges, and the Python ones make objects of every packet.
 """
 
+import base64
 import contextlib
 import re
 import socket
@@ -64,8 +65,14 @@ class Rtsp:
     Interleaved packets go to ``sinks``, by channel, in place: a memoryview with their bounds, valid during the call.
     """
 
-    def __init__(self, url: str, credentials: Credentials | None, silence: float, pin: str | None = None) -> None:
+    def __init__(
+        self, url: str, credentials: Credentials | None, silence: float, pin: str | None = None, *, basic: bool = False
+    ) -> None:
+        """``basic``: whether the password may go readable to a device that knows nothing else."""
         self.url, self.credentials, self.silence = url, credentials, silence
+        self._basic, self._readable = basic, ""
+        self.offered: Sequence[str] = ()
+        """The ways to log in that it last offered, as WWW-Authenticate has them."""
         self.sinks: list[Sink | None] = [None] * 256
         self.session: str | None = None
         self.session_seconds = 60.0
@@ -81,7 +88,7 @@ class Rtsp:
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
         self._seconds = -1.0
-        self._socket = self._connect(pin)
+        self.socket = self._connect(pin)
 
     def _connect(self, pin: str | None) -> socket.socket:
         parts = urlsplit(self.url)
@@ -114,7 +121,7 @@ class Rtsp:
             if self.session is not None:
                 self.silence = 1.0
                 self._send("TEARDOWN", self.url, {})
-        self._socket.close()
+        self.socket.close()
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -128,8 +135,14 @@ class Rtsp:
             answer = self._wait(self._send(method, url, headers or {}))
             if answer.status != 401:
                 break
-            offered = answer.headers.get("www-authenticate", "").split("\n")
+            self.offered = offered = answer.headers.get("www-authenticate", "").split("\n")
             chosen = http_digest.choose(offered)
+            if chosen is None and self._basic and self.credentials and http_digest.offers(offered, "basic"):
+                if self._readable:
+                    raise Refused(offered=offered)
+                login = f"{self.credentials.user}:{self.credentials.password}"
+                self._readable = base64.b64encode(login.encode()).decode()
+                continue
             if chosen is None or self.credentials is None or fresh:
                 basic = chosen is None and self.credentials is not None and http_digest.offers(offered, "basic")
                 raise Refused(basic=basic, offered=offered)
@@ -159,14 +172,16 @@ class Rtsp:
             lines.append(f"Session: {self.session}")
         if self._digest is not None and self.credentials is not None:
             lines.append(f"Authorization: {self._digest.answer(method, url, self.credentials)}")
+        elif self._readable:
+            lines.append(f"Authorization: Basic {self._readable}")
         self._write("\r\n".join([*lines, "", ""]).encode())
         return self._sequence
 
     def _write(self, content: bytes) -> None:
         try:
             self._seconds = -1.0
-            self._socket.settimeout(self.silence)
-            self._socket.sendall(content)
+            self.socket.settimeout(self.silence)
+            self.socket.sendall(content)
         except OSError:
             raise Broken("it broke the connection off") from None
 
@@ -188,8 +203,8 @@ class Rtsp:
         try:
             if seconds != self._seconds:
                 self._seconds = seconds
-                self._socket.settimeout(max(seconds, 0.001))
-            came = self._socket.recv_into(view[end:])
+                self.socket.settimeout(max(seconds, 0.001))
+            came = self.socket.recv_into(view[end:])
         except TimeoutError:
             return False
         except OSError:

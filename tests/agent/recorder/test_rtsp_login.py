@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from agent.devices.http_digest import by_sha256_alone
+from agent.devices.http_digest import is_beyond_libav
 from agent.recorder.config import CameraSource, RecorderConfig
 from agent.recorder.login_relay import RtspLogin
 from agent.recorder.stream import StreamLost, Trouble, connect
@@ -102,14 +102,17 @@ def test_nobody_else_on_this_host_gets_in_by_the_login() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offered", "alone"),
+    ("offered", "ours"),
     [
         ([SHA256], True),
         ([MD5], False),
-        ([MD5, SHA256], False),
-        ([f"{SHA256}, {MD5}"], False),
+        ([MD5, SHA256], True),
+        ([SHA256, MD5], False),
+        ([f"{SHA256}, {MD5}"], True),
+        ([f'Basic realm="x", {MD5}'], True),
+        (["Digest realm=cam, nonce=abc"], False),
         (['Basic realm="x"'], False),
     ],
 )
-def test_only_where_sha256_is_all_there_is_the_login_is_ours(offered: list[str], alone: bool) -> None:
-    assert by_sha256_alone(offered) is alone
+def test_only_where_libav_would_not_find_md5_the_login_is_ours(offered: list[str], ours: bool) -> None:
+    assert is_beyond_libav(offered) is ours

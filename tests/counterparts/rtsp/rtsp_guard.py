@@ -42,13 +42,24 @@ class RtspGuard:
         """How many connections from clients are open."""
         return sum(each.fileno() >= 0 for each in self._sockets[1:]) // 2
 
+    def changed(self, content: bytes) -> bytes:
+        """What the server sends, as it goes on."""
+        return content
+
+    def _copy(self, server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while content := server.recv(65536):
+                client.sendall(self.changed(content))
+        _end(client)
+        _end(server)
+
     def _serve(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._door.accept()
                 server = socket.create_connection((self._real.hostname, self._real.port))
                 self._sockets += [client, server]
-                threading.Thread(target=_copy, args=(server, client), daemon=True).start()
+                threading.Thread(target=self._copy, args=(server, client), daemon=True).start()
                 threading.Thread(target=self._talk, args=(client, server), daemon=True).start()
 
     def _talk(self, client: socket.socket, server: socket.socket) -> None:
@@ -82,14 +93,6 @@ class RtspGuard:
         number = re.search(r"(?im)^cseq: *(\d+)", head)
         challenge = f"CSeq: {number[1] if number else 0}\r\nWWW-Authenticate: {self.guard.challenge()}"
         client.sendall(f"RTSP/1.0 401 Unauthorized\r\n{challenge}\r\n\r\n".encode())
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    _end(target)
-    _end(source)
 
 
 def _end(each: socket.socket) -> None:
