@@ -5,9 +5,11 @@ Not for: what calls there are (``portal.officer.client`` and what it is made of)
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
@@ -15,7 +17,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from exchange.certificates import certificate_problem
-from exchange.clock import Clock, SystemClock, to_rfc3339
+from exchange.clock import SECOND, Clock, SystemClock, to_rfc3339
+from exchange.counted import counted
 from exchange.documents import api
 from exchange.documents.answers import not_understood, problem, read_bounded, retry_after
 from exchange.documents.messages import Part
@@ -33,6 +36,8 @@ from exchange.signing.tokens import mint
 from portal.officer.login.session import CurrentLogin
 
 P = TypeVar("P", bound=Part)
+CLOCKS_APART = 30
+"""Seconds from which on a refused token is put down to the clocks."""
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)
 _FETCH_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
 _BLOCK = 1024 * 1024
@@ -247,11 +252,35 @@ async def _refusal(answer: aiohttp.ClientResponse) -> Exception:
     kind = NoSuchCall if answer.status in (404, 405) else PortalRefused
     if _wants_login(answer):
         return LoginNeeded(title or "Your force wants you to log in.", do=DO_LOG_IN)
+    if answer.status == 401 and "WWW-Authenticate" in answer.headers:  # about the call's token, and not a login
+        return _not_known(seconds_apart(answer.headers.get("Date", ""), SystemClock().now()))
     return kind(title or f"The portal refused ({answer.status}).", do=detail)
 
 
 def _wants_login(answer: aiohttp.ClientResponse) -> bool:
     return answer.status == 401 and WANTED_HEADER in answer.headers
+
+
+def seconds_apart(date: str, now: int) -> int:
+    """How far the portal's clock is from this machine's, by the header ``Date`` of its answer; 0 where it has none."""
+    try:
+        return abs(int(parsedate_to_datetime(date).timestamp()) - now // SECOND)
+    except ValueError:
+        return 0
+
+
+def _not_known(apart: int) -> PortalRefused:
+    if apart > CLOCKS_APART:
+        return PortalRefused(
+            f"This machine's clock and the portal's are {counted(apart, 'second')} apart.",
+            meaning="The portal takes a call only within a minute after it was signed.",
+            do="Set the clock, or let it follow a time server (sudo timedatectl set-ntp true); then type it again.",
+        )
+    return PortalRefused(
+        "The portal does not know your key, or knows it no more.",
+        do="Ask who runs it to let you in with your credential (handover-portal officer add), "
+        "or whether your key was revoked.",
+    )
 
 
 def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:
@@ -260,9 +289,23 @@ def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:
     if words is not None:
         return PortalUnreachable(words[0], do=words[1])
     return PortalUnreachable(
-        f"The portal at {origin} does not answer ({type(error).__name__}).",
-        do="Check the network and the portal's address.",
+        f"The portal at {origin} does not answer: {_why(error)}.", do="Check the network and the portal's address."
     )
+
+
+def _why(error: BaseException) -> str:
+    """Without names of classes, which say nothing to who reads it."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "no machine of this name is known"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "what answers there does not speak TLS (https) as it should"
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno == errno.ECONNREFUSED:
+        return "nothing listens there"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.strerror or "no connection could be made"
+    return "the connection broke"
 
 
 def _private(path: str, flags: int) -> int:

@@ -31,7 +31,7 @@ def read_time(text: str, zone: ZoneInfo | None) -> int:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise InputInvalid(f"{text!r} is no time.", do="Write it as in 2026-11-21T10:00:00+00:00.") from None
+        raise InputInvalid(f"{text!r} is no time.", do=f"Write it {HOW_TO_WRITE.replace('As', 'as', 1)}") from None
     if moment.tzinfo is None:
         if zone is None:
             raise InputInvalid(
