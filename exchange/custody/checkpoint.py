@@ -4,13 +4,12 @@ Not for: the log's lines and their proofs (``exchange.custody.log``).
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 
 from exchange.custody.merkle import HASH_SIZE
 from exchange.errors import CustodyBroken, SignatureInvalid
-from exchange.signing.sshsig import PublicKey, SigningKey
+from exchange.signing.sshsig import PublicKey, SigningKey, canonical_base64
 
 MAX_NOTE = 8192
 """Characters: room for our signature and a few witnesses'."""
@@ -58,7 +57,7 @@ def open_checkpoint(note: str, key: PublicKey) -> TreeHead:
     text += "\n"
     origin = checkpoint_origin(key)
     prefix = f"{_DASH}{origin} "
-    blobs = [_decode(line.removeprefix(prefix)) for line in signatures.split("\n") if line.startswith(prefix)]
+    blobs = [canonical_base64(line.removeprefix(prefix)) for line in signatures.split("\n") if line.startswith(prefix)]
     ours = [blob[4:] for blob in blobs if blob is not None and blob[:4] == _key_id(origin, key)]
     if not ours:
         raise SignatureInvalid(
@@ -78,7 +77,7 @@ def _read(text: str, origin: str) -> TreeHead:
     size = lines[1]
     if not size.isascii() or not size.isdigit() or len(size) > 18 or str(int(size)) != size:
         raise _no_checkpoint("its size is no number")
-    root = _decode(lines[2])
+    root = canonical_base64(lines[2])
     if root is None or len(root) != HASH_SIZE:
         raise _no_checkpoint("its root is no SHA-256")
     return TreeHead(origin, int(size), root)
@@ -91,14 +90,6 @@ def note_signature(name: str, text: str, key: SigningKey) -> str:
 
 def _key_id(name: str, key: PublicKey) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + _ED25519 + key.raw).digest()[:4]
-
-
-def _decode(text: str) -> bytes | None:
-    try:
-        value = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return value if base64.b64encode(value).decode() == text else None
 
 
 def _no_checkpoint(why: str) -> CustodyBroken:

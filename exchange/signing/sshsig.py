@@ -66,7 +66,7 @@ class PublicKey:
         """From the one line ``ssh-ed25519 AAAA… [comment]``, ended or not. DocumentInvalid when it is anything else."""
         line = line.removesuffix("\n")  # as a file ends
         words = line.split(" ", 2) if len(line) < 1000 and line.isprintable() else []
-        blob = _decode(words[1]) if len(words) >= 2 and words[0] == _KEY_TYPE.decode() else None
+        blob = canonical_base64(words[1]) if len(words) >= 2 and words[0] == _KEY_TYPE.decode() else None
         if blob is None or len(blob) != len(_key_blob(bytes(32))) or blob[:-32] != _key_blob(bytes(32))[:-32]:
             raise DocumentInvalid(
                 "This is not an OpenSSH Ed25519 public key.",
@@ -241,7 +241,7 @@ def _to_be_signed(data: bytes, namespace: bytes) -> bytes:
     return _MAGIC + _string(namespace) + _string(b"") + _string(_HASH) + _string(hashlib.sha512(data).digest())
 
 
-def _decode(text: str) -> bytes | None:
+def canonical_base64(text: str) -> bytes | None:
     """Canonical base64 (RFC 4648 section 3.5) or None."""
     try:
         value = base64.b64decode(text, validate=True)
@@ -254,7 +254,7 @@ def _unarmor(armored: str) -> bytes:
     lines = armored.removesuffix("\n").split("\n")
     if len(armored) > _MAX_ARMOR or len(lines) < 3 or lines[0] != _BEGIN or lines[-1] != _END:
         raise _invalid("It is not an armored SSH signature.")
-    blob = _decode("".join(lines[1:-1]))
+    blob = canonical_base64("".join(lines[1:-1]))
     if blob is None or "" in lines:
         raise _invalid("Its base64 is not as it must be.")
     return blob

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.durable import durable_file
+from exchange.durable import durable_file, sync_file, sync_folder
 from exchange.errors import DiskFull, HandoverError, InputInvalid, NotFound, NotPermitted
 from exchange.refused import in_words, name_of
 
@@ -100,3 +100,18 @@ def test_who_may_not_is_told_whose_the_nearest_folder_is(tmp_path: Path) -> None
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error", "/x"), OSError(errno.ENOENT, "no name")])
 def test_what_nobody_who_types_can_mend_is_no_sentence(error: OSError) -> None:
     assert in_words(error) is None
+
+
+def test_what_others_wrote_is_synced_as_it_lies_and_so_is_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, synced = tmp_path / "by a library", []
+    written.write_bytes(b"film")
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    sync_file(written)
+    sync_folder(tmp_path)
+    assert synced == [written.stat().st_ino, tmp_path.stat().st_ino]
+    with pytest.raises(FileNotFoundError):
+        sync_file(tmp_path / "none")
+    with pytest.raises(NotADirectoryError):
+        sync_folder(written)

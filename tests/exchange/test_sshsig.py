@@ -11,7 +11,7 @@ import pytest
 
 from exchange.clock import from_rfc3339
 from exchange.errors import DocumentInvalid, KeyFileUnusable, SignatureInvalid
-from exchange.signing.sshsig import PublicKey, SigningKey, allowed_signers
+from exchange.signing.sshsig import PublicKey, SigningKey, allowed_signers, canonical_base64
 
 NAMESPACE = "request.v1@handover"
 DATA = "Ünïcode and a newline\n".encode()
@@ -277,3 +277,20 @@ def test_a_fingerprint_in_words_is_twelve_words_that_change_with_the_key(key: Si
 
 def test_a_signing_key_shows_nothing_of_itself_when_printed(key: SigningKey) -> None:
     assert "private" not in repr(key).lower().replace("signingkey", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_"),
+    [
+        ("", b""),
+        ("QQ==", b"A"),
+        ("QR==", None),
+        ("QQ", None),
+        ("QQ==\n", None),
+        ("Q Q==", None),
+        ("_w==", None),
+        ("é", None),
+    ],
+)
+def test_base64_is_taken_in_one_writing_alone(text: str, bytes_: bytes | None) -> None:
+    assert canonical_base64(text) == bytes_

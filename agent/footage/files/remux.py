@@ -9,7 +9,6 @@ codes (H.264, H.265), the same NAL units, one by one.
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +32,7 @@ from agent.footage.files.tracks import NALS, Track, digest, why_different
 from agent.footage.provenance import RemuxProvenance, TrackProvenance
 from agent.media.containers.tables import NotFootage
 from agent.media.cut.hashing import sha256
-from exchange.durable import raising_disk_full, sync_folder
+from exchange.durable import raising_disk_full, sync_file, sync_folder
 
 _PROBE = {"probesize": "64000000", "analyzeduration": "90000000", "fflags": "+genpts"}
 """A stream that is joined in the middle of a long group of pictures is described only by the next one."""
@@ -81,7 +80,7 @@ def remux(
             except av.error.ArgumentError:  # decoding times that can't be written
                 tracks, note, ahead = _copy(source, unfinished, container, spread_us, part, times or {}, slack=_SLACK)
             _prove(unfinished, tracks)
-            _sync(unfinished)
+            sync_file(unfinished)
             unfinished.rename(target)
             sync_folder(target.parent)
         except (FFmpegError, ValueError, EOFError) as error:
@@ -353,14 +352,6 @@ def count_video(source: Path, container: str) -> int:
         if video is None:
             raise NotFootage("it holds no video")
         return sum(1 for packet in whole_packets(reading) if packet.stream_index == video.index)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: Exception) -> str:

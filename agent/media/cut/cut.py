@@ -38,7 +38,7 @@ from agent.media.facts import (
     file_name,
     to_json,
 )
-from exchange.durable import sync_folder
+from exchange.durable import sync_file, sync_folder
 from exchange.errors import ClipFailed, DiskFull
 
 MASTERS = "master"
@@ -198,7 +198,7 @@ class _Unfinished:
 
     def sync(self) -> None:
         """Start to make it durable, while it is read again."""
-        self.synced = self.beside.submit(_sync, self.path)
+        self.synced = self.beside.submit(sync_file, self.path)
 
 
 @contextmanager
@@ -221,14 +221,6 @@ def _durable(path: Path, beside: ThreadPoolExecutor) -> Iterator[_Unfinished]:
         raise _failed(f"a file could not be read or written ({error.strerror})") from error
     finally:
         unfinished.path.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _failed(why: str) -> ClipFailed:

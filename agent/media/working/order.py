@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -18,7 +17,7 @@ from av.error import FFmpegError
 
 from agent.media.facts import JsonObject, file_name
 from exchange.documents.copies import ChosenCopy
-from exchange.durable import sync_folder
+from exchange.durable import sync_file, sync_folder
 from exchange.errors import ClipFailed, DiskFull
 
 FOLDER = "working"
@@ -145,11 +144,7 @@ def finished(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         yield unfinished
-        descriptor = os.open(unfinished, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_file(unfinished)
         unfinished.replace(path)
         sync_folder(path.parent)
     except (FFmpegError, OSError) as error:
