@@ -12,11 +12,12 @@ from typing import Any
 
 from agent.cameras.footage_sources import SetStart
 from agent.cameras.inventory import Inventory
+from agent.cameras.known import known_camera
 from agent.services import Services
 from agent.sources.registry import BY_HAND, setting_of
 from agent.store.database import CameraRow
 from exchange.durable import raising_disk_full, sync_folder
-from exchange.errors import DiskFull, InputInvalid, NotFound
+from exchange.errors import DiskFull, InputInvalid
 
 MOST_BYTES = 50 * 1000**3
 MOST_FILES = 1000
@@ -110,10 +111,7 @@ def _flush(file: Any) -> None:
 async def brought_of(services: Services, camera_id: str) -> Brought:
     """NotFound, InputInvalid."""
     async with services.store.transaction() as tx:
-        row = await tx.camera(camera_id)
-    if row is None:
-        raise NotFound(f"There is no camera {camera_id}.", do="List them with: handover cameras list")
-    return Brought(services, row)
+        return Brought(services, await known_camera(tx, camera_id))
 
 
 async def say_start(inventory: Inventory, camera_id: str, name: str, start: str) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from agent.cameras.known import known_camera
 from agent.devices.address import Credentials, Password, UserName
 from agent.devices.camera_facts import CameraFacts
 from agent.devices.clock import ClockCheck
@@ -327,10 +328,7 @@ class CameraSources:
 
     async def _row(self, camera_id: str) -> CameraRow:
         async with self._services.store.transaction() as tx:
-            row = await tx.camera(camera_id)
-        if row is None:
-            raise NotFound(f"There is no camera {camera_id}.", do="List them with: handover cameras list")
-        return row
+            return await known_camera(tx, camera_id)
 
 
 def _channel_of(setting: SourceSetting) -> int | None:

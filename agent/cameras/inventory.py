@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.cameras import footage_sources as footage_sources
 from agent.cameras import health
+from agent.cameras.known import known_camera
 from agent.cameras.live_picture import snapshot_of
 from agent.cameras.stored import NewCamera, address_of, facts_of, registration_of
 from agent.devices.address import CameraAddress, Credentials
@@ -32,7 +33,7 @@ from agent.sources.registry import BY_HAND, RECORDER, setting_of
 from agent.store.database import CameraRow, Transaction
 from exchange.clock import MINUTE
 from exchange.documents.messages import CameraRegistration, Place
-from exchange.errors import CameraAnswerInvalid, CertificateChanged, HandoverError, NotFound
+from exchange.errors import CameraAnswerInvalid, CertificateChanged, HandoverError
 
 log = logging.getLogger(__name__)
 
@@ -332,10 +333,7 @@ class Inventory:
 
     async def _row(self, camera_id: str) -> CameraRow:
         async with self._services.store.transaction() as tx:
-            row = await tx.camera(camera_id)
-        if row is None:
-            raise NotFound(f"There is no camera {camera_id}.", do="List them with: handover cameras list")
-        return row
+            return await known_camera(tx, camera_id)
 
 
 def _recorded(row: CameraRow) -> Profile | None:

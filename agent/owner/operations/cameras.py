@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from agent.cameras.known import known_camera
 from agent.cameras.stored import NewCamera, change_registration, registration_of, registrations
 from agent.owner.operations.context import Actor, CameraNamed, Json, Nothing, Owned
 from agent.owner.operations.portal import register
 from exchange.documents.messages import Id, Latitude, Line, Longitude, Part
-from exchange.errors import NotFound
 
 
 class Discover(Part):
@@ -57,9 +57,7 @@ async def change(agent: Owned, wanted: ChangeCamera, actor: Actor) -> Json:
     changed = wanted.model_dump(exclude={"camera_id", "latitude", "longitude", "description"}, exclude_none=True)
     named = {"latitude": wanted.latitude, "longitude": wanted.longitude, "description": wanted.description}
     async with agent.services.store.transaction() as tx:
-        row = await tx.camera(wanted.camera_id)
-        if row is None:
-            raise NotFound(f"There is no camera {wanted.camera_id}.", do="List them with: handover cameras list")
+        row = await known_camera(tx, wanted.camera_id)
         place = registration_of(row).place.model_dump()
         changed["place"] = place | {name: value for name, value in named.items() if value is not None}
         await change_registration(tx, row, changed)
