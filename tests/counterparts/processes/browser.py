@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
+from playwright.async_api import Error as PlaywrightError
 
 from tests.counterparts.processes.npm import npm_package
 from tests.counterparts.processes.shared_browser import CHROMIUM as CHROMIUM
@@ -22,15 +23,25 @@ DESKTOP = {"width": 1280, "height": 900}
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """One that all tests of this process share: each has windows of its own, and what it opened ends with it."""
-    origin = await asyncio.to_thread(shared().origin)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(origin)
+        browser = await _connected(playwright)
         try:
             yield browser
         finally:
             for context in browser.contexts[1:]:  # the first is the browser's own
                 await context.close()
             await browser.close()
+
+
+async def _connected(playwright: Playwright) -> Browser:
+    """To the one that is shared; to another in its place when that does not answer any more."""
+    origin = await asyncio.to_thread(shared().origin)
+    try:
+        return await playwright.chromium.connect_over_cdp(origin, timeout=30_000)
+    except PlaywrightError:
+        await asyncio.to_thread(shared().end)
+    origin = await asyncio.to_thread(shared().origin)
+    return await playwright.chromium.connect_over_cdp(origin, timeout=60_000)
 
 
 @asynccontextmanager

@@ -4,6 +4,8 @@ Not for: tests themselves; ``browser.chromium`` lends them its windows.
 """
 
 import atexit
+import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -14,7 +16,8 @@ from pathlib import Path
 
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = (
-    "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--mute-audio", "--hide-scrollbars", "--no-first-run",
+    "--headless", "--no-startup-window", "--no-sandbox", "--disable-dev-shm-usage", "--mute-audio",
+    "--hide-scrollbars", "--no-first-run",
     "--no-default-browser-check", "--disable-background-networking", "--disable-component-update", "--disable-breakpad",
     "--disable-default-apps", "--disable-sync", "--disable-extensions", "--disable-search-engine-choice-screen",
     "--disable-back-forward-cache", "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
@@ -68,7 +71,11 @@ class SharedBrowser:
 
     def end(self) -> None:
         if self._process is not None:
-            self._process.communicate()
+            try:
+                self._process.communicate(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.communicate()
             self._process = None
         if self._folder is not None:
             self._folder.cleanup()
