@@ -400,12 +400,14 @@ async def join(agent: app.Agent, origin: str) -> None:
 
 @dataclass(frozen=True)
 class Ways:
-    """How a home is. ``workers``: media work runs in processes of its own, as it does in life."""
+    """How a home is. ``workers``: media work runs in processes of its own, as it does in life; ``pictures``: all of it
+    is done, working copies too, but in this process, whose libraries are loaded once."""
 
     kind: str = "h264-aac"
     case: str = "hybrid"
     extra: str = ""
     workers: bool = False
+    pictures: bool = False
     without: tuple[int, ...] = ()
 
 
@@ -456,7 +458,7 @@ async def household(
     segments = place_recording(settings.recordings.directory, recording, later=later, without=ways.without)
     async with AsyncExitStack() as stack:
         if not ways.workers:
-            stack.enter_context(mock.patch("agent.app.run_job", run_here))
+            stack.enter_context(mock.patch("agent.app.run_job", same_process.run_job if ways.pictures else run_here))
         agent = await stack.enter_async_context(app.build(settings, clock))
         await add_camera(agent)
         await join(agent, origin)

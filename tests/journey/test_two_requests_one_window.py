@@ -14,7 +14,7 @@ from tests.journey.home import besieged
 async def test_a_no_to_one_leaves_the_other_s_footage_where_a_yes_finds_it(
     tmp_path: Path, yes_to: int, preserve: str, order: str
 ) -> None:
-    async with besieged(tmp_path, extra=f"requests: {{preserve: {preserve}}}", workers=True) as at:
+    async with besieged(tmp_path, extra=f"requests: {{preserve: {preserve}}}") as at:
         # Their ids in falling order and in rising order: the names of what keeps their footage are found sorted.
         ids = [f"{digit}1f0a3c2-5a1e-4c55-9d3f-0123456789ab" for digit in order]
         asked = [await at.asked(at.request(request_id=each)) for each in ids]

@@ -22,14 +22,17 @@ async def run_job(
 ) -> dict[str, Any]:
     """As ``agent.workers.process.run_job``, in a thread, with what JSON does to job and result."""
     module, _, name = function.partition(":")
-    call, loop = getattr(importlib.import_module(module), name), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
 
     def report(told: dict[str, Any]) -> None:
         if progress is not None:
             loop.call_soon_threadsafe(progress, told)
 
+    def work() -> Any:
+        return getattr(importlib.import_module(module), name)(json.loads(json.dumps(job)), report)
+
     try:
-        result = await asyncio.to_thread(call, json.loads(json.dumps(job)), report)
+        result = await asyncio.to_thread(work)
     finally:
         logging.disable(logging.NOTSET)  # a worker has its logging to itself, and may switch it off
     answer: dict[str, Any] = json.loads(json.dumps(result))

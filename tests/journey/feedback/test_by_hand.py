@@ -32,7 +32,7 @@ async def note(at: Siege, request_id: str, what: FeedbackKind, **more: object) -
 
 
 async def test_a_noted_request_is_told_of_sent_again_and_rated_by_hand(tmp_path: Path) -> None:
-    async with besieged(tmp_path, workers=True) as at:
+    async with besieged(tmp_path, pictures=True) as at:
         calls = len(at.portal.calls)
         request_id = await noted(at)
         with pytest.raises(DecisionRefused, match="Nothing of this request was handed over"):

@@ -69,7 +69,7 @@ def test_the_notice_says_where_no_camera_was_added(tmp_path: Path) -> None:
 
 
 async def test_the_sign_is_one_page_to_print(tmp_path: Path) -> None:
-    async with besieged(tmp_path, workers=True) as at:
+    async with besieged(tmp_path, pictures=True) as at:
         content = await file_of(at, "sign", form="pdf")
         text = pdf_text(content)
         assert "CCTV in operation" in text

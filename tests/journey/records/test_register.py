@@ -69,7 +69,7 @@ async def test_what_was_handed_over_is_told_with_who_why_what_was_left_out_and_t
 
 
 async def test_page_table_and_print_say_the_same(tmp_path: Path) -> None:
-    async with besieged(tmp_path, workers=True) as at:
+    async with besieged(tmp_path, pictures=True) as at:
         await answered_in_every_way(at)
         reply = await ask(at, "register")
         page = (await file_of(at, "register", form="html")).decode()
@@ -181,7 +181,7 @@ def test_what_a_spreadsheet_takes_for_a_formula_is_text(text: str) -> None:
 
 
 async def test_names_of_any_script_are_in_the_print(tmp_path: Path) -> None:
-    async with besieged(tmp_path, workers=True) as at:
+    async with besieged(tmp_path, pictures=True) as at:
         names = ("Привет", "Γειά", "שלום", "مرحبا", "नमस्ते", "你好")
         await at.asked(at.request(crime_reference=" ".join(names)))
         content = await file_of(at, "register", form="pdf")

@@ -127,7 +127,7 @@ async def test_what_could_not_be_looked_up_is_not_called_gone_and_a_sealed_copy_
 
 
 async def test_the_answer_shows_their_words_as_words_and_can_be_filled_in(tmp_path: Path) -> None:
-    async with besieged(tmp_path, workers=True) as at:
+    async with besieged(tmp_path, pictures=True) as at:
         for wish, said in (
             ("access", "You named these times"),
             ("erasure", "Article 17(3)"),

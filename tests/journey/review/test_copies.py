@@ -85,7 +85,7 @@ async def test_the_copies_that_an_owner_chose_lie_in_the_package_beside_the_mast
 
 
 async def test_without_approved_sound_no_copy_has_any(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True, kind="h264-g711", extra=USUAL) as at:
+    async with home(tmp_path, pictures=True, kind="h264-g711", extra=USUAL) as at:
         request_id = await at.asked(with_sound(at))  # type: ignore[arg-type]
         await say_yes(at, request_id, ChosenCopy(kind=CopyKind.TIGHT), sound=False)
         await at.agent.journey.settle()

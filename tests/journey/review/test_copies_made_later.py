@@ -25,7 +25,7 @@ async def made(at: Town, evidence_id: str, kind: CopyKind) -> dict[str, object]:
 
 
 async def test_a_copy_is_made_of_the_sealed_package_and_nothing_of_it_stays_open(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at:
+    async with home(tmp_path, pictures=True) as at:
         request_id = await at.asked()
         await at.say(request_id, yes=True)
         await at.agent.journey.settle()

@@ -50,7 +50,7 @@ async def handed(at: Siege, request_id: str) -> list[Path]:
 
 
 async def test_a_package_for_any_force_says_that_no_officer_signed(tmp_path: Path) -> None:
-    async with besieged(tmp_path, workers=True) as at:
+    async with besieged(tmp_path, pictures=True) as at:
         calls = len(at.portal.calls)
         request_id = await noted(at)
         shown = await at.shown(request_id)
@@ -100,7 +100,7 @@ async def test_a_package_for_any_force_says_that_no_officer_signed(tmp_path: Pat
 
 
 async def test_recordings_split_at_keys_that_an_upload_page_takes(tmp_path: Path) -> None:
-    async with besieged(tmp_path, workers=True, kind="h264-aac") as at:
+    async with besieged(tmp_path, pictures=True, kind="h264-aac") as at:
         way = OfferedWay(form=Offered.RECORDINGS, most_bytes=1_000_000)
         await_size = (await at.agent.services.footage.coverage(CAMERA, at.window)).spans
         assert await_size
@@ -127,7 +127,7 @@ async def test_recordings_split_at_keys_that_an_upload_page_takes(tmp_path: Path
 
 
 async def test_a_key_of_the_force_seals_it_for_them_alone(tmp_path: Path) -> None:
-    async with besieged(tmp_path, workers=True) as at:
+    async with besieged(tmp_path, pictures=True) as at:
         case = generate_identity("x25519")
         request_id = await noted(at, recipient=str(case.recipient))
         package = next(path for path in await handed(at, request_id) if path.suffix == ".age")

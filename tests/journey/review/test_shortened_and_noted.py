@@ -28,7 +28,7 @@ async def shorten(at: Town, request_id: str, window: Window | None) -> str:
 
 
 async def test_what_was_shortened_leaves_as_that_and_the_package_holds_the_notes(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at:
+    async with home(tmp_path, pictures=True) as at:
         request_id = await at.asked()
         before = (await at.shown(request_id))["plan"]["cameras"][0]
         old = await at.plan_sha256(request_id)

@@ -42,7 +42,7 @@ async def agree(at: Town | Siege, request_id: str, actor: Actor) -> str:
 
 
 async def test_both_are_in_the_decision_and_it_verifies(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True, extra=TWO) as at:
+    async with home(tmp_path, pictures=True, extra=TWO) as at:
         request_id = await at.asked()
         assert await yes(at, request_id, ANNA) == "waits-for-another"
         assert await at.state(request_id) == "asked"

@@ -39,7 +39,7 @@ async def words(at: Town) -> list[str]:
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 async def test_a_question_is_answered_once_after_a_second_look(tmp_path: Path, size: dict[str, int]) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         request_id, package = await handed_over(at)
         await bring(at, request_id, package, PackageOpened)
@@ -81,7 +81,7 @@ async def test_a_question_is_answered_once_after_a_second_look(tmp_path: Path, s
 
 
 async def test_what_cannot_be_played_is_sent_again_rated_and_how_it_ended_is_shown(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         request_id, package = await handed_over(at)
         await bring(at, request_id, package, CannotPlay)
@@ -139,7 +139,7 @@ async def test_what_cannot_be_played_is_sent_again_rated_and_how_it_ended_is_sho
 
 
 async def test_whoever_may_only_look_says_nothing(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person("vera", "Vera Viewer", Role.VIEWER)
         request_id, package = await handed_over(at)
         await bring(at, request_id, package, Question)

@@ -74,7 +74,7 @@ async def test_from_the_message_to_sent(tmp_path: Path, size: dict[str, int]) ->
 
 
 async def test_a_no_is_two_steps_too_and_says_nothing_else(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         request_id = await at.asked()
         async with window(browser, site.origin) as page:
@@ -88,7 +88,7 @@ async def test_a_no_is_two_steps_too_and_says_nothing_else(tmp_path: Path) -> No
 
 
 async def test_where_nothing_was_recorded_that_can_be_said(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         hour_before = Window(at.window.start - 3600 * SECOND, at.window.start - 3590 * SECOND)
         request_id = await at.asked(at.request(hour_before))
@@ -105,7 +105,7 @@ async def test_where_nothing_was_recorded_that_can_be_said(tmp_path: Path) -> No
 
 async def test_two_people_each_on_a_phone_of_their_own(tmp_path: Path) -> None:
     extra = "decide: {people: 2}"
-    async with home(tmp_path, workers=True, extra=extra) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True, extra=extra) as at, served(at) as site, chromium() as browser:
         await site.person()
         await site.person("anna", "Anna Other", Role.APPROVER)
         request_id = await at.asked()
@@ -128,7 +128,7 @@ async def test_two_people_each_on_a_phone_of_their_own(tmp_path: Path) -> None:
 
 
 async def test_h265_is_watched_too(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True, kind="h265") as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True, kind="h265") as at, served(at) as site, chromium() as browser:
         await site.person()
         request_id = await at.asked()
         async with window(browser, site.origin) as page:
@@ -144,7 +144,7 @@ async def test_h265_is_watched_too(tmp_path: Path) -> None:
 
 
 async def test_a_code_a_passkey_and_a_decision_by_it(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         services = at.agent.services
         async with services.store.transaction() as tx:
@@ -188,7 +188,7 @@ async def test_a_code_a_passkey_and_a_decision_by_it(tmp_path: Path) -> None:
 
 
 async def test_pausing_and_taking_the_yes_back(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         request_id = await at.asked()
         await at.say(request_id, yes=True)
@@ -212,7 +212,7 @@ async def test_pausing_and_taking_the_yes_back(tmp_path: Path) -> None:
 
 
 async def test_german_is_chosen_by_the_browser_and_by_hand(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         request_id = await at.asked()
         async with window(browser, site.origin, locale="de-DE") as page:

@@ -23,7 +23,7 @@ from tests.sources.counterpart.pieces import piece
 
 
 async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         async with window(browser, site.origin, accept_downloads=True) as page:
             await site.log_in(page)
@@ -85,7 +85,7 @@ async def test_the_way_is_chosen_on_the_page_and_a_stick_is_offered(tmp_path: Pa
         mock.patch("agent.owner.operations.handing_over.delivering.media", return_value=[stick, locked]),
         mock.patch("agent.requests.on_the_way.choosing.medium_of", return_value=Path("/")),
     ):
-        async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+        async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
             await site.person()
             request_id = await at.asked()
             async with window(browser, site.origin) as page:
@@ -108,7 +108,7 @@ async def test_the_way_is_chosen_on_the_page_and_a_stick_is_offered(tmp_path: Pa
 
 
 async def test_a_clip_out_of_another_app_is_brought_and_goes_the_same_way(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         ring = NewCamera(
             camera_id="doorbell", address="ring", label="Doorbell", latitude=53.76, longitude=-2.7, source="by_hand"
@@ -148,7 +148,7 @@ async def test_a_clip_out_of_another_app_is_brought_and_goes_the_same_way(tmp_pa
 
 
 async def test_a_recording_is_offered_unasked(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         async with window(browser, site.origin) as page:
             await site.log_in(page)
@@ -174,7 +174,7 @@ async def test_a_camera_is_found_added_placed_and_turned(tmp_path: Path) -> None
     extra = "discovery: {interfaces: [lo], enabled: false}"
     async with (
         ipycam_camera() as camera,
-        home(tmp_path, workers=True, extra=extra) as at,
+        home(tmp_path, pictures=True, extra=extra) as at,
         served(at) as site,
         chromium() as browser,
     ):
@@ -213,7 +213,7 @@ async def test_a_camera_is_found_added_placed_and_turned(tmp_path: Path) -> None
 
 
 async def test_a_recorder_s_cameras_come_in_one_go_and_each_shows_its_picture(tmp_path: Path) -> None:
-    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         recorder = HikvisionStandIn(at.clock)
         recorder.channels = {1: "Gate", 2: "Till"}

@@ -18,7 +18,7 @@ USUAL = "copies: {playable: true, quality: true}"
 
 async def test_copies_are_chosen_on_a_phone_with_a_picture_of_what_an_enhanced_one_makes(tmp_path: Path) -> None:
     async with (
-        home(tmp_path, workers=True, kind="h265", extra=USUAL) as at,
+        home(tmp_path, pictures=True, kind="h265", extra=USUAL) as at,
         served(at) as site,
         chromium() as browser,
     ):
