@@ -9,9 +9,9 @@ from functools import cache
 _DATE = r"(?P<Y>20\d\d)[-_.\s年]?(?P<m>[01]\d)[-_.\s月]?(?P<d>[0-3]\d)日?"
 _FOLDERS = r"(?P<Y>20\d\d)[-/]?(?P<m>[01]\d)[-/]?(?P<d>[0-3]\d)"
 _BETWEEN = r"(?:[T\s_.,@=()\[\]-]{0,3}|,?[\s_]+(?:[^\W\d_]{1,4}[\s_]+)?|[\s_-][A-Z][a-z]{2,8}day[\s_-])"
-_TIME = r"(?P<H>[0-2]\d)(?P<sep>[-_.:\shH時时]?)(?P<M>[0-5]\d)[-_.:\smM分]?(?P<S>[0-5]\d)[s秒]?"
+_TIME = r"(?P<H>[0-2]\d)(?P<sep>[-_.:\shH時时]?)(?P<M>[0-5]\d)(?:(?P=sep)|[mM分])(?P<S>[0-5]\d)[s秒]?"
 _NO_SECONDS = r"(?P<H>[0-2]\d)(?P<sep>[-_.:hH時时])(?P<M>[0-5]\d)[mM分]?"
-_TWELVE = r"(?P<H>[01]?\d)(?P<sep>[-_.:]?)(?P<M>[0-5]\d)[-_.:]?(?P<S>[0-5]\d)"
+_TWELVE = r"(?P<H>[01]?\d)(?P<sep>[-_.:]?)(?P<M>[0-5]\d)(?P=sep)(?P<S>[0-5]\d)"
 _TWELVE_NO_SECONDS = r"(?P<H>[01]?\d)(?P<sep>[-_.:]?)(?P<M>[0-5]\d)"
 _MORNINGS, _AFTERNOONS = ("上午", "午前", "오전"), ("下午", "午後", "오후")
 _HALF = rf"(?P<p>[AaPp]\.?\s?[Mm](?![A-Za-z])\.?|{'|'.join((*_MORNINGS, *_AFTERNOONS))})"

@@ -26,6 +26,9 @@ from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage
 
 _CHUNK = 1 << 20
 _MOST_NAMES = 5000
+_CHANNEL = re.compile(r"(?i)(?<![^\W_])(ch|chn|chan|channel|cam|camera|ipc|d|input)[ _-]?0*(\d{1,3})(?!\d)")
+_DEVICE = re.compile(r"/\d{4}-([0-9A-Fa-f]{8})$")
+"""A device's number behind minute and second, as exacqVision's disks have it."""
 
 
 class Session(DeviceSession[Options]):
@@ -192,10 +195,12 @@ def _several(index: FolderIndex, paths: list[str]) -> list[str]:
 
 
 def _words(path: str) -> str:
-    """The words in a file's path, without its ending, times, numbers and numbers in hexadecimal."""
+    """The words in a file's path, without its ending, times, numbers and numbers in hexadecimal; and what numbers a
+    camera or a recorder's channel."""
     stem = printable(path).rpartition(".")[0] or printable(path)
     words = re.findall(r"[^\W\d_]+", re.sub(r"(?i)(?<![^\W_])(?=[a-f]*\d)[\da-f]{3,}(?![^\W_])", " ", stem))
-    return " ".join(word for word in words if len(word) > 2)
+    channels = [f"{name} {int(number)}" for name, number in _CHANNEL.findall(stem)] + _DEVICE.findall(stem)
+    return " ".join([*(word for word in words if len(word) > 2), *channels])
 
 
 def printable(path: str) -> str:

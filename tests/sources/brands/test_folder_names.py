@@ -71,6 +71,7 @@ WAYS = [
     ("run together, all of it", "13062026100000.mp4", "2026-06-13T10:00:00", None),
     ("an address before", "192.168.10.26_10-00-00.mp4", None, None),
     ("no seconds", "2026-06-10_15-00.mp4", "2026-06-10T15:00:00", None),
+    ("no seconds, with an end", "2026-06-10_15-00_15-10.mp4", "2026-06-10T15:00:00", None),
     ("no seconds, twelve hours", "Front 2026-06-10 at 3.05 PM.mp4", "2026-06-10T15:05:00", None),
     ("no seconds, a month's name", "10 June 2026 15.05.mp4", "2026-06-10T15:05:00", None),
     ("no seconds, run together", "202606101505.mp4", "2026-06-10T15:05:00", None),
@@ -271,3 +272,24 @@ def test_the_time_inside_a_file_is_not_believed_against_the_day_in_its_name(
     with pytest.raises(FootageUnreadable, match="10 June 2026"):
         folder.look(at, at + SECOND)
     assert folder.look(from_rfc3339(created), from_rfc3339(created) + SECOND)["spans"] == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("ch01_20260610100000.mp4", "ch02_20260610101000.mp4", "ch01_20260610102000.mp4"),
+        ("D1_20260610_100000.mp4", "D2_20260610_101000.mp4", "D1_20260610_102000.mp4"),
+        ("Camera 1 2026-06-10 10.00.00.mp4", "Camera 2 2026-06-10 10.10.00.mp4", "Camera 1 2026-06-10 10.20.00.mp4"),
+        ("2026/06/10/10/0000-00270180.ps", "2026/06/10/10/1000-00270280.ps", "2026/06/10/10/2000-00270180.ps"),
+    ],
+)
+def test_cameras_that_are_told_apart_by_a_number_alone_are_several(
+    tmp_path: Path, one: str, other: str, same: str
+) -> None:
+    folder = Folder(tmp_path, now=LATER, zone="UTC")
+    folder.add(one, changed=LONG_AFTER)
+    folder.add(same, changed=LONG_AFTER)
+    assert folder.look()["notes"] == []
+    folder.add(other, changed=LONG_AFTER)
+    (note,) = folder.look()["notes"]
+    assert "If they are of several cameras" in note
