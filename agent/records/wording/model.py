@@ -4,6 +4,7 @@ Each is a YAML file that an owner can replace (``agent.records.wording.files`` f
 each says so. Not for: what happened (``agent.records.register``), or the words of the owner's page.
 """
 
+import re
 from collections.abc import Iterator
 from string import Template
 from typing import Annotated, Any, Literal, Self
@@ -231,6 +232,14 @@ def _texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(inner, f"{where}.{number}")
 
 
+_ONE = {"days": "day", "years": "year", "Tage": "Tag", "Tagen": "Tag", "Jahre": "Jahr", "Jahren": "Jahr"}
+"""What the noun of many behind a number is where that is 1, in the languages that there are."""
+_COUNTED = re.compile(rf"(\$\{{?(\w+)\}}?\s+)({'|'.join(_ONE)})\b")
+
+
 def fill(text: str, /, **values: object) -> str:
-    """A text with its ``$names`` filled in. What is filled in is never read for names again."""
-    return Template(text).substitute({name: str(value) for name, value in values.items()})
+    """A text with its ``$names`` filled in; "$days days" becomes "1 day" where it is one. What is filled in is never
+    read for names again."""
+    known = {name: str(value) for name, value in values.items()}
+    fits = _COUNTED.sub(lambda found: found[1] + (_ONE[found[3]] if known.get(found[2]) == "1" else found[3]), text)
+    return Template(fits).substitute(known)

@@ -7,7 +7,7 @@ import yaml
 
 from agent.records.register.words import Speaker
 from agent.records.wording.files import wording_of
-from agent.records.wording.model import Wording
+from agent.records.wording.model import Wording, fill
 from agent.settings.model import settings_from_text
 from exchange.errors import SettingsInvalid
 from tests.paths import ROOT
@@ -92,3 +92,17 @@ def test_every_phrase_names_only_what_it_is_given() -> None:
     del words["register"]["phrases"]["made"]
     with pytest.raises(ValueError, match="missing made"):
         Wording.model_validate(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "one", "more"),
+    [
+        ("overwritten after $days days.", "overwritten after 1 day.", "overwritten after 30 days."),
+        ("for ${days}\nyears", "for 1\nyear", "for 30\nyears"),
+        ("nach $days Tagen, also $days Tage", "nach 1 Tag, also 1 Tag", "nach 30 Tagen, also 30 Tage"),
+        ("$days daysigns, $$days", "1 daysigns, $days", "30 daysigns, $days"),
+    ],
+)
+def test_a_single_day_or_year_is_said_as_one(text: str, one: str, more: str) -> None:
+    assert [fill(text, days=days) for days in (1, 30)] == [one, more]
+    assert fill("of $who", who="$days days") == "of $days days"
