@@ -1,15 +1,18 @@
 """A portal whose uploads lie in a bucket, by a line that a test makes fail."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from portal.storage.database import Database, open_database
 from portal.uploads.bucket import http, store
 from tests.counterparts.portals.portal import Place, in_process
 from tests.counterparts.storage.bucket_line import BucketLine, line_to
 from tests.counterparts.storage.bucket_server import BucketServer
+from tests.counterparts.storage.postgres_server import PostgresServer
 from tests.portal.conftest import Town
 from tests.portal.upload_places import bucket
 from tests.portal.wire import Agent, SetClock
@@ -38,3 +41,17 @@ async def town(by_line: Place, clock: SetClock, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 async def agent(town: Town) -> Agent:
     return await town.agent().join(town.place)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty one, of each engine."""
+    where: Path | str = tmp_path / "portal.db"
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        where = server.url(server.create())
+    opened = open_database(where)
+    try:
+        yield opened
+    finally:
+        opened.close()

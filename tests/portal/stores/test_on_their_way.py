@@ -1,31 +1,14 @@
 """What is promised to uploads on their way is known without a look at those that came."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from portal.problems import ProblemError
 from portal.settings import Limits
-from portal.storage.database import Database, open_database
+from portal.storage.database import Database
 from portal.storage.models import StoredUpload
 from portal.uploads.room import PROMISED, check
-from tests.counterparts.storage.postgres_server import PostgresServer
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    where: Path | str = tmp_path / "portal.db"
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        where = server.url(server.create())
-    opened = open_database(where)
-    try:
-        yield opened
-    finally:
-        opened.close()
 
 
 def fill(session: Session) -> None:

@@ -3,7 +3,7 @@
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,19 +27,6 @@ OLD_INSERT = (
     "INSERT INTO uploads (upload_id, device, size, created, expires, delivered, gone) "
     "VALUES ('{0}', 'd', {1}, 1, 2, false, {2})"
 )
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    where: Path | str = tmp_path / "portal.db"
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        where = server.url(server.create())
-    opened = open_database(where)
-    try:
-        yield opened
-    finally:
-        opened.close()
 
 
 def add(*sizes: int, gone: bool = False) -> Callable[[Session], None]:
