@@ -205,8 +205,9 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     try:
         context.load_cert_chain(certificate, key)
     except OSError as error:
+        why = "they are no PEM, or don't belong together" if isinstance(error, ssl.SSLError) else error.strerror
         raise SettingsInvalid(
-            f"The certificate {certificate} or its key {key} can't be used: {error.strerror or error}.",
+            f"The certificate {certificate} or its key {key} can't be used: {why}.",
             do="Give the certificate's whole chain and its key without a passphrase, both PEM.",
         ) from None
     return context
@@ -238,7 +239,7 @@ def _bound(listen: Listen) -> Iterator[socket.socket]:
         except OSError as error:
             raise AlreadyRunning(
                 f"The portal can't listen on {listen.host} port {listen.port}: {error.strerror}.",
-                do="Choose another address or port with --listen.",
+                do="End what listens there, or choose another address or port (--listen, or --metrics for figures).",
             ) from None
         yield listener
     finally:

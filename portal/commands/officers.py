@@ -57,9 +57,13 @@ def officer_list(folder: Path, as_json: bool) -> None:
     if not found:
         click.echo(f"No officer is served yet. Let one in: handover-portal officer add {folder} CREDENTIAL")
     for entry in found:
-        until = f"revoked {entry['revoked']}" if entry["revoked"] else f"until {entry['valid_to']}"
+        until = f"revoked {_day(entry['revoked'])}" if entry["revoked"] else f"until {_day(entry['valid_to'])}"
         click.echo(f"{entry['collar_number']}  {entry['rank']} {entry['name']}, {entry['unit']}  {until}")
         click.echo(f"    {entry['fingerprint']}")
+
+
+def _day(instant: object) -> str:
+    return str(instant)[:10]
 
 
 @officer.command("searches")

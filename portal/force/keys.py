@@ -15,7 +15,7 @@ from exchange.clock import DAY, Window
 from exchange.documents.messages import MAX_DOCUMENT, Line, Part, Role, Signed
 from exchange.documents.teams import Unit
 from exchange.durable import durable_file
-from exchange.errors import InputInvalid, NotFound, NotPermitted, SettingsInvalid
+from exchange.errors import DocumentInvalid, InputInvalid, NotFound, NotPermitted, SettingsInvalid
 from exchange.signing.credentials import issue_credential
 from exchange.signing.documents import PublicKey, SigningKey, parse_strictly, sign_document
 
@@ -88,7 +88,10 @@ class Force:
         except ValidationError as error:
             where = error.errors()[0]["loc"]
             field = where[0] if where else "details"
-            raise SettingsInvalid(f"The officer's {field} can't be used.", do="Write it in one line.") from None
+            name = str(field).replace("_", " ")
+            raise SettingsInvalid(
+                f"The officer's {name} can't be used.", do="Give it in one line of at least a letter."
+            ) from None
 
     def unit(self, name: str, recipient: str, valid: Window) -> Signed:
         """The force's word that the unit's recovery key is this. SettingsInvalid for a name or key that can't be."""
@@ -131,16 +134,31 @@ def read_public(path: Path) -> PublicKey:
     """A ``.pub`` file. NotFound or DocumentInvalid."""
     try:
         with path.open() as file:
-            return PublicKey.parse(file.read(MAX_KEY_LINE).strip())
+            text = file.read(MAX_KEY_LINE).strip()
     except PermissionError:
         raise NotPermitted(f"This user may not read {path}.", do="Put it where it may be read, or use sudo.") from None
     except (OSError, UnicodeDecodeError):
         raise NotFound(f"There is no public key in {path}.", do="Give the path of a .pub file.") from None
+    if "PRIVATE KEY" in text:
+        raise InputInvalid(
+            f"{path} is a private key, where its public half is wanted.",
+            meaning="Nothing was taken from it. It belongs on no other machine than its own.",
+            do="Give the file of the same name that ends in .pub.",
+        )
+    try:
+        return PublicKey.parse(text)
+    except DocumentInvalid:
+        raise DocumentInvalid(
+            f"{path} holds no OpenSSH Ed25519 public key.",
+            do="Give a .pub file, such as force.pub or officer.pub: one line, which begins with ssh-ed25519.",
+        ) from None
 
 
 def read_recipient(text: str) -> str:
     """An age recipient as it stands, or the one in the file that is named. NotFound, InputInvalid."""
+    named = "The age recipient"
     if not text.startswith("age1"):
+        named = f"The age recipient in {text}"
         try:
             with Path(text).open() as file:
                 text = file.read(MAX_RECIPIENT).strip()
@@ -149,7 +167,9 @@ def read_recipient(text: str) -> str:
     try:
         return str(parse_recipient(text))
     except ValueError as error:
-        raise InputInvalid(f"The age recipient can't be used: {error}.", do="Copy it anew.") from None
+        raise InputInvalid(
+            f"{named} can't be used: {error}.", do="Give the officer's officer.recipient, or copy it anew."
+        ) from None
 
 
 def make_recovery_key(path: Path, name: str) -> str:

@@ -46,6 +46,7 @@ BUSY_TRIES = 2
 LONGEST_BUSY = 10
 """Seconds that an officer is kept waiting for that; a portal that wants longer is told of."""
 DO_LOG_IN = "Log in: handover-officer login, or Log in on your page."
+_LATER = "Try again in a minute; if it stays so, tell who runs the portal."
 FETCH_TRIES = 5
 """How often a download that broke is taken up again without any progress."""
 
@@ -248,7 +249,7 @@ class Connection:
 async def _refusal(answer: aiohttp.ClientResponse) -> Exception:
     title, detail = problem(await read_bounded(answer))
     if answer.status in (408, 425, 429) or answer.status >= 500:
-        return PortalUnreachable(title or f"The portal can't answer now ({answer.status}).", do=detail)
+        return PortalUnreachable(title or f"The portal can't answer now ({answer.status}).", do=detail or _LATER)
     kind = NoSuchCall if answer.status in (404, 405) else PortalRefused
     if _wants_login(answer):
         return LoginNeeded(title or "Your force wants you to log in.", do=DO_LOG_IN)

@@ -6,6 +6,7 @@ others. Not for: what waits there for other replicas' words (``portal.wakeups``)
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -236,7 +237,20 @@ def _unavailable(error: DBAPIError) -> HandoverError | None:
     return None
 
 
+_REFUSED = re.compile(
+    r"password authentication failed|no password supplied|authentication failed|does not exist|no pg_hba\.conf entry"
+)
+"""What a server says to whom it does not let in, in English; in another language it reads as one that is away."""
+
+
 def _gone(why: str) -> StoreUnavailable:
+    if _REFUSED.search(why):
+        return StoreUnavailable(
+            f"PostgreSQL does not let the portal in: {why.rpartition('FATAL:')[2].strip()}.",
+            meaning="It answers; nothing was done.",
+            do="Who runs the portal: compare user, database and password (database and database_password_file in "
+            "portal.yaml) with PostgreSQL's, and its pg_hba.conf.",
+        )
     return StoreUnavailable(
         f"The portal's database does not answer: {why}.",
         meaning="Nothing was lost; the call may have been done or not, and may be made again.",

@@ -206,6 +206,19 @@ def test_a_credential_by_another_force_lets_nobody_in(tmp_path: Path, there: Pat
     assert portal("officer", "list", there) == []
 
 
+def test_a_wrong_file_is_named_with_what_is_wanted(tmp_path: Path, force: Path) -> None:
+    credential(tmp_path, force)
+    out = ("--out", tmp_path / "x.json")
+    signed = ("force", "credential", force, *DETAILS, *out, "--officer")
+    assert "is a private key" in portal(*signed, force / "force.key", code=17)["error"]
+    no_key = portal(*signed, tmp_path / "officer.json", code=66)
+    assert no_key["error"] == f"{tmp_path / 'officer.json'} holds no OpenSSH Ed25519 public key."
+    public = tmp_path / "officer.pub"
+    assert str(public) in portal(*signed, public, "--recipient", public, code=17)["error"]
+    assert "collar number" in portal(*signed, public, "--collar", "", code=10)["error"]
+    assert not (tmp_path / "x.json").exists()
+
+
 def test_a_force_key_is_never_overwritten(force: Path) -> None:
     before = (force / "force.key").read_bytes()
     portal("force", "new", force, "--name", "Another", code=10)

@@ -226,7 +226,7 @@ def test_the_password_is_taken_from_a_file_that_only_the_portal_may_read(
     file.chmod(0o600)
     assert upgrade(url, file)[0] is None
     file.write_text("wrong donkey")
-    with pytest.raises(StoreUnavailable, match="password authentication failed") as error:
+    with pytest.raises(StoreUnavailable, match="does not let the portal in: password authentication failed") as error:
         open_database(url, file)
     assert "donkey" not in str(error.value)
     file.chmod(0o644)
