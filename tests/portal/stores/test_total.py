@@ -1,5 +1,6 @@
 """The total of all uploads is kept by the database itself: exact after whatever is written, by whichever portal."""
 
+import asyncio
 import json
 import logging
 import sqlite3
@@ -87,6 +88,16 @@ def test_many_entries_become_one(db: Database) -> None:
     db.write_now(room.fold)
     assert db.read_now(entries) == 1
     assert db.read_now(both) == before == (room.FOLDED_FROM * (room.FOLDED_FROM + 1) // 2,) * 2
+
+
+async def test_nothing_is_lost_of_what_comes_while_entries_become_one(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "FOLDED_FROM", 2)
+    works = [work for size in range(1, 25) for work in (add(size), *[room.fold] * (size % 4 == 0))]
+    await asyncio.gather(*map(db.write, works))
+    assert await db.read(both) == (300, 300)
+    assert await db.read(entries) < 24
 
 
 async def test_a_total_that_is_another_is_told_and_put_right(db: Database, caplog: pytest.LogCaptureFixture) -> None:
