@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from agent.devices import http_digest
@@ -71,6 +72,8 @@ class Http:
     headers: dict[str, str] = field(default_factory=dict)
     _connection: http.client.HTTPConnection | None = None
     _digest: http_digest.Digest | None = None
+    _is_let_in: bool = False
+    """Whether the last login held: its nonce may be old the next time, and nothing says so."""
     _send_basic: bool = False
 
     def __post_init__(self) -> None:
@@ -152,7 +155,7 @@ class Http:
         with self._answer(method, target, body, asked) as reply, raising_disk_full(to.folder):
             if done and not part.goes_on(reply, done):
                 if reply.status != 200:
-                    reply.close()
+                    self.close()  # with what is still to come of this answer
                     part.drop()
                     return self.download(target, to, method=method, body=body, headers=headers, resume=False)
                 done = 0
@@ -163,6 +166,8 @@ class Http:
                 )
             elif reply.status not in (200, 206):
                 raise self.nonsense(f"it answered {reply.status} to a download")
+            elif _is_no_recording(reply):
+                raise self.nonsense("it sent a page, or something packed, in place of a recording")
             self._stream(reply, part, done)
         return part.finish()
 
@@ -202,6 +207,7 @@ class Http:
                 reply = self._once(method, target, body, headers)
             if reply.status in (401, 403):
                 raise self._refused(reply)
+            self._is_let_in = self._digest is not None
             yield reply
             whole = reply.isclosed()
         except HandoverError:
@@ -228,7 +234,8 @@ class Http:
         path = self.base + target
         reported = {"Accept-Encoding": "identity", **self.headers, **headers}
         if self._digest is not None and self.login is not None:
-            reported["Authorization"] = self._digest.answer(method, path, self.login)
+            proof = self._digest.answer(method, path, self.login, body or b"")
+            reported["Authorization"] = http_digest.to_wire(proof)
         elif self._send_basic and self.login is not None:
             reported["Authorization"] = _basic(self.login)
         kept = self._connection is not None
@@ -245,9 +252,12 @@ class Http:
 
     def _connect(self) -> http.client.HTTPConnection:
         if not self.tls:
-            return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+            plain = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+            plain.response_class = _Forgiving
+            return plain
         context = ssl.create_default_context() if self.pin is None else unvouched()
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=context)
+        connection.response_class = _Forgiving
         connection.connect()
         if self.pin is not None:
             # Compared before anything is sent.
@@ -265,11 +275,12 @@ class Http:
         """Whether there is something to try: a (new) Digest challenge, or Basic where that may be."""
         if self.login is None:
             return False
-        challenges = reply.headers.get_all("WWW-Authenticate", [])
+        challenges = [http_digest.from_wire(each) for each in reply.headers.get_all("WWW-Authenticate", [])]
         chosen = http_digest.choose(challenges)
         if chosen is not None:
-            again = self._digest is not None and "stale=true" not in " ".join(challenges).lower().replace('"', "")
-            self._digest = chosen
+            is_old = self._is_let_in or "stale=true" in " ".join(challenges).lower().replace('"', "")
+            again = self._digest is not None and not is_old
+            self._digest, self._is_let_in = chosen, False
             return not again
         if http_digest.offers(challenges, "basic") and (self.basic or self.tls) and not self._send_basic:
             self._send_basic = True
@@ -314,6 +325,48 @@ class Http:
             meaning="Nothing was sent to it.",
             do=f"If its own page shows the same fingerprint, set it: --option certificate={found}",
         )
+
+
+class _Forgiving(http.client.HTTPResponse):
+    """An answer in whose header lines may stand that are none, and blanks before colons: the library would take all
+    that follows for the content."""
+
+    def begin(self) -> None:
+        file: Any = self.fp
+        header: Any = _Header(file)
+        self.fp = header
+        try:
+            super().begin()
+        finally:
+            if self.fp is header:
+                self.fp = file
+
+
+class _Header:
+    """``file``'s lines, as the library takes them."""
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self.file = file
+
+    def readline(self, most: int = -1) -> bytes:
+        while True:
+            line = self.file.readline(most)
+            name, colon, value = line.partition(b":")
+            if line.startswith(b"HTTP/") or not line.strip() or line[:1] in b" \t":
+                return line
+            if colon:
+                return name.rstrip() + colon + value
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def _is_no_recording(reply: http.client.HTTPResponse) -> bool:
+    """A page of the recorder's, or of a proxy's, that calls itself one; or something packed though it wasn't asked
+    for."""
+    if reply.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        return True
+    return reply.headers.get_content_type() == "text/html" and reply.peek(64).lstrip()[:1] == b"<"
 
 
 def _lower(reply: http.client.HTTPResponse) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """HTTP Digest for asking cameras (RFC 7616): which challenge to take, and the header that answers it.
 
+Headers are text here as UTF-8 has it; bytes that are none stay what they are (``surrogateescape``), as devices hash
+their realm's own bytes, in whatever code page.
+
 Not for: Basic. A password is never sent readable.
 """
 
@@ -13,7 +16,7 @@ from agent.devices.address import Credentials
 
 # Best first. MD5 stays, as most cameras know nothing else.
 _HASHES = {"SHA-256": hashlib.sha256, "SHA-256-SESS": hashlib.sha256, "MD5": hashlib.md5, "MD5-SESS": hashlib.md5}
-_PAIR = re.compile(r'\s*,?\s*([A-Za-z][A-Za-z0-9-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)')
+_PAIR = re.compile(r'\s*[,;]?\s*([A-Za-z][A-Za-z0-9-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,;"]+)')
 _SCHEME = re.compile(r"\s*,?\s*([A-Za-z][A-Za-z0-9-]*)(?=\s|$|,)(?!\s*=)")
 
 
@@ -26,24 +29,30 @@ class Digest:
     opaque: str | None
     algorithm: str
     qop: bool
+    with_body: bool = False
+    """Whether the body is hashed as well (``auth-int``)."""
     count: int = 0
     cnonce: str = field(default_factory=lambda: secrets.token_hex(8))
 
-    def answer(self, method: str, target: str, credentials: Credentials) -> str:
+    def answer(self, method: str, target: str, credentials: Credentials, body: bytes = b"") -> str:
         """The Authorization header for one request; ``target`` is the path and query as sent."""
         make = _HASHES[self.algorithm.upper()]
 
         def hashed(*parts: str) -> str:
-            return make(":".join(parts).encode(), usedforsecurity=False).hexdigest()
+            return make(":".join(parts).encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
 
         self.count += 1
         secret = hashed(credentials.user, self.realm, credentials.password)
         if self.algorithm.upper().endswith("-SESS"):
             secret = hashed(secret, self.nonce, self.cnonce)
         what = hashed(method, target)
+        qop = "auth"
+        if self.with_body:
+            qop = "auth-int"
+            what = hashed(method, target, make(body, usedforsecurity=False).hexdigest())
         count = f"{self.count:08x}"
         if self.qop:
-            response = hashed(secret, self.nonce, count, self.cnonce, "auth", what)
+            response = hashed(secret, self.nonce, count, self.cnonce, qop, what)
         else:
             response = hashed(secret, self.nonce, what)
         parts = [
@@ -55,7 +64,7 @@ class Digest:
             f"algorithm={self.algorithm}",
         ]
         if self.qop:
-            parts += ["qop=auth", f"nc={count}", f'cnonce="{self.cnonce}"']
+            parts += [f"qop={qop}", f"nc={count}", f'cnonce="{self.cnonce}"']
         if self.opaque is not None:
             parts.append(f"opaque={_quoted(self.opaque)}")
         return "Digest " + ", ".join(parts)
@@ -89,6 +98,16 @@ def is_beyond_libav(headers: Sequence[str]) -> bool:
     return digest is None or not digest.algorithm.upper().startswith("MD5")
 
 
+def from_wire(header: str) -> str:
+    """A header that was read as Latin-1, as ``choose`` takes it."""
+    return header.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+def to_wire(header: str) -> str:
+    """The same way back."""
+    return header.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
 def offers(headers: Sequence[str], scheme: str) -> bool:
     """Whether any of these headers challenges by this scheme."""
     return any(name == scheme.lower() for header in headers for name, _ in _challenges(header))
@@ -108,13 +127,13 @@ def _challenges(header: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _usable(scheme: str, reported: dict[str, str]) -> Digest | None:
-    algorithm = reported.get("algorithm", "MD5")
+    algorithm = reported.get("algorithm") or "MD5"
     qops = {word.strip().lower() for word in reported.get("qop", "").split(",")} - {""}
     fits = scheme == "digest" and algorithm.upper() in _HASHES and reported.get("nonce") and "realm" in reported
-    # A challenge that wants the body hashed as well ("auth-int" alone) is rare enough not to be spoken.
-    if not fits or (qops and "auth" not in qops):
+    if not fits or (qops and not qops & {"auth", "auth-int"}):
         return None
-    return Digest(reported["realm"], reported["nonce"], reported.get("opaque"), algorithm, qop=bool(qops))
+    with_body = bool(qops) and "auth" not in qops
+    return Digest(reported["realm"], reported["nonce"], reported.get("opaque"), algorithm, bool(qops), with_body)
 
 
 def _quoted(text: str) -> str:

@@ -131,7 +131,8 @@ class RtspLogin:
             del self._asked[next(iter(self._asked))]
         login = ""
         if self._digest is not None:
-            login = f"Authorization: {self._digest.answer(method, url, self._credentials)}\r\n"
+            proof = self._digest.answer(method, url, self._credentials)
+            login = f"Authorization: {http_digest.to_wire(proof)}\r\n"
         return f"{method} {url} {version}\r\n{login}{rest}".encode("latin-1")
 
     # -- from the camera to libav --------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ class RtspLogin:
             self._refused, self._digest = True, None
             return None, answer
         offered = re.findall(r"(?im)^www-authenticate:[ \t]*([^\r\n]*)", head)
-        self._digest = http_digest.choose(offered)
+        self._digest = http_digest.choose([http_digest.from_wire(each) for each in offered])
         return (None if self._digest is None else self._request(message, fresh=True)), answer
 
 

@@ -135,7 +135,8 @@ class Rtsp:
             answer = self._wait(self._send(method, url, headers or {}))
             if answer.status != 401:
                 break
-            self.offered = offered = answer.headers.get("www-authenticate", "").split("\n")
+            lines = answer.headers.get("www-authenticate", "").split("\n")
+            self.offered = offered = [http_digest.from_wire(line) for line in lines]
             chosen = http_digest.choose(offered)
             if chosen is None and self._basic and self.credentials and http_digest.offers(offered, "basic"):
                 if self._readable:
@@ -174,7 +175,7 @@ class Rtsp:
             lines.append(f"Authorization: {self._digest.answer(method, url, self.credentials)}")
         elif self._readable:
             lines.append(f"Authorization: Basic {self._readable}")
-        self._write("\r\n".join([*lines, "", ""]).encode())
+        self._write("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
         return self._sequence
 
     def _write(self, content: bytes) -> None:

@@ -1,6 +1,8 @@
 """A recorder's HTTP: logged in, bounded, resumed, and told apart when it fails."""
 
+import hashlib
 import http.server
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -267,3 +269,103 @@ def unused_tcp_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def keeper(challenge: str, expected: Callable[[dict[str, str], str], str], uses: int = 9) -> Behave:
+    """Lets in who answers ``challenge`` as ``expected`` has it, so many times by one nonce; the header is bytes."""
+    issued = [0, uses]
+
+    def behave(handler: Any) -> None:
+        header = handler.headers.get("Authorization", "")
+        answer = {name: quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', header)}
+        good = answer.get("nonce") == f"n{issued[0]}" and answer.get("response") == expected(answer, handler.path)
+        if good and issued[1] < uses:
+            issued[1] += 1
+            return send(handler, b"in")
+        issued[:] = [issued[0] + 1, 0]
+        return send(handler, b"", 401, WWW_Authenticate=challenge.format(f"n{issued[0]}").encode().decode("latin-1"))
+
+    return behave
+
+
+def md5(*parts: str) -> str:
+    return hashlib.md5(":".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def plain(user: str, realm: str, password: str) -> Callable[[dict[str, str], str], str]:
+    return lambda answer, path: md5(md5(user, realm, password), answer["nonce"], md5("GET", path))
+
+
+def whole(answer: dict[str, str], path: str) -> str:
+    secret, what = md5("viewer", "r", "right horse"), md5("GET", path, md5(""))
+    return md5(secret, answer["nonce"], answer["nc"], answer["cnonce"], "auth-int", what)
+
+
+ABROAD = Credentials("J\u00fcrgen \u7ba1", "p\u00e4ss")
+OURS = plain(LOGIN.user, "r", LOGIN.password)
+KEEPERS = {
+    "a nonce for one use, and no word of it": (keeper('Digest realm="r", nonce="{}"', OURS, 1), LOGIN),
+    "no algorithm in its place": (keeper('Digest realm="r", nonce="{}", algorithm=""', OURS), LOGIN),
+    "other separators": (keeper('Digest realm="r"; nonce="{}"', OURS), LOGIN),
+    "a realm that is no ASCII": (
+        keeper('Digest realm="K\u00fcche", nonce="{}"', plain(LOGIN.user, "K\u00fcche", LOGIN.password)),
+        LOGIN,
+    ),
+    "a user that is no Latin-1": (
+        keeper('Digest realm="r", nonce="{}"', plain(ABROAD.user, "r", ABROAD.password)),
+        ABROAD,
+    ),
+    "the body hashed too": (keeper('Digest realm="r", nonce="{}", qop="auth-int"', whole), LOGIN),
+}
+
+
+@pytest.mark.parametrize("how", KEEPERS)
+def test_digest_is_answered_as_recorders_ask_for_it(how: str) -> None:
+    behave, login = KEEPERS[how]
+    with served(behave) as port:
+        asked = client(port, login)
+        assert [asked.ask(f"/{number}").content for number in range(3)] == [b"in"] * 3
+
+
+@pytest.mark.parametrize("line", ["Copyright Acme Werke", "Server : Acme"])
+def test_a_header_with_lines_that_are_none_is_read(line: str) -> None:
+    def behave(handler: Any) -> None:
+        handler.wfile.write(f"HTTP/1.1 200 OK\r\n{line}\r\nContent-Length : 5\r\n\r\nwhole".encode())
+
+    with served(behave) as port:
+        asked = client(port)
+        assert [asked.ask("/a").content for _ in range(2)] == [b"whole"] * 2
+
+
+@pytest.mark.parametrize("headers", [{"Content_Type": "text/html"}, {"Content_Encoding": "gzip"}])
+def test_a_page_is_no_recording(tmp_path: Path, headers: dict[str, str]) -> None:
+    with served(lambda handler: send(handler, b" <html>Please log in</html>", **headers)) as port:
+        with pytest.raises(CameraAnswerInvalid, match="in place of a recording"):
+            download(client(port), tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("range_of", ["bytes {}-{}/*", "bytes 0-{1}/{2}", ""])
+def test_a_part_that_is_another_than_was_asked_for_is_asked_for_whole_at_once(tmp_path: Path, range_of: str) -> None:
+    asked: list[str] = []
+
+    def behave(handler: Any) -> None:
+        begin = handler.headers.get("Range", "")
+        asked.append(begin)
+        if len(asked) == 1:
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(CONTENT)))
+            handler.end_headers()
+            handler.wfile.write(CONTENT[: len(CONTENT) // 2])
+            handler.close_connection = True
+        elif begin:
+            said = range_of.format(begin[6:-1], len(CONTENT) - 1, len(CONTENT))
+            send(handler, CONTENT[int(begin[6:-1]) :], 206, **({"Content_Range": said} if said else {}))
+        else:
+            send(handler, CONTENT)
+
+    with served(behave) as port:
+        with pytest.raises(CameraUnreachable):
+            download(client(port), tmp_path)
+        assert download(client(port), tmp_path).read_bytes() == CONTENT
+    assert asked == ["", f"bytes={len(CONTENT) // 2}-", ""]

@@ -141,7 +141,9 @@ class CameraTransport:
             if self._is_one_port:
                 url = str(URL(url).with_port(self.address.port))
             if self._digest and self.credentials:
-                proof = self._digest.answer("POST", URL(url).raw_path_qs, self.credentials)
+                proof = self._digest.answer("POST", URL(url).raw_path_qs, self.credentials, data)
+                if any("\ud800" <= letter <= "\udfff" for letter in proof):
+                    self._is_odd = True  # a realm in a code page: the library sends UTF-8 alone
                 headers = {**headers, "Authorization": proof}
             try:
                 reply, challenges = await self._exchange(url, data, headers)
@@ -231,7 +233,8 @@ class CameraTransport:
             raise invalid(f"its answer is not proper HTTP: {why}") from None
         except (EOFError, OSError):
             raise _BrokeOff from None
-        return Answer(answer.status, answer.fields, answer.content)
+        fields = [(name, http_digest.from_wire(value)) for name, value in answer.fields]
+        return Answer(answer.status, fields, answer.content)
 
 
 def _sent_on(url: str, location: str) -> Exception:
