@@ -13,7 +13,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("handover", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("handover")
 
-LONGEST = ("test_demo.py", "test_install.py", "test_crashes.py")
+LONGEST = ("test_demo.py", "test_county_demo.py", "test_install.py", "test_crashes.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
