@@ -23,7 +23,7 @@ from tests.sources.counterpart.pieces import piece
 
 
 async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tmp_path: Path) -> None:
-    async with home(tmp_path, pictures=True) as at, served(at) as site, chromium() as browser:
+    async with home(tmp_path, workers=True) as at, served(at) as site, chromium() as browser:
         await site.person()
         async with window(browser, site.origin, accept_downloads=True) as page:
             await site.log_in(page)
