@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from exchange.clock import DAY, Window
 
-_VERSION = 4
+_VERSION = 5
 Learn = Callable[[str, list[str]], str]
 MOST_FILES = 500_000
 MOST_DEPTH = 12
@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS files (
     clock       TEXT NOT NULL,
     uncertainty INTEGER NOT NULL,
     whole       INTEGER NOT NULL,
-    note        TEXT NOT NULL
+    note        TEXT NOT NULL,
+    reaches     INTEGER NOT NULL        -- up to when there may be footage behind a damaged place; 0: none
 ) STRICT;
 CREATE INDEX IF NOT EXISTS files_by_start ON files (start) WHERE container <> '';
 CREATE INDEX IF NOT EXISTS unusable_by_start ON files (start) WHERE container = '' AND start > 0;
@@ -53,6 +54,7 @@ class Row:
     uncertainty: int = 0
     whole: bool = True
     note: str = ""
+    reaches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class FolderIndex:
         self._db.execute("INSERT OR REPLACE INTO about VALUES ('learned', ?)", [proven])
         self._db.executemany("DELETE FROM files WHERE path = ?", [[os.fsencode(path)] for path in known])
         self._db.executemany(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(os.fsencode(row.path), *astuple(row)[1:]) for row in changed],
         )
         self._db.execute(
@@ -165,6 +167,11 @@ class FolderIndex:
             [window.end, window.start, most],
         )
         return [_row(row) for row in rows]
+
+    def damaged(self, window: Window, most: int) -> list[Row]:
+        """Files that may have footage of this time behind a damaged place."""
+        asked = "SELECT * FROM files WHERE reaches > ? AND end < ? ORDER BY start, path LIMIT ?"
+        return [_row(row) for row in self._db.execute(asked, [window.start, window.end, most])]
 
     def noted(self, note: str, most: int) -> list[Row]:
         """The rows without a time that have this note."""

@@ -16,6 +16,7 @@ from agent.footage.files import dav, salvage
 from agent.footage.files.broken_times import mended
 from agent.footage.files.container_kind import container_of
 from agent.footage.files.joined import joints
+from agent.footage.files.readable import ReadablePart
 from agent.footage.files.salvage_matroska import scan_matroska
 from agent.footage.files.torn import is_torn
 from agent.media.containers.boxes import BadBox, child, children, number
@@ -36,6 +37,7 @@ _MOST_HEADER = 64 << 20
 _AVI_HEADER = 64 * 1024
 _MOST_TAGS = 2_000_000
 _LOOKS = 16
+_TAIL = 65536
 _WRAP = 1 << 33
 """Where the times of MPEG streams begin again at zero (H.222.0, 2.4.3.7)."""
 
@@ -44,7 +46,8 @@ _WRAP = 1 << 33
 class Probe:
     """``duration``: microseconds, None when the file does not tell. ``created``: UTC microseconds, as the file says.
     ``local``: what the recorder's clock showed at its first frame. ``whole``: its end was written. ``why``: what keeps
-    all of it from being played, in words that follow on the file's name; empty when nothing is known to."""
+    all of it from being played, in words that follow on the file's name; empty when nothing is known to. ``behind``: of
+    the microseconds that the rest of the file may be, behind a damaged place where reading ends."""
 
     container: str
     duration: int | None = None
@@ -52,6 +55,7 @@ class Probe:
     local: datetime | None = None
     whole: bool = True
     why: str = ""
+    behind: int = 0
 
 
 def probe(path: Path) -> Probe:
@@ -109,7 +113,8 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> Probe:
     if not found:
         return Probe("mp4", whole=False, why=NO_INDEX)
     if fragmented:
-        return Probe("mp4", salvage.scan(path).duration or None, created, whole=at == size)
+        good = salvage.scan(path)
+        return Probe("mp4", good.duration or None, created, whole=at == size, behind=_behind(file, good, size))
     return Probe("mp4", duration, created, whole=at == size)
 
 
@@ -120,7 +125,16 @@ def _matroska(file: BinaryIO, size: int) -> Probe:
     if at >= 0 and at + 11 <= len(head):
         created = int.from_bytes(head[at + 3 : at + 11], "big", signed=True) // 1000 + _MATROSKA_EPOCH * SECOND
     whole = scan_matroska(file.fileno(), size)
-    return Probe("matroska", whole.duration or None, created, whole=whole.size == size)
+    behind = _behind(file, whole, size)
+    return Probe("matroska", whole.duration or None, created, whole=whole.size == size, behind=behind)
+
+
+def _behind(file: BinaryIO, good: ReadablePart, size: int) -> int:
+    """How long what follows on the readable part may be, at that part's rate; 0 for what was only set aside."""
+    if not 0 < good.size < size:
+        return 0
+    rest = _read(file, max(good.size, size - _TAIL), _TAIL)
+    return good.duration * (size - good.size) // good.size if rest.strip(b"\0") and rest.strip(b"\xff") else 0
 
 
 def _of_tracks(moov: bytes) -> int:

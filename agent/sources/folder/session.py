@@ -10,6 +10,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,7 +19,17 @@ from agent.sources.device.orders import FetchedFile, FetchOrder, FoundSpan, Look
 from agent.sources.device.session import DeviceSession
 from agent.sources.folder.index import FolderIndex, Row
 from agent.sources.folder.options import Options
-from agent.sources.folder.time import DOUBTFUL, EMPTY, ORDER, UNTIMED, Reader, end_in_name, is_fresh, machine_zone
+from agent.sources.folder.time import (
+    DAMAGED,
+    DOUBTFUL,
+    EMPTY,
+    ORDER,
+    UNTIMED,
+    Reader,
+    end_in_name,
+    is_fresh,
+    machine_zone,
+)
 from exchange.clock import DAY, SECOND, Window
 from exchange.counted import counted
 from exchange.durable import raising_disk_full, sync_folder
@@ -76,6 +87,7 @@ class Session(DeviceSession[Options]):
         reader = Reader(self.options, self.order.now())
         there = self.index.unusable(window, 40)
         broken = [row for row in there if row.note != EMPTY][:20]
+        broken += [replace(row, note=DAMAGED) for row in self.index.damaged(window, 20)]
         broken += [row for row in doubtful if reader.may_be_of(row, window)][:20]
         core = Window(window.start, max(window.start + 1, window.end - 2 * SECOND))  # what is fetched around it counts
         margin = self.options.margin * SECOND

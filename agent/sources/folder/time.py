@@ -28,6 +28,10 @@ UNKNOWN = (
     "it is no kind of video that is known here. Export it again as MP4, MKV, AVI or TS, by the program that came with "
     "what recorded it."
 )
+DAMAGED = (
+    "it is damaged, and what follows on the damaged place can't be read. Copy it again, or export that time again by "
+    "the program that came with what recorded it."
+)
 EMPTY = "it is empty. Whatever recorded or copied it wrote nothing into it."
 ORDER = "the day or the month comes first"
 """In the notes of all rows that rest on what the names prove together, or wait for that."""
@@ -44,6 +48,8 @@ DOUBTFUL = (TWO_WAYS, DAY_ALONE)
 """The notes of files without a time whose names tell of what days they may be."""
 _UNKNOWN_END = MINUTE
 """How long a file is believed to be that does not tell, until it is fetched."""
+_NOTHING = 5 * SECOND
+"""What a power cut may cost at a file's end."""
 _SLOWEST = 32_000
 """Bytes a second of a camera at its thriftiest: a file that can't be read lasts no longer than that would."""
 
@@ -101,9 +107,10 @@ class Reader:
             end = min(end, start + max(_UNKNOWN_END, seen.size * SECOND // _SLOWEST))
             return Row(seen.path, seen.size, seen.mtime, "", start, max(end, start + 1), note=found.why)
         whole = found.whole and not writing
+        reaches = end + found.behind if found.behind > _NOTHING and not writing else 0
         return Row(
             seen.path, seen.size, seen.mtime, found.container, start, max(end, start + 1), clock.value,
-            uncertainty + self._unsure, whole, note,
+            uncertainty + self._unsure, whole, note, reaches,
         )  # fmt: skip
 
     def may_be_of(self, row: Row, window: Window) -> bool:

@@ -219,3 +219,26 @@ async def test_what_can_t_be_used_is_told_where_an_owner_looks_until_it_is_gone(
         await inventory.check_clocks()
         (camera,) = (await status(at.agent, Nothing(), ACTOR))["cameras"]
         assert camera["footage_trouble"] is None
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("mp4", "mp4"), ("matroska", "mkv")])
+def test_a_request_for_what_lies_behind_a_damaged_place_waits(tmp_path: Path, kind: str, ending: str) -> None:
+    made = tmp_path / "made"
+    more = ["-cluster_time_limit", "500"]
+    if kind == "mp4":
+        more = ["-movflags", "frag_keyframe+empty_moov+default_base_moof"]
+    ffmpeg("-i", piece(0, 30).path, "-c", "copy", *more, "-f", kind, made)
+    whole = made.read_bytes()
+    third, hole = len(whole) // 3, len(whole) // 6
+    made.write_bytes(whole[:third] + bytes(hole) + whole[third + hole :])
+    folder = Folder(tmp_path, zone="UTC")
+    folder.add(f"front_20260610_100000.{ending}", made)
+    assert len(folder.look(START, START + 5 * SECOND)["spans"]) == 1
+    with pytest.raises(FootageUnreadable, match="damaged") as raised:
+        folder.look(START + 20 * SECOND, START + 25 * SECOND)
+    assert "again" in raised.value.do
+    assert folder.look(START + HOUR, START + 2 * HOUR)["spans"] == []
+    made.write_bytes(whole + bytes(100_000))
+    folder.add(f"front_20260610_110000.{ending}", made)
+    later = START + HOUR + 35 * SECOND
+    assert folder.look(later, later + 5 * SECOND)["spans"] == [], "room that was only set aside is no damage"
