@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +227,7 @@ class Reader:
         length: int | None,
         container: str,
     ) -> tuple[int, int | None, ClockQuality, int, str]:
-        start, unsure, note = self._choose(read.start, changed, length)
+        start, unsure, note = self._by_end(read, length) or self._choose(read.start, changed, length)
         unsure, note = unsure + doubt, f"{note} {why}".strip()
         end = None
         if read.end is not None:
@@ -243,14 +243,31 @@ class Reader:
         resolution = max(SECOND, read.resolution - (length or 0)) if read.resolution > SECOND else read.resolution
         return start, end, ClockQuality.NAME, resolution + unsure, note
 
+    def _by_end(self, read: names.NameTime, length: int | None) -> tuple[int, int, str] | None:
+        """Which of two hours a name's start is of, where only one of them fits its end and how long the file is."""
+        starts = self._choices(read.start)
+        if len(starts) < 2 or read.end is None or length is None:
+            return None
+        ends = self._choices(read.end)
+        fit = [start for start in starts if any(_near(end - start, length) for end in ends)]
+        note = "Its name lies in the hour that came twice; its end tells which it was."
+        return (fit[0], 0, note) if len(fit) == 1 else None
+
     def _choices(self, shown: datetime) -> tuple[int, ...]:
         if shown.tzinfo is not None:
             return (self._time.from_device(round(shown.timestamp() * SECOND)),)
         return self._time.either(shown)
 
+    def _skipped(self, shown: datetime) -> bool:
+        there = shown.replace(tzinfo=self._zone).astimezone(UTC).astimezone(self._zone)
+        return there.replace(tzinfo=None) != shown
+
     def _choose(self, shown: datetime, changed: int, length: int | None) -> tuple[int, int, str]:
         """A displayed time's instant. In the hour that comes twice, the file's own last change tells which it is."""
         choices = self._choices(shown)
+        if len(choices) == 1 and shown.tzinfo is None and self._skipped(shown):
+            note = "Its name lies in an hour that its zone left out: it is read as of a clock that was not put forward."
+            return choices[0], HOUR, note
         if len(choices) == 1:
             return choices[0], 0, ""
         near = [each for each in choices if _fits(changed - each - (length or 0))]
@@ -258,6 +275,10 @@ class Reader:
             return near[0], 0, "Its name lies in the hour that came twice; its last change tells which it was."
         note = "Its name lies in the hour that came twice, and nothing tells which it was: the first one was taken."
         return choices[0], HOUR, note
+
+
+def _near(claimed: int, length: int) -> bool:
+    return abs(claimed - length) <= max(3 * SECOND, length // 10)
 
 
 def _fits(after: int) -> bool:
@@ -276,7 +297,7 @@ def _may_last(claimed: int, length: int | None, container: str) -> bool:
         return claimed <= HOUR
     if container in UNTIMED:  # its rate may lie
         return length / 3 <= claimed <= length * 3
-    return abs(claimed - length) <= max(3 * SECOND, length // 10)
+    return _near(claimed, length)
 
 
 def is_fresh(mtime: int, options: Options, now: int) -> bool:

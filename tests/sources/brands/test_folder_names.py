@@ -293,3 +293,21 @@ def test_cameras_that_are_told_apart_by_a_number_alone_are_several(
     folder.add(other, changed=LONG_AFTER)
     (note,) = folder.look()["notes"]
     assert "If they are of several cameras" in note
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "doubt"),
+    [
+        ("20251026_015957_020003.mp4", "2025-10-26T01:59:57", 0),
+        ("20251026_005957_010003.mp4", "2025-10-25T23:59:57", 0),
+        ("20251026_013000_013006.mp4", "2025-10-26T00:30:00", HOUR),
+        ("20260329_013000.mp4", "2026-03-29T01:30:00", HOUR),
+        ("20260329_023000.mp4", "2026-03-29T01:30:00", 0),
+    ],
+)
+def test_near_a_change_of_the_clocks_an_end_tells_the_hour_and_one_that_was_left_out_is_doubted(
+    tmp_path: Path, name: str, start: str, doubt: int
+) -> None:
+    folder = Folder(tmp_path, now=LATER)
+    folder.add(name, changed=LONG_AFTER)
+    assert starts(folder) == {name: (start, 1 + doubt // SECOND)}
