@@ -49,7 +49,6 @@ def look(camera: CameraSource, seconds: float, opened: Callable[[socket.socket],
         return Seen(camera)
     is_odd = False
     for _ in range(_MOST_HOPS):
-        began = time.monotonic()
         try:
             options, described, offered = _asked(camera, seconds, opened)
         except Refused as refusal:
@@ -57,8 +56,6 @@ def look(camera: CameraSource, seconds: float, opened: Callable[[socket.socket],
                 raise LoginRefused from None
             return Seen(camera, is_odd)
         except (Broken, Nonsense):
-            if time.monotonic() - began >= seconds * 0.9:
-                raise Silent from None
             return Seen(camera, is_odd)
         if not 300 <= described.status < 400:
             renamed = named_as_libav_does(b"\r\n\r\n" + described.body) != b"\r\n\r\n" + described.body
@@ -77,6 +74,7 @@ def _asked(
     login = Credentials(camera.user, camera.password) if camera.user else None
     url = camera.url.replace("{password}", quote(camera.password, safe=""))
     with contextlib.closing(Rtsp(url, login, seconds, basic=True)) as asking:
+        began = time.monotonic()
         try:
             opened(asking.socket)
         except OSError:
@@ -86,6 +84,10 @@ def _asked(
             options = asking.ask("OPTIONS", url)
         except Refused:
             options = Answer(200, {}, b"")
+        except Broken:
+            if not asking.bytes and time.monotonic() - began >= seconds * 0.9:
+                raise Silent from None
+            raise
         asking.credentials = login
         described = asking.ask("DESCRIBE", url, {"Accept": "application/sdp"})
         return options, described, list(asking.offered)

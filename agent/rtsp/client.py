@@ -83,6 +83,8 @@ class Rtsp:
         self._sequence = 0
         self._digest: http_digest.Digest | None = None
         self._answers: dict[int, Answer] = {}
+        self._asked: list[int] = []
+        """What was not answered yet, oldest first."""
         self._messages = 0
         self._buffer = bytearray(_BUFFER)
         self._view = memoryview(self._buffer)
@@ -167,6 +169,7 @@ class Rtsp:
 
     def _send(self, method: str, url: str, headers: Mapping[str, str]) -> int:
         self._sequence += 1
+        self._asked = [*self._asked[-15:], self._sequence]
         lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self._sequence}", "User-Agent: Handover"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if self.session is not None:
@@ -248,7 +251,7 @@ class Rtsp:
             return end
         if self._buffer[at] == 0x24:
             return at
-        stop = self._buffer.find(b"\r\n\r\n", at, min(end, at + _MOST_HEAD))
+        stop, size = self._end_of_head(at, min(end, at + _MOST_HEAD))
         if stop < 0:
             if end - at >= _MOST_HEAD or not _may_begin(bytes(self._view[at : min(end, at + 12)])):
                 raise Nonsense("it sent something that is not RTSP")
@@ -257,14 +260,19 @@ class Rtsp:
         length = headers.get("content-length", "0").strip()
         if not length.isdecimal() or len(length) > 7 or int(length) > _MOST_BODY:
             raise Nonsense("it announced an answer that is too long")
-        after = stop + 4 + int(length)
+        after = stop + size + int(length)
         if after > end:
             return -1
         self._messages += 1
         if self._messages > _MOST_ANSWERS + self.bytes // 10_000:
             raise Nonsense("it sent more messages than a replay needs")
-        self._heard(first, headers, bytes(self._view[stop + 4 : after]))
+        self._heard(first, headers, bytes(self._view[stop + size : after]))
         return after
+
+    def _end_of_head(self, at: int, end: int) -> tuple[int, int]:
+        """Where a message's header ends (-1: not here), and how long the empty line is: some end lines by LF alone."""
+        stop, bare = self._buffer.find(b"\r\n\r\n", at, end), self._buffer.find(b"\n\n", at, end)
+        return (bare, 2) if bare >= 0 and (stop < 0 or bare < stop) else (stop, 4)
 
     def _heard(self, first: str, headers: dict[str, str], body: bytes) -> None:
         words = first.split(None, 2)
@@ -273,6 +281,10 @@ class Rtsp:
         if words and words[0].startswith("RTSP/"):
             if len(words) < 2 or not re.fullmatch(r"[1-5]\d\d", words[1]):
                 raise Nonsense("it answered without a status")
+            if sequence not in self._asked and self._asked:
+                sequence = self._asked[0]  # some don't say which question it is that they answer
+            if sequence in self._asked:
+                self._asked.remove(sequence)
             if len(self._answers) < 16:
                 self._answers[sequence] = Answer(int(words[1]), headers, body)
             return
@@ -288,7 +300,7 @@ def _may_begin(head: bytes) -> bool:
 
 
 def _head(content: bytes) -> tuple[str, dict[str, str]]:
-    first, *lines = content.decode("latin-1").split("\r\n")
+    first, *lines = content.decode("latin-1").replace("\r\n", "\n").split("\n")
     if len(lines) > 100:
         raise Nonsense("its answer has more lines than it needs")
     headers: dict[str, str] = {}

@@ -93,3 +93,24 @@ def test_pictures_are_recorded_where_a_camera_describes_sound_and_refuses_it(tmp
             running.until("a segment", lambda: running.finished())
             running.until("a word", lambda: running.state().get("sound_left_out") == "refused by the camera")
             assert running.stop() == 0
+
+
+@pytest.mark.parametrize("renamed", [(b"CSeq:", b"XSeq:"), (b"RTSP/1.0 200 OK", b"RTSP/1.0 200 \xe9\xe9")])
+def test_a_camera_that_does_not_say_what_it_answers_is_looked_at_all_the_same(renamed: tuple[bytes, bytes]) -> None:
+    with GstServer({"/cam": live()}) as server, RtspOddity(server.url("/cam"), renamed=renamed) as odd:
+        connection = connect(CameraSource("cam", odd.url("/cam"), "owner", PASSWORD))
+        assert next(connection.container.demux()).size
+        assert [head.split(" ")[0] for head in odd.asked][:2] == ["OPTIONS", "DESCRIBE"]
+        connection.close()
+
+
+class BareLines(RtspOddity):
+    def changed(self, content: bytes) -> bytes:
+        return content.replace(b"\r\n", b"\n") if content.startswith(b"RTSP/") and b"v=0" not in content else content
+
+
+def test_a_camera_that_ends_lines_by_line_feeds_is_looked_at_all_the_same() -> None:
+    with GstServer({"/cam": live()}) as server, BareLines(server.url("/cam")) as odd:
+        connection = connect(CameraSource("cam", odd.url("/cam"), "owner", PASSWORD))
+        assert next(connection.container.demux()).size
+        connection.close()
