@@ -60,6 +60,7 @@ _PATTERNS = {
     r"^/[^\x00]*$": "it must be a full path, such as /srv/exports",
     r"^[A-Za-z0-9.:_-]+$": "it must be a host's name or address, without a user or a path",
     r"^[a-zA-Z][a-zA-Z0-9+.-]{1,30}://\S+$": "it must be an address such as mailto://user:password@example.org",
+    r"^SHA256:[A-Za-z0-9+/]{43}$": "it must be a key's fingerprint: SHA256: and 43 letters, as searches show it",
     r"^[0-9a-f]{64}$": "it must be a SHA-256: 64 digits and letters from a to f",
     r"^[A-Z0-9]{1,12}([/.-][A-Z0-9]{1,12}){0,3}$": "it must be capitals and digits, such as ABC or ABC/12",
 }

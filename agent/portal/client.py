@@ -21,6 +21,7 @@ from exchange.documents.messages import Delivery, Part, Signed
 from exchange.errors import DocumentInvalid, HandoverError, PortalRefused, PortalUnreachable
 from exchange.signing.documents import SigningKey, open_document, parse_strictly
 from exchange.signing.tokens import mint
+from exchange.unanswered import why_unanswered
 
 P = TypeVar("P", bound=Part)
 
@@ -264,11 +265,11 @@ class PortalClient:
         except ssl.SSLError as error:
             raise _certificate(self.url, error) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise _unreachable(self.url, type(error).__name__) from error
+            raise _unreachable(self.url, why_unanswered(error)) from error
         except TimeoutError as error:
             raise _unreachable(self.url, "no answer in time", CallCut) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise _unreachable(self.url, type(error).__name__, CallCut) from error
+            raise _unreachable(self.url, why_unanswered(error), CallCut) from error
 
 
 def home(url: str) -> str:

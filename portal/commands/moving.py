@@ -104,7 +104,7 @@ def _read(path: Path) -> BucketSettings:
         with path.open("rb") as file:
             return _Named.model_validate(parse_settings(file.read(MAX_SETTINGS))).bucket
     except OSError as error:
-        raise SettingsInvalid(f"{path} can't be read ({error.strerror}).") from None
+        raise SettingsInvalid(f"{path} can't be read ({error.strerror}).", do="Check its name.") from None
     except ValidationError as error:
         why = complaint(error)
         raise SettingsInvalid(f"{path} describes no bucket: {why}.", do="Write 'bucket' as in portal.yaml.") from None

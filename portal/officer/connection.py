@@ -5,7 +5,6 @@ Not for: what calls there are (``portal.officer.client`` and what it is made of)
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -33,6 +32,7 @@ from exchange.errors import (
 from exchange.signing.documents import SigningKey, parse_strictly
 from exchange.signing.logins import SESSION_HEADER, WANTED_HEADER, LoginProof, LoginSession, LoginWanted
 from exchange.signing.tokens import mint
+from exchange.unanswered import why_unanswered
 from portal.officer.login.session import CurrentLogin
 
 P = TypeVar("P", bound=Part)
@@ -290,23 +290,9 @@ def _unreachable(origin: str, error: BaseException) -> PortalUnreachable:
     if words is not None:
         return PortalUnreachable(words[0], do=words[1])
     return PortalUnreachable(
-        f"The portal at {origin} does not answer: {_why(error)}.", do="Check the network and the portal's address."
+        f"The portal at {origin} does not answer: {why_unanswered(error)}.",
+        do="Check the network and the portal's address.",
     )
-
-
-def _why(error: BaseException) -> str:
-    """Without names of classes, which say nothing to who reads it."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "no machine of this name is known"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return "what answers there does not speak TLS (https) as it should"
-    if isinstance(error, TimeoutError):
-        return "it took too long"
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno == errno.ECONNREFUSED:
-        return "nothing listens there"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return error.strerror or "no connection could be made"
-    return "the connection broke"
 
 
 def _private(path: str, flags: int) -> int:

@@ -30,7 +30,7 @@ def ask_at_terminal(words: str) -> str:
     """Typed, and not shown. KeyFileUnusable where there is no terminal to ask at."""
     if not sys.stdin.isatty():
         raise KeyFileUnusable(
-            "The officer's keys are locked, and there is no terminal to ask for what opens them.",
+            "What opens the officer's keys is wanted, and there is no terminal to ask at.",
             do="Type the command at a terminal, or name a file: handover-officer --passphrase-file, or --pin-file",
         )
     return getpass.getpass(f"{words}: ")

@@ -81,7 +81,10 @@ class Server:
                     raise SettingsInvalid(f"{path} can be read by others.", do=f"chmod 600 {path}")
                 return file.read(MAX_PASSWORD).strip()
         except (OSError, UnicodeDecodeError):
-            raise SettingsInvalid(f"The database's password can't be read from {path}.") from None
+            raise SettingsInvalid(
+                f"The database's password can't be read from {path}.",
+                do="Check database_password_file in portal.yaml, and whether the portal's user may read it.",
+            ) from None
 
 
 def _is_here(address: dict[str, Any]) -> bool:

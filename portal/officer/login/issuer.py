@@ -16,6 +16,7 @@ import aiohttp
 
 from exchange.errors import HandoverError, PortalAnswerInvalid, PortalRefused, PortalUnreachable
 from exchange.signing.logins import LoginIssuer, is_safe_url
+from exchange.unanswered import why_unanswered
 
 MAX_ANSWER = 256 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -141,7 +142,7 @@ class IssuerClient:
                 while len(content) <= MAX_ANSWER and (more := await answer.content.read(MAX_ANSWER)):
                     content += more
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._away(type(error).__name__) from None
+            raise self._away(why_unanswered(error)) from None
         if answer.status >= 500:
             raise self._away(f"status {answer.status}")
         found = _object(content)

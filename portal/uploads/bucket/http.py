@@ -21,6 +21,7 @@ from exchange.bounded_xml import Element, XmlRefused, read_xml
 from exchange.buckets.address import Bucket
 from exchange.buckets.signing import NO_BODY, signed_headers
 from exchange.errors import SettingsInvalid, StoreUnavailable
+from exchange.unanswered import why_unanswered
 from portal.problems import ProblemError
 from portal.uploads.bucket.login import Login
 
@@ -142,7 +143,7 @@ class BucketHttp:
             try:
                 answer = await self._once(what, method, name, query or {}, body, sha256, extra)
             except BROKE as error:
-                trouble = type(error).__name__
+                trouble = why_unanswered(error)
                 continue
             if answer.status < 300 and not answer.code:  # storage can say no in the body of a 200
                 if given_up:

@@ -59,7 +59,10 @@ def _read(path: Path | None) -> tuple[str, str, str | None]:
                 raise SettingsInvalid(f"Others may read {path}.", do=f"chmod 600 {path}")
             lines = file.read(MAX_LOGIN).decode("ascii").split()
     except (OSError, UnicodeDecodeError):
-        raise SettingsInvalid(f"The bucket's login can't be read from {source}.") from None
+        raise SettingsInvalid(
+            f"The bucket's login can't be read from {source}.",
+            do="Check bucket.login_file in portal.yaml, and whether the portal's user may read it.",
+        ) from None
     if not 2 <= len(lines) <= 3:
         raise SettingsInvalid(
             f"{source} holds no login.", do="Write the access key, the secret key, and a session token if there is one."

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from exchange.documents.answers import read_bounded
 from exchange.documents.letters import harmless
 from exchange.errors import PlaceFull, PlaceRefused, PlaceUnreachable, PortalAnswerInvalid
+from exchange.unanswered import why_unanswered
 
 M = TypeVar("M", bound="Reply")
 MOST_BYTES = 256 * 1024
@@ -100,7 +101,7 @@ class Calls:
             raise _not_understood(self.origin) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise PlaceUnreachable(
-                f"{self.origin} does not answer, or the connection broke ({type(error).__name__}).",
+                f"{self.origin} does not answer: {why_unanswered(error)}.",
                 meaning=f"{_UNFINISHED} What is there is kept.",
                 do="Export again: it goes on from there.",
             ) from None
