@@ -16,7 +16,7 @@ from pathlib import Path
 
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = (
-    "--headless", "--no-startup-window", "--no-sandbox", "--disable-dev-shm-usage", "--mute-audio",
+    "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--mute-audio",
     "--hide-scrollbars", "--no-first-run",
     "--no-default-browser-check", "--disable-background-networking", "--disable-component-update", "--disable-breakpad",
     "--disable-default-apps", "--disable-sync", "--disable-extensions", "--disable-search-engine-choice-screen",

@@ -36,8 +36,8 @@ async def test_a_request_at_the_door_is_written_down_reviewed_and_handed_over(tm
             await page.fill("#to", local(at.window.end - 2 * SECOND, "%H:%M:%S"))
             await page.select_option("#identified", "card-seen")
             await page.click("main form button")
-            await at.agent.journey.settle()
-            await page.reload()
+            await page.wait_for_url("**/requests/*")
+            await at.agent.journey.settle()  # the page has news of it, and loads itself anew
             await expect(page.locator("main")).to_contain_text(
                 "No signature: it was written down here, and their warrant"
             )
