@@ -21,6 +21,7 @@ FOLDER = click.Path(file_okay=False, readable=False, path_type=Path)
 """Whoever may not read them is told so as they are opened, and whose they are."""
 _FORCE = "handover.force"
 _AS_JSON = "handover.as_json"
+LONGEST_SENTENCE = 300
 INTERRUPTED = 130
 """How a command ends that a person stopped, or whose input ended at a question."""
 
@@ -78,7 +79,17 @@ def for_its_user(folder: Path) -> None:
     )
 
 
-class HandoverGroup(click.Group):
+class Group(click.Group):
+    """A group whose help says what each command does in a whole sentence, over several lines where it is long."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(LONGEST_SENTENCE)) for name, command in found if command is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class HandoverGroup(Group):
     """A group of commands whose HandoverErrors are told to a person, or with ``--json`` to a script.
 
     ``elsewhere``: the names of commands by the module that has them, which is loaded when one of them is typed.

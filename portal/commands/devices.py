@@ -8,11 +8,11 @@ import click
 from exchange.clock import SystemClock
 from exchange.counted import counted
 from portal.commands.opened import opened, remove_uploads
-from portal.console import json_option, one_line, portal_folder
+from portal.console import Group, json_option, one_line, portal_folder
 from portal.registry import checkpoints, devices
 
 
-@click.group()
+@click.group(cls=Group)
 def device() -> None:
     """Owners' devices."""
 

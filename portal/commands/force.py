@@ -7,7 +7,7 @@ import click
 from exchange.clock import SystemClock, to_rfc3339
 from exchange.documents.messages import Role
 from exchange.errors import InputInvalid
-from portal.console import FILE, FOLDER, json_option, one_line
+from portal.console import FILE, FOLDER, Group, json_option, one_line
 from portal.force.keys import (
     Force,
     OfficerDetails,
@@ -19,7 +19,7 @@ from portal.force.keys import (
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def force() -> None:
     """The force's own key. Run these on a machine that is not the portal's."""
 

@@ -9,11 +9,11 @@ from exchange.clock import SystemClock
 from exchange.counted import counted
 from portal import erasing, key_copies
 from portal.commands.opened import opened, remove_uploads
-from portal.console import FOLDER, for_its_user, json_option, one_line, portal_folder
+from portal.console import FOLDER, Group, for_its_user, json_option, one_line, portal_folder
 from portal.settings import PortalFolder
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """The keys under which lies what is personal: one for each device and each registered person."""
 

@@ -11,7 +11,7 @@ import click
 from exchange.clock import SystemClock, to_rfc3339
 from exchange.counted import counted
 from portal.commands.opened import opened
-from portal.console import FILE, json_option, one_line, portal_folder
+from portal.console import FILE, Group, json_option, one_line, portal_folder
 from portal.force import officers
 from portal.force.keys import (
     read_signed,
@@ -20,7 +20,7 @@ from portal.registry import searches
 from portal.storage.database import Database
 
 
-@click.group()
+@click.group(cls=Group)
 def officer() -> None:
     """The officers that the portal serves. These work beside a portal that runs."""
 

@@ -10,11 +10,11 @@ from exchange.clock import SystemClock
 from exchange.counted import counted
 from exchange.durable import durable_file
 from portal.commands.opened import opened, remove_uploads
-from portal.console import FILE, json_option, one_line, portal_folder
+from portal.console import FILE, Group, json_option, one_line, portal_folder
 from portal.people import known
 
 
-@click.group()
+@click.group(cls=Group)
 def people() -> None:
     """People without an agent, who registered by hand."""
 

@@ -147,6 +147,13 @@ def test_root_makes_nothing_in_a_folder_of_another_users(there: Path, monkeypatc
     assert sorted(there.iterdir()) == before
 
 
+@pytest.mark.parametrize("group", [[], ["force"], ["keys"], ["officer"], ["people"], ["device"]])
+def test_the_help_of_a_group_says_whole_sentences(group: list[str]) -> None:
+    told = CliRunner().invoke(cli.main, [*group, "--help"]).output
+    assert "..." not in told.partition("Commands:")[2]
+    assert told.rstrip().endswith(".")
+
+
 def test_an_officer_is_let_in_listed_and_shut_out(tmp_path: Path, force: Path, there: Path) -> None:
     added = portal("officer", "add", there, credential(tmp_path, force))
     assert added["name"] == "Ada Okafor"

@@ -10,7 +10,7 @@ import click
 
 from exchange.durable import durable_file
 from exchange.errors import InputInvalid, NotFound
-from portal.console import FILE, json_option, one_line
+from portal.console import FILE, Group, json_option, one_line
 from portal.officer import desktop_keyring
 from portal.officer.safe import Ask, ask_at_terminal, from_file
 from portal.officer.tools import Tools
@@ -23,7 +23,7 @@ def ask_for(folder: Path, passphrase_file: Path | None) -> Ask:
     return lambda words: desktop_keyring.remembered(folder) or ask_at_terminal(words)
 
 
-@click.group()
+@click.group(cls=Group)
 def passphrase() -> None:
     """Lock your keys with a passphrase, which no command line ever holds."""
 

@@ -18,7 +18,7 @@ from exchange.documents.messages import Credential, Signed
 from exchange.documents.people import PersonCase
 from exchange.documents.teams import TeamBrief, TeamVersion
 from exchange.errors import InputInvalid
-from portal.console import FILE, json_option, one_line
+from portal.console import FILE, Group, json_option, one_line
 from portal.force.keys import read_signed
 from portal.officer.client import OfficerClient
 from portal.officer.people.questions import bring_questions, person_cases
@@ -37,7 +37,7 @@ _credentials = click.option(
 _LATER = "The case has a new key for later requests. What came before stays openable by those who had its key."
 
 
-@click.group()
+@click.group(cls=Group)
 def team() -> None:
     """Who a case belongs to: its officers, and the unit whose recovery key opens it too."""
 

@@ -16,7 +16,7 @@ from exchange.counted import counted
 from exchange.documents.letters import harmless
 from exchange.errors import InputInvalid, PortalRefused
 from exchange.package.writing import PackageEntry, seal_package
-from portal.console import FOLDER, json_option, one_line
+from portal.console import FOLDER, Group, json_option, one_line
 from portal.officer.casework.case_folder import CaseFolder
 from portal.officer.casework.connectors.folder import FolderConnector
 from portal.officer.casework.connectors.memo import Memo
@@ -30,7 +30,7 @@ from portal.officer.times import read_zone
 from portal.officer.tools import Tools, tz_option
 
 
-@click.group()
+@click.group(cls=Group)
 def disclosure() -> None:
     """A case's file for the defence, and the schedules that go with it."""
 

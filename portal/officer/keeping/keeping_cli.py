@@ -10,7 +10,7 @@ from exchange.counted import counted
 from exchange.documents.keeping.holds import HoldPlaced
 from exchange.documents.letters import harmless
 from exchange.signing.documents import PublicKey, read_unverified
-from portal.console import json_option, one_line
+from portal.console import Group, json_option, one_line
 from portal.officer.client import OfficerClient
 from portal.officer.keeping.due import KeptCase, kept_cases, remove_case
 from portal.officer.keeping.holding import ShownHold, find_hold, held, read_hold, sign_end, sign_hold
@@ -18,7 +18,7 @@ from portal.officer.times import read_zone, show_time
 from portal.officer.tools import Tools, tz_option
 
 
-@click.group()
+@click.group(cls=Group)
 def hold() -> None:
     """Legal holds: what came for a crime is deleted by nobody until it is lifted."""
 
@@ -89,7 +89,7 @@ def show_holds(tools: Tools, every: bool, tz: str | None, as_json: bool) -> None
         tools.console.print("No hold stands.")
 
 
-@click.group()
+@click.group(cls=Group)
 def keeping() -> None:
     """How long cases stay on this machine."""
 

@@ -13,7 +13,7 @@ from exchange.documents.letters import quoted, quoted_lines
 from exchange.documents.people.appeals import Appeal, Mark
 from exchange.durable import durable_file
 from exchange.signing.documents import read_unverified
-from portal.console import FILE, json_option, one_line
+from portal.console import FILE, Group, json_option, one_line
 from portal.officer.client import OfficerClient
 from portal.officer.people.appealing import (
     AppealQueue,
@@ -32,7 +32,7 @@ from portal.officer.times import HOW_TO_WRITE, read_time, read_zone, show_time
 from portal.officer.tools import Tools, tz_option
 
 
-@click.group()
+@click.group(cls=Group)
 def appeal() -> None:
     """Ask the public for footage by a page, and look through what comes."""
 

@@ -14,13 +14,13 @@ from exchange.clock import to_rfc3339
 from exchange.counted import counted
 from exchange.custody.uses import Use
 from exchange.documents.letters import harmless
-from portal.console import json_option, one_line
+from portal.console import Group, json_option, one_line
 from portal.officer.supervised.reading import News, read_log, say_restored, sign_log
 from portal.officer.times import read_time, read_zone, show_time
 from portal.officer.tools import Tools, tz_option
 
 
-@click.group("audit")
+@click.group("audit", cls=Group)
 def log_of_use() -> None:
     """For auditors: what officers did at the portal, and that nothing of it was taken away."""
 
