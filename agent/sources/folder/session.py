@@ -21,6 +21,7 @@ from agent.sources.folder.index import FolderIndex, Row
 from agent.sources.folder.options import Options
 from agent.sources.folder.time import (
     DAMAGED,
+    DAY_ALONE,
     DOUBTFUL,
     EMPTY,
     ORDER,
@@ -37,6 +38,7 @@ from exchange.errors import CameraUnreachable, FootageUnreadable, NoFootage
 
 _CHUNK = 1 << 20
 _MOST_NAMES = 5000
+_LONGEST_ASKED = 31 * DAY
 _CHANNEL = re.compile(r"(?i)(?<![^\W_])(ch|chn|chan|channel|cam|camera|ipc|d|input)[ _-]?0*(\d{1,3})(?!\d)")
 _DEVICE = re.compile(r"/\d{4}-([0-9A-Fa-f]{8})$")
 """A device's number behind minute and second, as exacqVision's disks have it."""
@@ -91,8 +93,10 @@ class Session(DeviceSession[Options]):
         broken += [row for row in doubtful if reader.may_be_of(row, window)][:20]
         core = Window(window.start, max(window.start + 1, window.end - 2 * SECOND))  # what is fetched around it counts
         margin = self.options.margin * SECOND
-        if broken and not any(span.start < core.end and span.end > core.start + margin for span in spans):
-            raise _unreadable(broken)
+        asked = window.duration <= _LONGEST_ASKED
+        waits = [row for row in broken if asked or row.note != DAY_ALONE]  # of all time, such a file says nothing
+        if waits and not any(span.start < core.end and span.end > core.start + margin for span in spans):
+            raise _unreadable(waits)
         self.notes += _several(self.index, [row.path for row in rows])
         self.notes += [f"{printable(row.path)[-80:]} is of this time, but {row.note}" for row in broken]
         self.notes += [

@@ -255,6 +255,7 @@ def test_four_digits_behind_a_day_are_a_time_only_where_the_last_change_says_so(
     with pytest.raises(FootageUnreadable, match="tells a day"):
         folder.look(day + 9 * HOUR, day + 10 * HOUR)
     assert folder.look(day - 30 * HOUR, day - HOUR)["spans"] == []
+    assert folder.look()["spans"] == [], "what is asked of all time names it, and goes on"
 
 
 @pytest.mark.parametrize(("created", "used"), [("2026-06-10T10:00:00Z", True), ("2026-07-01T10:00:00Z", False)])
