@@ -35,7 +35,8 @@ def keep(video: Track, keys: list[int]) -> None:
     if keys and len(keys) < len(video.keys):
         del video.keys[:]
         video.keys.extend(keys)
-        video.leads = {key: lead for key, lead in video.leads.items() if key in set(keys)}
+        kept = set(keys)
+        video.leads = {key: lead for key, lead in video.leads.items() if key in kept}
 
 
 def is_key(video: Track, head: bytes) -> bool:
