@@ -30,7 +30,7 @@ daemon off;
 worker_processes {workers};
 worker_rlimit_nofile {descriptors};
 pid {folder}/nginx.pid;
-error_log {folder}/nginx.log warn;
+error_log {folder}/nginx.log crit;
 {user}
 events {{ worker_connections {connections}; }}
 http {{

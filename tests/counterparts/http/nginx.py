@@ -36,7 +36,9 @@ async def nginx(upstreams: Sequence[int], folder: Path) -> AsyncIterator[int]:
     servers = "".join(f"server 127.0.0.1:{each} max_fails=3 fail_timeout=2s;" for each in upstreams)
     here, replaced = re.subn(r"server 127\.0\.0\.1:8470 .*", servers, told[0])
     assert replaced == 1
-    here = here.replace("    server {", f"    server {{ listen 127.0.0.1:{port};")
+    here = here.replace("    server {", f"    server {{ listen 127.0.0.1:{port};").replace(
+        "/var/log/nginx", str(folder)
+    )
     configuration = folder / "nginx.conf"
     configuration.write_text(_CONFIGURATION.format(folder=folder, told=here))
     process = subprocess.Popen([program, "-p", folder, "-c", configuration], stderr=subprocess.DEVNULL)

@@ -66,6 +66,7 @@ def test_nginx_takes_its_configuration_and_knows_every_replica(tmp_path: Path) -
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "chain.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
     tried = re.sub(r"portal-\w+:8470", "127.0.0.1:8470", NGINX).replace("/tls/", f"{tmp_path}/")
+    tried = tried.replace("/var/log/nginx", f"{tmp_path}")
     tried = f"pid {tmp_path}/pid;\nerror_log {tmp_path}/log;\n{tried}".replace("listen 443", "listen 127.0.0.1:4433")
     (tmp_path / "nginx.conf").write_text(tried)
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin")

@@ -52,5 +52,6 @@ async def test_polls_come_again_at_times_of_their_own_and_no_other_call_is_put_o
         assert {status for status, _ in polls} == {401, 503}  # the living one wants a token
         await asyncio.sleep(3.5)  # after 2 seconds, which it counts in whole ones, nginx tries again what failed
         others = await answers(front, api.FORCE)
+    assert (tmp_path / "error.log").read_text() == "", "what was called, and from where, is in no log"
     assert others == [(200, None)] * CALLS
     assert api.FORCE.encode() in called
