@@ -229,7 +229,11 @@ class PortalClient:
         except NotRecognised as error:
             if not self._time.follow(error.date):
                 raise
-            return await self._called(method, path, body, query, extra_wait, is_optional)
+            try:
+                return await self._called(method, path, body, query, extra_wait, is_optional)
+            except NotRecognised:
+                self._time.go_back()  # it was not for its time
+                raise
 
     async def _called(
         self,

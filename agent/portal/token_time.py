@@ -17,6 +17,7 @@ class TokenTime:
         self._clock = clock
         self._ahead = 0
         """Microseconds that the portal's clock is ahead of this machine's; 0 until it refused a token."""
+        self._before = 0
 
     def now(self) -> int:
         return self._clock.now() + self._ahead
@@ -26,5 +27,9 @@ class TokenTime:
         shown = http_date(date)
         if shown is None or abs(shown - self.now()) <= _ONE_TIME:
             return False
-        self._ahead = shown - self._clock.now()
+        self._before, self._ahead = self._ahead, shown - self._clock.now()
         return True
+
+    def go_back(self) -> None:
+        """Take the time again that was taken before ``follow``: the other one was refused too."""
+        self._ahead = self._before

@@ -1,6 +1,6 @@
 """What a camera's answer to GetSystemDateAndTime says of its clock.
 
-Not for: asking (``job``), or recorders, whose answers our own reader reads (``agent.sources.onvif.soap``).
+Not for: asking (``job``), or recorders, whose answers the source's own reader reads.
 """
 
 from dataclasses import dataclass

@@ -336,7 +336,8 @@ async def test_nonsense_is_refused_at_the_door_and_nothing_leaves_meanwhile(tmp_
         for _ in range(2 if kind == "the same again" else 1):
             await at.fetch_and_walk()
         assert await at.state(request_id) == "approved"
-        assert "the portal has not told yet: The portal" in str((await at.row(request_id)).trouble)
+        who = "In the portal's place" if kind == "a page" else "The portal"
+        assert f"the portal has not told yet: {who}" in str((await at.row(request_id)).trouble)
         assert [str(call) for call in at.portal.about(request_id) if call.method != "GET"] == []
         at.portal.faults.clear()
         at.portal.fault("GET", path, held())

@@ -95,3 +95,17 @@ async def test_a_token_that_is_refused_at_the_same_time_is_not_tried_again(tmp_p
         with pytest.raises(Exception, match="status 401"):
             await (await at.agent.services.portal()).inbox(0, 0)
         assert len(at.portal.calls) == before + 1
+
+
+async def test_where_a_token_of_the_portals_time_is_refused_too_the_next_is_of_this_machines_again(
+    tmp_path: Path,
+) -> None:
+    async with besieged(tmp_path) as at:
+        now = at.clock.now() / SECOND
+        at.portal.fault("GET", api.INBOX, status(401, Date=formatdate(now + 86_400, usegmt=True)), times=2)
+        with pytest.raises(Exception, match="status 401"):
+            await (await at.agent.services.portal()).inbox(0, 0)
+        calls: list[str] = []
+        at.portal.fault("GET", api.INBOX, taking_tokens_of(now, calls), times=1)
+        assert (await (await at.agent.services.portal()).inbox(0, 0)).items == ()
+        assert len(calls) == 1
