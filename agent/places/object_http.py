@@ -22,6 +22,7 @@ from exchange.bounded_xml import Element, XmlRefused, read_xml
 from exchange.clock import MINUTE, SECOND, Clock
 from exchange.counted import counted
 from exchange.errors import HandoverError, PlaceRefused, PlaceUnreachable
+from exchange.unanswered import why_unanswered
 
 MOST_XML = 4 << 20
 """Bytes of an answer: a list of a thousand names is below 1 MB."""
@@ -115,7 +116,7 @@ class ObjectHttp:
             try:
                 answer = await self._once(method, url, headers(), body, show)
             except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-                trouble = type(error).__name__
+                trouble = why_unanswered(error)
                 continue
             if answer.status < 300:
                 return answer

@@ -10,6 +10,7 @@ import aiohttp
 from agent.portal.client import origin
 from exchange.errors import TimestampFailed
 from exchange.signing.timestamps import MAX_STAMP
+from exchange.unanswered import why_unanswered
 
 _TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=10)
 _REPLY = "application/timestamp-reply"
@@ -43,7 +44,7 @@ async def ask_authority(url: str, query: bytes, proxy: str | None = None) -> byt
     except TimeoutError as error:
         raise _failed(url, "does not answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise _failed(url, f"does not answer ({type(error).__name__})") from error
+        raise _failed(url, f"does not answer: {why_unanswered(error)}") from error
 
 
 def _failed(url: str, what: str) -> TimestampFailed:

@@ -56,8 +56,8 @@ def _get(request: urllib.request.Request) -> bytes:
             content: bytes = answer.read(MAX_LIST + 1)
     except urllib.error.HTTPError as error:
         raise _Failed(f"{host} answered with status {error.code}") from None
-    except (OSError, HTTPException, ValueError) as error:
-        raise _Failed(f"{host} does not answer ({type(error).__name__})") from None
+    except (OSError, HTTPException, ValueError):
+        raise _Failed(f"{host} does not answer") from None
     if len(content) > MAX_LIST:
         raise _Failed(f"{host} sent more than {MAX_LIST} bytes")
     return content

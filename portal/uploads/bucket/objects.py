@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from exchange.bounded_xml import Element
+from exchange.unanswered import why_unanswered
 from portal.uploads.bucket.http import BROKE, SUM, BucketHttp, BucketRefused, Gone, no_storage, pause_before
 
 BLOCK = 1 << 20
@@ -138,7 +139,7 @@ class Objects:
             except BROKE as error:
                 tries += 1
                 if tries >= READ_TRIES:
-                    raise self.http.away(type(error).__name__) from None
+                    raise self.http.away(why_unanswered(error)) from None
                 await pause_before(tries)
 
     def _short(self, entry: Element) -> str:
