@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,6 +27,8 @@ from agent.recorder.looking import LoginRefused, Seen, Silent, look
 
 OPEN_TIMEOUT = 10.0
 """Seconds for the whole of connecting, logging in and describing."""
+_MOMENTS = (0.3, 1.0)
+"""Seconds."""
 _GRACE = 2.0
 """Seconds that whoever watches a stream has to say why it is broken off, before reading ends by itself."""
 _SILENCE = 40_000_000
@@ -175,7 +178,7 @@ def connect(camera: CameraSource, stall: float = 15.0) -> Connection:
     peers = _peers(camera)
     seen = _seen(camera) if camera.user else None
     try:
-        return _open(seen or Seen(camera), options, stall, peers)
+        return _opened(seen or Seen(camera), options, stall, peers)
     except (FFmpegError, _UnknownPictures) as error:
         first = error
     if isinstance(first, HTTPUnauthorizedError) and seen is not None and seen.is_described and not seen.is_odd:
@@ -186,7 +189,7 @@ def connect(camera: CameraSource, stall: float = 15.0) -> Connection:
         raise _lost(first, camera, seen)
     for way, how in _other_ways(looked, options, tried=seen is not None):
         with contextlib.suppress(FFmpegError, _UnknownPictures):
-            connection = _open(way, how, stall, peers)
+            connection = _opened(way, how, stall, peers)
             if how is not options:
                 connection.sound_refused = camera.sound
             return connection
@@ -243,6 +246,17 @@ def _lost(error: Exception, camera: CameraSource, seen: Seen | None) -> StreamLo
             Trouble.REFUSED,
         )
     return StreamLost(error_text(error), _trouble(error))
+
+
+def _opened(seen: Seen, options: dict[str, str], stall: float, peers: set[tuple[str | int, int | bytes]]) -> Connection:
+    """As ``_open``; again after a moment where the camera, which just described its stream to a look, can't serve it:
+    some are busy with a connection for a while after its end."""
+    for moment in _MOMENTS if seen.is_described else ():
+        try:
+            return _open(seen, options, stall, peers)
+        except (av.error.HTTPServerError, av.error.HTTPOtherClientError):
+            time.sleep(moment)
+    return _open(seen, options, stall, peers)
 
 
 def _open(seen: Seen, options: dict[str, str], stall: float, peers: set[tuple[str | int, int | bytes]]) -> Connection:

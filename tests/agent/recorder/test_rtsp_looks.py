@@ -58,6 +58,16 @@ def test_a_camera_that_refuses_to_say_what_it_can_is_played(how: str, user: str)
         connection.close()
 
 
+@pytest.mark.parametrize("status", ["503 Service Unavailable", "453 Not Enough Bandwidth"])
+def test_a_camera_that_is_busy_with_the_look_for_a_moment_is_opened_after_it(status: str) -> None:
+    busy = {"^SETUP": status}
+    with GstServer({"/cam": live()}) as server, RtspOddity(server.url("/cam"), refuses=busy, times=1) as odd:
+        connection = connect(CameraSource("cam", odd.url("/cam"), "owner", PASSWORD))
+        assert next(connection.container.demux()).size
+        connection.close()
+        assert sum(each.startswith("SETUP") for each in odd.asked) == 2
+
+
 @pytest.mark.parametrize("user", ["", "owner"])
 def test_pictures_by_another_name_are_known(user: str) -> None:
     renamed = b"H264/90000", b"AVC1/90000"
