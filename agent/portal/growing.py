@@ -10,6 +10,21 @@ from pathlib import Path
 from exchange.errors import PackageDamaged
 
 
+async def open_to_read(path: Path) -> FileIO:
+    """Opened in a thread. One that is cancelled meanwhile leaves nothing open. OSError."""
+    opening = asyncio.get_running_loop().run_in_executor(None, FileIO, path)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)
+        raise
+
+
+def _close(opening: asyncio.Future[FileIO]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
 class GrowingFile:
     """Where the file lies, and how much of it is final. Lives on the event loop."""
 
@@ -43,7 +58,7 @@ class GrowingFile:
             whole, path = self.check() == self.size, self._path
             self._changed.clear()
             try:
-                return await asyncio.to_thread(FileIO, path)
+                return await open_to_read(path)
             except FileNotFoundError:
                 if whole and path == self._path:
                     raise

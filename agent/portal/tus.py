@@ -12,14 +12,13 @@ import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
 from agent.portal.client import AnsweredInBetween, PortalBusy
-from agent.portal.growing import GrowingFile
+from agent.portal.growing import GrowingFile, open_to_read
 from agent.portal.tus_pieces import PROBE, Pieces
 from exchange.documents.answers import retry_after
 from exchange.errors import PackageDamaged, PortalAnswerInvalid, PortalRefused, PortalUnreachable
@@ -272,7 +271,7 @@ class TusUpload:
 
     async def _blocks(self, offset: int, piece: int) -> AsyncIterator[bytes]:
         source = self._source
-        stream = await source.open() if isinstance(source, GrowingFile) else await asyncio.to_thread(FileIO, source)
+        stream = await (source.open() if isinstance(source, GrowingFile) else open_to_read(source))
         try:
             await asyncio.to_thread(stream.seek, offset)
             end = offset + piece
