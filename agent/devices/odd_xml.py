@@ -4,10 +4,11 @@ Not for: files of anybody else. What is well formed is read as it is; only what 
 """
 
 import re
+from itertools import islice
 
 from exchange.bounded_xml import Element, XmlRefused, read_xml
 
-_ENDED = re.compile(r"<([A-Za-z_][\w.:-]*)")
+_BEGINS = re.compile(r"<([A-Za-z_][\w.:-]*)")
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);|#\d{1,7};|#x[0-9A-Fa-f]{1,6};)")
 _NUMBERED = re.compile(r"&#(?:x([0-9A-Fa-f]{1,6})|(\d{1,7}));")
 _NEVER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -23,6 +24,8 @@ _NAMESPACES = {
     **dict.fromkeys(("s", "soap", "env", "SOAP-ENV"), "http://www.w3.org/2003/05/soap-envelope"),
 }
 """What ONVIF's own documents call them, for those who use these names without saying what they are."""
+_MOST_TRIED = 100
+"""Beginnings of elements that may be the outermost one: each is looked for to the text's end."""
 
 
 def read_odd_xml(data: bytes, *, most_bytes: int, most_elements: int, deepest: int) -> Element:
@@ -55,7 +58,7 @@ def _mended(data: bytes) -> bytes | None:
     missing = set(_PREFIX.findall(text)) - set(_DECLARED.findall(text)) - {"xml", "xmlns"}
     if missing:
         told = "".join(f' xmlns:{each}="{_NAMESPACES.get(each, "urn:undeclared")}"' for each in sorted(missing)[:50])
-        text = _ENDED.sub(lambda found: found[0] + told, text, count=1)
+        text = _BEGINS.sub(lambda found: found[0] + told, text, count=1)
     return text.encode()
 
 
@@ -77,7 +80,7 @@ def _text(data: bytes) -> str:
 def _root(text: str, begin: int) -> tuple[int, int] | None:
     """Where the outermost element begins and ends: behind MIME's lines, declarations and comments, and up to the last
     end of that name."""
-    for found in _ENDED.finditer(text, begin):
+    for found in islice(_BEGINS.finditer(text, begin), _MOST_TRIED):
         end = text.rfind(f"</{found[1]}")
         close = text.find(">", end) if end > found.start() else -1
         if close > 0:
