@@ -32,6 +32,8 @@ from exchange.errors import (
 
 MOST_BYTES = 4 * 1024 * 1024
 """Of one answer that is read into memory."""
+_MOST_PASSED_OVER = 100
+"""Lines of a header that are none."""
 _CHUNK = 256 * 1024
 _TOLD = 1024 * 1024
 
@@ -347,6 +349,7 @@ class _Header:
 
     def __init__(self, file: BufferedIOBase) -> None:
         self.file = file
+        self._passed_over = 0
 
     def readline(self, most: int = -1) -> bytes:
         while True:
@@ -356,6 +359,9 @@ class _Header:
                 return line
             if colon:
                 return name.rstrip() + colon + value
+            self._passed_over += 1
+            if self._passed_over > _MOST_PASSED_OVER:
+                raise http.client.HTTPException("more lines that are no headers than in any honest answer")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.file, name)

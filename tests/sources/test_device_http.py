@@ -337,6 +337,15 @@ def test_a_header_with_lines_that_are_none_is_read(line: str) -> None:
         assert [asked.ask("/a").content for _ in range(2)] == [b"whole"] * 2
 
 
+def test_a_header_of_lines_that_are_none_has_an_end() -> None:
+    def behave(handler: Any) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"nothing\r\n" * 101 + b"Content-Length: 5\r\n\r\nwhole")
+        handler.close_connection = True
+
+    with served(behave) as port, pytest.raises(CameraAnswerInvalid, match="does not speak HTTP"):
+        client(port).ask("/a")
+
+
 @pytest.mark.parametrize("headers", [{"Content_Type": "text/html"}, {"Content_Encoding": "gzip"}])
 def test_a_page_is_no_recording(tmp_path: Path, headers: dict[str, str]) -> None:
     with served(lambda handler: send(handler, b" <html>Please log in</html>", **headers)) as port:
