@@ -63,9 +63,9 @@ def look(camera: CameraSource, seconds: float, opened: Callable[[socket.socket],
             return Seen(camera, is_odd, described.status == 200, b"m=audio" in described.body)
         moved = _moved(camera, described.headers.get("location", ""))
         if moved is None:
-            return Seen(camera, is_odd)
+            break
         camera = moved
-    return Seen(camera, is_odd)
+    return Seen(_without_login(camera), is_odd)  # libav would go on from there, to wherever it is
 
 
 def _asked(
@@ -104,4 +104,8 @@ def _moved(camera: CameraSource, location: str) -> CameraSource | None:
         return None
     host = f"[{target.hostname}]" if ":" in target.hostname else target.hostname
     there = replace(camera, url=target._replace(netloc=f"{host}{port}").geturl())
-    return there if target.hostname == urlsplit(camera.url).hostname else replace(there, user="", password="")
+    return there if target.hostname == urlsplit(camera.url).hostname else _without_login(there)
+
+
+def _without_login(camera: CameraSource) -> CameraSource:
+    return replace(camera, user="", password="")

@@ -1,5 +1,6 @@
 """A stream is looked at before libav has it: no login goes to another host, and what libav can't do is done for it."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,18 @@ PASSWORD = "s3cret &/p@ss"
 WANTED = '401 Unauthorized\r\nWWW-Authenticate: {} realm="elsewhere", nonce="abc"'
 
 
+@pytest.mark.parametrize("before", [0, 2, 3, 4])
 @pytest.mark.parametrize("way", ["Basic", "Digest"])
-def test_no_login_goes_to_another_host_that_a_camera_sends_us_to(way: str) -> None:
+def test_no_login_goes_to_another_host_that_a_camera_sends_us_to(way: str, before: int) -> None:
+    """``before``: how often it sends us on within itself until then."""
     refuses = {"": WANTED.format(way)}
     with GstServer({"/cam": live()}) as server, RtspOddity(server.url("/cam"), refuses=refuses) as other:
         there = other.url("/cam").replace("127.0.0.1", "localhost")
-        with RtspDoor(there, moved={"/old"}) as door:
+        with ExitStack() as doors:
+            for _ in range(before + 1):
+                there = doors.enter_context(RtspDoor(there, moved={"/old"})).url("/old")
             with pytest.raises(StreamLost, match="was not given to it") as lost:
-                connect(CameraSource("cam", door.url("/old"), "owner", PASSWORD))
+                connect(CameraSource("cam", there, "owner", PASSWORD))
             assert lost.value.trouble is Trouble.REFUSED
             assert other.asked, "it was asked"
             assert "authorization" not in "\n".join(other.asked).lower()
